@@ -1,0 +1,30 @@
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/{libs,apps,test}/**/*.spec.ts', '<rootDir>/test/**/*.e2e.ts'],
+  transform: {
+    '^.+\\.[cm]?[jt]s$': [
+      '@swc/jest',
+      {
+        module: { type: 'commonjs' },
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          keepClassNames: true,
+        },
+      },
+    ],
+  },
+  // Nest 12 and the driver's ESM files pass through the transform; with Nest alone a test with a database hangs.
+  transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb|jose)/)'],
+  moduleNameMapper: {
+    '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
+    '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],
+  testTimeout: 30_000,
+};
