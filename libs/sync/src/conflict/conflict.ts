@@ -1,0 +1,39 @@
+import type { DocId, Operation } from '../protocol/change';
+import type { JsonObject } from '../protocol/json';
+import type { SyncIdentity } from '../identity/identity';
+
+/** How a change is judged whose parent is no longer the document's version. */
+export const CONFLICT_STRATEGIES = ['last-writer-wins', 'reject-stale', 'client-wins', 'merge'] as const;
+export type ConflictStrategy = (typeof CONFLICT_STRATEGIES)[number];
+
+/** How an upsert on a deleted document is judged, before the strategy is asked. */
+export const DELETE_UPDATE_POLICIES = ['resurrect_on_update', 'reject_update', 'delete_wins'] as const;
+export type DeleteUpdatePolicy = (typeof DELETE_UPDATE_POLICIES)[number];
+
+/** What a custom resolver is given: both sides as clients see them. */
+export interface Conflict {
+  readonly collection: string;
+  readonly docId: DocId;
+  /** The stored document; null when it is deleted. */
+  readonly current: JsonObject | null;
+  readonly currentVersion: string;
+  readonly change: {
+    readonly operation: Operation;
+    readonly data: JsonObject | null;
+    readonly parentVersion: string | null;
+    readonly hlc?: string;
+  };
+  /** The document as the client knew it, while the log still has it. */
+  readonly base?: JsonObject | null;
+  readonly identity: SyncIdentity;
+}
+
+/**
+ * A resolver of the app's own: gives the document that both sides shall have, or null to delete it. It may be called
+ * more than once for one change (the document may have moved on meanwhile), so it must have no effect of its own.
+ * It runs outside any transaction. An error that it throws rejects the change with `resolver_failed`.
+ */
+export abstract class ConflictResolver {
+  abstract resolve(conflict: Conflict): JsonObject | null | Promise<JsonObject | null>;
+}
+export type ConflictResolverFunction = ConflictResolver['resolve'];

@@ -1,0 +1,63 @@
+import type { mongo } from 'mongoose';
+import type { DocId, Operation } from '../protocol/change';
+import type { ErrorCode } from '../protocol/errors';
+import type { StoredId } from '../collections/collection';
+
+/**
+ * A scope's head: the one document that orders its writers (invariant 2). Each transaction that writes entries reads
+ * it and, as its last write, moves it by compare-and-set on `seq`. Heads are never deleted.
+ */
+export interface HeadRecord {
+  /** The scope's id. */
+  readonly _id: string;
+  /** The newest version of the scope. */
+  readonly version: string;
+  /** How many entries the scope has ever had. */
+  readonly seq: number;
+  /** The newest version that trimming may have removed; {@link ZERO_VERSION} while nothing was. */
+  readonly floor: string;
+  readonly floorSeq: number;
+  /** When the floor was last raised: deletion waits for the grace period after it. */
+  readonly floorAt?: Date;
+}
+
+/** A log entry. Written once, never changed, removed by trimming from the oldest on. */
+export interface EntryRecord {
+  readonly _id?: mongo.ObjectId;
+  readonly scope: string;
+  readonly seq: number;
+  readonly version: string;
+  readonly collection: string;
+  /** The stored id of the document: finds a merge base. */
+  readonly doc: StoredId;
+  readonly operation: Operation;
+  readonly actor: string;
+  /** When it was written, by the writing process: retention goes by it. */
+  readonly at: Date;
+  /** The entry's own JSON text, as pull and stream send it (a LogChange). */
+  readonly wire: string;
+}
+
+/** Identifies a mutation. An embedded document, never joined strings, so that no two can meet. */
+export interface ReceiptKey {
+  readonly scope: string;
+  readonly client: string;
+  readonly mutation: string;
+}
+
+/** What a retry of a mutation is answered (invariant 4). */
+export interface Disposition {
+  readonly status: 'accepted' | 'conflict_resolved' | 'rejected';
+  readonly new_version: string | null;
+  readonly server_version: string | null;
+  readonly code: ErrorCode | null;
+  readonly error: string | null;
+}
+
+export interface ReceiptRecord extends Disposition {
+  readonly _id: ReceiptKey;
+  /** Hash of the change's body: the same mutation id with another body is refused. */
+  readonly hash: string;
+  readonly doc_id: DocId;
+  readonly at: Date;
+}

@@ -1,0 +1,35 @@
+import type { JsonObject } from './json';
+
+/** A document's id as clients see it: a string (1 to 256 UTF-8 bytes, no NUL) or a safe integer. */
+export type DocId = string | number;
+export type Operation = 'upsert' | 'delete';
+
+export const MAX_ID_BYTES = 256;
+
+/** One entry of a scope's log as pull and stream send it. Order and content never change once written. */
+export interface LogChange {
+  readonly version: string;
+  /** The same order as `version`, as a plain integer: 1, 2, 3 … inside a scope. */
+  readonly seq: number;
+  readonly collection: string;
+  readonly doc_id: DocId;
+  readonly operation: Operation;
+  /** The whole document without its id and `_sync_*`; null for a delete. */
+  readonly data: JsonObject | null;
+  readonly parent_version: string | null;
+  /** The winning edit stamp, when the client sent one. */
+  readonly hlc?: string;
+}
+
+/** Whether a value may be a document id. Says nothing about the collection's own id type. */
+export function isDocId(value: unknown): value is DocId {
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= MAX_ID_BYTES &&
+    value.isWellFormed() &&
+    !value.includes('\0') &&
+    Buffer.byteLength(value) <= MAX_ID_BYTES
+  );
+}

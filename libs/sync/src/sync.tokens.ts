@@ -1,0 +1,10 @@
+/** SyncOptions as the host gave them. */
+export const SYNC_OPTIONS = Symbol('nest-offline-sync:options');
+/** SyncModuleExtras: what is known before DI. */
+export const SYNC_EXTRAS = Symbol('nest-offline-sync:extras');
+/** SyncSettings: the options, validated, with every default filled in. */
+export const SYNC_SETTINGS = Symbol('nest-offline-sync:settings');
+/** The Mongoose connection that the module works on. */
+export const SYNC_CONNECTION = Symbol('nest-offline-sync:connection');
+/** The metrics port: prom-client's, or one that does nothing. */
+export const SYNC_METRICS = Symbol('nest-offline-sync:metrics');
