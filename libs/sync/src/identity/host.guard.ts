@@ -1,0 +1,112 @@
+import {
+  HttpException,
+  Logger,
+  Scope,
+  type CanActivate,
+  type ExecutionContext,
+  type Type,
+} from '@nestjs/common';
+import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
+import mongoose from 'mongoose';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { SyncError } from '../protocol/errors';
+
+/**
+ * The app's own guard, run by hand so that HTTP and the socket share it. Found among the app's providers, else made
+ * in the context of SyncModule; a request-scoped one is made for each request.
+ */
+export class HostGuard implements CanActivate {
+  private readonly logger = new Logger('SyncGuard');
+  private shared: CanActivate | undefined;
+
+  constructor(
+    private readonly type: Type<CanActivate>,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  /** @throws SyncError `configuration` when the guard can neither be found nor made */
+  async prepare(): Promise<void> {
+    const scope = this.registeredScope();
+    if (scope === Scope.DEFAULT) this.shared = this.moduleRef.get(this.type, { strict: false });
+    if (scope !== undefined) return;
+    try {
+      this.shared = await this.moduleRef.create(this.type);
+    } catch (cause) {
+      throw new SyncError(
+        'configuration',
+        `SyncModule: the guard ${this.type.name} cannot be made here. Add it to the providers of a module of the app, or the modules of its dependencies to the imports of SyncModule.forRootAsync().`,
+        { path: 'guard', cause },
+      );
+    }
+  }
+
+  /**
+   * @returns what the guard answered
+   * @throws SyncError `unauthenticated` (401) or `forbidden` (403) for the guard's own refusals, and
+   *   `unauthenticated` for any other error of it; HttpExceptions of another status as they are
+   */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      const guard = this.shared ?? (await this.forRequest(context.switchToHttp().getRequest<object>()));
+      const answer: unknown = await guard.canActivate(context);
+      return Boolean(isObservable(answer) ? await lastValueFrom(answer, { defaultValue: false }) : answer);
+    } catch (error) {
+      throw this.refusal(error);
+    }
+  }
+
+  private registeredScope(): Scope | undefined {
+    try {
+      return this.moduleRef.introspect(this.type).scope;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private forRequest(request: object): Promise<CanActivate> {
+    const contextId = ContextIdFactory.getByRequest(request);
+    this.moduleRef.registerRequestByContextId(request, contextId);
+    return this.moduleRef.resolve(this.type, contextId, { strict: false });
+  }
+
+  private refusal(error: unknown): Error {
+    if (error instanceof SyncError) return error;
+    if (error instanceof HttpException) {
+      const status: number = error.getStatus();
+      if (status === 401)
+        return new SyncError('unauthenticated', words(error, 'The app refused the credentials.'));
+      if (status === 403) return new SyncError('forbidden', words(error, 'The app does not allow this.'));
+      return error;
+    }
+    // Name and place only: the text may hold a piece of the token.
+    this.logger.error(`${this.type.name} failed with ${described(error)}`);
+    if (isDatabaseError(error)) return outOfReach(error);
+    return new SyncError('unauthenticated', 'The credentials could not be verified.');
+  }
+}
+
+/** Whether the database, not the user, is the reason. */
+export function isDatabaseError(error: unknown): boolean {
+  return error instanceof mongoose.mongo.MongoError || error instanceof mongoose.Error;
+}
+
+/** The app's user table out of reach: clients must not throw their tokens away because of that. */
+export function outOfReach(cause: unknown): SyncError {
+  return new SyncError('unavailable', 'Credentials cannot be checked at the moment. Try again shortly.', {
+    retryAfterSeconds: 5,
+    cause,
+  });
+}
+
+/** The guard's own words, unless they are only the status's name. */
+function words(error: HttpException, otherwise: string): string {
+  return ['Unauthorized', 'Forbidden', 'Forbidden resource', ''].includes(error.message)
+    ? otherwise
+    : error.message;
+}
+
+function described(error: unknown): string {
+  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return [error.name, ...frames.slice(0, 5)].join('\n');
+}
