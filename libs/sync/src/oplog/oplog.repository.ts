@@ -14,8 +14,24 @@ export interface EntryQuery {
   /** The asked collections. The row at `since` comes whatever its collection is. */
   readonly collections: readonly string[];
   readonly limit: number;
+  /**
+   * About how many characters of wire text to hold at the most: once they are reached, no further batch is read and
+   * the answer is shorter than `limit`. The row at `since` does not count. Default: no such bound.
+   */
+  readonly maxChars?: number;
   /** See at least what was committed up to here (the last event of the change stream). */
   readonly after?: mongo.Timestamp;
+  /** Never see less than this session has seen: also over a failover between two reads. */
+  readonly session?: mongo.ClientSession;
+}
+
+export interface HeadQuery {
+  readonly session?: mongo.ClientSession;
+  /**
+   * Wait until this primary has confirmed with the majority that it still is the primary. A new primary's majority
+   * view may for a moment be older than what its predecessor has acknowledged. Not with a session.
+   */
+  readonly linearizable?: boolean;
 }
 
 /** Longest that a client's read may take: shorter than the grace between raising a floor and deleting below it. */
@@ -51,33 +67,50 @@ export class OplogRepository {
   }
 
   /** The scope's head as the majority has it; null before its first write. */
-  readHead(scopeId: string): Promise<HeadRecord | null> {
-    return this.heads.findOne({ _id: scopeId }, { maxTimeMS: READ_TIME_LIMIT_MS });
+  readHead(scopeId: string, { session, linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
+    return this.heads.findOne(
+      { _id: scopeId },
+      {
+        maxTimeMS: READ_TIME_LIMIT_MS,
+        ...(session ? { session } : {}),
+        ...(linearizable ? { readConcern: { level: 'linearizable' } } : {}),
+      },
+    );
   }
 
   /** Entries in order of their versions, from `since` on (inclusive). */
   async readEntries(query: EntryQuery): Promise<EntryView[]> {
-    const { scopeId, since, collections, limit, after } = query;
+    const { scopeId, since, collections, limit, maxChars = Infinity, after } = query;
     const asked = { collection: { $in: [...collections] } };
     const filter: mongo.Filter<EntryRecord> =
       since === undefined
         ? { scope: scopeId, ...asked }
         : { scope: scopeId, version: { $gte: since }, $or: [{ version: since }, asked] };
-    const session = after && this.sessionAfter(after);
+    const own = query.session === undefined && after ? this.sessionAfter(after) : undefined;
+    const session = query.session ?? own;
+    if (query.session && after) query.session.advanceOperationTime(after);
+    const cursor = this.entries.find<EntryView>(filter, {
+      projection: { _id: 0, seq: 1, version: 1, collection: 1, wire: 1 },
+      sort: { version: 1 },
+      hint: { scope: 1, version: 1 },
+      limit,
+      batchSize: limit + 1,
+      maxTimeMS: READ_TIME_LIMIT_MS,
+      ...(session ? { session } : {}),
+    });
+    const rows: EntryView[] = [];
+    let chars = 0;
     try {
-      return await this.entries
-        .find<EntryView>(filter, {
-          projection: { _id: 0, seq: 1, version: 1, collection: 1, wire: 1 },
-          sort: { version: 1 },
-          hint: { scope: 1, version: 1 },
-          limit,
-          batchSize: limit + 1,
-          maxTimeMS: READ_TIME_LIMIT_MS,
-          ...(session ? { session } : {}),
-        })
-        .toArray();
+      while (chars < maxChars && (await cursor.hasNext())) {
+        for (const row of cursor.readBufferedDocuments()) {
+          rows.push(row);
+          if (row.version !== since) chars += row.wire.length;
+        }
+      }
+      return rows;
     } finally {
-      await session?.endSession();
+      await cursor.close();
+      await own?.endSession();
     }
   }
 
