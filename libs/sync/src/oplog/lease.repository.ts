@@ -1,0 +1,79 @@
+import type { mongo } from 'mongoose';
+
+export interface LeaseRecord {
+  /** What the lease is for. */
+  readonly _id: string;
+  /** Who has it; missing after a release. */
+  readonly owner?: string;
+  /** Rises each time that the lease changes hands: whoever shows a lower one has lost it. */
+  readonly token: number;
+  readonly expiresAt: Date;
+}
+
+/**
+ * A lease on a name, so that one process of a cluster does a job. Expiry is judged by the server's clock alone. A
+ * holder that was frozen past its expiry does not know that it lost the lease: what it guards must stay harmless when
+ * done twice, or be fenced by the token.
+ */
+export class Lease {
+  private renewedAt = -Infinity;
+
+  /**
+   * @param owner unlike any other process's
+   * @param ttlMs how long a holder that died keeps others waiting, milliseconds
+   */
+  constructor(
+    private readonly leases: mongo.Collection<LeaseRecord>,
+    private readonly name: string,
+    private readonly owner: string,
+    private readonly ttlMs: number,
+  ) {}
+
+  /**
+   * Takes the lease when it is free, or prolongs it when it is ours.
+   *
+   * @returns the fencing token, or undefined while another owner has it
+   */
+  async acquire(): Promise<number | undefined> {
+    const owner = { $literal: this.owner };
+    try {
+      const record = await this.leases.findOneAndUpdate(
+        { _id: this.name, $or: [{ owner: this.owner }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }] },
+        [
+          {
+            $set: {
+              token: {
+                $cond: [{ $eq: ['$owner', owner] }, '$token', { $add: [{ $ifNull: ['$token', 0] }, 1] }],
+              },
+              owner,
+              expiresAt: { $add: ['$$NOW', { $literal: this.ttlMs }] },
+            },
+          },
+        ],
+        { upsert: true, returnDocument: 'after' },
+      );
+      this.renewedAt = performance.now();
+      return record?.token;
+    } catch (error) {
+      // The record is there and did not match, so the upsert tried to insert a second one: somebody else has it.
+      if ((error as { code?: unknown }).code === 11000) return undefined;
+      throw error;
+    }
+  }
+
+  /** Between two steps of a long job: prolongs the lease when a third of its time has gone. False when it is lost. */
+  async keep(): Promise<boolean> {
+    if (performance.now() - this.renewedAt < this.ttlMs / 3) return true;
+    return (await this.acquire()) !== undefined;
+  }
+
+  /** Gives the lease back, if it is still ours, so that the next process need not wait for its expiry. */
+  async release(): Promise<void> {
+    if (this.renewedAt === -Infinity) return;
+    await this.leases.updateOne({ _id: this.name, owner: this.owner }, [
+      { $set: { expiresAt: '$$NOW' } },
+      { $unset: 'owner' },
+    ]);
+    this.renewedAt = -Infinity;
+  }
+}

@@ -1,0 +1,202 @@
+import fc from 'fast-check';
+import { planDeletion, planRaise, type TrimRules, type TrimState } from './trim-plan';
+
+const GRACE = 100;
+const fresh: TrimState = { seq: 50, floorSeq: 0, floorAt: undefined, clearedSeq: 0 };
+
+describe('planRaise', () => {
+  const raise = (rules: Partial<TrimRules>, state: Partial<TrimState> = {}) =>
+    planRaise({ ...fresh, ...state }, { oldestYoung: 'unlimited', maxEntries: undefined, ...rules });
+
+  it('lets the entries before the oldest young one go', () => {
+    expect(raise({ oldestYoung: 21 })).toEqual({ kind: 'raise', to: 20 });
+  });
+
+  it('lets the whole log go when every entry is too old', () => {
+    expect(raise({ oldestYoung: 'none' })).toEqual({ kind: 'raise', to: 50 });
+  });
+
+  it('keeps maxEntries at the most, however young they are', () => {
+    expect(raise({ oldestYoung: 11, maxEntries: 30 })).toEqual({ kind: 'raise', to: 20 });
+    expect(raise({ oldestYoung: 31, maxEntries: 30 })).toEqual({ kind: 'raise', to: 30 });
+    expect(raise({ maxEntries: 50 })).toEqual({ kind: 'nothing' });
+  });
+
+  it('never lowers the floor, and leaves it alone when nothing is due', () => {
+    expect(raise({ oldestYoung: 11 }, { floorSeq: 30 })).toEqual({ kind: 'nothing' });
+    expect(raise({ oldestYoung: 1 })).toEqual({ kind: 'nothing' });
+    expect(raise({})).toEqual({ kind: 'nothing' });
+  });
+});
+
+describe('planDeletion', () => {
+  it('waits for the grace period to its last millisecond', () => {
+    const state = { ...fresh, floorSeq: 20, floorAt: 1000 };
+    expect(planDeletion(state, 1099, GRACE)).toEqual({ kind: 'wait', ms: 1 });
+    expect(planDeletion(state, 1100, GRACE)).toEqual({ kind: 'delete', upTo: 20 });
+  });
+
+  it('has nothing to do where all is deleted, or where no time is known', () => {
+    expect(planDeletion({ ...fresh, floorSeq: 20, floorAt: 0, clearedSeq: 20 }, 9999, GRACE).kind).toBe(
+      'nothing',
+    );
+    expect(planDeletion({ ...fresh, floorSeq: 20 }, 9999, GRACE).kind).toBe('nothing');
+  });
+});
+
+/** One scope's log in memory, with two trimming processes that act on what they once read. */
+class Model {
+  now = 10_000;
+  seq = 0;
+  floorSeq = 0;
+  floorAt: number | undefined;
+  entries = new Map<number, number>();
+  readers: { since: number; startedAt: number }[] = [];
+  processes = [0, 1].map(() => ({ clearedSeq: 0, read: undefined as TrimState | undefined }));
+
+  constructor(
+    private readonly ttl: number,
+    private readonly maxEntries: number | undefined,
+  ) {}
+
+  /** @param skew how far the writing process's clock is off */
+  append(skew: number): void {
+    this.entries.set(++this.seq, this.now + skew);
+  }
+
+  startReader(): void {
+    this.readers.push({ since: this.floorSeq, startedAt: this.now });
+  }
+
+  read(process: number): void {
+    const { seq, floorSeq, floorAt } = this;
+    const own = this.processes[process]!;
+    own.read = { seq, floorSeq, floorAt, clearedSeq: own.clearedSeq };
+  }
+
+  act(process: number): void {
+    const own = this.processes[process]!;
+    if (!own.read) return;
+    const deletion = planDeletion(own.read, this.now, GRACE);
+    if (deletion.kind === 'delete') {
+      this.delete(deletion.upTo);
+      own.clearedSeq = deletion.upTo;
+    } else if (deletion.kind === 'nothing') {
+      const raise = planRaise(own.read, {
+        oldestYoung: this.oldestYoung(own.read),
+        maxEntries: this.maxEntries,
+      });
+      if (raise.kind === 'raise') this.raise(own.read, raise.to);
+    }
+    own.read = undefined;
+  }
+
+  private oldestYoung(read: TrimState): number | 'none' {
+    for (let seq = read.floorSeq + 1; seq <= read.seq; seq++) {
+      const at = this.entries.get(seq);
+      if (at !== undefined && at >= this.now - this.ttl) return seq;
+    }
+    return 'none';
+  }
+
+  private raise(read: TrimState, to: number): void {
+    expect(to).toBeGreaterThan(read.floorSeq);
+    expect(to).toBeLessThanOrEqual(this.seq);
+    // The guard of the update: what another process did meanwhile wins.
+    if (this.floorSeq !== read.floorSeq) return;
+    expect(this.entries.has(to)).toBe(true);
+    for (let seq = read.floorSeq + 1; seq <= to; seq++) this.expectMayGo(seq, read);
+    this.floorSeq = to;
+    this.floorAt = this.now;
+  }
+
+  /** Everything raised over is too old, over the count, or before an entry that is. */
+  private expectMayGo(seq: number, read: TrimState): void {
+    const old = this.entries.get(seq)! < this.now - this.ttl;
+    expect(old || seq <= read.seq - (this.maxEntries ?? Infinity)).toBe(true);
+  }
+
+  private delete(upTo: number): void {
+    expect(upTo).toBeLessThanOrEqual(this.floorSeq);
+    for (const seq of [...this.entries.keys()].filter((seq) => seq <= upTo)) this.entries.delete(seq);
+    for (const reader of this.readers)
+      if (this.now - reader.startedAt < GRACE) expect(reader.since).toBeGreaterThanOrEqual(upTo);
+  }
+
+  /** What is left is everything from some seq on: no hole, and nothing above the floor is missing. */
+  check(): void {
+    const kept = [...this.entries.keys()];
+    kept.forEach((seq, index) => {
+      expect(seq).toBe(kept[0]! + index);
+    });
+    expect(this.seq - kept.length).toBeLessThanOrEqual(this.floorSeq);
+  }
+
+  settle(): void {
+    for (let round = 0; round < 6; round++) {
+      this.now += GRACE;
+      this.read(0);
+      this.act(0);
+    }
+  }
+}
+
+const command = fc.oneof(
+  fc.record({ kind: fc.constant('append' as const), value: fc.integer({ min: -20, max: 20 }) }),
+  fc.record({ kind: fc.constant('advance' as const), value: fc.integer({ min: 1, max: 150 }) }),
+  fc.record({ kind: fc.constant('reader' as const), value: fc.constant(0) }),
+  fc.record({ kind: fc.constant('read' as const), value: fc.integer({ min: 0, max: 1 }) }),
+  fc.record({ kind: fc.constant('act' as const), value: fc.integer({ min: 0, max: 1 }) }),
+);
+
+describe('trimming, in any order of two processes', () => {
+  it('removes a prefix of old entries, floor first, and never under a reader', () => {
+    fc.assert(
+      fc.property(
+        fc.array(command, { maxLength: 200 }),
+        fc.integer({ min: 50, max: 300 }),
+        fc.option(fc.integer({ min: 1, max: 10 }), { nil: undefined }),
+        (commands, ttl, maxEntries) => {
+          const model = new Model(ttl, maxEntries);
+          for (const { kind, value } of commands) {
+            if (kind === 'append') model.append(value);
+            else if (kind === 'advance') model.now += value;
+            else if (kind === 'reader') model.startReader();
+            else model[kind](value);
+            model.check();
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('gets to the end: in a quiet scope nothing outlives its time by more than the grace', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
+        const model = new Model(50, undefined);
+        for (const { kind, value } of commands) {
+          if (kind === 'append') model.append(value);
+          else if (kind === 'advance') model.now += value;
+          else if (kind !== 'reader') model[kind](value);
+        }
+        model.settle();
+        expect(model.entries.size).toBe(0);
+        expect(model.floorSeq).toBe(model.seq);
+      }),
+    );
+  });
+});
+
+it('deletes in a scope that never stops writing', () => {
+  const model = new Model(50, undefined);
+  for (let step = 0; step < 100; step++) {
+    model.append(0);
+    model.now += 10;
+    model.read(0);
+    model.act(0);
+    model.check();
+  }
+  // 5 entries live, 10 a grace period: a floor that moves with each run would let nothing go.
+  expect(model.entries.size).toBeLessThan(40);
+});

@@ -1,0 +1,62 @@
+/**
+ * What retention does with one scope's log, decided without I/O. Trimming removes a prefix only (invariants 3 and 7),
+ * in two steps that never overlap: the floor is raised, so that older cursors get a full resync; after the grace
+ * period, when no reader that began before can still be reading, the entries up to the floor are deleted. Only then
+ * is the floor raised again: a scope that writes all day would otherwise push its own deletion ahead of itself for ever.
+ */
+export interface TrimState {
+  /** Entries that the scope has ever had: the newest one's seq. */
+  readonly seq: number;
+  readonly floorSeq: number;
+  /** Database time of the last raise, milliseconds. */
+  readonly floorAt: number | undefined;
+  /** Everything up to this seq is known to be deleted; 0 when nothing is known. */
+  readonly clearedSeq: number;
+}
+
+/** Up to which seq the retention rules let entries go. */
+export interface TrimRules {
+  /**
+   * Seq of the oldest entry that is still young enough to stay; `none` when all are too old, `unlimited` when
+   * nothing goes by age.
+   */
+  readonly oldestYoung: number | 'none' | 'unlimited';
+  /** Entries that the scope may keep; undefined for any number. */
+  readonly maxEntries: number | undefined;
+}
+
+export type TrimStep =
+  | { readonly kind: 'nothing' }
+  /** Entries up to the floor may still be there, and a reader may still be among them. */
+  | { readonly kind: 'wait'; readonly ms: number }
+  /** Delete all entries up to this seq, oldest first. */
+  | { readonly kind: 'delete'; readonly upTo: number }
+  /** The entry of this seq becomes the floor. It exists: it is above everything that was ever deleted. */
+  | { readonly kind: 'raise'; readonly to: number };
+
+/** Whether deletion below the present floor comes first: before it is done, the floor does not move. */
+export function planDeletion(state: TrimState, now: number, graceMs: number): TrimStep {
+  if (state.floorSeq <= state.clearedSeq) return { kind: 'nothing' };
+  // A floor without a time was never raised by trimming. Nothing tells how long readers know it: leave it alone.
+  if (state.floorAt === undefined) return { kind: 'nothing' };
+  const ms = state.floorAt + graceMs - now;
+  return ms > 0 ? { kind: 'wait', ms } : { kind: 'delete', upTo: state.floorSeq };
+}
+
+/** Where the floor goes, once nothing is left below the present one. */
+export function planRaise(state: TrimState, rules: TrimRules): TrimStep {
+  const to = Math.min(
+    state.seq,
+    Math.max(byAge(state.seq, rules.oldestYoung), byCount(state.seq, rules.maxEntries)),
+  );
+  return to > state.floorSeq ? { kind: 'raise', to } : { kind: 'nothing' };
+}
+
+function byAge(seq: number, oldestYoung: TrimRules['oldestYoung']): number {
+  if (oldestYoung === 'unlimited') return 0;
+  return oldestYoung === 'none' ? seq : oldestYoung - 1;
+}
+
+function byCount(seq: number, maxEntries: number | undefined): number {
+  return maxEntries === undefined ? 0 : seq - maxEntries;
+}
