@@ -1,0 +1,74 @@
+import { encodeDocument } from '../collections/wire-codec';
+import type { SyncedCollection, StoredDocument } from '../collections/collection';
+import { SYNC_FIELDS } from '../collections/stored-document';
+import type { DocId } from './change';
+import type { JsonObject } from './json';
+import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query';
+
+/**
+ * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
+ * fallen too far behind. The body is NDJSON, one {@link FullLine} a document; the headers are `X-Sync-LastSeq`, the
+ * cursor to pull from afterwards, and `X-Sync-Cursor`, the next page's cursor, while there is more.
+ */
+export interface FullRequest {
+  /** Names, in a list or separated by commas. None: all that the identity may read and that allow a full resync. */
+  readonly collections?: string | readonly string[] | null;
+  /** Documents in the page: 1 to maxFullLimit, or 0 for everything in one stream. Default: defaultFullLimit. */
+  readonly limit?: number | string | null;
+  /** `X-Sync-Cursor` of the page before. It brings the collections with it. */
+  readonly cursor?: string | null;
+}
+
+/** A checked FullRequest; `limit` 0 stands for no limit. */
+export interface FullQuery {
+  readonly collections: readonly string[] | undefined;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+
+export interface FullLimits {
+  readonly defaultFullLimit: number;
+  readonly maxFullLimit: number;
+}
+
+/**
+ * Reads the parameters of a full resync as they came, text or typed. Unknown parameters are ignored.
+ *
+ * @throws SyncError `invalid_limit` or `malformed_request`
+ */
+export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery {
+  const query = queryObject(request);
+  return {
+    collections: collectionsParameter(query),
+    limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
+    cursor: textParameter(query, 'cursor'),
+  };
+}
+
+/** One document of a full resync. */
+export interface FullLine {
+  readonly collection: string;
+  readonly doc_id: DocId;
+  /** Null for a tombstone. */
+  readonly data: JsonObject | null;
+  readonly deleted: boolean;
+  /** What a change of this document gives as its parent_version; null for a document that never went through sync. */
+  readonly version: string | null;
+}
+
+/** The document as a line of NDJSON, with its line break. Never throws for anything that MongoDB can hold. */
+export function encodeLine(
+  collection: Pick<SyncedCollection, 'name' | 'ids'>,
+  stored: StoredDocument,
+): string {
+  const deleted = stored[SYNC_FIELDS.deleted] === true;
+  const version = stored[SYNC_FIELDS.version];
+  const line: FullLine = {
+    collection: collection.name,
+    doc_id: collection.ids.toWire(stored['_id']),
+    data: deleted ? null : encodeDocument(stored),
+    deleted,
+    version: typeof version === 'string' ? version : null,
+  };
+  return `${JSON.stringify(line)}\n`;
+}

@@ -1,0 +1,114 @@
+import type { LogChange } from './change';
+import { collectionsParameter, limitParameter, queryObject, sinceParameter } from './read-query';
+
+/**
+ * GET pull: the entries of a scope's log above a cursor.
+ *
+ * The answer is `{"changes":[…],"last_seq":"…","seq":12,"has_more":false}`, or, when the cursor is older than what the
+ * log keeps or from another database, `{"full_resync_required":true,"collections":[…],"reason":"too_old"}`.
+ */
+export interface PullRequest {
+  /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
+  readonly since?: string | null;
+  /** Names, in a list or separated by commas. None: all that the identity may read. */
+  readonly collections?: string | readonly string[] | null;
+  /** Changes in the answer at the most: 1 to maxPullLimit. Default: defaultPullLimit. */
+  readonly limit?: number | string | null;
+}
+
+/** A checked PullRequest. */
+export interface PullQuery {
+  /** A version; undefined reads from the beginning. */
+  readonly since: string | undefined;
+  /** No blanks, no repetitions; undefined stands for all. */
+  readonly collections: readonly string[] | undefined;
+  readonly limit: number;
+}
+
+export interface PullLimits {
+  readonly defaultPullLimit: number;
+  readonly maxPullLimit: number;
+}
+
+/**
+ * Reads the parameters of a pull as they came, text or typed. Unknown parameters are ignored.
+ *
+ * @throws SyncError `invalid_cursor`, `invalid_limit` or `malformed_request`
+ */
+export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery {
+  const query = queryObject(request);
+  return {
+    since: sinceParameter(query),
+    collections: collectionsParameter(query),
+    limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),
+  };
+}
+
+/** What a page needs of a log entry. */
+export interface PulledEntry {
+  readonly seq: number;
+  readonly version: string;
+  /** The entry's own JSON text: a LogChange. */
+  readonly wire: string;
+}
+
+/** One page of a pull. Its `json` joins the entries' own texts: nothing is parsed or encoded again. */
+export class PullPage {
+  readonly full_resync_required = false;
+  private parsed: readonly LogChange[] | undefined;
+
+  constructor(
+    /** In order of their versions. */
+    readonly entries: readonly PulledEntry[],
+    /** Where the next pull goes on: never below the asked `since`. */
+    readonly last_seq: string,
+    /** The same as a plain integer; 0 for the zero cursor. */
+    readonly seq: number,
+    /** Whether to ask again at once. */
+    readonly has_more: boolean,
+  ) {}
+
+  /** The entries as typed values, parsed when first asked for. */
+  get changes(): readonly LogChange[] {
+    return (this.parsed ??= this.entries.map(({ wire }) => JSON.parse(wire) as LogChange));
+  }
+
+  /** The answer's body. */
+  get json(): string {
+    const changes = this.entries.map(({ wire }) => wire).join(',');
+    const { last_seq, seq, has_more } = this;
+    return `{"changes":[${changes}],${JSON.stringify({ last_seq, seq, has_more }).slice(1)}`;
+  }
+
+  toJSON(): object {
+    const { changes, last_seq, seq, has_more } = this;
+    return { changes, last_seq, seq, has_more };
+  }
+}
+
+/**
+ * Why a cursor cannot be gone on from. `too_old`: entries above it have been trimmed. `unknown_cursor`: this database
+ * never wrote it, or has lost it (restored from a backup, reset, another environment).
+ */
+export type ResyncReason = 'too_old' | 'unknown_cursor';
+
+/** The client has to load everything anew (GET full), keep its unsent changes, and pull from there. */
+export class FullResyncRequired {
+  readonly full_resync_required = true;
+
+  constructor(
+    readonly collections: readonly string[],
+    readonly reason: ResyncReason,
+  ) {}
+
+  get json(): string {
+    return JSON.stringify(this);
+  }
+
+  toJSON(): object {
+    const { full_resync_required, collections, reason } = this;
+    return { full_resync_required, collections, reason };
+  }
+}
+
+export type PullAnswer = PullPage | FullResyncRequired;
