@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { SyncError, type ErrorCode } from './errors';
+import { closeFor, errorText, parseClientMessage, pingText, STREAM_CLOSE, subscribedText } from './stream';
+
+const VERSION = '20260502T120000.000Z-0001-a1b2';
+
+function refusal(text: string): SyncError {
+  try {
+    parseClientMessage(text);
+  } catch (error) {
+    if (error instanceof SyncError) return error;
+    throw error;
+  }
+  throw new Error('was taken');
+}
+
+describe('messages of a client', () => {
+  it('reads the message of a client written for the original', () => {
+    const text = `{"type":"subscribe","since":"${VERSION}","collections":["tasks"],"token":"t","scope_id":"b1"}`;
+    expect(parseClientMessage(text)).toEqual({
+      type: 'subscribe',
+      since: VERSION,
+      collections: ['tasks'],
+      token: 't',
+      scopeId: 'b1',
+      ack: false,
+    });
+  });
+
+  it('takes no cursor, a blank one and the zero stamp for the beginning, and no collections for all', () => {
+    for (const since of [undefined, null, '', '19700101T000000.000Z-0000']) {
+      const message = parseClientMessage(JSON.stringify({ type: 'subscribe', since, collections: [] }));
+      expect(message).toMatchObject({ since: undefined, collections: undefined });
+    }
+  });
+
+  it.each([
+    ['', 'malformed_request', undefined],
+    ['nonsense', 'malformed_request', undefined],
+    ['[]', 'malformed_request', undefined],
+    ['null', 'malformed_request', undefined],
+    ['{}', 'malformed_request', 'type'],
+    ['{"type":"SUBSCRIBE"}', 'malformed_request', 'type'],
+    ['{"type":["subscribe"]}', 'malformed_request', 'type'],
+    ['{"type":"subscribe","since":"yesterday"}', 'invalid_cursor', 'since'],
+    ['{"type":"subscribe","since":"20261301T000000.000Z-0000-a"}', 'invalid_cursor', 'since'],
+    ['{"type":"subscribe","since":12}', 'malformed_request', 'since'],
+    ['{"type":"subscribe","collections":{"a":1}}', 'malformed_request', 'collections'],
+    ['{"type":"subscribe","collections":[1]}', 'malformed_request', 'collections'],
+    ['{"type":"subscribe","token":{}}', 'malformed_request', 'token'],
+    ['{"type":"subscribe","scope_id":7}', 'malformed_request', 'scope_id'],
+    ['{"type":"subscribe","ack":"yes"}', 'malformed_request', 'ack'],
+    ['{"type":"token"}', 'malformed_request', 'token'],
+  ])('refuses %s', (text, code, path) => {
+    const error = refusal(text);
+    expect({ code: error.code, path: error.path }).toEqual({ code, path });
+    expect(closeFor(error)).toBe('bad_message');
+  });
+
+  it('meets any text with a message or a SyncError', () => {
+    const anything = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc
+        .record({
+          type: fc.constantFrom('subscribe', 'token', 'pong'),
+          since: fc.anything(),
+          token: fc.anything(),
+        })
+        .map((value) => {
+          try {
+            return JSON.stringify(value);
+          } catch {
+            return '';
+          }
+        }),
+    );
+    fc.assert(
+      fc.property(anything, (text) => {
+        try {
+          parseClientMessage(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SyncError);
+        }
+      }),
+    );
+  });
+});
+
+describe('messages of the server', () => {
+  it('carries a cursor in a ping only when there is one', () => {
+    expect(pingText(undefined)).toBe('{"type":"ping"}');
+    expect(pingText({ version: VERSION, seq: 4 })).toBe(`{"type":"ping","last_seq":"${VERSION}","seq":4}`);
+  });
+
+  it('leaves out what it does not know', () => {
+    expect(subscribedText(['a'], undefined)).toBe('{"type":"subscribed","collections":["a"]}');
+    expect(errorText(new SyncError('forbidden', 'No.'))).toBe(
+      '{"type":"error","code":"forbidden","message":"No."}',
+    );
+  });
+
+  it.each<[ErrorCode, number]>([
+    ['malformed_request', 4400],
+    ['unknown_collection', 4400],
+    ['unauthenticated', 4401],
+    ['forbidden', 4403],
+    ['scope_missing', 4403],
+    ['unavailable', 1013],
+    ['shutting_down', 1012],
+    ['internal', 1011],
+    ['configuration', 1011],
+  ])('closes after %s with %i', (code, close) => {
+    expect(STREAM_CLOSE[closeFor(new SyncError(code, ''))]).toBe(close);
+  });
+});

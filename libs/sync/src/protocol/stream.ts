@@ -1,0 +1,163 @@
+import { SyncError, errorBody, type ErrorCode } from './errors';
+import { isObject } from './json';
+import type { ResyncReason } from './pull';
+import { collectionsParameter, queryObject, sinceParameter } from './read-query';
+
+/**
+ * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
+ * entry's own JSON text exactly as in pull, and a ping now and then. Before the server closes a socket for a reason of
+ * the client's, it says which in an `error` message.
+ */
+
+/** Why the server closes a socket. Part of the wire. */
+export const STREAM_CLOSE = {
+  /** After `full_resync_required`: load everything anew, then open another socket. */
+  done: 1000,
+  /** A message of more than limits.maxSocketMessageBytes. */
+  too_large: 1009,
+  internal: 1011,
+  /** This process goes down: open another socket, with the last version. */
+  restart: 1012,
+  /** The server cannot check or read just now: try again later. */
+  try_later: 1013,
+  bad_message: 4400,
+  /** No credentials, bad ones, or they have ended: come back with a fresh token. */
+  unauthenticated: 4401,
+  forbidden: 4403,
+  /** No subscribe message came in time. */
+  no_subscribe: 4408,
+  too_many_messages: 4429,
+} as const;
+export type StreamClose = keyof typeof STREAM_CLOSE;
+
+/** Asks for everything above a cursor, and for what follows. Takes the place of an earlier one on the same socket. */
+export interface SubscribeMessage {
+  readonly type: 'subscribe';
+  /** `last_seq` or a version of earlier answers; undefined starts at the beginning. */
+  readonly since: string | undefined;
+  /** Names, without repetitions; undefined stands for all that the identity may read. */
+  readonly collections: readonly string[] | undefined;
+  /** Renews the socket's credentials too. */
+  readonly token: string | undefined;
+  /** Older clients send their scope. It widens nothing: another one than the identity's is refused. */
+  readonly scopeId: string | undefined;
+  /** Whether the client wants a `subscribed` message before the first entry. */
+  readonly ack: boolean;
+}
+
+/** Credentials that take the place of those before: of the same scope and actor. */
+export interface TokenMessage {
+  readonly type: 'token';
+  readonly token: string;
+}
+
+export type ClientMessage =
+  | SubscribeMessage
+  | TokenMessage
+  /** Ends the subscription; the socket stays open for another. */
+  | { readonly type: 'unsubscribe' }
+  /** Some clients answer pings. Nothing depends on it. */
+  | { readonly type: 'pong' };
+
+/**
+ * Reads a client's message. Unknown fields are ignored.
+ *
+ * @throws SyncError `malformed_request` or `invalid_cursor`
+ */
+export function parseClientMessage(text: string): ClientMessage {
+  const message = jsonObject(text);
+  switch (message['type']) {
+    case 'subscribe':
+      return {
+        type: 'subscribe',
+        since: sinceParameter(queryObject(message)),
+        collections: collectionsParameter(queryObject(message)),
+        token: optionalText(message, 'token'),
+        scopeId: optionalText(message, 'scope_id'),
+        ack: optionalFlag(message, 'ack'),
+      };
+    case 'token': {
+      const token = optionalText(message, 'token');
+      if (token === undefined)
+        throw malformed('A token message carries the fresh token: {"type":"token","token":"…"}.', 'token');
+      return { type: 'token', token };
+    }
+    case 'unsubscribe':
+    case 'pong':
+      return { type: message['type'] };
+    default:
+      throw malformed('type must be subscribe, unsubscribe, token or pong.', 'type');
+  }
+}
+
+/** Where a quiet client stands: it may come back with `last_seq` as its `since`. */
+export interface StreamCursor {
+  readonly version: string;
+  readonly seq: number;
+}
+
+/** @param at everything asked up to here has been sent; undefined without a subscription */
+export function pingText(at: StreamCursor | undefined): string {
+  return JSON.stringify({ type: 'ping', ...(at ? { last_seq: at.version, seq: at.seq } : {}) });
+}
+
+export function subscribedText(collections: readonly string[], since: string | undefined): string {
+  return JSON.stringify({
+    type: 'subscribed',
+    collections,
+    ...(since === undefined ? {} : { last_seq: since }),
+  });
+}
+
+export function fullResyncText(collections: readonly string[], reason: ResyncReason): string {
+  return JSON.stringify({ type: 'full_resync_required', collections, reason });
+}
+
+export function errorText(error: SyncError): string {
+  const { code, message, path } = errorBody(error);
+  return JSON.stringify({ type: 'error', code, message, ...(path === undefined ? {} : { path }) });
+}
+
+/** With which code a socket closes after an error. */
+export function closeFor(error: SyncError): StreamClose {
+  return CLOSE_BY_CODE[error.code] ?? CLOSE_BY_STATUS[error.status] ?? 'internal';
+}
+
+const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = { shutting_down: 'restart' };
+const CLOSE_BY_STATUS: Partial<Record<number, StreamClose>> = {
+  400: 'bad_message',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  413: 'too_large',
+  429: 'too_many_messages',
+  503: 'try_later',
+};
+
+function jsonObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed('A message must be JSON text.');
+  }
+  if (isObject(value)) return value;
+  throw malformed('A message must be a JSON object with a type.');
+}
+
+function optionalText(message: Record<string, unknown>, field: string): string | undefined {
+  const value = message[field];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw malformed(`${field} must be text.`, field);
+}
+
+function optionalFlag(message: Record<string, unknown>, field: string): boolean {
+  const value = message[field];
+  if (value === undefined || value === null) return false;
+  if (typeof value === 'boolean') return value;
+  throw malformed(`${field} must be true or false.`, field);
+}
+
+function malformed(message: string, path?: string): SyncError {
+  return new SyncError('malformed_request', message, path === undefined ? {} : { path });
+}

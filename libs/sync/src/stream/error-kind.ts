@@ -1,0 +1,6 @@
+/** The kind of an error, never its text beyond the server's own code: texts may hold documents. */
+export function errorKind(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const code = 'codeName' in error ? error.codeName : 'code' in error ? error.code : undefined;
+  return code === undefined ? error.name : `${error.name} ${String(code)}`;
+}

@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CollectionRegistry } from '../collections/collection-registry.service';
+import type { SyncIdentity } from '../identity/identity';
+import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
+import { PullService } from '../pull/pull.service';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_SETTINGS } from '../sync.tokens';
+import { Backlog } from './backlog.service';
+import { ChangeStreamHub } from './change-stream-hub.service';
+import type { StreamMessage } from './stream-entry';
+import { StreamSubscription } from './stream-subscription.service';
+
+/** What a subscriber asks for. */
+export interface StreamRequest {
+  /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
+  readonly since?: string | null;
+  /** None: all that the identity may read. */
+  readonly collections?: string | readonly string[] | null;
+}
+
+/** Live entries that may wait for one subscriber before it goes back to reading the log. */
+const WAITING_ENTRIES = 4_096;
+
+/** Follows a scope's log for as long as somebody listens (invariants 3, 5, 7, 9). */
+@Injectable()
+export class StreamService {
+  private readonly backlog: Backlog;
+
+  constructor(
+    @Inject(ChangeStreamHub) private readonly hub: ChangeStreamHub,
+    @Inject(PullService) pull: PullService,
+    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+  ) {
+    this.backlog = new Backlog(pull);
+  }
+
+  /**
+   * Everything above a cursor, then what follows, in the order of the versions: each entry once, with no gap between
+   * backlog and live. Ends after a message of kind `resync`, or when `signal` fires.
+   *
+   * @throws (from the iteration) as {@link open}; SyncError `shutting_down`
+   */
+  async *subscribe(
+    identity: SyncIdentity,
+    request: StreamRequest = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): AsyncGenerator<StreamMessage, void, undefined> {
+    yield* await this.open(identity, request, signal);
+  }
+
+  /**
+   * The same in two steps: checks the request first, and tells where the subscriber stands while it is iterated.
+   *
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`
+   */
+  async open(
+    identity: SyncIdentity,
+    request: StreamRequest,
+    signal: AbortSignal,
+  ): Promise<StreamSubscription> {
+    const query = queryObject(request);
+    const since = sinceParameter(query);
+    const collections = await this.readable(identity, collectionsParameter(query));
+    const bounds = { entries: WAITING_ENTRIES, bytes: this.settings.socketBufferBytes };
+    return new StreamSubscription(
+      { scopeId: identity.scopeId, since, collections, bounds },
+      this.hub,
+      this.backlog,
+      signal,
+    );
+  }
+
+  /**
+   * The asked collections, or all that the identity may read.
+   *
+   * @throws SyncError `unknown_collection`, `forbidden`
+   */
+  async readable(identity: SyncIdentity, asked: readonly string[] | undefined): Promise<string[]> {
+    const collections = await this.collections.readable(identity, asked && [...asked]);
+    return collections.map(({ name }) => name);
+  }
+}

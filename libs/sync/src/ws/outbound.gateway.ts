@@ -1,0 +1,44 @@
+import { OPEN, TEXT, type ServerSocket } from './server-socket';
+
+/** What goes out on one socket: never more in its buffer than the bound and one message (invariant 9). */
+export class Outbound {
+  private readonly waiting = new Set<() => void>();
+
+  constructor(
+    private readonly socket: ServerSocket,
+    private readonly maxBytes: number,
+  ) {}
+
+  /** Short messages of the protocol itself. */
+  text(message: string): void {
+    if (this.socket.readyState === OPEN) this.socket.send(message, TEXT);
+  }
+
+  /**
+   * Sends one entry.
+   *
+   * @returns nothing while there is room for more, else a promise of when there will be (or the socket has closed)
+   */
+  frame(frame: Buffer): Promise<void> | undefined {
+    const { socket } = this;
+    if (socket.readyState !== OPEN) return undefined;
+    if (socket.bufferedAmount + frame.byteLength < this.maxBytes) {
+      socket.send(frame, TEXT);
+      return undefined;
+    }
+    // Messages leave in order: when this one has left, so have those before it.
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.waiting.delete(done);
+        resolve();
+      };
+      this.waiting.add(done);
+      socket.send(frame, TEXT, done);
+    });
+  }
+
+  /** The socket has closed: nobody waits any longer. */
+  release(): void {
+    for (const done of this.waiting) done();
+  }
+}

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import type { IdentityService } from '../identity/identity.service';
+import type { SyncIdentity } from '../identity/identity';
+import { SyncError } from '../protocol/errors';
+
+/** Longest that setTimeout can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Who is behind one socket: verified when asked for, the same scope and actor for the socket's whole life. */
+export class SocketCredentials {
+  private identity: SyncIdentity | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param limitMs how long a check may take
+   * @param ended called when the credentials should have run out: {@link review} says whether they have
+   */
+  constructor(
+    private readonly upgrade: IncomingMessage,
+    private readonly identities: IdentityService,
+    private readonly limitMs: number,
+    private readonly ended: () => void,
+  ) {}
+
+  /**
+   * Checks a token, or gives the identity known so far. Without either, the token of the socket's URL (`?token=`) or
+   * the headers that it was opened with count.
+   *
+   * @throws SyncError `unauthenticated`; `forbidden` for another scope or actor; `unavailable` when it takes too long
+   */
+  async identify(token: string | undefined): Promise<SyncIdentity> {
+    if (token === undefined && this.identity) return this.identity;
+    const check = this.identities.fromToken(this.upgrade, token ?? tokenOfUrl(this.upgrade.url));
+    const identity = await within(check, this.limitMs);
+    const known = this.identity;
+    if (known && (known.scopeId !== identity.scopeId || known.actorId !== identity.actorId))
+      throw new SyncError(
+        'forbidden',
+        'The fresh token is of another scope or user. Open a socket of its own for it.',
+        { path: 'token' },
+      );
+    this.identity = identity;
+    this.review();
+    return identity;
+  }
+
+  /**
+   * Looks whether the credentials still hold, and watches when they end.
+   *
+   * @throws SyncError `unauthenticated` when they have run out
+   */
+  review(): void {
+    clearTimeout(this.timer);
+    const { expiresAt } = this.identity ?? {};
+    if (!expiresAt) return;
+    const left = expiresAt.getTime() - Date.now();
+    if (left <= 0)
+      throw new SyncError(
+        'unauthenticated',
+        'The token has expired. Connect again with a fresh one, or send it before the old one ends: {"type":"token","token":"…"}.',
+      );
+    this.timer = setTimeout(this.ended, Math.min(left, MAX_TIMER_MS));
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** The result, or a SyncError `unavailable` when it does not come in time. */
+export async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new SyncError('unavailable', 'The credentials could not be checked in time. Try again later.'),
+        ),
+      limitMs,
+    );
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tokenOfUrl(url = ''): string | undefined {
+  return new URLSearchParams(url.split('?', 2)[1] ?? '').get('token') ?? undefined;
+}

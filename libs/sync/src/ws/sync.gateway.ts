@@ -1,0 +1,100 @@
+import { IncomingMessage } from 'node:http';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { IdentityService } from '../identity/identity.service';
+import { SyncMetrics } from '../metrics/metrics';
+import { ChangeStreamHub } from '../stream/change-stream-hub.service';
+import { pause } from '../stream/pause.service';
+import { StreamService } from '../stream/stream.service';
+import type { SyncExtras } from '../sync.extras';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import type { ServerSocket, SocketServer } from './server-socket';
+import { openSocketServer } from './socket-server.gateway';
+import { SocketSession, type SessionContext } from './socket-session.gateway';
+
+/** How long peers have to answer a close before they are cut off. */
+const CLOSE_LIMIT_MS = 2_000;
+
+/**
+ * The socket of the module, beside the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
+ * the process of an app without a WebSocket adapter, and take its sockets down before they could be told why.
+ */
+@Injectable()
+export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(SyncGateway.name);
+  private readonly sessions = new Set<SocketSession>();
+  private readonly context: SessionContext;
+  private server: SocketServer | undefined;
+
+  constructor(
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
+    @Inject(ChangeStreamHub) private readonly hub: ChangeStreamHub,
+    @Inject(IdentityService) identities: IdentityService,
+    @Inject(StreamService) streams: StreamService,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
+    @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+  ) {
+    this.context = { identities, streams, settings, logger: this.logger };
+  }
+
+  /** @throws SyncError `configuration` when the app has no WsAdapter */
+  onModuleInit(): void {
+    // An application context (a script, a worker) has no server, and nobody connects.
+    if (!this.extras.stream || !this.hasServer()) return;
+    this.server = openSocketServer(this.config.getIoAdapter(), {
+      path: this.extras.streamPath,
+      maxPayload: this.settings.limits.maxSocketMessageBytes,
+      perMessageDeflate: false,
+    });
+    this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.server) this.hub.start();
+  }
+
+  /** Tells every client to come back to another process. Later, Nest would have cut them off. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (!this.server) return;
+    this.server.close();
+    const open = [...this.sessions];
+    for (const session of open) session.close('restart', 'The server is going down.');
+    const limit = new AbortController();
+    const closed = Promise.all(open.map((session) => session.closed));
+    await Promise.race([closed, pause(CLOSE_LIMIT_MS, limit.signal)]);
+    limit.abort();
+    for (const session of this.sessions) session.terminate();
+  }
+
+  private hasServer(): boolean {
+    const adapter = this.http.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
+    return Boolean(adapter?.getHttpServer());
+  }
+
+  private accept(socket: ServerSocket, upgrade: unknown): void {
+    try {
+      if (!(upgrade instanceof IncomingMessage)) return socket.terminate();
+      const session = new SocketSession(socket, upgrade, this.context);
+      this.sessions.add(session);
+      this.metrics.sockets(this.sessions.size);
+      void session.closed.then(() => {
+        this.sessions.delete(session);
+        this.metrics.sockets(this.sessions.size);
+      });
+    } catch (error) {
+      // Thrown on, it would end the process.
+      this.logger.error('A socket could not be taken', error instanceof Error ? error.stack : undefined);
+      socket.terminate();
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Lets a client send so many messages at once and so many a second from then on.
+ */
+export class TokenBucket {
+  private tokens: number;
+  private filledAt: number;
+
+  /**
+   * @param burst how many messages may come at once
+   * @param perSecond how many a second follow
+   * @param now milliseconds of any clock that does not go back
+   */
+  constructor(
+    private readonly burst: number,
+    private readonly perSecond: number,
+    now: number,
+  ) {
+    this.tokens = burst;
+    this.filledAt = now;
+  }
+
+  /** Whether one more message may pass. */
+  take(now: number): boolean {
+    this.tokens = Math.min(this.burst, this.tokens + ((now - this.filledAt) / 1000) * this.perSecond);
+    this.filledAt = now;
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+}
