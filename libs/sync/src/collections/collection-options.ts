@@ -1,0 +1,75 @@
+import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../conflict/conflict';
+import { SyncError } from '../protocol/errors';
+import type { SyncCollectionOptions } from '../sync.options';
+
+/** Lists what was allowed, so that a mistyped value is found at once. */
+const CHOICES = {
+  ids: ['global', 'scoped'],
+  unknownFields: ['reject', 'strip'],
+  conflict: CONFLICT_STRATEGIES,
+  deleteUpdatePolicy: DELETE_UPDATE_POLICIES,
+} as const;
+
+const MAX_NAME_BYTES = 120;
+
+/**
+ * Checks the part of a collection's options that needs neither the database nor DI. A bare name stands for `{ name }`.
+ *
+ * @param reserved the engine's own collections
+ * @throws SyncError `configuration`, naming the collection, the option and what it may be
+ */
+export function readCollectionOptions(
+  given: string | SyncCollectionOptions,
+  reserved: readonly string[],
+): SyncCollectionOptions {
+  const options = typeof given === 'string' ? { name: given } : given;
+  checkName(options.name, reserved);
+  for (const [option, allowed] of Object.entries(CHOICES)) {
+    const value = options[option as keyof typeof CHOICES];
+    if (value !== undefined && !(allowed as readonly string[]).includes(value))
+      throw configurationError(options.name, option, `must be one of: ${allowed.join(', ')}`);
+  }
+  if (options.freeForm === true && options.model !== undefined)
+    throw configurationError(
+      options.name,
+      'freeForm',
+      'means that there is no model: give one of the two, freeForm or model',
+    );
+  return options;
+}
+
+export function configurationError(
+  collection: string,
+  option: string,
+  message: string,
+  cause?: unknown,
+): SyncError {
+  return new SyncError('configuration', `SyncModule: collection ${collection}: ${option} ${message}.`, {
+    path: `collections.${collection}.${option}`,
+    cause,
+  });
+}
+
+function checkName(name: unknown, reserved: readonly string[]): void {
+  const shown = JSON.stringify(name) ?? 'without a name';
+  if (
+    typeof name !== 'string' ||
+    name.trim() !== name ||
+    name === '' ||
+    // A comma separates names in a query; the others are MongoDB's rules.
+    /[,$\0]/.test(name) ||
+    name.startsWith('system.') ||
+    Buffer.byteLength(name) > MAX_NAME_BYTES
+  )
+    throw configurationError(
+      shown,
+      'name',
+      `must be a MongoDB collection's name: 1 to ${String(MAX_NAME_BYTES)} bytes, no "$", comma or NUL, not system.*`,
+    );
+  if (reserved.includes(name))
+    throw configurationError(
+      name,
+      'name',
+      'is one of the engine’s own collections; give the app’s collection another name, or set oplogCollection, headsCollection, receiptsCollection or leasesCollection',
+    );
+}

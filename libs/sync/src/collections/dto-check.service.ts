@@ -1,0 +1,102 @@
+import type { Type } from '@nestjs/common';
+import { SyncError, type Rejection } from '../protocol/errors';
+import type { JsonObject } from '../protocol/json';
+import { dataPath } from './document-rules';
+import { stripUnknown } from './strip-unknown';
+import { problemList } from './validation-message';
+
+/** The data to go on with (stripped, when asked for), or why not. */
+export type DtoResult =
+  { readonly ok: true; readonly data: JsonObject } | { readonly ok: false; readonly rejection: Rejection };
+export type DtoCheck = (data: JsonObject) => Promise<DtoResult>;
+
+/** The part of class-transformer and class-validator in use: both are optional peers, so no type of theirs shows. */
+export interface DtoTools {
+  instance(dto: Type<object>, data: JsonObject): object;
+  validate(instance: object, options: object): Promise<DtoProblem[]>;
+}
+export interface DtoProblem {
+  readonly property: string;
+  readonly constraints?: Readonly<Record<string, string>>;
+  readonly children?: readonly DtoProblem[];
+}
+
+/**
+ * Makes the check of a class-validator class. The class only judges: what its instance was turned into is thrown
+ * away, and the schema casts the data as it came. With `strip`, fields that the class does not know are left out.
+ *
+ * @throws SyncError `configuration` when the two packages are not installed
+ */
+export async function makeDtoCheck(
+  collection: string,
+  dto: Type<object>,
+  unknownFields: 'reject' | 'strip',
+  load: () => Promise<DtoTools> = loadDtoTools,
+): Promise<DtoCheck> {
+  const tools = await loadOrExplain(collection, load);
+  const options = {
+    whitelist: true,
+    forbidNonWhitelisted: unknownFields === 'reject',
+    forbidUnknownValues: true,
+    validationError: { target: false, value: false },
+  };
+  return async (data) => {
+    const instance = tools.instance(dto, data);
+    const problems = await tools.validate(instance, options);
+    if (problems.length > 0) return { ok: false, rejection: dtoRejection(problems) };
+    return { ok: true, data: unknownFields === 'strip' ? stripUnknown(data, instance) : data };
+  };
+}
+
+async function loadDtoTools(): Promise<DtoTools> {
+  const [{ plainToInstance }, { validate }] = await Promise.all([
+    import('class-transformer'),
+    import('class-validator'),
+  ]);
+  return { instance: plainToInstance, validate };
+}
+
+async function loadOrExplain(collection: string, load: () => Promise<DtoTools>): Promise<DtoTools> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new SyncError(
+      'configuration',
+      `SyncModule: collection ${collection} has a dto, which needs class-validator and class-transformer. Install them (npm install class-validator class-transformer), or leave the dto out.`,
+      { path: `collections.${collection}.dto`, cause },
+    );
+  }
+}
+
+interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly constraint: string;
+  readonly text: string;
+}
+
+const NOT_WHITELISTED = 'whitelistValidation';
+
+function dtoRejection(found: readonly DtoProblem[]): Rejection {
+  const problems = found.flatMap((problem) => flatten(problem, []));
+  const unknown = problems.find(({ constraint }) => constraint === NOT_WHITELISTED);
+  if (unknown)
+    return {
+      code: 'unknown_field',
+      message: `${dataPath(unknown.path)} is not a field of this collection: remove it, or add it to the DTO.`,
+    };
+  return {
+    code: 'validation_failed',
+    message: problemList(problems.map(({ path, text }) => `${dataPath(path)}: ${text}`)),
+  };
+}
+
+function flatten(problem: DtoProblem, above: readonly (string | number)[]): Problem[] {
+  const step = /^\d{1,9}$/.test(problem.property) ? Number(problem.property) : problem.property;
+  const path = [...above, step];
+  const own = Object.entries(problem.constraints ?? {}).map(([constraint, text]) => ({
+    path,
+    constraint,
+    text,
+  }));
+  return [...own, ...(problem.children ?? []).flatMap((child) => flatten(child, path))];
+}

@@ -1,0 +1,22 @@
+import type { Connection, mongo } from 'mongoose';
+import type { StoredDocument } from './collection';
+
+/** The driver's collection with every option said that the host's own client settings could change. */
+export function nativeCollection(connection: Connection, name: string): mongo.Collection<StoredDocument> {
+  const client = connection.getClient() as unknown as mongo.MongoClient;
+  return client.db(connection.name).collection<StoredDocument>(name, {
+    readConcern: { level: 'majority' },
+    writeConcern: { w: 'majority' },
+    readPreference: 'primary',
+    ignoreUndefined: true,
+    promoteValues: true,
+    promoteLongs: true,
+    promoteBuffers: false,
+    useBigInt64: false,
+    bsonRegExp: false,
+    serializeFunctions: false,
+    raw: false,
+    // One string of bytes that are no UTF-8 would otherwise stop every reader of the scope.
+    enableUtf8Validation: false,
+  });
+}
