@@ -1,0 +1,186 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CollectionRegistry } from '../collections/collection-registry.service';
+import type { StoredId, SyncedCollection } from '../collections/collection';
+import { ZERO_VERSION } from '../hlc/hlc';
+import type { SyncIdentity } from '../identity/identity';
+import { SyncMetrics } from '../metrics/metrics';
+import { OplogRepository } from '../oplog/oplog.repository';
+import { SyncError } from '../protocol/errors';
+import { encodeLine, parseFullQuery, type FullRequest } from '../protocol/full';
+import { lookFor } from '../pull/cursor';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import { decodePageToken, encodePageToken, invalidPageCursor, type PageToken } from './page-token';
+import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view.repository';
+import { StartedLines } from './started-lines';
+
+/** One answer of a full resync. */
+export interface FullPage {
+  /** Pull from here when all pages are loaded. The same on every page: marked before the first document was read. */
+  readonly lastSeq: string;
+  /** The next page's `cursor`; undefined on the last. */
+  readonly nextCursor: string | undefined;
+  /** NDJSON, in chunks of whole lines, of about 32 kB. Read them to the end or call `return()`. */
+  readonly lines: StartedLines;
+}
+
+/** A part of a page: documents of one collection. */
+interface Section {
+  readonly collection: SyncedCollection;
+  readonly range: IdRange;
+}
+
+/** Chunks are given when they have grown to this many characters, and whenever a batch of the database ends. */
+const CHUNK_CHARS = 32 << 10;
+
+/** Gives a scope's documents as they stand, with the cursor to pull from afterwards (invariants 5, 6, 9). */
+@Injectable()
+export class FullService {
+  constructor(
+    @Inject(OplogRepository) private readonly oplog: OplogRepository,
+    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+  ) {}
+
+  /**
+   * Opens a page: all that can be refused is refused here, and the first documents have been read.
+   *
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
+   *   `full_resync_disabled`
+   */
+  async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
+    const started = performance.now();
+    const query = parseFullQuery(request, this.settings);
+    const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId);
+    const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
+    if (!start) throw invalidPageCursor();
+    const collections = await this.select(identity, token?.collections ?? query.collections);
+    const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
+    try {
+      const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
+      const nextCursor =
+        plan.next &&
+        encodePageToken({
+          scope: identity.scopeId,
+          collections: collections.map(({ name }) => name),
+          index: plan.next.index,
+          from: idToJson(plan.next.from),
+          lastSeq,
+        });
+      const done = (): void => {
+        this.metrics.fullResync((performance.now() - started) / 1000);
+      };
+      return { lastSeq, nextCursor, lines: await StartedLines.of(encode(view, plan.sections, done)) };
+    } catch (error) {
+      await view.close();
+      throw error;
+    }
+  }
+
+  /** In the order in which they were asked for, or configured. */
+  private async select(
+    identity: SyncIdentity,
+    asked: readonly string[] | undefined,
+  ): Promise<readonly SyncedCollection[]> {
+    const readable = await this.collections.readable(identity, asked);
+    if (!asked) return readable.filter(({ allowFullResync }) => allowFullResync);
+    return asked.map((name) => {
+      const collection = readable.find((candidate) => candidate.name === name);
+      if (collection?.allowFullResync) return collection;
+      throw new SyncError(
+        'full_resync_disabled',
+        `The collection "${name}" gives no full resync. Leave it out of collections.`,
+        { path: 'collections' },
+      );
+    });
+  }
+
+  /** The view that the page is read from, and the cursor of the whole resync. */
+  private async look(
+    scopeId: string,
+    marked: string | undefined,
+  ): Promise<{ view: ScopeView; lastSeq: string }> {
+    let found = await this.openView(scopeId, marked);
+    if (!found) {
+      // As in pull: a primary elected a moment ago may only lag behind.
+      await this.oplog.readHead(scopeId, { linearizable: true });
+      found = await this.openView(scopeId, marked);
+    }
+    if (found) return found;
+    throw new SyncError(
+      'invalid_cursor',
+      'This full resync has taken longer than the log is kept, or the database was replaced meanwhile. Start it again without a cursor.',
+      { path: 'cursor' },
+    );
+  }
+
+  private async openView(
+    scopeId: string,
+    marked: PageToken['lastSeq'] | undefined,
+  ): Promise<{ view: ScopeView; lastSeq: string } | undefined> {
+    const view = new ScopeView(this.oplog, scopeId);
+    try {
+      // Before any document: from this cursor on, pull gives whatever these reads may miss.
+      const head = await view.head();
+      const lastSeq = marked ?? head?.version ?? ZERO_VERSION;
+      if (marked === undefined || lookFor(marked, head).at !== 'gone') return { view, lastSeq };
+    } catch (error) {
+      await view.close();
+      throw error;
+    }
+    await view.close();
+    return undefined;
+  }
+}
+
+/**
+ * Which documents the page holds, and where the next one starts, by looking at ids alone: the next cursor has to be
+ * known before the body streams. Pages are half-open ranges of ids, so none is given twice or left out at a border.
+ */
+async function planPage(
+  view: ScopeView,
+  collections: readonly SyncedCollection[],
+  startIndex: number,
+  startId: StoredId,
+  limit: number,
+): Promise<{ sections: readonly Section[]; next?: { index: number; from: StoredId } }> {
+  const sections: Section[] = [];
+  let room = limit;
+  for (const [offset, collection] of collections.slice(startIndex).entries()) {
+    const index = startIndex + offset;
+    const rest: IdRange = { from: offset === 0 ? startId : ALL_IDS.from, to: ALL_IDS.to };
+    const border = limit === 0 ? undefined : await view.idAt(collection.store, rest, room);
+    if (room > 0 || limit === 0)
+      sections.push({ collection, range: border ? { ...rest, to: border.id } : rest });
+    if (border) return { sections, next: { index, from: border.id } };
+    if (limit > 0 && index < collections.length - 1)
+      room = Math.max(0, room - (await view.count(collection.store, rest)));
+  }
+  return { sections };
+}
+
+async function* encode(
+  view: ScopeView,
+  sections: readonly Section[],
+  done: () => void,
+): AsyncGenerator<string, undefined, undefined> {
+  try {
+    let chunk = '';
+    for (const { collection, range } of sections) {
+      for await (const batch of view.batches(collection.store, range)) {
+        for (const document of batch) {
+          chunk += encodeLine(collection, document);
+          if (chunk.length < CHUNK_CHARS) continue;
+          yield chunk;
+          chunk = '';
+        }
+        if (chunk !== '') yield chunk;
+        chunk = '';
+      }
+    }
+  } finally {
+    await view.close();
+    done();
+  }
+}

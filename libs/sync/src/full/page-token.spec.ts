@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { ZERO_VERSION } from '../hlc/hlc';
+import { SyncError } from '../protocol/errors';
+import type { Json } from '../protocol/json';
+import { decodePageToken, encodePageToken, type PageToken } from './page-token';
+
+const TOKEN: PageToken = {
+  scope: 'shop-1',
+  collections: ['tasks', 'notes'],
+  index: 1,
+  from: { $oid: '65f000000000000000000001' },
+  lastSeq: '20260502T120000.000Z-0001-a1b2',
+};
+
+const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function refused(text: string, scope = TOKEN.scope): SyncError {
+  try {
+    decodePageToken(text, scope);
+  } catch (error) {
+    if (error instanceof SyncError) return error;
+    throw error;
+  }
+  throw new Error(`was taken: ${text}`);
+}
+
+describe('page token', () => {
+  it('comes back as it was, whatever ids and scopes are called', () => {
+    const token = fc
+      .record({
+        scope: fc.string({ minLength: 1, unit: 'grapheme' }),
+        collections: fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 5 }),
+        from: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as Json),
+        lastSeq: fc.constantFrom(ZERO_VERSION, TOKEN.lastSeq),
+      })
+      .chain((rest) => fc.nat({ max: rest.collections.length - 1 }).map((index) => ({ ...rest, index })));
+    fc.assert(
+      fc.property(token, (given) => {
+        const text = encodePageToken(given);
+        expect(text).toMatch(/^[\w-]+$/);
+        expect(decodePageToken(text, given.scope)).toEqual(given);
+      }),
+    );
+  });
+
+  it('of another scope is refused in the same words as garbage', () => {
+    const foreign = refused(encodePageToken(TOKEN), 'shop-2');
+    expect(foreign.code).toBe('invalid_cursor');
+    expect(foreign.message).toBe(refused('garbage').message);
+  });
+
+  const whole = { v: 1, ...TOKEN };
+  it.each([
+    ['another format', { ...whole, v: 2 }],
+    ['a field too much', { ...whole, more: 1 }],
+    ['no field', {}],
+    ['no position', { ...whole, from: undefined }],
+    ['no object', [1, 2]],
+    ['null', null],
+    ['an index past the end', { ...whole, index: 2 }],
+    ['a negative index', { ...whole, index: -1 }],
+    ['half an index', { ...whole, index: 0.5 }],
+    ['an index as text', { ...whole, index: '0' }],
+    ['no collection', { ...whole, collections: [] }],
+    ['a collection twice', { ...whole, collections: ['tasks', 'tasks'] }],
+    ['a collection that is no name', { ...whole, collections: ['tasks', 7] }],
+    ['a cursor that is no version', { ...whole, lastSeq: 'soon' }],
+    ['a cursor that is no text', { ...whole, lastSeq: 7 }],
+    ['a scope that is a query', { ...whole, scope: { $ne: null } }],
+  ])('with %s is refused', (_what, value) => {
+    expect(refused(encoded(value)).code).toBe('invalid_cursor');
+  });
+
+  it('that was cut, changed or grown is refused', () => {
+    const text = encodePageToken(TOKEN);
+    for (const bad of ['', '=', 'a b', `${text}=`, text.slice(0, -5), `${text}AAAA`, 'A'.repeat(20_000)])
+      expect(refused(bad).code).toBe('invalid_cursor');
+    fc.assert(
+      fc.property(fc.string(), fc.base64String(), (any, base64) => {
+        for (const bad of [any, base64]) expect(refused(bad).code).toBe('invalid_cursor');
+      }),
+    );
+  });
+});

@@ -1,0 +1,170 @@
+import { isDeepStrictEqual } from 'node:util';
+import mongoose, { type mongo } from 'mongoose';
+import type { StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import { SYNC_FIELDS } from '../collections/stored-document';
+import { READ_TIME_LIMIT_MS, type OplogRepository } from '../oplog/oplog.repository';
+import { SYNCED_COLLECTION_INDEX } from '../oplog/oplog-indexes';
+import type { HeadRecord } from '../oplog/records';
+import type { Json } from '../protocol/json';
+import { isSnapshotLoss, isInterruption } from './read-failure';
+
+const { MinKey, MaxKey } = mongoose.mongo;
+const { EJSON } = mongoose.mongo.BSON;
+
+type Store = SyncedCollection['store'];
+
+/** Ids from `from`, inclusive, to `to`, exclusive, in MongoDB's own order over all types. */
+export interface IdRange {
+  readonly from: StoredId;
+  readonly to: StoredId;
+}
+/** The whole scope. */
+export const ALL_IDS: IdRange = { from: new MinKey(), to: new MaxKey() };
+
+/** Documents of one round trip; MongoDB stops at 16 MB anyway. */
+const BATCH = 1000;
+/** How often in a row a read is taken up again without a document in between. */
+const MAX_RESUMES = 3;
+
+/**
+ * One request's view of one scope: its head and its documents, all from one snapshot. Where MongoDB no longer has the
+ * snapshot (it keeps five minutes of history; an index build ends it too), the rest comes from majority reads that
+ * are no older. That keeps invariant 6: whatever is newer than the head is pulled afterwards.
+ *
+ * Operations run one after another. `close()` ends it.
+ */
+export class ScopeView {
+  private session: mongo.ClientSession;
+  private level: 'snapshot' | 'majority' = 'snapshot';
+
+  constructor(
+    private readonly oplog: OplogRepository,
+    private readonly scopeId: string,
+  ) {
+    this.session = oplog.client.startSession({ snapshot: true });
+  }
+
+  async close(): Promise<void> {
+    await this.session.endSession();
+  }
+
+  /** The scope's head; null before its first write. */
+  head(): Promise<HeadRecord | null> {
+    return this.read(() =>
+      this.oplog.heads.findOne({ _id: this.scopeId }, { ...this.options(), maxTimeMS: READ_TIME_LIMIT_MS }),
+    );
+  }
+
+  /** The id that stands `skip` places after the first of the range; undefined when the range is shorter. */
+  async idAt(store: Store, range: IdRange, skip: number): Promise<{ readonly id: StoredId } | undefined> {
+    const [row] = await this.read(() => this.ids(store, range, { skip, limit: 1 }).toArray());
+    return row && { id: row['_id'] };
+  }
+
+  /** How many documents the range has. Goes over their ids: for ranges known to be short. */
+  count(store: Store, range: IdRange): Promise<number> {
+    return this.read(async () => (await this.ids(store, range, { batchSize: BATCH }).toArray()).length);
+  }
+
+  /** The documents of the range in the order of their ids, a batch a time. The cursor is closed when this ends. */
+  async *batches(
+    store: Store,
+    range: IdRange,
+  ): AsyncGenerator<readonly StoredDocument[], undefined, undefined> {
+    let last: { readonly id: StoredId } | undefined;
+    let resumes = 0;
+    for (;;) {
+      const from = last ? last.id : range.from;
+      // No time limit: trimming never touches documents, and a stream takes as long as its reader.
+      const cursor = store.find({ [SYNC_FIELDS.scope]: this.scopeId }, this.walk({ from, to: range.to }));
+      try {
+        while (await cursor.hasNext()) {
+          const rows = cursor.readBufferedDocuments();
+          // The bound is inclusive: taken up again, the last row given comes once more.
+          const fresh = last && sameId(rows[0]?.['_id'], last.id) ? rows.slice(1) : rows;
+          if (fresh.length === 0) continue;
+          last = { id: fresh.at(-1)?.['_id'] };
+          resumes = 0;
+          yield fresh;
+        }
+        return;
+      } catch (error) {
+        resumes += 1;
+        if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
+      } finally {
+        await cursor.close();
+      }
+    }
+  }
+
+  /** Answered by the index alone: the bounds say the scope, so no document is fetched to compare it. */
+  private ids(store: Store, range: IdRange, options: mongo.FindOptions): mongo.FindCursor<StoredDocument> {
+    return store.find(
+      {},
+      { ...this.walk(range), projection: { _id: 1 }, maxTimeMS: READ_TIME_LIMIT_MS, ...options },
+    );
+  }
+
+  private walk({ from, to }: IdRange): mongo.FindOptions {
+    return {
+      ...this.options(),
+      // By the bounds of the index and not by `_id: {$gte: …}`, which compares within one type only.
+      hint: { ...SYNCED_COLLECTION_INDEX.key },
+      min: { [SYNC_FIELDS.scope]: this.scopeId, _id: from },
+      max: { [SYNC_FIELDS.scope]: this.scopeId, _id: to },
+      collation: { locale: 'simple' },
+      batchSize: BATCH,
+      // A pattern that JavaScript does not know, or a broken text, must not stop the scope's readers.
+      bsonRegExp: true,
+      enableUtf8Validation: false,
+    };
+  }
+
+  private options(): {
+    session: mongo.ClientSession;
+    readConcern: mongo.ReadConcernLike;
+    readPreference: 'primary';
+  } {
+    return { session: this.session, readConcern: { level: this.level }, readPreference: 'primary' };
+  }
+
+  private async read<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation();
+    } catch (error) {
+      if (!this.leaveSnapshot(error)) throw error;
+      return operation();
+    }
+  }
+
+  /** From here on majority reads, no older than the snapshot was. */
+  private leaveSnapshot(error: unknown): boolean {
+    if (this.level === 'majority' || !isSnapshotLoss(error)) return false;
+    const time = this.session.clusterTime?.clusterTime;
+    void this.session.endSession();
+    this.session = this.oplog.client.startSession({ causalConsistency: true });
+    if (time) this.session.advanceOperationTime(time);
+    this.level = 'majority';
+    return true;
+  }
+}
+
+/** An id as canonical Extended JSON: its type survives. */
+export function idToJson(id: StoredId): Json {
+  return (EJSON.serialize({ id }, { relaxed: false }) as { id: Json }).id;
+}
+
+/** The id that {@link idToJson} made this of; undefined for anything that it cannot have made. */
+export function idFromJson(json: Json): { readonly id: StoredId } | undefined {
+  try {
+    const { id } = EJSON.deserialize({ id: json }, { relaxed: false }) as { id: StoredId };
+    const foreign = id === undefined || Array.isArray(id) || id instanceof MaxKey;
+    return foreign || !isDeepStrictEqual(idToJson(id), json) ? undefined : { id };
+  } catch {
+    return undefined;
+  }
+}
+
+function sameId(a: StoredId, b: StoredId): boolean {
+  return isDeepStrictEqual(idToJson(a), idToJson(b));
+}

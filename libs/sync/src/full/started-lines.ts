@@ -1,0 +1,34 @@
+/**
+ * The chunks of a page, of which the first has been read already: whoever has one knows that the database answered,
+ * while an error can still become a status. Can be gone over once.
+ *
+ * Its source has been started, so `return()` always reaches the source's `finally`, also before the first chunk was
+ * taken. (A generator that was never started skips it, and would leave a cursor open.)
+ */
+export class StartedLines implements AsyncIterableIterator<string, undefined> {
+  private constructor(
+    private first: IteratorResult<string, undefined> | undefined,
+    private readonly source: AsyncGenerator<string, undefined, undefined>,
+  ) {}
+
+  /** @throws what reading the first chunk throws */
+  static async of(source: AsyncGenerator<string, undefined, undefined>): Promise<StartedLines> {
+    return new StartedLines(await source.next(), source);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<string, undefined>> {
+    const { first } = this;
+    this.first = undefined;
+    return first ? Promise.resolve(first) : this.source.next();
+  }
+
+  /** Gives everything up that the page holds open. To be called by whoever does not read to the end. */
+  return(): Promise<IteratorResult<string, undefined>> {
+    this.first = undefined;
+    return this.source.return(undefined);
+  }
+}

@@ -1,0 +1,114 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { finished } from 'node:stream';
+import {
+  Body,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Injectable,
+  Logger,
+  Post,
+  Query,
+  Res,
+  StreamableFile,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import Negotiator from 'negotiator';
+import type { SyncIdentity } from '../identity/identity';
+import { SyncGuard, SyncUser } from '../identity/sync.guard';
+import type { FullRequest } from '../protocol/full';
+import type { PullRequest } from '../protocol/pull';
+import { SyncService } from '../sync.service';
+import { destroyResponse, rawResponse } from './connection';
+import { describeFailure } from './failure';
+import { fullBody } from './full-body';
+import { SyncErrorFilter } from './sync-error.filter';
+
+/**
+ * The HTTP transport: it carries what SyncService says and decides nothing. The module makes a subclass with the
+ * route prefix of its options.
+ *
+ * Bodies and queries are taken as they come, so that a global ValidationPipe of the host does not touch them; answers
+ * go out through the adapter, so that an interceptor of the host does not wrap them. Works on any Nest HTTP adapter.
+ */
+@Injectable()
+@UseGuards(SyncGuard)
+@UseFilters(SyncErrorFilter)
+export class SyncController {
+  private readonly logger = new Logger('SyncModule');
+
+  constructor(
+    @Inject(SyncService) private readonly sync: SyncService,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {}
+
+  /** Takes a client's changes. */
+  @Post('push')
+  @HttpCode(200)
+  async push(
+    @SyncUser() identity: SyncIdentity,
+    @Body() body: unknown,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, JSON.stringify(await this.sync.push(identity, body)));
+  }
+
+  /** Gives what is new since a cursor. */
+  @Get('pull')
+  async pull(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: PullRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, (await this.sync.pull(identity, query)).json);
+  }
+
+  /** Streams the scope's documents as they stand. */
+  @Get('full')
+  async full(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: FullRequest,
+    @Headers() headers: IncomingHttpHeaders,
+    @Res() response: unknown,
+  ): Promise<void> {
+    const { lastSeq, nextCursor, lines } = await this.sync.full(identity, query);
+    const gzip = acceptsGzip(headers);
+    const body = fullBody(lines, gzip);
+    // Whatever becomes of the response, also if the client went away before it began.
+    finished(rawResponse(response), () => body.destroy());
+    this.setHeaders(response, {
+      'Content-Type': 'application/x-ndjson',
+      Vary: 'Accept-Encoding',
+      ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
+      'X-Sync-LastSeq': lastSeq,
+      ...(nextCursor === undefined ? {} : { 'X-Sync-Cursor': nextCursor }),
+    });
+    const file = new StreamableFile(body, { type: 'application/x-ndjson' })
+      .setErrorHandler((error) => {
+        this.logger.error(`A full resync broke off: ${describeFailure(error)}`);
+        destroyResponse(response);
+      })
+      .setErrorLogger(() => {
+        // A connection that its client has closed.
+      });
+    this.host.httpAdapter.reply(response, file, 200);
+  }
+
+  private answer(response: unknown, json: string): void {
+    this.setHeaders(response, { 'Content-Type': 'application/json; charset=utf-8' });
+    this.host.httpAdapter.reply(response, json, 200);
+  }
+
+  private setHeaders(response: unknown, headers: Readonly<Record<string, string>>): void {
+    const { httpAdapter } = this.host;
+    httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
+    for (const [name, value] of Object.entries(headers)) httpAdapter.setHeader(response, name, value);
+  }
+}
+
+function acceptsGzip(headers: IncomingHttpHeaders): boolean {
+  return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip';
+}

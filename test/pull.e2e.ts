@@ -1,0 +1,337 @@
+import { ValidationPipe, type CallHandler, type ExecutionContext } from '@nestjs/common';
+import { map, type Observable } from 'rxjs';
+import type { LogChange } from '../libs/sync/src/protocol/change';
+import { testDatabase } from './support/database';
+import { SeededScope, type Write } from './support/seeded-scope';
+import { startReadingApp, type ReadingApp } from './support/reading-app';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: {
+    changes: LogChange[];
+    last_seq: string;
+    seq: number;
+    has_more: boolean;
+    code?: string;
+    message?: string;
+  };
+}
+
+const COLLECTIONS = ['tasks', 'notes', 'orders'];
+const someWrites = (count: number, from = 0): Write[] =>
+  Array.from({ length: count }, (_, index) => ({
+    collection: COLLECTIONS[(from + index) % 3] ?? 'tasks',
+    id: `d${String((from + index) % 11)}`,
+    data: index % 5 === 4 ? null : { n: from + index },
+  }));
+
+describe('pull', () => {
+  let reading: ReadingApp;
+  const started: string[] = [];
+
+  beforeAll(async () => {
+    reading = await startReadingApp(testDatabase(__filename).uri, {
+      client: { monitorCommands: true, heartbeatFrequencyMS: 500 },
+      options: {
+        authorizer: (identity, collection) => identity.actorId !== 'guest' || collection !== 'orders',
+        maxPullLimit: 100,
+      },
+    });
+    reading.connection.getClient().on('commandStarted', ({ command }) => {
+      const { readConcern } = command as { readConcern?: { level?: string } };
+      if (readConcern?.level) started.push(readConcern.level);
+    });
+  });
+  afterAll(() => reading.close());
+
+  async function pull(
+    scope: string,
+    query: Record<string, string> | string = {},
+    actor?: string,
+  ): Promise<Answer> {
+    const search = new URLSearchParams(query).toString();
+    const response = await fetch(`${reading.url}/sync/pull?${search}`, { headers: reading.as(scope, actor) });
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (await response.json()) as Answer['body'],
+    };
+  }
+
+  async function follow(scope: string, query: Record<string, string> = {}): Promise<LogChange[]> {
+    const changes: LogChange[] = [];
+    for (let since = query['since'] ?? ''; ;) {
+      const { status, body } = await pull(scope, { ...query, since });
+      expect(status).toBe(200);
+      changes.push(...body.changes);
+      since = body.last_seq;
+      if (!body.has_more) return changes;
+    }
+  }
+
+  it('gives the log page by page: each entry once, in order, as it was written', async () => {
+    const log = new SeededScope(reading.db, 'pages');
+    const writes = someWrites(57);
+    const versions = await log.write(writes);
+    const first = await pull('pages', { limit: '10' });
+    expect(first.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(first.headers.get('cache-control')).toBe('no-store');
+    expect(Object.keys(first.body)).toEqual(['changes', 'last_seq', 'seq', 'has_more']);
+    expect(first.body).toMatchObject({ last_seq: versions[9], seq: 10, has_more: true });
+    expect(first.body.changes[4]).toEqual({
+      version: versions[4],
+      seq: 5,
+      collection: 'notes',
+      doc_id: 'd4',
+      operation: 'delete',
+      data: null,
+      parent_version: null,
+    });
+    for (const limit of ['1', '10', '56', '57', '100']) {
+      const changes = await follow('pages', { limit });
+      expect(changes.map(({ version }) => version)).toEqual(versions);
+    }
+  });
+
+  it('gives the asked collections alone, and a cursor over all of them', async () => {
+    const log = new SeededScope(reading.db, 'subset');
+    await log.write(someWrites(30));
+    const changes = await follow('subset', { collections: 'notes,orders', limit: '4' });
+    expect(changes.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 30 }, (_, index) => index + 1).filter((seq) => seq % 3 !== 1),
+    );
+    await log.write(Array.from({ length: 5 }, (_, index) => ({ collection: 'orders', id: index, data: {} })));
+    const quiet = await pull('subset', { collections: 'tasks', since: changes.at(-1)?.version ?? '' });
+    expect(quiet.body).toMatchObject({ changes: [], last_seq: log.head, seq: 35, has_more: false });
+  });
+
+  it('needs the head alone when there is nothing new', async () => {
+    const log = new SeededScope(reading.db, 'quiet');
+    await log.write(someWrites(3));
+    started.length = 0;
+    const { body } = await pull('quiet', { since: log.head });
+    expect(body).toMatchObject({ changes: [], last_seq: log.head, seq: 3, has_more: false });
+    expect(started).toEqual(['majority']);
+  });
+
+  it('leads from an empty scope to its first write', async () => {
+    const empty = await pull('fresh');
+    expect(empty.body).toEqual({
+      changes: [],
+      last_seq: '19700101T000000.000Z-0000',
+      seq: 0,
+      has_more: false,
+    });
+    const [version] = await new SeededScope(reading.db, 'fresh').write(someWrites(1));
+    const first = await pull('fresh', { since: empty.body.last_seq });
+    expect(first.body).toMatchObject({ changes: [{ version, seq: 1 }], last_seq: version });
+  });
+
+  it('asks for a full resync when the cursor is older than what is kept', async () => {
+    const log = new SeededScope(reading.db, 'trimmed');
+    const versions = await log.write(someWrites(20));
+    await log.trim(10);
+    for (const since of ['', versions[0] ?? '', versions[8] ?? ''])
+      expect((await pull('trimmed', { since, collections: 'tasks' })).body).toEqual({
+        full_resync_required: true,
+        collections: ['tasks'],
+        reason: 'too_old',
+      });
+    const kept = versions.slice(10);
+    expect((await follow('trimmed', { since: versions[9] ?? '' })).map(({ version }) => version)).toEqual(
+      kept,
+    );
+    await log.trim(20, true);
+    expect((await pull('trimmed', { since: versions[15] ?? '' })).body).toMatchObject({ reason: 'too_old' });
+    expect((await pull('trimmed', { since: log.head })).body).toMatchObject({
+      changes: [],
+      last_seq: log.head,
+    });
+    const later = await log.write(someWrites(2));
+    expect((await follow('trimmed', { since: versions[19] ?? '' })).map(({ version }) => version)).toEqual(
+      later,
+    );
+  });
+
+  it('asks for a full resync for a cursor of another database, but never before the majority was asked', async () => {
+    const log = new SeededScope(reading.db, 'restored');
+    await log.write(someWrites(5));
+    for (const since of [
+      '20260502T120000.003Z-0003-other',
+      '20260502T120000.003Z-0003',
+      '29990101T000000.000Z-0000-w-1',
+    ]) {
+      started.length = 0;
+      expect((await pull('restored', { since })).body).toEqual({
+        full_resync_required: true,
+        collections: COLLECTIONS,
+        reason: 'unknown_cursor',
+      });
+      expect(started).toContain('linearizable');
+    }
+    expect((await pull('never-written', { since: log.head })).body).toMatchObject({
+      reason: 'unknown_cursor',
+    });
+  });
+
+  it('keeps the scopes apart', async () => {
+    const a = new SeededScope(reading.db, 'shop-a');
+    const b = new SeededScope(reading.db, 'shop-b', Date.UTC(2026, 4, 3));
+    await a.write(someWrites(6));
+    await b.write([{ collection: 'tasks', id: 'd0', data: { secret: true } }]);
+    const versions = (await follow('shop-a')).map(({ version }) => version);
+    expect(versions).toEqual([1, 2, 3, 4, 5, 6].map((seq) => a.version(seq)));
+    for (const scope of ['SHOP-A', 'shop-a ', 'shop-'])
+      expect((await pull(scope)).body).toMatchObject({ changes: [], seq: 0 });
+    const foreign = await pull('shop-a', { since: b.head });
+    const unknown = await pull('shop-a', { since: '20260503T000000.777Z-0003-x' });
+    expect(foreign.body).toEqual(unknown.body);
+  });
+
+  it('gives a large page in parts', async () => {
+    const log = new SeededScope(reading.db, 'large');
+    const text = 'x'.repeat(900_000);
+    for (let part = 0; part < 4; part += 1)
+      await log.write(
+        Array.from({ length: 6 }, (_, id) => ({ collection: 'tasks', id, data: { part, text } })),
+      );
+    const first = await pull('large', { limit: '100' });
+    expect(first.body.has_more).toBe(true);
+    expect(first.body.changes.length).toBeGreaterThan(8);
+    expect(first.body.changes.length).toBeLessThan(24);
+    const all = await follow('large', { limit: '100' });
+    expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: 24 }, (_, index) => index + 1));
+  });
+
+  it('asks the authorizer: what may not be read is left out, or refused when it was asked for', async () => {
+    await new SeededScope(reading.db, 'guarded').write(someWrites(9));
+    const guest = await pull('guarded', {}, 'guest');
+    expect(guest.body.changes.map(({ collection }) => collection)).not.toContain('orders');
+    expect(guest.body).toMatchObject({ seq: 9, has_more: false });
+    const asked = await pull('guarded', { collections: 'tasks,orders' }, 'guest');
+    expect(asked).toMatchObject({ status: 403, body: { statusCode: 403, code: 'forbidden' } });
+  });
+
+  it.each([
+    ['since=yesterday', 'invalid_cursor'],
+    ['since=20260502T120000.000Z-0001-a1b2%00', 'invalid_cursor'],
+    ['limit=0', 'invalid_limit'],
+    ['limit=-5', 'invalid_limit'],
+    ['limit=101', 'invalid_limit'],
+    ['limit=99999999999999999999', 'invalid_limit'],
+    ['limit=ten', 'invalid_limit'],
+    ['limit=', 'invalid_limit'],
+    ['limit=1&limit=2', 'malformed_request'],
+    ['since=a&since=b', 'malformed_request'],
+    ['collections=nope', 'unknown_collection'],
+    ['collections=tasks&collections=sync_oplog', 'unknown_collection'],
+    ['collections=__proto__', 'unknown_collection'],
+    ['collections=constructor', 'unknown_collection'],
+  ])('refuses %s', async (query, code) => {
+    const { status, body, headers } = await pull('bad', query);
+    expect({ status, ...body }).toMatchObject({ status: 400, statusCode: 400, code });
+    expect(body.message).toMatch(/[a-z].*\./);
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('refuses a cursor as long as a request line may be', async () => {
+    const { status, body } = await pull('bad', { since: '9'.repeat(10_000) });
+    expect({ status, ...body }).toMatchObject({ status: 400, code: 'invalid_cursor' });
+  });
+
+  it('refuses whoever is not known', async () => {
+    const response = await fetch(`${reading.url}/sync/pull`);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ statusCode: 401, code: 'unauthenticated' });
+  });
+
+  it('is a plain method too, with typed changes', async () => {
+    await new SeededScope(reading.db, 'method').write(someWrites(4));
+    const before = reading.metrics.pulls.length;
+    const answer = await reading.pull.pull(
+      { scopeId: 'method', actorId: 'ann' },
+      { limit: 3, collections: ['tasks', 'notes'] },
+    );
+    if (answer.full_resync_required) throw new Error('not known');
+    expect(answer.changes.map(({ collection, data }) => [collection, data])).toEqual([
+      ['tasks', { n: 0 }],
+      ['notes', { n: 1 }],
+      ['tasks', { n: 3 }],
+    ]);
+    expect(reading.metrics.pulls.slice(before)).toEqual([3]);
+  });
+
+  it.each([
+    ['takes too long', { errorCode: 50 }],
+    ['breaks its connections', { closeConnection: true }],
+  ])('answers 503 with Retry-After while the database %s, and says nothing about it', async (_what, data) => {
+    const admin = reading.db.admin();
+    await admin.command({
+      configureFailPoint: 'failCommand',
+      mode: 'alwaysOn',
+      data: { failCommands: ['find'], namespace: `${reading.db.databaseName}.sync_heads`, ...data },
+    });
+    try {
+      const { status, headers, body } = await pull('anything');
+      expect({ status, ...body }).toMatchObject({ status: 503, statusCode: 503, code: 'unavailable' });
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(JSON.stringify(body)).not.toMatch(/mongo|sync_heads|127\.0/i);
+    } finally {
+      await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
+    }
+  });
+
+  it('answers 500 with a correlation id for what nobody foresaw', async () => {
+    const admin = reading.db.admin();
+    await admin.command({
+      configureFailPoint: 'failCommand',
+      mode: { times: 1 },
+      data: { failCommands: ['find'], errorCode: 2, namespace: `${reading.db.databaseName}.sync_heads` },
+    });
+    const { status, body } = await pull('anything');
+    expect({ status, ...body }).toMatchObject({ status: 500, statusCode: 500, code: 'internal' });
+    expect(body.message).toMatch(/[0-9a-f]{8}-[0-9a-f-]{27}/);
+    expect(body.message).not.toMatch(/mongo|failCommand/i);
+  });
+});
+
+describe("pull beside a host's globals", () => {
+  it('answers bare: neither validated, nor wrapped, nor filtered by them', async () => {
+    const reading = await startReadingApp(testDatabase(__filename).uri, {
+      configure: (app) => {
+        app.setGlobalPrefix('api');
+        app.useGlobalPipes(
+          new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }),
+        );
+        app.useGlobalInterceptors({
+          intercept: (_context: ExecutionContext, next: CallHandler): Observable<unknown> =>
+            next.handle().pipe(map((data: unknown) => ({ data, envelope: true }))),
+        });
+        app.useGlobalFilters({
+          catch: (_error, host) => {
+            host
+              .switchToHttp()
+              .getResponse<{ status(code: number): { json(body: unknown): void } }>()
+              .status(418)
+              .json({ teapot: true });
+          },
+        });
+      },
+    });
+    try {
+      await new SeededScope(reading.db, 'shop').write(someWrites(2));
+      const get = (query: string): Promise<Response> =>
+        fetch(`${reading.url}/api/sync/${query}`, { headers: reading.as('shop') });
+      expect(await (await get('pull?unknown=1&limit=1')).json()).toMatchObject({ seq: 1, has_more: true });
+      const refused = await get('pull?limit=x');
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({ code: 'invalid_limit', path: 'limit' });
+      const full = await get('full');
+      expect(full.headers.get('content-type')).toBe('application/x-ndjson');
+      expect((await full.text()).trim().split('\n')).toHaveLength(2);
+    } finally {
+      await reading.close();
+    }
+  });
+});
