@@ -36,26 +36,30 @@ export class Lease {
    */
   async acquire(): Promise<number | undefined> {
     const owner = { $literal: this.owner };
+    const ours = { $eq: ['$owner', owner] };
+    // Missing dates come before all others: a record that was never written counts as expired.
+    const free = { $lte: ['$expiresAt', '$$NOW'] };
+    const next = { $add: [{ $ifNull: ['$token', 0] }, 1] };
+    const whenOurs = (value: unknown, field: string) => ({ $cond: [{ $or: [ours, free] }, value, field] });
     try {
       const record = await this.leases.findOneAndUpdate(
-        { _id: this.name, $or: [{ owner: this.owner }, { $expr: { $lte: ['$expiresAt', '$$NOW'] } }] },
+        { _id: this.name },
         [
           {
             $set: {
-              token: {
-                $cond: [{ $eq: ['$owner', owner] }, '$token', { $add: [{ $ifNull: ['$token', 0] }, 1] }],
-              },
-              owner,
-              expiresAt: { $add: ['$$NOW', { $literal: this.ttlMs }] },
+              token: whenOurs({ $cond: [ours, '$token', next] }, '$token'),
+              owner: whenOurs(owner, '$owner'),
+              expiresAt: whenOurs({ $add: ['$$NOW', { $literal: this.ttlMs }] }, '$expiresAt'),
             },
           },
         ],
         { upsert: true, returnDocument: 'after' },
       );
+      if (record?.owner !== this.owner) return undefined;
       this.renewedAt = performance.now();
-      return record?.token;
+      return record.token;
     } catch (error) {
-      // The record is there and did not match, so the upsert tried to insert a second one: somebody else has it.
+      // Two processes made the first record at once, and the other one was first.
       if ((error as { code?: unknown }).code === 11000) return undefined;
       throw error;
     }

@@ -7,6 +7,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import mongoose from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
@@ -27,7 +28,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 @Injectable()
 export class TrimmingService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(TrimmingService.name);
+  private readonly logger = new Logger('SyncTrimming');
   private readonly stopping = new AbortController();
   private readonly memory = new TrimMemory();
   private readonly lease: Lease;
@@ -73,7 +74,7 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
     const mayContinue = async () => !this.stopping.signal.aborted && (await this.lease.keep());
     const report = await trimOnce({ oplog, metrics, memory, mayContinue }, this.settings);
     if (report.raised > 0 || report.deletedEntries > 0 || report.deletedReceipts > 0)
-      this.logger.log({ message: 'Log trimmed', ...report });
+      this.logger.debug({ message: 'Log trimmed', ...report });
     return report;
   }
 
@@ -91,6 +92,13 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private warn(what: string, error: unknown): void {
-    this.logger.warn(`Could not ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    // The server's own texts may quote documents: its code says enough.
+    const reason =
+      error instanceof mongoose.mongo.MongoServerError
+        ? `${error.name} ${String(error.codeName ?? error.code)}`
+        : error instanceof Error
+          ? error.message
+          : String(error);
+    this.logger.warn(`Could not ${what}: ${reason}`);
   }
 }

@@ -1,0 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Looks again and again until a condition holds.
+ *
+ * @throws Error after `limitMs`
+ */
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline)
+      throw new Error(`Not within ${String(limitMs)} ms: ${holds.toString()}`);
+    await delay(5);
+  }
+}
