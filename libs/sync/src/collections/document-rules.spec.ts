@@ -69,9 +69,13 @@ describe('document rules', () => {
   });
 
   it('counts bytes exactly as JSON.stringify does', () => {
+    const escaped = fc.string({ unit: fc.constantFrom('\0', '\u0007', '"', '€', '😀'), maxLength: 60 });
     fc.assert(
       fc.property(
-        fc.dictionary(fc.stringMatching(/^\w{1,9}$/), fc.jsonValue()),
+        fc.dictionary(
+          fc.stringMatching(/^\w{1,9}$/),
+          fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }), escaped),
+        ),
         fc.nat(200),
         (data, maxDocumentBytes) => {
           fc.pre(checkDocument(data, limits) === undefined);

@@ -75,6 +75,7 @@ describe('a DTO', () => {
     const data = {
       title: 'a',
       extra: 1,
+      toString: 'x',
       due: '2026-05-02',
       lines: [{ sku: 'x', qty: 1, z: 1 }],
       meta: { any: { thing: 1 } },

@@ -94,6 +94,14 @@ describe('wire codec', () => {
     expect(({} as { admin?: unknown }).admin).toBeUndefined();
     expect(wire.disguised).toEqual({ _bsontype: 'ObjectId', toJSON: 1, toBSON: 'x', length: 9 });
     expect(wire.vector).toBe('AQI=');
+    expect(wire.shortUuid).toBe('YWJj');
+  });
+
+  it('takes no object for a BSON type by its own fields', () => {
+    class Reading {
+      readonly _bsontype = 'ObjectId';
+    }
+    expect(encodeValue(new Reading())).toEqual({ _bsontype: 'ObjectId' });
   });
 
   it('takes a Mongoose document and its arrays as what is stored of them', () => {
