@@ -1,62 +1,10 @@
 import fc from 'fast-check';
 import mongoose from 'mongoose';
+import { castBy, everything, HEX, refused, taken, UUID } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
-import type { Prepared } from './collection';
-import { SchemaCast, type AnyModel } from './schema-cast.schema';
 import { encodeDocument } from './wire-codec';
 
 const { Schema, mongo } = mongoose;
-const HEX = '507f1f77bcf86cd799439011';
-const UUID = '0f9a3c1e-1b2d-4c3f-8a4b-5c6d7e8f9a0b';
-
-let reported: unknown[] = [];
-
-function castBy(
-  schema: mongoose.Schema,
-  unknownFields: 'reject' | 'strip' = 'reject',
-): (data: JsonObject, id?: unknown) => Promise<Prepared> {
-  const model = new mongoose.Mongoose().model('Thing', schema) as unknown as AnyModel;
-  const cast = new SchemaCast(model, unknownFields, (_, error) => reported.push(error));
-  return (data, id = new mongo.ObjectId()) => cast.cast(id, data);
-}
-
-async function taken(prepared: Promise<Prepared>): Promise<Record<string, unknown>> {
-  const result = await prepared;
-  if (!result.ok) throw new Error(`${result.rejection.code}: ${result.rejection.message}`);
-  return result.document;
-}
-
-async function refused(prepared: Promise<Prepared>): Promise<{ code: string; message: string }> {
-  const result = await prepared;
-  if (result.ok) throw new Error(`was taken: ${JSON.stringify(result.document)}`);
-  return result.rejection;
-}
-
-beforeEach(() => {
-  reported = [];
-});
-
-const everything = new Schema({
-  text: { type: String, trim: true },
-  count: Number,
-  done: Boolean,
-  due: Date,
-  owner: Schema.Types.ObjectId,
-  price: Schema.Types.Decimal128,
-  total: BigInt,
-  bytes: Buffer,
-  key: Schema.Types.UUID,
-  ratio: Schema.Types.Double,
-  small: Schema.Types.Int32,
-  any: {},
-  tags: { type: [String], default: undefined },
-  place: { x: Number, inner: { y: Number } },
-  one: new Schema({ q: Number, file: Buffer }, { _id: false }),
-  many: { type: [new Schema({ q: Number, at: Date, file: Buffer }, { _id: false })], default: undefined },
-  map: { type: Map, of: Number },
-  files: { type: Map, of: Buffer },
-  grid: { type: [[Number]], default: undefined },
-});
 const cast = castBy(everything);
 
 describe('what a cast may turn into another type', () => {
@@ -195,7 +143,7 @@ describe('any data', () => {
       { numRuns: 1500 },
     );
     expect(accepted).toBeGreaterThan(100);
-    expect(reported).toEqual([]);
+    expect(cast.reported).toEqual([]);
   });
 });
 
@@ -233,11 +181,12 @@ describe('what a cast would lose or bend', () => {
     ['a flat list for lists in a list', { grid: [1] }, 'data.grid'],
   ])('%s is refused', async (_, data, path) => {
     for (const strategy of ['reject', 'strip'] as const) {
-      const rejection = await refused(castBy(everything, strategy)(data));
+      const casting = castBy(everything, strategy);
+      const rejection = await refused(casting(data));
       expect(rejection.code).toBe('validation_failed');
       expect(rejection.message.startsWith(`${path}`)).toBe(true);
+      expect(casting.reported).toEqual([]);
     }
-    expect(reported).toEqual([]);
   });
 
   it('leaves changes that the schema asks for', async () => {
@@ -249,192 +198,5 @@ describe('what a cast would lose or bend', () => {
     });
     const document = await taken(castBy(schema)({ name: ' Ada ', tags: ['a', 'a'], note: '', level: null }));
     expect(encodeDocument(document)).toEqual({ name: 'ada', tags: ['a'], level: 0 });
-  });
-});
-
-describe('unknown fields', () => {
-  const data: JsonObject = {
-    text: 'x',
-    extra: 'secret',
-    place: { x: 1, z: 2 },
-    many: [{ q: 1 }, { other: 1 }],
-  };
-
-  it.each<[JsonObject, string]>([
-    [{ extra: 'secret' }, 'data.extra'],
-    [{ place: { z: 'secret' } }, 'data.place.z'],
-    [{ one: { z: 'secret' } }, 'data.one.z'],
-    [{ many: [{ q: 1 }, { z: 'secret' }] }, 'data.many[1].z'],
-    [{ extra: null }, 'data.extra'],
-    [{ save: 'secret' }, 'data.save'],
-    [{ toString: 1 }, 'data.toString'],
-  ])('%j is refused at its path', async (given, path) => {
-    const rejection = await refused(cast(given));
-    expect(rejection.code).toBe('unknown_field');
-    expect(rejection.message.startsWith(`${path} `)).toBe(true);
-    expect(rejection.message).not.toContain('secret');
-  });
-
-  it('are left out when asked for', async () => {
-    const document = await taken(castBy(everything, 'strip')(data));
-    expect(encodeDocument(document)).toEqual({ text: 'x', place: { x: 1 }, many: [{ q: 1 }, {}] });
-  });
-
-  it('are refused by a schema that is strict itself', async () => {
-    const strict = new Schema({ text: String }, { strict: 'throw' });
-    expect(await refused(castBy(strict, 'strip')({ text: 'x', extra: 1 }))).toEqual(
-      expect.objectContaining({
-        code: 'unknown_field',
-        message: expect.stringContaining('data.extra') as string,
-      }),
-    );
-  });
-
-  it('are kept by a schema that is not strict', async () => {
-    const loose = new Schema({ text: String }, { strict: false });
-    expect(await taken(castBy(loose)({ text: 'x', extra: { a: [1] } }))).toEqual({
-      text: 'x',
-      extra: { a: [1] },
-    });
-  });
-});
-
-describe('the model’s own work', () => {
-  it('fills in defaults, timestamps and nothing else', async () => {
-    const schema = new Schema(
-      { text: String, state: { type: String, default: 'new' }, place: { x: Number }, list: [String] },
-      { timestamps: { createdAt: 'made', updatedAt: 'changed' } },
-    );
-    const document = await taken(castBy(schema)({ text: 'x' }));
-    expect(Object.keys(document).sort()).toEqual(['changed', 'list', 'made', 'state', 'text']);
-    expect(document.changed).toBeInstanceOf(Date);
-  });
-
-  it('keeps a createdAt that was sent, and sets updatedAt anew', async () => {
-    const schema = new Schema({ text: String }, { timestamps: true });
-    const old = '2020-01-01T00:00:00.000Z';
-    const document = await taken(castBy(schema)({ text: 'x', createdAt: old, updatedAt: old }));
-    expect(document.createdAt).toEqual(new Date(old));
-    expect((document.updatedAt as Date).getTime()).toBeGreaterThan(new Date(old).getTime());
-  });
-
-  it('keeps the version key of a document that the app has saved', async () => {
-    expect(await taken(cast({ text: 'x', __v: 3 }))).toEqual({ text: 'x', __v: 3 });
-  });
-
-  it('does not let the schema’s toObject options into the document', async () => {
-    const schema = new Schema(
-      { text: { type: String, get: (text: string) => `${text}!` } },
-      { toObject: { getters: true, virtuals: true, transform: () => ({ hacked: true }) } },
-    );
-    schema.virtual('shout').get(() => 'X');
-    expect(await taken(castBy(schema)({ text: 'x' }))).toEqual({ text: 'x' });
-  });
-
-  it('takes a discriminator’s fields', async () => {
-    const base = new mongoose.Mongoose().model(
-      'Event',
-      new Schema({ at: Date }, { discriminatorKey: 'kind' }),
-    );
-    base.discriminator('Click', new Schema({ x: Number }));
-    const one = new SchemaCast(base as unknown as AnyModel, 'reject', () => undefined);
-    expect(await taken(one.cast(new mongo.ObjectId(), { kind: 'Click', x: 1 }))).toEqual({
-      kind: 'Click',
-      x: 1,
-    });
-    expect((await refused(one.cast(new mongo.ObjectId(), { kind: 'Click', y: 1 }))).code).toBe(
-      'unknown_field',
-    );
-  });
-
-  it('validates the id that the document will have', async () => {
-    const schema = new Schema({ _id: { type: String, required: true, match: /^[a-z]+$/ }, text: String });
-    expect(await taken(castBy(schema)({ text: 'x' }, 'abc'))).toEqual({ text: 'x' });
-    expect((await refused(castBy(schema)({ text: 'x' }, 'ABC'))).message).toContain('data._id');
-  });
-
-  it('runs validate hooks', async () => {
-    const schema = new Schema({ text: String, slug: String });
-    schema.pre('validate', function () {
-      this.set('slug', String(this.get('text')).toLowerCase());
-    });
-    expect(await taken(castBy(schema)({ text: 'ABC' }))).toEqual({ text: 'ABC', slug: 'abc' });
-  });
-});
-
-describe('why a document is refused', () => {
-  const schema = new Schema({
-    title: { type: String, required: [true, 'Give the task a title'] },
-    state: { type: String, enum: ['open', 'done'] },
-    qty: { type: Number, min: 3, max: 9 },
-    code: { type: String, match: /^\d+$/, minlength: 2, maxlength: 4 },
-    due: { type: Date, min: new Date('2026-01-01T00:00:00Z') },
-    even: { type: Number, validate: { validator: (n: number) => n % 2 === 0, message: 'has to be even' } },
-    odd: { type: Number, validate: { validator: (n: number) => n % 2 === 1, message: '{VALUE} is not odd' } },
-    made: {
-      type: Number,
-      validate: { validator: () => false, message: (p: { value: unknown }) => `no ${String(p.value)}` },
-    },
-    bare: { type: String, validate: () => false },
-    failing: { type: String, validate: () => Promise.reject(new Error('secret of the validator')) },
-    worded: {
-      type: String,
-      validate: {
-        validator: () => Promise.reject(new Error('secret of the validator')),
-        message: 'is taken',
-      },
-    },
-    lines: [{ qty: { type: Number, min: 1 } }],
-  });
-  const title = 'x';
-
-  it.each<[JsonObject, string]>([
-    [{}, 'data.title: Give the task a title.'],
-    [{ title, state: 'secret' }, 'data.state: must be one of: open, done.'],
-    [{ title, qty: 1 }, 'data.qty: must not be below 3.'],
-    [{ title, qty: 10 }, 'data.qty: must not be above 9.'],
-    [{ title, code: '1' }, 'data.code: must have at least 2 characters.'],
-    [{ title, code: '12345' }, 'data.code: must have at most 4 characters.'],
-    [{ title, code: 'sec' }, 'data.code: does not have the format that is asked for.'],
-    [{ title, due: '2020-01-01T00:00:00Z' }, 'data.due: must not be below 2026-01-01T00:00:00.000Z.'],
-    [{ title, even: 3 }, 'data.even: has to be even.'],
-    [{ title, odd: 4 }, 'data.odd: is not valid.'],
-    [{ title, made: 4 }, 'data.made: is not valid.'],
-    [{ title, bare: 'secret' }, 'data.bare: is not valid.'],
-    [{ title, failing: 'secret' }, 'data.failing: is not valid.'],
-    [{ title, worded: 'secret' }, 'data.worded: is not valid.'],
-    [{ title, qty: 'secret' }, 'data.qty: cannot be taken as Number.'],
-    [{ title, lines: [{ qty: 2 }, { qty: 0 }] }, 'data.lines[1].qty: must not be below 1.'],
-  ])('%j', async (data, message) => {
-    expect(await refused(castBy(schema)(data))).toEqual({ code: 'validation_failed', message });
-  });
-
-  it('names a few of many problems', async () => {
-    const rejection = await refused(
-      castBy(schema)({ title, lines: Array.from({ length: 50 }, () => ({ qty: 0 })) }),
-    );
-    expect(rejection.message).toMatch(/; and 45 more\.$/);
-  });
-
-  it('tells a wrong type before a rule that fails because of it', async () => {
-    const number = new Schema({ qty: { type: Number, required: true } });
-    expect((await refused(castBy(number)({ qty: '' }))).message).toContain('data.qty: must be of the field');
-  });
-
-  it('a hook that throws refuses without its text, and is reported', async () => {
-    const hooked = new Schema({ text: String });
-    hooked.pre('validate', () => {
-      throw new TypeError('secret');
-    });
-    const rejection = await refused(castBy(hooked)({ text: 'x' }));
-    expect(rejection.code).toBe('validation_failed');
-    expect(rejection.message).not.toContain('secret');
-    expect(reported).toHaveLength(1);
-  });
-
-  it('a validator that cannot reach the database is no verdict on the data', async () => {
-    const failure = new mongo.MongoNetworkError('down');
-    const asking = new Schema({ text: { type: String, validate: () => Promise.reject(failure) } });
-    await expect(castBy(asking)({ text: 'x' })).rejects.toBe(failure);
   });
 });
