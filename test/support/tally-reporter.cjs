@@ -3,14 +3,15 @@ const { dirname } = require('node:path');
 
 /**
  * Jest reporter: writes `N passed, N failed` from Jest's own result to the file that JEST_TALLY names. A test file
- * that could not run counts as a failure, and so does a run that Jest calls unsuccessful without a failed test.
+ * that could not run counts as a failure, and so does a run that was cut short.
  */
 class TallyReporter {
   onRunComplete(_contexts, results) {
     const file = process.env.JEST_TALLY;
     if (!file) return;
     let failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-    if (failed === 0 && (!results.success || results.wasInterrupted)) failed = 1;
+    // results.success is not yet set when reporters are called.
+    if (failed === 0 && (results.wasInterrupted || results.runExecError)) failed = 1;
     const skipped = results.numPendingTests + results.numTodoTests;
     const tally = `${results.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
     mkdirSync(dirname(file), { recursive: true });

@@ -1,5 +1,5 @@
 import { MongoMemoryServer } from 'mongodb-memory-server-core';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { becomePrimary, REPLICA_SET } from './replica-set';
 export interface EmbeddedMongoOptions {
   /** Folder that keeps the data over restarts; made if missing. Without one: a temporary folder, removed by stop(). */
   dataDir?: string;
-  /** Port on 127.0.0.1; when it is taken, or none is given, a free one. */
+  /** Port on 127.0.0.1. Default: the one that the folder's server had last. A free one when that is taken. */
   port?: number;
   /** Further arguments of mongod, such as `['--setParameter', 'enableTestCommands=1']`. */
   args?: string[];
@@ -62,7 +62,8 @@ export async function startEmbeddedMongo(options: EmbeddedMongoOptions = {}): Pr
     if (throwaway) rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    server = await launch(binary, dbPath, options.port, options.args);
+    const portFile = join(dataDir, 'port');
+    server = await launch(binary, dbPath, options.port ?? lastPort(portFile), options.args);
     const info = server.instanceInfo;
     const pid = info?.instance.mongodProcess?.pid;
     if (info === undefined || pid === undefined)
@@ -70,11 +71,21 @@ export async function startEmbeddedMongo(options: EmbeddedMongoOptions = {}): Pr
     const host = `127.0.0.1:${String(info.port)}`;
     const uri = `mongodb://${host}/?replicaSet=${REPLICA_SET}`;
     lock.update(pid, uri);
+    writeFileSync(portFile, String(info.port));
     await becomePrimary(host);
     return { uri, dataDir, pid, stop };
   } catch (error) {
     await stop();
     throw isFolderInUse(error) ? new DataFolderInUseError(dataDir, undefined, undefined, pidFile) : error;
+  }
+}
+
+/** A tool that was pointed at the server finds it again, and the replica set need not learn a new address. */
+function lastPort(file: string): number | undefined {
+  try {
+    return Number(readFileSync(file, 'utf8')) || undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { runCommand } from './run-command';
 const ANSWER = 'mongod is at ';
 const SCRIPT = `require(process.argv[1]).MongoBinary.getPath().then(
   (path) => console.log('\\n${ANSWER}' + path),
-  (error) => { console.error(error.message.split('\\n')[0]); process.exit(1); });`;
+  (error) => { console.error(error.message.replace(/\\s+/g, ' ')); process.exit(1); });`;
 
 /** A download that has begun may take this long, unpacking included. */
 const DOWNLOAD_LIMIT_MS = 600_000;

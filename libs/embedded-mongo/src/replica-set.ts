@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export const REPLICA_SET = 'rs0';
 
-const LIMIT_MS = 30_000;
+/** A server that finds something silent on its set's old port waits 30 s for it before it takes a new address. */
+const LIMIT_MS = 60_000;
 const NOT_YET_INITIALIZED = 94;
 const ALREADY_INITIALIZED = 23;
 
@@ -15,7 +16,7 @@ interface ReplicaSetConfig {
 /**
  * Makes the server on that port the primary of a replica set of one: initiates a new folder's set, and gives an
  * existing set the address it has now, for the port may be another one than last time.
- * @throws Error when it is not primary within 30 s
+ * @throws Error when it is not primary within 60 s
  */
 export async function becomePrimary(host: string): Promise<void> {
   const client = new mongoose.mongo.MongoClient(`mongodb://${host}/?directConnection=true`, {
