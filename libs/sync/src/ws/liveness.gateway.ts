@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ServerSocket } from './server-socket';
+import { OPEN, type ServerSocket } from './server-socket';
 
 /**
  * Finds out about peers that are gone without a word. A peer that has taken everything must answer a WebSocket ping
@@ -34,7 +34,13 @@ export class Liveness {
   private tick(): void {
     // With data still waiting the ping has not left: the TCP limit judges that peer.
     if (this.socket.bufferedAmount > 0) return;
-    if (this.unanswered) return this.socket.terminate();
+    if (!this.unanswered) return this.ask();
+    // After a stall of this process the answer may lie in the kernel: it is read before the verdict.
+    setImmediate(() => (this.unanswered ? this.socket.terminate() : this.ask()));
+  }
+
+  private ask(): void {
+    if (this.socket.readyState !== OPEN) return;
     this.unanswered = true;
     this.socket.ping();
     this.ping();
