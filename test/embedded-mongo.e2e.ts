@@ -44,7 +44,7 @@ async function spawnHost(dataDir: string): Promise<{ host: ChildProcess; uri: st
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   hosts.push(host);
-  const [line] = (await once(host.stdout!.setEncoding('utf8'), 'data')) as [string];
+  const [line] = (await once(host.stdout.setEncoding('utf8'), 'data')) as [string];
   return { host, ...(JSON.parse(line) as { uri: string; mongodPid: number }) };
 }
 
