@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { SYNC_FIELDS } from '../collections/stored-document';
+import { createLayout, databaseLayout, existingIndexes } from '../oplog/database-layout.repository';
+import { uniqueIndexAdvice } from '../oplog/index-check';
+import type { OplogRepository } from '../oplog/oplog.repository';
+import { SyncError } from '../protocol/errors';
+import type { SyncSettings } from '../sync.settings';
+import { withDatabase, type ConnectionOptions } from './connection';
+import type { CliOutput } from './output';
+
+interface InitOptions extends ConnectionOptions {
+  readonly collections: readonly string[];
+}
+
+/** `init`: makes what the engine needs in the database, and says what it must not make itself. */
+export function addInit(program: Command, { out }: CliOutput): Command {
+  return program
+    .command('init')
+    .description("make the engine's collections and indexes; any number of times, nothing is overwritten")
+    .option('--collections <names>', 'your synced collections, joined by commas', names, [])
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<InitOptions>();
+      await withDatabase(options, {}, async ({ oplog, settings }) => {
+        checkNames(options.collections, settings);
+        const made = await createLayout(oplog.db, databaseLayout(settings, options.collections));
+        for (const what of made) out(`made      ${what}\n`);
+        for (const name of options.collections) {
+          const count = await backfill(oplog, name);
+          if (count > 0)
+            out(`completed ${name}: ${String(count)} documents got ${SYNC_FIELDS.deleted}: false\n`);
+        }
+        for (const name of options.collections)
+          for (const advice of uniqueIndexAdvice(name, await existingIndexes(oplog.db, name)))
+            out(`to do     ${advice}\n`);
+        out(
+          options.collections.length > 0
+            ? `Database ${oplog.db.databaseName} is ready.\n`
+            : `Database ${oplog.db.databaseName} has what the engine needs. With --collections your own are looked after too.\n`,
+        );
+      });
+    });
+}
+
+/** Documents from before the field was there: partial unique indexes would not count them. */
+async function backfill(oplog: OplogRepository, collection: string): Promise<number> {
+  const { modifiedCount } = await oplog.db
+    .collection(collection, { writeConcern: { w: 'majority' } })
+    .updateMany(
+      { [SYNC_FIELDS.scope]: { $exists: true }, [SYNC_FIELDS.deleted]: { $exists: false } },
+      { $set: { [SYNC_FIELDS.deleted]: false } },
+    );
+  return modifiedCount;
+}
+
+function names(value: string): string[] {
+  return [
+    ...new Set(
+      value
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+  ];
+}
+
+function checkNames(collections: readonly string[], settings: SyncSettings): void {
+  const own = databaseLayout(settings, []).map(({ name }) => name);
+  for (const name of collections)
+    if (own.includes(name) || name.startsWith('system.') || name.includes('$'))
+      throw new SyncError(
+        'configuration',
+        `--collections: ${name} is not a collection of yours. Name the collections that clients sync, such as tasks,orders.`,
+      );
+}

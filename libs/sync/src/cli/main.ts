@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { runCli } from './program';
+
+void runCli(process.argv.slice(2), {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+}).then((code) => {
+  process.exitCode = code;
+});

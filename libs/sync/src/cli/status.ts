@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import { databaseLayout, missingFromLayout } from '../oplog/database-layout.repository';
+import type { OplogRepository } from '../oplog/oplog.repository';
+import type { HeadRecord } from '../oplog/records';
+import { SyncError } from '../protocol/errors';
+import type { SyncSettings } from '../sync.settings';
+import { withDatabase, type ConnectionOptions } from './connection';
+import { type CliOutput, table } from './output';
+
+interface StatusOptions extends ConnectionOptions {
+  readonly scope?: string;
+  readonly limit: string;
+  readonly json?: boolean;
+}
+
+interface ScopeStatus {
+  readonly scope: string;
+  readonly head: string;
+  readonly seq: number;
+  readonly floor: string;
+  readonly floorSeq: number;
+  /** Entries that a cursor can still begin at. */
+  readonly entries: number;
+  /** Entries below the floor that wait for their deletion. */
+  readonly waiting: number;
+}
+
+interface CollectionStatus {
+  readonly collection: string;
+  /** Null when the database's user may not see it. */
+  readonly documents: number | null;
+  readonly bytes: number | null;
+}
+
+/** `status`: what the engine keeps in a database. Reads only. */
+export function addStatus(program: Command, { out }: CliOutput): Command {
+  return program
+    .command('status')
+    .description('show scopes, heads, floors and sizes')
+    .option('--scope <id>', 'only this scope')
+    .option('--limit <count>', 'scopes to show at the most', '100')
+    .option('--json', 'print it as JSON')
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StatusOptions>();
+      await withDatabase(options, {}, async ({ oplog, settings }) => {
+        const layout = databaseLayout(settings, []);
+        const missing = await missingFromLayout(oplog.db, layout);
+        if (missing.includes(settings.headsCollection))
+          throw new SyncError(
+            'configuration',
+            `Database ${oplog.db.databaseName} has no ${settings.headsCollection}. Is it the right database? ` +
+              'If so, run `nest-offline-sync init` or start the app once.',
+          );
+        const scopes = await readScopes(oplog, options);
+        const collections = await readSizes(oplog, settings);
+        const total = await oplog.heads.estimatedDocumentCount();
+        const database = oplog.db.databaseName;
+        out(
+          options.json
+            ? `${JSON.stringify({ database, collections, missing, scopes, scopesInAll: total }, null, 2)}\n`
+            : told(collections, missing, scopes, options.scope === undefined ? total : scopes.length),
+        );
+      });
+    });
+}
+
+async function readScopes(oplog: OplogRepository, options: StatusOptions): Promise<ScopeStatus[]> {
+  const limit = Number(options.limit);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new SyncError('configuration', '--limit must be a whole number from 1 on.');
+  const heads = await oplog.heads
+    .find(options.scope === undefined ? {} : { _id: options.scope }, { sort: { _id: 1 }, limit })
+    .toArray();
+  const scopes: ScopeStatus[] = [];
+  for (const head of heads) scopes.push(await scopeStatus(oplog, head));
+  return scopes;
+}
+
+async function scopeStatus(oplog: OplogRepository, head: HeadRecord): Promise<ScopeStatus> {
+  const { _id: scope, version, seq, floor, floorSeq } = head;
+  const oldest = await oplog.entries.findOne({ scope }, { sort: { seq: 1 }, projection: { seq: 1 } });
+  // Entries are a run without holes, so two ends tell how many there are.
+  const waiting = oldest ? Math.max(0, floorSeq - oldest.seq + 1) : 0;
+  return { scope, head: version, seq, floor, floorSeq, entries: seq - floorSeq, waiting };
+}
+
+async function readSizes(oplog: OplogRepository, settings: SyncSettings): Promise<CollectionStatus[]> {
+  const sizes: CollectionStatus[] = [];
+  for (const { name } of databaseLayout(settings, [])) {
+    const stages = [{ $collStats: { storageStats: {} } }];
+    // A sharded collection answers once a shard.
+    const parts = await oplog.db
+      .collection(name)
+      .aggregate<{ storageStats: { count?: number; size?: number } }>(stages)
+      .toArray()
+      .catch(() => undefined);
+    const sum = (field: 'count' | 'size') =>
+      parts?.reduce((total, part) => total + (part.storageStats[field] ?? 0), 0) ?? null;
+    sizes.push({ collection: name, documents: sum('count'), bytes: sum('size') });
+  }
+  return sizes;
+}
+
+function told(
+  collections: readonly CollectionStatus[],
+  missing: readonly string[],
+  scopes: readonly ScopeStatus[],
+  total: number,
+): string {
+  const sizes = table(
+    ['COLLECTION', 'DOCUMENTS', 'BYTES'],
+    collections.map(({ collection, documents, bytes }) => [collection, documents ?? '?', bytes ?? '?']),
+  );
+  const rows = table(
+    ['SCOPE', 'HEAD', 'SEQ', 'FLOOR', 'FLOOR SEQ', 'ENTRIES', 'WAITING'],
+    scopes.map((s) => [s.scope, s.head, s.seq, s.floor, s.floorSeq, s.entries, s.waiting]),
+  );
+  const more =
+    total > scopes.length
+      ? `${String(total - scopes.length)} more: --limit shows them, --scope shows one.\n`
+      : '';
+  const lost = missing.map((what) => `Missing: ${what}. Run \`nest-offline-sync init\`.\n`).join('');
+  return `${sizes}${lost}\n${rows}${more}`;
+}
