@@ -1,0 +1,111 @@
+import mongoose, { type mongo } from 'mongoose';
+import { SyncError } from '../protocol/errors';
+import type { SyncSettings } from '../sync.settings';
+import { describeIndex, missingIndexes, type ExistingIndex } from './index-check';
+import { ENGINE_INDEXES, SYNCED_COLLECTION_INDEX, type IndexSpec } from './oplog-indexes';
+
+/** A collection that must be there before anything is served, and its indexes beside `_id`. */
+export interface CollectionLayout {
+  readonly name: string;
+  readonly indexes: readonly IndexSpec[];
+}
+
+type EngineNames = Pick<
+  SyncSettings,
+  'oplogCollection' | 'headsCollection' | 'receiptsCollection' | 'leasesCollection'
+>;
+
+/** Everything that the engine needs in its database: its own collections and an index of each synced one. */
+export function databaseLayout(names: EngineNames, synced: readonly string[]): CollectionLayout[] {
+  return [
+    { name: names.headsCollection, indexes: ENGINE_INDEXES.heads },
+    { name: names.oplogCollection, indexes: ENGINE_INDEXES.entries },
+    { name: names.receiptsCollection, indexes: ENGINE_INDEXES.receipts },
+    { name: names.leasesCollection, indexes: ENGINE_INDEXES.leases },
+    ...synced.map((name) => ({ name, indexes: [SYNCED_COLLECTION_INDEX] })),
+  ];
+}
+
+/**
+ * Makes what is missing; what is there stays as it is, so that any number of processes may do it at once, and again.
+ * Never inside or beside transactions on these collections: they would fail each other.
+ *
+ * @returns what was made, described
+ * @throws SyncError `configuration` when an index cannot be made, with the reason and the remedy
+ */
+export async function createLayout(db: mongo.Db, layout: readonly CollectionLayout[]): Promise<string[]> {
+  const made: string[] = [];
+  for (const { name, indexes } of layout) {
+    if (await createCollection(db, name)) made.push(name);
+    for (const spec of missingIndexes(indexes, await existingIndexes(db, name))) {
+      try {
+        await db.collection(name).createIndex({ ...spec.key }, { unique: spec.unique ?? false });
+      } catch (error) {
+        throw explained(error, describeIndex(name, spec));
+      }
+      made.push(describeIndex(name, spec));
+    }
+  }
+  return made;
+}
+
+/** What of the layout is not there, described: collections by their name, indexes with their key. */
+export async function missingFromLayout(
+  db: mongo.Db,
+  layout: readonly CollectionLayout[],
+): Promise<string[]> {
+  const known = new Set(
+    (await db.listCollections({}, { nameOnly: true }).toArray()).map((collection) => collection.name),
+  );
+  const missing: string[] = [];
+  for (const { name, indexes } of layout) {
+    if (!known.has(name)) missing.push(name);
+    const absent = missingIndexes(indexes, known.has(name) ? await existingIndexes(db, name) : []);
+    missing.push(...absent.map((spec) => describeIndex(name, spec)));
+  }
+  return missing;
+}
+
+/** The indexes of a collection; none when there is no such collection. */
+export async function existingIndexes(db: mongo.Db, name: string): Promise<ExistingIndex[]> {
+  try {
+    return (await db.collection(name).listIndexes().toArray()) as ExistingIndex[];
+  } catch (error) {
+    if (codeOf(error) === NAMESPACE_NOT_FOUND) return [];
+    throw error;
+  }
+}
+
+const NAMESPACE_NOT_FOUND = 26;
+const NAMESPACE_EXISTS = 48;
+
+async function createCollection(db: mongo.Db, name: string): Promise<boolean> {
+  try {
+    await db.createCollection(name, { writeConcern: { w: 'majority' } });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === NAMESPACE_EXISTS) return false;
+    throw explained(error, name);
+  }
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  13: "the database's user may not. Grant it readWrite, or run `nest-offline-sync init` with one that may and set autoIndex: false",
+  85: 'another index with the same key but other options stands in its way. Drop that one',
+  86: 'another index with the same name stands in its way. Drop that one',
+  166: 'this is a view. Sync the collection behind it',
+  11000: 'the collection holds documents that contradict it. Is this the log of another program?',
+};
+
+/** The server's own words are left out: they may quote values. */
+function explained(error: unknown, what: string): unknown {
+  const reason = REASONS[codeOf(error) ?? 0];
+  if (reason === undefined) return error;
+  return new SyncError('configuration', `SyncModule: ${what} cannot be made: ${reason}.`, { cause: error });
+}
+
+function codeOf(error: unknown): number | undefined {
+  return error instanceof mongoose.mongo.MongoServerError && typeof error.code === 'number'
+    ? error.code
+    : undefined;
+}
