@@ -1,0 +1,143 @@
+import {
+  ConfigurableModuleBuilder,
+  Controller,
+  VERSION_NEUTRAL,
+  type DynamicModule,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { getConnectionToken } from '@nestjs/mongoose';
+import type { Connection } from 'mongoose';
+import { CollectionRegistry } from './collections/collection-registry.service';
+import { PortResolver } from './collections/port-resolver.service';
+import { FullService } from './full/full.service';
+import { SyncHealthIndicator } from './health/sync-health.service';
+import { HlcService } from './hlc/hlc.service';
+import { WallClock } from './hlc/wall-clock.service';
+import { SyncController } from './http/sync.controller';
+import { IdentityService } from './identity/identity.service';
+import { SyncGuard } from './identity/sync.guard';
+import { provideMetrics } from './metrics/provide-metrics.service';
+import { OplogSetupService } from './oplog/oplog-setup.service';
+import { OplogRepository } from './oplog/oplog.repository';
+import { TrimmingService } from './oplog/trimming.service';
+import { SyncError } from './protocol/errors';
+import { PullService } from './pull/pull.service';
+import { ChangeStreamHub } from './stream/change-stream-hub.service';
+import { StreamService } from './stream/stream.service';
+import { getRegistryToken, getSyncToken } from './sync.connection-tokens';
+import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './sync.extras';
+import type { SyncModuleExtras, SyncOptions } from './sync.options';
+import { SyncService } from './sync.service';
+import { resolveSettings } from './sync.settings';
+import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './sync.tokens';
+import { SyncGateway } from './ws/sync.gateway';
+
+/** What the host gave or its factory returned, before anybody has looked at it. */
+const GIVEN_OPTIONS = Symbol('nest-offline-sync:given-options');
+
+/** For `useClass` and `useExisting` of forRootAsync. */
+export interface SyncOptionsFactory {
+  createSyncOptions(): SyncOptions | Promise<SyncOptions>;
+}
+
+export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<SyncOptions>({ optionsInjectionToken: GIVEN_OPTIONS })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createSyncOptions')
+    .setExtras<SyncModuleExtras>({ ...EXTRA_DEFAULTS }, (definition, extras) =>
+      complete(definition, resolveExtras(extras)),
+    )
+    .build();
+
+/** Whatever must be known before DI has its effect here: routes, visibility, the connection. */
+function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule {
+  return {
+    ...definition,
+    global: extras.isGlobal,
+    providers: [
+      ...(definition.providers ?? []),
+      ...configured(extras),
+      ...SERVICES,
+      ...(extras.stream ? [SyncGateway] : []),
+    ],
+    controllers: extras.http ? [controllerAt(extras.prefix)] : [],
+    exports: [
+      SyncService,
+      HlcService,
+      CollectionRegistry,
+      IdentityService,
+      SyncGuard,
+      SyncHealthIndicator,
+      getSyncToken(extras.connectionName),
+      getRegistryToken(extras.connectionName),
+    ],
+  };
+}
+
+function configured(extras: SyncExtras): Provider[] {
+  const { connectionName } = extras;
+  return [
+    { provide: SYNC_EXTRAS, useValue: extras },
+    {
+      provide: SYNC_OPTIONS,
+      inject: [GIVEN_OPTIONS],
+      useFactory: (given: unknown): SyncOptions => {
+        checkOptions(given);
+        return given;
+      },
+    },
+    { provide: SYNC_SETTINGS, inject: [SYNC_OPTIONS], useFactory: resolveSettings },
+    { provide: SYNC_METRICS, inject: [SYNC_OPTIONS, SYNC_SETTINGS], useFactory: provideMetrics },
+    {
+      provide: SYNC_CONNECTION,
+      inject: [{ token: getConnectionToken(connectionName), optional: true }],
+      useFactory: (connection: Connection | undefined) => present(connection, connectionName),
+    },
+    { provide: getSyncToken(connectionName), useExisting: SyncService },
+    { provide: getRegistryToken(connectionName), useExisting: CollectionRegistry },
+  ];
+}
+
+const SERVICES: Provider[] = [
+  WallClock,
+  HlcService,
+  OplogRepository,
+  OplogSetupService,
+  TrimmingService,
+  PortResolver,
+  CollectionRegistry,
+  IdentityService,
+  SyncGuard,
+  PullService,
+  FullService,
+  ChangeStreamHub,
+  StreamService,
+  SyncHealthIndicator,
+  SyncService,
+];
+
+/** Nest reads a route's path from the class, so that each instance of the module needs a class of its own. */
+function controllerAt(prefix: string): Type<SyncController> {
+  @Controller({ path: prefix, version: VERSION_NEUTRAL })
+  class PrefixedController extends SyncController {}
+  // The name that Nest logs.
+  Object.defineProperty(PrefixedController, 'name', { value: SyncController.name });
+  return PrefixedController;
+}
+
+function present(connection: Connection | undefined, name: string | undefined): Connection {
+  if (connection) return connection;
+  const [which, remedy] =
+    name === undefined
+      ? ['no Mongoose connection', 'MongooseModule.forRoot(uri)']
+      : [
+          `no Mongoose connection named ${name}`,
+          `MongooseModule.forRoot(uri, { connectionName: '${name}' })`,
+        ];
+  throw new SyncError(
+    'configuration',
+    `SyncModule: there is ${which} in this app. Import ${remedy} in its root module, or name another with connectionName.`,
+    { path: 'connectionName' },
+  );
+}
