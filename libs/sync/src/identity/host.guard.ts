@@ -7,8 +7,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import mongoose from 'mongoose';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { failureTrace, isDatabaseFailure } from '../collections/failure';
 import { SyncError } from '../protocol/errors';
 
 /**
@@ -79,15 +79,10 @@ export class HostGuard implements CanActivate {
       return error;
     }
     // Name and place only: the text may hold a piece of the token.
-    this.logger.error(`${this.type.name} failed with ${described(error)}`);
-    if (isDatabaseError(error)) return outOfReach(error);
+    this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
+    if (isDatabaseFailure(error)) return outOfReach(error);
     return new SyncError('unauthenticated', 'The credentials could not be verified.');
   }
-}
-
-/** Whether the database, not the user, is the reason. */
-export function isDatabaseError(error: unknown): boolean {
-  return error instanceof mongoose.mongo.MongoError || error instanceof mongoose.Error;
 }
 
 /** The app's user table out of reach: clients must not throw their tokens away because of that. */
@@ -103,10 +98,4 @@ function words(error: HttpException, otherwise: string): string {
   return ['Unauthorized', 'Forbidden', 'Forbidden resource', ''].includes(error.message)
     ? otherwise
     : error.message;
-}
-
-function described(error: unknown): string {
-  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
-  const frames = (error.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
-  return [error.name, ...frames.slice(0, 5)].join('\n');
 }

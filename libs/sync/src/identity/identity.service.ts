@@ -9,11 +9,12 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { isDatabaseFailure } from '../collections/failure';
 import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
 import { SYNC_OPTIONS } from '../sync.tokens';
 import { bearerToken, expiryOf, isTokenText, tokenExpiry } from './bearer-token';
-import { HostGuard, isDatabaseError, outOfReach } from './host.guard';
+import { HostGuard, outOfReach } from './host.guard';
 import type { SyncIdentity } from './identity';
 import { identityText, readField } from './identity-fields';
 import { createJwtCheck, type JwtCheck } from './jwt.guard';
@@ -114,7 +115,7 @@ async function identify(
     id = identityText(resolver ? await resolver(user) : readField(user, field));
   } catch (error) {
     if (error instanceof SyncError || error instanceof HttpException) throw error;
-    if (isDatabaseError(error)) throw outOfReach(error);
+    if (isDatabaseFailure(error)) throw outOfReach(error);
     throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, { cause: error });
   }
   if (id !== undefined) return id;

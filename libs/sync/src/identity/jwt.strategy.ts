@@ -20,11 +20,11 @@ export function registerJwtStrategy(name: string, verification: JwtVerification)
       super({
         jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
         secretOrKeyProvider: (_request, token, done) => {
-          lookUp(token as string).then(
+          lookUp(token as string)
             // A KeyObject says which kind of key it is; the verifier takes it, its types do not know.
-            (key) => done(null, key as unknown as Buffer),
-            (error: unknown) => done(error),
-          );
+            .then((key) => done(null, key as unknown as Buffer))
+            // The verifier runs inside `done` and throws on claims that are null: that must not end the process.
+            .catch((error: unknown) => done(error));
         },
         // Always explicit: what the token's own header asks for never decides.
         algorithms: [...verification.algorithms],

@@ -4,9 +4,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 
 /** Stands for the socket where a guard asks for the handler: no metadata of the app's is on it. */
 class SyncSocket {
-  subscribe(this: void): void {
-    // Never called: only its identity counts.
-  }
+  readonly subscribe = (): void => undefined;
 }
 
 /**
@@ -45,7 +43,7 @@ export function upgradeContext(upgrade: IncomingMessage, token: string | undefin
   const context = new ExecutionContextHost(
     [request, response, () => undefined],
     SyncSocket,
-    SyncSocket.prototype.subscribe,
+    new SyncSocket().subscribe,
   );
   context.setType('http');
   return context;
