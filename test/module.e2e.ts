@@ -113,6 +113,12 @@ describe('forRoot', () => {
     expect(app.get(SyncService, { strict: false })).toBeInstanceOf(SyncService);
   });
 
+  it('waits for a lazy connection', async () => {
+    const lazy = MongooseModule.forRoot(database.uri, { lazyConnection: true });
+    const { url } = await start({ imports: [lazy, SyncModule.forRoot({ ...base, ...noStream })] });
+    expect((await pull(url)).status).toBe(200);
+  });
+
   it('is seen only where it is imported with isGlobal: false', async () => {
     @Injectable()
     class Domain {

@@ -126,8 +126,9 @@ function controllerAt(prefix: string): Type<SyncController> {
   return PrefixedController;
 }
 
-function present(connection: Connection | undefined, name: string | undefined): Connection {
-  if (connection) return connection;
+/** Waits for a lazy connection: before it is open it has no client to work with. */
+async function present(connection: Connection | undefined, name: string | undefined): Promise<Connection> {
+  if (connection) return connection.asPromise();
   const [which, remedy] =
     name === undefined
       ? ['no Mongoose connection', 'MongooseModule.forRoot(uri)']
