@@ -54,7 +54,7 @@ describe('nest-offline-sync', () => {
     it("makes the engine's collections and indexes and those of the named collections, and again makes nothing", async () => {
       const first = await run('init', ...there(), '--collections', 'tasks, orders');
       expect(first).toMatchObject({ code: 0, err: '' });
-      const names = (await freshDb().listCollections().toArray()).map(({ name }) => String(name)).sort();
+      const names = (await freshDb().listCollections().toArray()).map(({ name }) => name).sort();
       expect(names).toEqual(['orders', 'sync_heads', 'sync_leases', 'sync_oplog', 'sync_receipts', 'tasks']);
       const keys = async (name: string) =>
         (await freshDb().collection(name).listIndexes().toArray()).map(({ key, unique }) => [
@@ -76,7 +76,7 @@ describe('nest-offline-sync', () => {
 
     it('takes the names that the app gives its log', async () => {
       await run('init', ...there(), '--oplog-collection', 'log', '--heads-collection', 'log_heads');
-      const names = (await freshDb().listCollections().toArray()).map(({ name }) => String(name));
+      const names = (await freshDb().listCollections().toArray()).map(({ name }) => name);
       expect(names).toEqual(expect.arrayContaining(['log', 'log_heads']));
       expect(names).not.toContain('sync_oplog');
     });

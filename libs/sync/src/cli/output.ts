@@ -1,7 +1,7 @@
 /** Where a command writes. Text as it is: line ends are the writer's. */
 export interface CliOutput {
-  out(text: string): void;
-  err(text: string): void;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
 }
 
 /** Rows under headings, columns as wide as their widest cell. Numbers stand to the right. */

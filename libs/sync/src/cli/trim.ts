@@ -22,7 +22,7 @@ export function addTrim(program: Command, { out }: CliOutput): Command {
     .option(
       '--grace <seconds>',
       "wait that long between raising a scope's floor and deleting below it; " +
-        '0 deletes at once, and a client that is reading right then may fail once',
+        '0 deletes at once: only while the app is stopped, a client that reads meanwhile may miss changes',
       number,
       600,
     )

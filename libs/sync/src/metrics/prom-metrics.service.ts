@@ -141,11 +141,17 @@ export class PromMetrics extends SyncMetrics {
   }
 
   private counter(name: string, help: string, labelNames: string[] = []): Counter {
-    return this.existing<Counter>(name) ?? new this.prom.Counter({ ...this.in(name, help), labelNames });
+    return (
+      (this.existing(name) as Counter | undefined) ??
+      new this.prom.Counter({ ...this.in(name, help), labelNames })
+    );
   }
 
   private histogram(name: string, help: string, buckets: number[] = SECONDS): Histogram {
-    return this.existing<Histogram>(name) ?? new this.prom.Histogram({ ...this.in(name, help), buckets });
+    return (
+      (this.existing(name) as Histogram | undefined) ??
+      new this.prom.Histogram({ ...this.in(name, help), buckets })
+    );
   }
 
   /** @param aggregator how a cluster's primary joins the workers' values: all of them know the same log's size */
@@ -156,13 +162,13 @@ export class PromMetrics extends SyncMetrics {
     collect?: (this: Gauge) => void,
   ): Gauge {
     return (
-      this.existing<Gauge>(name) ??
+      (this.existing(name) as Gauge | undefined) ??
       new this.prom.Gauge({ ...this.in(name, help), aggregator, ...(collect ? { collect } : {}) })
     );
   }
 
-  private existing<T>(name: string): T | undefined {
-    return this.registry.getSingleMetric(name) as T | undefined;
+  private existing(name: string): unknown {
+    return this.registry.getSingleMetric(name);
   }
 
   private in(name: string, help: string): { name: string; help: string; registers: Registry[] } {
