@@ -16,15 +16,18 @@ import {
   type DynamicModule,
   type ExceptionFilter,
   type ExecutionContext,
+  type INestApplication,
   type NestInterceptor,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
+import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
 import { IsString } from 'class-validator';
 import { MongoMemoryServer } from 'mongodb-memory-server-core';
 import mongoose, { Schema } from 'mongoose';
 import { map, type Observable } from 'rxjs';
+import { WebSocket } from 'ws';
 import { findMongod } from '../libs/embedded-mongo/src';
 import { CollectionRegistry } from '../libs/sync/src/collections/collection-registry.service';
 import { HlcService } from '../libs/sync/src/hlc/hlc.service';
@@ -434,6 +437,80 @@ describe("beside the host's globals", () => {
     });
     expect([order.status, await order.json()]).toEqual([201, { data: { item: 'tea' } }]);
     expect((await ask(url, '/api/v2/nothing')).status).toBe(418);
+  });
+});
+
+describe('the socket', () => {
+  const withSockets = (app: INestApplication): void => {
+    app.setGlobalPrefix('api').useWebSocketAdapter(new WsAdapter(app));
+  };
+  /** What a subscribed client is told first, or the status that refuses the upgrade. */
+  const firstMessage = (url: string, path: string, token: string): Promise<unknown> =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`);
+      socket.on('error', () => undefined);
+      socket.on('unexpected-response', (_request, response) => resolve(response.statusCode));
+      socket.on('close', (code) => resolve(code));
+      socket.on('open', () => socket.send(JSON.stringify({ type: 'subscribe', token, ack: true })));
+      socket.on('message', (data: Buffer) => {
+        resolve(JSON.parse(data.toString()));
+        socket.terminate();
+      });
+    });
+  const token = authorization.replace('Bearer ', '');
+
+  it('of each instance has its own path, whatever the global prefix, and the same check of tokens', async () => {
+    const other = testDatabase(__filename);
+    const [one, two] = ['one', 'two'].map((name) =>
+      SyncModule.forRoot({
+        ...base,
+        isGlobal: false,
+        prefix: name,
+        connectionName: name,
+        collections: [{ ...notes, name }],
+      }),
+    ) as [DynamicModule, DynamicModule];
+    try {
+      const { url } = await start(
+        {
+          imports: [
+            MongooseModule.forRoot(database.uri, { connectionName: 'one' }),
+            MongooseModule.forRoot(other.uri, { connectionName: 'two' }),
+            one,
+            two,
+          ],
+        },
+        withSockets,
+      );
+      expect(await firstMessage(url, '/one/stream', token)).toMatchObject({
+        type: 'subscribed',
+        collections: ['one'],
+      });
+      expect(await firstMessage(url, '/two/stream', token)).toMatchObject({
+        type: 'subscribed',
+        collections: ['two'],
+      });
+      expect(await firstMessage(url, '/one/stream', 'forged')).toMatchObject({
+        type: 'error',
+        code: 'unauthenticated',
+      });
+    } finally {
+      for (const running of open.splice(0)) await running.close();
+      await other.drop();
+    }
+  });
+
+  it('can be moved with streamPath', async () => {
+    const sync = SyncModule.forRoot({ ...base, streamPath: 'live', collections: [notes] });
+    const { url } = await start({ imports: [root(), sync] }, withSockets);
+    expect(await firstMessage(url, '/live', token)).toMatchObject({ type: 'subscribed' });
+  });
+
+  it('needs a WsAdapter, and says so when the app has none', async () => {
+    const refused = start({ imports: [root(), SyncModule.forRoot(base)] });
+    await expect(refused).rejects.toThrow(
+      /no WebSocket adapter.*useWebSocketAdapter\(new WsAdapter\(app\)\).*stream: false/,
+    );
   });
 });
 
