@@ -77,23 +77,43 @@ export class ScopeView {
       const from = last ? last.id : range.from;
       // No time limit: trimming never touches documents, and a stream takes as long as its reader.
       const cursor = store.find({ [SYNC_FIELDS.scope]: this.scopeId }, this.walk({ from, to: range.to }));
+      let open: mongo.Long | undefined;
       try {
         while (await cursor.hasNext()) {
+          // Kept, because an error takes it from the cursor.
+          open = cursor.id;
           const rows = cursor.readBufferedDocuments();
           // The bound is inclusive: taken up again, the last row given comes once more.
           const fresh = last && sameId(rows[0]?.['_id'], last.id) ? rows.slice(1) : rows;
           if (fresh.length === 0) continue;
           last = { id: fresh.at(-1)?.['_id'] };
           resumes = 0;
-          yield fresh;
+          // MongoDB takes a list that holds the scope for the scope; a document in two scopes is in none.
+          yield fresh.filter((row) => row[SYNC_FIELDS.scope] === this.scopeId);
         }
+        open = undefined;
         return;
       } catch (error) {
         resumes += 1;
         if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
       } finally {
         await cursor.close();
+        await this.kill(store, open);
       }
+    }
+  }
+
+  /**
+   * Ends a cursor that has not reached its end. The driver tries to, but sends killCursors with the read concern of
+   * the snapshot session, which the server refuses; the driver hides that, and the cursor would stay open until it
+   * times out.
+   */
+  private async kill(store: Store, cursor: mongo.Long | undefined): Promise<void> {
+    if (!cursor || cursor.isZero()) return;
+    try {
+      await this.oplog.db.command({ killCursors: store.collectionName, cursors: [cursor] });
+    } catch {
+      // Out of reach, as it is for the reader: the server ends idle cursors by itself after ten minutes.
     }
   }
 

@@ -81,11 +81,12 @@ export class SyncController {
     finished(rawResponse(response), () => body.destroy());
     this.setHeaders(response, {
       'Content-Type': 'application/x-ndjson',
-      Vary: 'Accept-Encoding',
       ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
       'X-Sync-LastSeq': lastSeq,
       ...(nextCursor === undefined ? {} : { 'X-Sync-Cursor': nextCursor }),
     });
+    // Added to what the host's CORS may have said.
+    this.host.httpAdapter.appendHeader(response, 'Vary', 'Accept-Encoding');
     const file = new StreamableFile(body, { type: 'application/x-ndjson' })
       .setErrorHandler((error) => {
         this.logger.error(`A full resync broke off: ${describeFailure(error)}`);
