@@ -96,7 +96,18 @@ describe('forRoot', () => {
     expect(domain.sync).toBeInstanceOf(SyncService);
     expect(domain.hlc.now() < domain.hlc.now()).toBe(true);
     expect(domain.registry.names()).toEqual(['notes']);
-    expect((await pull(url)).status).toBe(200);
+    const pushed = await fetch(`${url}/sync/push`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_id: 'c1',
+        changes: [{ collection: 'notes', operation: 'upsert', doc_id: 'n1', data: { text: 'hello' } }],
+      }),
+    });
+    expect(await pushed.json()).toMatchObject({ results: [{ doc_id: 'n1', status: 'accepted' }] });
+    expect((await pull(url)).body).toMatchObject({
+      changes: [{ collection: 'notes', doc_id: 'n1', operation: 'upsert', data: { text: 'hello' } }],
+    });
     expect((await ask(url, '/sync/pull')).body).toMatchObject({ statusCode: 401, code: 'unauthenticated' });
   });
 

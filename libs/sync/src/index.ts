@@ -26,6 +26,15 @@ export { CollectionRegistry } from './collections/collection-registry.service';
 export { SyncHealthIndicator } from './health/sync-health.service';
 export { IdentityService } from './identity/identity.service';
 
+// The app's own writes.
+export {
+  SyncTransaction,
+  type AppDocId,
+  type TransactionWriteOptions,
+} from './writes/sync-transaction.service';
+export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
+export type { WrittenChange } from './writes/scope-writer.service';
+
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/request-identity';
@@ -85,6 +94,7 @@ export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamEntry, StreamMessage, StreamResync } from './stream/stream-entry';
 export type { StreamRequest } from './stream/stream.service';
+export type { StreamSubscription } from './stream/stream-subscription.service';
 
 // The clock as plain values.
 export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './hlc/hlc';

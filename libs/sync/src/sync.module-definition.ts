@@ -23,6 +23,12 @@ import { OplogRepository } from './oplog/oplog.repository';
 import { TrimmingService } from './oplog/trimming.service';
 import { SyncError } from './protocol/errors';
 import { PullService } from './pull/pull.service';
+import { Committer } from './push/committer.service';
+import { PlanWriter } from './push/plan-writer.repository';
+import { PushQueue } from './push/push-queue.service';
+import { PushService } from './push/push.service';
+import { ResolverService } from './push/resolver.service';
+import { SnapshotRepository } from './push/snapshot.repository';
 import { ChangeStreamHub } from './stream/change-stream-hub.service';
 import { StreamService } from './stream/stream.service';
 import { getRegistryToken, getSyncToken } from './sync.connection-tokens';
@@ -31,6 +37,9 @@ import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { SyncService } from './sync.service';
 import { resolveSettings } from './sync.settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './sync.tokens';
+import { ServerChanges } from './writes/record.service';
+import { ScopeWriter } from './writes/scope-writer.service';
+import { TransactionRunner } from './writes/transaction-runner.service';
 import { SyncGateway } from './ws/sync.gateway';
 
 /** What the host gave or its factory returned, before anybody has looked at it. */
@@ -114,6 +123,15 @@ const SERVICES: Provider[] = [
   ChangeStreamHub,
   StreamService,
   SyncHealthIndicator,
+  SnapshotRepository,
+  PlanWriter,
+  Committer,
+  PushQueue,
+  ResolverService,
+  PushService,
+  ScopeWriter,
+  ServerChanges,
+  TransactionRunner,
   SyncService,
 ];
 
