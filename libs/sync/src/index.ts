@@ -35,6 +35,10 @@ export {
 export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
 export type { WrittenChange } from './writes/scope-writer.service';
 
+export { SyncTransaction, type AppDocId, type TransactionWriteOptions } from './writes/sync-transaction.service';
+export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
+export type { WrittenChange } from './writes/scope-writer.service';
+
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/request-identity';

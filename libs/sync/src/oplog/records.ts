@@ -19,6 +19,8 @@ export interface HeadRecord {
   readonly floorSeq: number;
   /** When the floor was last raised: deletion waits for the grace period after it. */
   readonly floorAt?: Date;
+  /** The newest version that a transaction of the app has reserved. Setting it takes the head's lock. */
+  readonly reserved?: string;
 }
 
 /** A log entry. Written once, never changed, removed by trimming from the oldest on. */

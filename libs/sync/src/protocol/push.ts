@@ -1,0 +1,182 @@
+import { parseHlc } from '../hlc/hlc';
+import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
+import { SyncError, type ErrorCode, type Rejection } from './errors';
+import { isObject, type JsonObject } from './json';
+
+/** `batch`: all changes of the push or none. `mutation`: each for itself. */
+export type Atomicity = 'batch' | 'mutation';
+
+/** One change as a client sends it, its shape checked. */
+export interface PushChange {
+  readonly collection: string;
+  readonly operation: Operation;
+  readonly doc_id: DocId;
+  /** The whole document; null for a delete. */
+  readonly data: JsonObject | null;
+  /** The version that the client edited; null when it knew none. */
+  readonly parent_version: string | null;
+  /** When the client edited: its own HLC. Edit stamps decide who is the last writer. */
+  readonly hlc: string | null;
+  /** Unique for this client: a retry under the same id takes effect at most once. */
+  readonly mutation_id: string | null;
+}
+
+/** A change, or why its shape cannot be one. One bad change never refuses the others. */
+export type ParsedChange =
+  | { readonly ok: true; readonly change: PushChange }
+  | {
+      readonly ok: false;
+      readonly doc_id: DocId | null;
+      readonly mutation_id: string | null;
+      readonly rejection: Rejection;
+    };
+
+export interface PushRequest {
+  readonly clientId: string;
+  /** Undefined: the module's default. */
+  readonly atomic: Atomicity | undefined;
+  readonly changes: readonly ParsedChange[];
+}
+
+/** The server's document, where a conflict was met and the identity may read the collection. */
+export interface ServerDocument {
+  readonly version: string;
+  readonly deleted: boolean;
+  readonly data: JsonObject | null;
+}
+
+/** The answer to one change, in the order of the request. */
+export interface PushResult {
+  readonly doc_id: DocId | null;
+  readonly status: 'accepted' | 'conflict_resolved' | 'rejected';
+  /** The version that the change got; null when it was rejected. */
+  readonly new_version: string | null;
+  /** The version that stood in the way of a rejected or resolved conflict. */
+  readonly server_version: string | null;
+  readonly code: ErrorCode | null;
+  /** What was wrong and what to do. */
+  readonly error: string | null;
+  readonly server_document?: ServerDocument;
+  readonly mutation_id?: string;
+  /** True when the mutation had been answered before: this is the first answer again. */
+  readonly replayed?: true;
+}
+
+export interface PushResponse {
+  readonly results: readonly PushResult[];
+}
+
+const NAME_BYTES = 128;
+
+/**
+ * Checks the envelope of a push. Unknown fields are ignored, as the original does.
+ *
+ * @throws SyncError `malformed_request` or `too_many_changes` when the request as a whole makes no sense
+ */
+export function parsePushRequest(body: unknown, maxChanges: number): PushRequest {
+  if (!isObject(body)) throw malformed('body', 'must be a JSON object');
+  const { client_id: clientId, atomic, changes } = body;
+  if (!isName(clientId))
+    throw malformed('client_id', `must be a string of 1 to ${String(NAME_BYTES)} bytes without NUL`);
+  if (atomic !== undefined && atomic !== null && atomic !== 'batch' && atomic !== 'mutation')
+    throw malformed('atomic', 'must be "batch" or "mutation"');
+  if (!Array.isArray(changes) || changes.length === 0)
+    throw malformed('changes', 'must be an array of at least one change');
+  if (changes.length > maxChanges)
+    throw new SyncError(
+      'too_many_changes',
+      `A push holds at most ${String(maxChanges)} changes; send the rest in further pushes.`,
+      {
+        path: 'changes',
+      },
+    );
+  return { clientId, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+}
+
+function parseChange(value: unknown, index: number): ParsedChange {
+  const where = `changes[${String(index)}]`;
+  const raw: Record<string, unknown> = isObject(value) ? value : {};
+  const docId = isDocId(raw['doc_id']) ? normalized(raw['doc_id']) : null;
+  const mutationId = parseMutationId(raw['mutation_id']);
+  const refuse = (code: ErrorCode, field: string, problem: string): ParsedChange => ({
+    ok: false,
+    doc_id: docId,
+    mutation_id: mutationId ?? null,
+    rejection: { code, message: `${where}${field} ${problem}.` },
+  });
+
+  if (!isObject(value)) return refuse('invalid_change', '', 'must be an object');
+  if (mutationId === undefined)
+    return refuse(
+      'invalid_change',
+      '.mutation_id',
+      `must be a string of 1 to ${String(NAME_BYTES)} bytes without NUL, or a safe integer`,
+    );
+  if (typeof raw['collection'] !== 'string')
+    return refuse('invalid_change', '.collection', 'must be a string');
+  const operation = raw['operation'];
+  if (operation !== 'upsert' && operation !== 'delete')
+    return refuse('invalid_change', '.operation', 'must be "upsert" or "delete"');
+  if (docId === null)
+    return refuse(
+      'invalid_doc_id',
+      '.doc_id',
+      `must be a string of 1 to ${String(MAX_ID_BYTES)} bytes without NUL, or a safe integer`,
+    );
+  const parent = parseStamp(raw['parent_version']);
+  if (parent === undefined)
+    return refuse(
+      'invalid_version',
+      '.parent_version',
+      'must be a version that this server gave, null or ""',
+    );
+  const hlc = parseStamp(raw['hlc']);
+  if (hlc === undefined)
+    return refuse('invalid_version', '.hlc', 'must be a stamp such as 20260502T120000.000Z-0001-a1b2');
+  const data = raw['data'] ?? null;
+  if (operation === 'upsert' && !isObject(data))
+    return refuse('invalid_data', '.data', 'must be an object for an upsert');
+  return {
+    ok: true,
+    change: {
+      collection: raw['collection'],
+      operation,
+      doc_id: docId,
+      data: operation === 'delete' ? null : (data as JsonObject),
+      parent_version: parent,
+      hlc,
+      mutation_id: mutationId,
+    },
+  };
+}
+
+/** null: none given. undefined: unusable. */
+function parseStamp(value: unknown): string | null | undefined {
+  if (value === undefined || value === null || value === '') return null;
+  return typeof value === 'string' && parseHlc(value) ? value : undefined;
+}
+
+function parseMutationId(value: unknown): string | null | undefined {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(normalized(value)) : undefined;
+  return isName(value) ? value : undefined;
+}
+
+function isName(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= NAME_BYTES &&
+    value.isWellFormed() &&
+    !value.includes('\0') &&
+    Buffer.byteLength(value) <= NAME_BYTES
+  );
+}
+
+function normalized<T extends DocId>(id: T): T {
+  return id === 0 ? (0 as T) : id;
+}
+
+function malformed(path: string, problem: string): SyncError {
+  return new SyncError('malformed_request', `${path} ${problem}.`, { path });
+}

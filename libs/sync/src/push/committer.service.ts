@@ -1,0 +1,90 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import { HlcService } from '../hlc/hlc.service';
+import { WallClock } from '../hlc/wall-clock.service';
+import { hasErrorLabel, OplogRepository } from '../oplog/oplog.repository';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_SETTINGS } from '../sync.tokens';
+import type { Plan, PlanRequest } from './plan';
+import { PlanWriter } from './plan-writer.repository';
+import { planPushes } from './planner';
+import { SnapshotRepository } from './snapshot.repository';
+
+/** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */
+export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
+  readConcern: { level: 'snapshot' },
+  writeConcern: { w: 'majority' },
+  readPreference: 'primary',
+};
+
+/**
+ * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
+ * does not retry but for the commit itself: whoever calls it forms the group anew.
+ */
+@Injectable()
+export class Committer {
+  constructor(
+    private readonly oplog: OplogRepository,
+    private readonly snapshots: SnapshotRepository,
+    private readonly writer: PlanWriter,
+    private readonly hlc: HlcService,
+    private readonly wall: WallClock,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+  ) {}
+
+  /**
+   * A plan that writes nothing commits too: its transaction may have seen a receipt that a failover can still take
+   * back, and only the majority's word makes the answer safe.
+   *
+   * @param deadline performance.now() after which an unknown commit outcome is given up
+   * @throws RefusedWrite, or the driver's error with its labels
+   */
+  async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
+    const session = this.oplog.client.startSession();
+    try {
+      session.startTransaction(TRANSACTION_OPTIONS);
+      const plan = await this.planAndWrite(session, requests);
+      await commitUntil(session, deadline);
+      return plan;
+    } finally {
+      if (session.inTransaction()) await abortQuietly(session);
+      await session.endSession();
+    }
+  }
+
+  private async planAndWrite(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<Plan> {
+    const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
+    let snapshot = await this.snapshots.load(session, requests);
+    let plan = planPushes(snapshot, requests, clock);
+    while (plan.missingBases.length > 0) {
+      const found = await this.snapshots.bases(session, plan.missingBases);
+      snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
+      plan = planPushes(snapshot, requests, clock);
+    }
+    await this.writer.write(session, plan);
+    await this.writer.moveHeads(session, plan.heads);
+    return plan;
+  }
+}
+
+/** Commits, and asks again while the outcome is unknown: a commit may be sent twice, it happens once. */
+export async function commitUntil(session: mongo.ClientSession, deadline: number): Promise<void> {
+  for (;;) {
+    try {
+      await session.commitTransaction();
+      return;
+    } catch (error) {
+      if (!hasErrorLabel(error, 'UnknownTransactionCommitResult') || performance.now() > deadline)
+        throw error;
+    }
+  }
+}
+
+/** The transaction is lost already; why the abort failed would hide why it came to it. */
+export async function abortQuietly(session: mongo.ClientSession): Promise<void> {
+  try {
+    await session.abortTransaction();
+  } catch {
+    // The server ends it by itself.
+  }
+}

@@ -1,0 +1,120 @@
+import { encodeDocument } from '../collections/wire-codec';
+import { isSyncField, SYNC_FIELDS } from '../collections/stored-document';
+import type { StoredDocument, StoredId } from '../collections/collection';
+import { ZERO_VERSION } from '../hlc/hlc';
+import type { EntryRecord, ReceiptRecord } from '../oplog/records';
+import type { JsonObject } from '../protocol/json';
+import type { PlanSnapshot } from './plan';
+
+/** A document while a plan is made: as the database has it, or as an earlier change of the plan has left it. */
+export interface DocumentState {
+  readonly scopeId: string;
+  /** Null: stored before it was synced. */
+  readonly version: string | null;
+  /** The edit stamp of the last winner, else the version. */
+  readonly stamp: string | null;
+  readonly deleted: boolean;
+  /** The app's own fields. */
+  readonly fields: StoredDocument;
+  /** What the database had when the transaction began. */
+  readonly origin: { readonly exists: boolean; readonly version: string | undefined };
+  /** Set once the plan has changed the document. */
+  readonly written?: {
+    readonly collection: string;
+    readonly storedId: StoredId;
+    readonly actorId: string;
+    readonly request: number;
+    readonly change: number;
+  };
+}
+
+export interface HeadState {
+  readonly fromSeq: number | undefined;
+  readonly version: string;
+  readonly seq: number;
+  readonly moved: boolean;
+}
+
+/**
+ * What a plan has decided so far, in layers: a request works on a layer of its own, which is absorbed when the request
+ * stands and dropped when it is rolled back. So a rolled back batch leaves nothing, by construction.
+ */
+export class Ledger {
+  readonly documents = new Map<string, DocumentState>();
+  readonly heads = new Map<string, HeadState>();
+  readonly receipts = new Map<string, ReceiptRecord>();
+  readonly entries: EntryRecord[] = [];
+
+  private constructor(
+    private readonly below: Ledger | undefined,
+    private readonly snapshot: PlanSnapshot,
+  ) {}
+
+  static over(snapshot: PlanSnapshot): Ledger {
+    return new Ledger(undefined, snapshot);
+  }
+
+  layer(): Ledger {
+    return new Ledger(this, this.snapshot);
+  }
+
+  absorb(layer: Ledger): void {
+    for (const [key, state] of layer.documents) this.documents.set(key, state);
+    for (const [scope, head] of layer.heads) this.heads.set(scope, head);
+    for (const [key, receipt] of layer.receipts) this.receipts.set(key, receipt);
+    for (const entry of layer.entries) this.entries.push(entry);
+  }
+
+  head(scopeId: string): HeadState {
+    const planned = this.heads.get(scopeId) ?? this.below?.head(scopeId);
+    if (planned) return planned;
+    const stored = this.snapshot.heads.get(scopeId);
+    return {
+      fromSeq: stored?.seq,
+      version: stored?.version ?? ZERO_VERSION,
+      seq: stored?.seq ?? 0,
+      moved: false,
+    };
+  }
+
+  document(key: string): DocumentState | 'foreign' | undefined {
+    const planned = this.documents.get(key) ?? this.below?.document(key);
+    if (planned) return planned;
+    const stored = this.snapshot.documents.get(key);
+    return stored === undefined || stored === 'foreign' ? stored : fromStored(stored);
+  }
+
+  receipt(key: string): ReceiptRecord | undefined {
+    return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts.get(key);
+  }
+
+  /** The wire form of a document at a version that this plan itself has written; undefined when it has not. */
+  entryData(version: string): JsonObject | null | undefined {
+    const entry = this.entries.find((candidate) => candidate.version === version);
+    if (entry) return (JSON.parse(entry.wire) as { data: JsonObject | null }).data;
+    return this.below?.entryData(version);
+  }
+}
+
+/** What clients see of a document. */
+export function wireOf(state: DocumentState): JsonObject | null {
+  return state.deleted ? null : encodeDocument(state.fields);
+}
+
+function fromStored(stored: StoredDocument): DocumentState {
+  const fields: StoredDocument = {};
+  for (const key of Object.keys(stored)) if (key !== '_id' && !isSyncField(key)) fields[key] = stored[key];
+  const version = text(stored[SYNC_FIELDS.version]);
+  return {
+    scopeId: text(stored[SYNC_FIELDS.scope]) ?? '',
+    version,
+    stamp: text(stored[SYNC_FIELDS.hlc]) ?? version,
+    deleted: stored[SYNC_FIELDS.deleted] === true,
+    fields,
+    origin: { exists: true, version: version ?? undefined },
+  };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,172 @@
+import type { CollectionRules, StoredDocument, StoredId } from '../collections/collection';
+import type { DocId, Operation } from '../protocol/change';
+import type { Rejection } from '../protocol/errors';
+import type { JsonObject } from '../protocol/json';
+import type { Atomicity } from '../protocol/push';
+import type { Disposition, EntryRecord, HeadRecord, ReceiptRecord } from '../oplog/records';
+
+/** What a custom resolver made of a conflict; counts only while the document still has `currentVersion`. */
+export interface Resolution {
+  readonly currentVersion: string;
+  readonly outcome: { readonly document: StoredDocument | null } | { readonly rejection: Rejection };
+}
+
+/** A change that is ready for the planner: authorized, validated, cast. */
+export interface ReadyChange {
+  readonly collection: string;
+  readonly rules: CollectionRules;
+  readonly operation: Operation;
+  /** {@link documentKey} of the stored id. */
+  readonly key: string;
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+  /** Null for a delete. Without `_id` and `_sync_*`. */
+  readonly document: StoredDocument | null;
+  readonly parent: string | null;
+  readonly hlc: string | null;
+  /** Absent: no receipt, a retry is a new change. */
+  readonly mutation?: { readonly id: string; readonly hash: string };
+  /** The app's own write: taken as it is, under a version that it was promised, if any. */
+  readonly byServer?: { readonly reserved: string | undefined };
+  readonly resolution?: Resolution;
+  /** What MongoDB said to an earlier plan (a unique index), or that the resolver's tries are used up. */
+  readonly verdict?: Rejection;
+}
+
+/** A change of a request: ready, or refused before the planner (then it only counts for atomicity). */
+export type RequestChange =
+  | { readonly kind: 'ready'; readonly change: ReadyChange }
+  | {
+      readonly kind: 'refused';
+      readonly wireId: DocId | null;
+      readonly mutationId: string | null;
+      readonly rejection: Rejection;
+    };
+
+export interface PlanRequest {
+  readonly scopeId: string;
+  readonly actorId: string;
+  readonly clientId: string;
+  readonly atomic: Atomicity;
+  readonly changes: readonly RequestChange[];
+}
+
+/** What the database holds, read in the transaction. */
+export interface PlanSnapshot {
+  readonly heads: ReadonlyMap<string, HeadRecord>;
+  /** By {@link documentKey}. A document of another scope is `foreign`: nothing of it gets this far. */
+  readonly documents: ReadonlyMap<string, StoredDocument | 'foreign'>;
+  /** By {@link receiptText}. */
+  readonly receipts: ReadonlyMap<string, ReceiptRecord>;
+  /** By {@link baseText}: the document at a version, null when it was deleted then, undefined when the log has it no more. */
+  readonly bases: ReadonlyMap<string, JsonObject | null | undefined>;
+}
+
+export interface PlanClock {
+  /** The bounded wall clock. Milliseconds. */
+  readonly wallMs: number;
+  readonly node: string;
+  readonly maxDriftMs: number;
+}
+
+/** The answer to one change; the stored document goes along for those who may read it. */
+export interface PlannedAnswer extends Disposition {
+  readonly wireId: DocId | null;
+  readonly mutationId: string | null;
+  readonly collection: string | null;
+  readonly replayed: boolean;
+  /** The document that a conflict was about, as it stands after the plan. */
+  readonly conflict?: {
+    readonly version: string;
+    readonly deleted: boolean;
+    readonly data: JsonObject | null;
+  };
+}
+
+/** A conflict that only the app's resolver can settle. */
+export interface ResolverNeed {
+  /** Index into the request's changes. */
+  readonly index: number;
+  readonly change: ReadyChange;
+  readonly current: JsonObject | null;
+  readonly currentVersion: string;
+  /** The client's side, as clients see it. */
+  readonly incoming: JsonObject | null;
+  readonly parent: string | null;
+  readonly base: JsonObject | null | undefined;
+}
+
+/** What becomes of a request: answers to each change, or resolvers to be asked first (nothing of it is written then). */
+export type RequestOutcome =
+  | { readonly kind: 'answered'; readonly answers: readonly PlannedAnswer[] }
+  | { readonly kind: 'unresolved'; readonly needs: readonly ResolverNeed[] };
+
+/** One document's last state in a plan. */
+export interface DocumentWrite {
+  readonly scopeId: string;
+  readonly collection: string;
+  readonly key: string;
+  /** `insert`: it was not there. `replace`: it was there with this version (undefined: without one). */
+  readonly kind: 'insert' | 'replace';
+  readonly expectedVersion: string | undefined;
+  readonly document: StoredDocument & { readonly _id: StoredId };
+  /** Who wrote it last: request and change index. A unique index that refuses the write rejects this change. */
+  readonly writer: { readonly request: number; readonly change: number };
+}
+
+export interface HeadMove {
+  readonly scopeId: string;
+  /** The seq to move from; undefined: the scope's first write. */
+  readonly fromSeq: number | undefined;
+  readonly version: string;
+  readonly seq: number;
+}
+
+export interface BaseNeed {
+  readonly scopeId: string;
+  readonly collection: string;
+  readonly key: string;
+  readonly storedId: StoredId;
+  readonly version: string;
+}
+
+export interface Plan {
+  readonly outcomes: readonly RequestOutcome[];
+  readonly writes: readonly DocumentWrite[];
+  readonly entries: readonly EntryRecord[];
+  readonly receipts: readonly ReceiptRecord[];
+  readonly heads: readonly HeadMove[];
+  /** Merge bases that the snapshot lacks: read them and plan again. */
+  readonly missingBases: readonly BaseNeed[];
+}
+
+/** Identifies a stored document over all collections, whatever the BSON type of its id. */
+export function documentKey(collection: string, storedId: StoredId, wireId: DocId): string {
+  const id =
+    typeof storedId === 'string'
+      ? `s${storedId}`
+      : typeof storedId === 'number'
+        ? `n${String(storedId)}`
+        : `x${String(wireId)}`;
+  return `${collection}\0${id}`;
+}
+
+export function receiptText(scopeId: string, clientId: string, mutationId: string): string {
+  return JSON.stringify([scopeId, clientId, mutationId]);
+}
+
+export function baseText(key: string, version: string): string {
+  return JSON.stringify([key, version]);
+}
+
+/** The request with the database's or a resolver's word on one of its changes. */
+export function withAnswer(
+  request: PlanRequest,
+  index: number,
+  answer: Pick<ReadyChange, 'resolution' | 'verdict'>,
+): PlanRequest {
+  const changes = request.changes.map((entry, at) =>
+    at === index && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry,
+  );
+  return { ...request, changes };
+}

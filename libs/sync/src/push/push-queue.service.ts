@@ -1,0 +1,193 @@
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { SyncMetrics } from '../metrics/metrics';
+import { SyncError } from '../protocol/errors';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import { Committer } from './committer.service';
+import { isRetryable } from './retry.repository';
+import { withAnswer, type PlanRequest, type RequestOutcome } from './plan';
+import { RefusedWrite } from './plan-writer.repository';
+import { retryPauseMs } from './retry-pause';
+import { ScopeQueues, type PushJob } from './scope-queues';
+
+/**
+ * The pushes that wait in this process, and the lanes that commit them.
+ *
+ * All pushes that wait share a transaction (group commit): round trips do not grow with the number of clients. A scope
+ * is in one lane at a time, so the processes' own pushes never conflict with each other. A group that fails is put
+ * back and formed anew with what has come meanwhile; each push is retried to its own deadline, then refused with 503.
+ */
+@Injectable()
+export class PushQueue implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('SyncModule');
+  private readonly queues: ScopeQueues;
+  private lanes = 0;
+  private sharedLanes = 0;
+  private closed = false;
+  private timer: NodeJS.Timeout | undefined;
+  private idle: (() => void) | undefined;
+
+  constructor(
+    private readonly committer: Committer,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+  ) {
+    this.queues = new ScopeQueues();
+  }
+
+  /**
+   * Waits for the scope's turn and the commit.
+   *
+   * @param bytes about how large the request is
+   * @param deadline performance.now() after which it is given up
+   * @throws SyncError `busy` past the deadline or with too much waiting, `shutting_down`; else the database's error
+   */
+  submit(request: PlanRequest, bytes: number, deadline: number): Promise<RequestOutcome> {
+    if (this.closed) throw shuttingDown();
+    if (this.queues.isFull(request.scopeId, request.changes.length, bytes))
+      throw busy('Too many changes of this scope are waiting');
+    return new Promise((resolve, reject) => {
+      this.queues.add({
+        request,
+        bytes,
+        deadline,
+        enqueuedAt: performance.now(),
+        solo: false,
+        resolve,
+        reject,
+      });
+      this.pump();
+    });
+  }
+
+  /**
+   * Holds a scope's turn in this process: no push of it runs until the returned function is called. For the app's own
+   * transaction that has met a conflict.
+   */
+  async holdTurn(scopeId: string): Promise<() => void> {
+    if (this.closed) throw shuttingDown();
+    await new Promise<void>((granted) => {
+      this.queues.addTurn(scopeId, granted);
+      this.pump();
+    });
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.queues.release(scopeId);
+      this.pump();
+    };
+  }
+
+  /** Takes nothing more, and waits for what is in flight. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    if (this.queues.isEmpty() && this.lanes === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      new Promise<void>((resolve) => (this.idle = resolve)),
+      new Promise<void>((resolve) => (timer = setTimeout(resolve, this.settings.shutdownTimeoutMs))),
+    ]);
+    clearTimeout(timer);
+    clearTimeout(this.timer);
+    for (const job of this.queues.removeAll()) job.reject(shuttingDown());
+  }
+
+  private pump(): void {
+    const now = performance.now();
+    for (const job of this.queues.removeExpired(now)) job.reject(busy('The database was too busy'));
+    this.queues.grantTurns();
+    while (this.lanes < this.settings.lanes) {
+      const group = this.queues.takeGroup(now, this.sharedLanes > 0);
+      if (!group) break;
+      void this.runLane(group.jobs, group.scopes);
+    }
+    this.wakeAt(this.queues.nextWake(now), now);
+    if (this.lanes === 0 && this.queues.isEmpty()) this.idle?.();
+  }
+
+  private wakeAt(at: number | undefined, now: number): void {
+    clearTimeout(this.timer);
+    if (at === undefined) return;
+    this.timer = setTimeout(
+      () => {
+        this.pump();
+      },
+      Math.max(0, Math.ceil(at - now)),
+    );
+  }
+
+  private async runLane(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
+    const shared = scopes.length > 1;
+    this.lanes++;
+    if (shared) this.sharedLanes++;
+    try {
+      await this.commitGroup(jobs, scopes);
+    } finally {
+      this.lanes--;
+      if (shared) this.sharedLanes--;
+      for (const scope of scopes) this.queues.release(scope);
+      this.pump();
+    }
+  }
+
+  private async commitGroup(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
+    const started = performance.now();
+    try {
+      const plan = await this.committer.commit(
+        jobs.map((job) => job.request),
+        Math.max(...jobs.map((job) => job.deadline)),
+      );
+      jobs.forEach((job, index) => {
+        const outcome = plan.outcomes[index];
+        if (outcome) job.resolve(outcome);
+        else job.reject(new Error('A plan lacks an outcome'));
+      });
+      this.queues.succeeded(scopes);
+      const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
+      const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
+      this.metrics.group(changes, (started - oldest) / 1000);
+    } catch (error) {
+      this.failed(error, jobs, scopes);
+    }
+  }
+
+  /** Puts the group back in a form that can succeed, or gives up what cannot. */
+  private failed(error: unknown, jobs: readonly PushJob[], scopes: readonly string[]): void {
+    const now = performance.now();
+    if (error instanceof RefusedWrite) {
+      const { request, change } = error.writer;
+      const culprit = jobs[request];
+      if (culprit) culprit.request = withAnswer(culprit.request, change, { verdict: error.rejection });
+      this.queues.putBack(jobs, { aloneUntil: now + 1000, notBefore: now });
+    } else if (isRetryable(error)) {
+      this.metrics.transactionRetry();
+      const attempts = this.queues.conflicted(scopes);
+      this.queues.putBack(jobs, {
+        aloneUntil: now + 1000,
+        notBefore: now + retryPauseMs(attempts, Math.random()),
+      });
+    } else if (jobs.length > 1) {
+      // One of them cannot be committed: each goes alone once, so that it fails for itself only.
+      for (const job of jobs) job.solo = true;
+      this.queues.putBack(jobs, { aloneUntil: now + 1000, notBefore: now });
+    } else {
+      this.logger.error(
+        `A push could not be committed: ${error instanceof Error ? error.name : 'unknown error'}`,
+      );
+      jobs[0]?.reject(error);
+    }
+  }
+}
+
+export function busy(why: string): SyncError {
+  return new SyncError('busy', `${why}; nothing is lost: send the same mutations again.`, {
+    retryAfterSeconds: 1,
+  });
+}
+
+function shuttingDown(): SyncError {
+  return new SyncError('shutting_down', 'This server is stopping; send the same mutations again.', {
+    retryAfterSeconds: 1,
+  });
+}

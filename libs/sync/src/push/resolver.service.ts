@@ -1,0 +1,85 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { CollectionRegistry } from '../collections/collection-registry.service';
+import type { Conflict } from '../conflict/conflict';
+import type { SyncIdentity } from '../identity/identity';
+import type { Rejection } from '../protocol/errors';
+import type { ResolverNeed, Resolution } from './plan';
+import { busy } from './push-queue.service';
+
+/** How often a resolver is asked for one change before the document is said to move too fast. */
+export const MAX_TRIES = 3;
+export const MOVES_TOO_FAST: Rejection = {
+  code: 'conflict_retry',
+  message: 'The document changed again and again while the conflict was settled; pull it and edit it again.',
+};
+
+/** Asks the app's resolvers. Their answer counts only while the document's version is the one they were shown. */
+@Injectable()
+export class ResolverService {
+  private readonly logger = new Logger('SyncModule');
+
+  constructor(private readonly collections: CollectionRegistry) {}
+
+  /**
+   * @throws SyncError `busy` when the resolver is not done by the deadline
+   */
+  async ask(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
+    const { currentVersion, change } = need;
+    const collection = this.collections.get(change.collection);
+    if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
+    try {
+      const document = await before(deadline, collection.resolve(toConflict(identity, need)));
+      if (document === null) return { currentVersion, outcome: { document: null } };
+      const cast = await collection.cast(change.wireId, document);
+      if (cast.ok) return { currentVersion, outcome: { document: cast.document } };
+      const message = `The resolver's document was not valid: ${cast.rejection.message}`;
+      return { currentVersion, outcome: { rejection: { code: 'resolver_failed', message } } };
+    } catch (error) {
+      if (error instanceof LateError) throw busy('The conflict resolver was not done in time');
+      this.logger.error(
+        `The conflict resolver of ${change.collection} failed: ${error instanceof Error ? error.name : 'unknown error'}`,
+      );
+      const message = 'The server could not settle this conflict; pull the document and edit it again.';
+      return { currentVersion, outcome: { rejection: { code: 'resolver_failed', message } } };
+    }
+  }
+}
+
+function toConflict(
+  identity: SyncIdentity,
+  { change, current, currentVersion, base, parent, incoming }: ResolverNeed,
+): Conflict {
+  return {
+    collection: change.collection,
+    docId: change.wireId,
+    current,
+    currentVersion,
+    change: {
+      operation: change.operation,
+      data: incoming,
+      parentVersion: parent,
+      ...(change.hlc === null ? {} : { hlc: change.hlc }),
+    },
+    ...(base === undefined ? {} : { base }),
+    identity,
+  };
+}
+
+class LateError extends Error {}
+
+async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => {
+        reject(new LateError());
+      },
+      Math.max(0, deadline - performance.now()),
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import { CollectionRegistry } from './collections/collection-registry.service';
+import type { StoredId } from './collections/collection';
+import { FullService, type FullPage } from './full/full.service';
+import type { SyncIdentity } from './identity/identity';
+import type { FullRequest } from './protocol/full';
+import type { PullAnswer, PullRequest } from './protocol/pull';
+import type { PushResponse } from './protocol/push';
+import { PullService } from './pull/pull.service';
+import { PushService } from './push/push.service';
+import { StreamService, type StreamRequest } from './stream/stream.service';
+import type { StreamMessage } from './stream/stream-entry';
+import {
+  ServerChanges,
+  type MetadataOptions,
+  type ServerChangeRecord,
+  type SyncMetadata,
+} from './writes/record.service';
+import type { WrittenChange } from './writes/scope-writer.service';
+import { ScopeWriter } from './writes/scope-writer.service';
+import { SyncTransaction, target_, type AppDocId } from './writes/sync-transaction.service';
+import { TransactionRunner } from './writes/transaction-runner.service';
+
+/**
+ * The engine, for the app's own providers. The HTTP and WebSocket transports are thin callers of `push`, `pull`,
+ * `full` and `stream`; a host can put its own in their place. The app's writes go through `transaction`, or through
+ * `buildSyncMetadata` and `recordServerChange` in a session of the app's own, and keep the same invariants as pushes.
+ */
+@Injectable()
+export class SyncService {
+  constructor(
+    private readonly pushes: PushService,
+    private readonly pulls: PullService,
+    private readonly fulls: FullService,
+    private readonly streams: StreamService,
+    private readonly collections: CollectionRegistry,
+    private readonly changes: ServerChanges,
+    private readonly writer: ScopeWriter,
+    private readonly runner: TransactionRunner,
+  ) {}
+
+  /**
+   * Takes a client's changes.
+   *
+   * @param request the body of a push (docs/protocol.md), not trusted
+   * @throws SyncError when it is refused as a whole; a single bad change only gets a rejection
+   */
+  push(identity: SyncIdentity, request: unknown): Promise<PushResponse> {
+    return this.pushes.push(identity, request);
+  }
+
+  /** What is new in the scope since a cursor, or that a full resync is required. */
+  pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
+    return this.pulls.pull(identity, request);
+  }
+
+  /** The scope's documents as they stand, as NDJSON; `lastSeq` is the cursor to pull from afterwards. */
+  full(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
+    return this.fulls.open(identity, request);
+  }
+
+  /** The log from a cursor on, and then live, without a gap. Ends when the signal aborts or a full resync is required. */
+  stream(
+    identity: SyncIdentity,
+    request: StreamRequest = {},
+    signal?: AbortSignal,
+  ): AsyncIterable<StreamMessage> {
+    return this.streams.subscribe(identity, request, signal);
+  }
+
+  /**
+   * Runs the app's writes and their log entries in one transaction. The body may run several times (conflicts, a new
+   * primary): it must not have effects outside of `tx`. What it throws leaves nothing behind and comes out unchanged.
+   *
+   * @throws SyncError `busy` when conflicts last past the deadline
+   */
+  transaction<T>(identity: SyncIdentity, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
+    return this.runner.run(identity.scopeId, async (attempt) => {
+      const tx = new SyncTransaction(attempt.session, identity, attempt, this.collections, this.writer);
+      try {
+        return await body(tx);
+      } finally {
+        tx.close();
+      }
+    });
+  }
+
+  /**
+   * The four `_sync_*` fields for a document that the app stores itself. With a session in a transaction the version
+   * is reserved: record the change with it before the transaction ends, in the order of the reservations.
+   */
+  buildSyncMetadata(identity: SyncIdentity, options: MetadataOptions = {}): Promise<SyncMetadata> {
+    return this.changes.buildMetadata(identity, options);
+  }
+
+  /**
+   * Writes the log entry of a change that the app has made itself, and the four fields into its document. In the
+   * caller's open transaction, or in one of its own.
+   *
+   * @throws SyncError `stale_version`, `id_unavailable`, `weak_write_concern`; in an open transaction a lost race is a
+   *   TransientTransactionError, so that `withTransaction` runs it again
+   */
+  recordServerChange(record: ServerChangeRecord): Promise<WrittenChange> {
+    return this.changes.record(record);
+  }
+
+  /** Takes a scope's head at the beginning of the caller's own transaction: nobody can overtake it then. */
+  lock(session: mongo.ClientSession, scopeId: string): Promise<void> {
+    return this.changes.lock(session, scopeId);
+  }
+
+  /** The `_id` under which a document of a scope is stored: for the app's own queries of collections with scoped ids. */
+  storedId(collection: string, scopeId: string, docId: AppDocId): StoredId {
+    return target_(this.collections, collection, scopeId, docId).storedId;
+  }
+}
