@@ -52,6 +52,7 @@ export interface StreamAppOptions {
   readonly providers?: Provider[];
   /** The name that the app's client tells the server: fail points can be made for it alone. */
   readonly appName?: string;
+  readonly serverSelectionTimeoutMS?: number;
   readonly metrics?: SyncMetrics;
   readonly prepare?: (app: INestApplication) => void;
 }
@@ -66,7 +67,13 @@ export function streamModule(given: StreamAppOptions): ModuleMetadata {
     ...given.options,
   };
   return {
-    imports: [MongooseModule.forRoot(given.uri, { serverSelectionTimeoutMS: 2000, appName: given.appName })],
+    imports: [
+      MongooseModule.forRoot(given.uri, {
+        serverSelectionTimeoutMS: given.serverSelectionTimeoutMS ?? 2000,
+        appName: given.appName,
+        heartbeatFrequencyMS: 500,
+      }),
+    ],
     providers: [
       { provide: SYNC_OPTIONS, useValue: options },
       { provide: SYNC_SETTINGS, useValue: resolveSettings(options) },

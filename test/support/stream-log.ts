@@ -10,15 +10,26 @@ export class LogWriter {
   /**
    * Appends one transaction of entries, one for each named collection.
    *
+   * @param w how many members must have it
    * @returns the seq of the last one
    */
-  write(scope: string, collections: readonly string[], note = ''): Promise<number> {
-    const written = this.queue.then(() => this.append(scope, collections, note));
+  write(
+    scope: string,
+    collections: readonly string[],
+    note = '',
+    w: number | 'majority' = 'majority',
+  ): Promise<number> {
+    const written = this.queue.then(() => this.append(scope, collections, note, w));
     this.queue = written.catch(() => undefined);
     return written;
   }
 
-  private append(scope: string, collections: readonly string[], note: string): Promise<number> {
+  private append(
+    scope: string,
+    collections: readonly string[],
+    note: string,
+    w: number | 'majority',
+  ): Promise<number> {
     const { heads, entries, client } = this.oplog;
     return client.withSession((session) =>
       session.withTransaction(
@@ -65,7 +76,7 @@ export class LogWriter {
           }
           return seq;
         },
-        { writeConcern: { w: 'majority' }, readConcern: { level: 'snapshot' } },
+        { writeConcern: { w }, readConcern: { level: 'snapshot' } },
       ),
     );
   }

@@ -30,7 +30,7 @@ export class Backlog {
 
   read(scopeId: string, query: BacklogQuery): Promise<BacklogAnswer> {
     const { since, collections, limit, after } = query;
-    const key = JSON.stringify([scopeId, since ?? null, collections, limit, after.toString()]);
+    const key = JSON.stringify([scopeId, since ?? null, collections, limit, String(after.toBigInt())]);
     const running = this.running.get(key);
     if (running) return running;
     const read = this.turns.run(() => this.page(scopeId, query)).finally(() => this.running.delete(key));

@@ -1,4 +1,4 @@
-import type { mongo } from 'mongoose';
+import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../oplog/oplog.repository';
 import type { EntryRecord } from '../oplog/records';
 import { SyncError } from '../protocol/errors';
@@ -27,9 +27,9 @@ export interface InsertListener {
 }
 
 /**
- * Follows the log's inserts until the signal fires. What the driver can resume by itself (an election) goes unnoticed.
+ * Follows the log's inserts until the signal fires.
  *
- * @throws whatever ended the stream for good: entries may have been missed
+ * @throws whatever ended the stream: entries may have been missed
  */
 export async function followInserts(
   oplog: OplogRepository,
@@ -38,21 +38,47 @@ export async function followInserts(
 ): Promise<void> {
   const start = await latestTime(oplog);
   const stream = oplog.entries.watch<InsertedEntry, Insert>(PIPELINE, { startAtOperationTime: start });
-  const opened = (): void => listener.opened(start);
-  const close = (): void => void stream.close().catch(() => undefined);
-  signal.addEventListener('abort', close);
+  const ended = new AbortController();
   // The server's first answer. Waiting for `next` would not tell until something is written.
-  stream.once('resumeTokenChanged', opened);
-  try {
-    for (let first = true; !signal.aborted; first = false) {
+  stream.once('resumeTokenChanged', () => listener.opened(start));
+  const pump = async (): Promise<void> => {
+    for (let first = true; ; first = false) {
       const { fullDocument, clusterTime } = await stream.next();
-      if (first) opened();
+      if (ended.signal.aborted) return;
+      if (first) listener.opened(start);
       await listener.inserted(fullDocument, clusterTime);
     }
+  };
+  try {
+    await Promise.race([pump(), serverLost(oplog.client, ended.signal), aborted(signal, ended.signal)]);
   } finally {
-    signal.removeEventListener('abort', close);
-    await stream.close();
+    ended.abort();
+    const closed = stream.close().catch(() => undefined);
+    if (signal.aborted) await closed;
   }
+}
+
+/**
+ * Rejects when the server that took the reads is gone or is a primary no more. The driver would resume the stream by
+ * itself, but first it tries to close the cursor on the dead server, for as long as serverSelectionTimeoutMS.
+ */
+function serverLost(client: mongo.MongoClient, ended: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const changed = ({ previousDescription, newDescription }: mongo.ServerDescriptionChangedEvent): void => {
+      const { type } = previousDescription;
+      if ((type === 'RSPrimary' || type === 'Mongos') && newDescription.type !== type)
+        reject(new mongoose.mongo.MongoRuntimeError('The server of the change stream is gone.'));
+    };
+    client.on('serverDescriptionChanged', changed);
+    ended.addEventListener('abort', () => client.off('serverDescriptionChanged', changed));
+  });
+}
+
+function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { signal: ended });
+  });
 }
 
 /**

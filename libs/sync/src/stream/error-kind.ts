@@ -2,5 +2,5 @@
 export function errorKind(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const code = 'codeName' in error ? error.codeName : 'code' in error ? error.code : undefined;
-  return code === undefined ? error.name : `${error.name} ${String(code)}`;
+  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${String(code)}` : error.name;
 }

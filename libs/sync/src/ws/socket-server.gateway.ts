@@ -31,7 +31,7 @@ export function openSocketServer(
 /** By name: the app's copy of the package is another one than ours, and ours may be missing. */
 function isWsAdapter(adapter: WebSocketAdapter): boolean {
   for (let type: unknown = adapter; type; type = Object.getPrototypeOf(type)) {
-    if ((type as object).constructor.name === 'WsAdapter') return true;
+    if (type.constructor.name === 'WsAdapter') return true;
   }
   return false;
 }
