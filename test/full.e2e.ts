@@ -52,8 +52,8 @@ describe('full', () => {
 
   beforeAll(async () => {
     reading = await startReadingApp(uri, { options, client: { monitorCommands: true } });
-    reading.connection.getClient().on('commandStarted', ({ command }) => {
-      commands.push(command as Record<string, unknown>);
+    reading.client.on('commandStarted', ({ command }) => {
+      commands.push(command);
     });
   });
   afterAll(() => reading.close());
@@ -95,7 +95,7 @@ describe('full', () => {
 
   /** Cursors that the server keeps open for readers of this test's collections. */
   async function openCursors(collection: string): Promise<number> {
-    const found = await reading.db.client
+    const found = await reading.client
       .db('admin')
       .aggregate([
         { $currentOp: { idleCursors: true, localOps: true } },
@@ -144,7 +144,7 @@ describe('full', () => {
     for (const name of ['tasks', 'orders'])
       await reading.db.collection(name).bulkWrite(
         // An upsert, because insertMany makes an ObjectId of a null.
-        stored.map(({ _id, ...rest }, n) => ({
+        stored.map(({ _id, ...rest }) => ({
           updateOne: { filter: { _id }, update: { $set: rest }, upsert: true },
         })),
       );
@@ -201,7 +201,7 @@ describe('full', () => {
         { collection: 'tasks', id: `fold-x${String(n)}`, data: { n } },
       ]);
     }
-    const rest = (await reading.pull.pull(
+    const rest = (await reading.sync.pull(
       { scopeId: 'fold', actorId: 'ann' },
       { since: marked },
     )) as PullPage;
@@ -218,7 +218,7 @@ describe('full', () => {
     expect(empty).toMatchObject({ status: 200, text: '', lastSeq: ZERO_VERSION, cursor: null });
     const seeded = new SeededScope(reading.db, 'empty');
     const [version] = await seeded.write([{ collection: 'tasks', id: 'empty-1', data: {} }]);
-    const pulled = await reading.pull.pull({ scopeId: 'empty', actorId: 'ann' }, { since: empty.lastSeq });
+    const pulled = await reading.sync.pull({ scopeId: 'empty', actorId: 'ann' }, { since: empty.lastSeq });
     expect(pulled).toMatchObject({ full_resync_required: false, last_seq: version, seq: 1 });
   });
 
@@ -346,7 +346,7 @@ describe('full', () => {
     [{ cursor: 'AAAA' }, 'invalid_cursor'],
     [{ collections: 'nope' }, 'unknown_collection'],
   ])('refuses %j', async (query, code) => {
-    const page = await full('bad', query as Record<string, string>);
+    const page = await full('bad', query);
     expect(refusal(page)).toMatchObject({ status: 400, statusCode: 400, code });
     expect(page.headers.get('content-type')).toContain('application/json');
     expect(page.headers.get('content-encoding')).toBeNull();
@@ -424,7 +424,7 @@ describe('full', () => {
     await new SeededScope(reading.db, 'method').write([
       { collection: 'tasks', id: 'method-1', data: { n: 1 } },
     ]);
-    const page = await reading.full.open(
+    const page = await reading.sync.full(
       { scopeId: 'method', actorId: 'ann' },
       { collections: ['tasks'], limit: 5 },
     );
@@ -530,7 +530,7 @@ describe('full', () => {
       'goes on with majority reads when the snapshot is lost in mid-stream (%d)',
       async (code) => {
         const identity = { scopeId: 'many', actorId: 'ann' };
-        const page = await reading.full.open(identity, { limit: 0, collections: 'orders' });
+        const page = await reading.sync.full(identity, { limit: 0, collections: 'orders' });
         let text = '';
         let chunks = 0;
         for await (const chunk of page.lines) {
@@ -552,7 +552,7 @@ describe('full', () => {
 
     it('goes on when its cursor is lost', async () => {
       const killed: unknown[] = [];
-      const page = await reading.full.open(
+      const page = await reading.sync.full(
         { scopeId: 'many', actorId: 'ann' },
         { limit: 0, collections: 'orders' },
       );

@@ -38,7 +38,7 @@ describe('pull', () => {
         maxPullLimit: 100,
       },
     });
-    reading.connection.getClient().on('commandStarted', ({ command }) => {
+    reading.client.on('commandStarted', ({ command }) => {
       const { readConcern } = command as { readConcern?: { level?: string } };
       if (readConcern?.level) started.push(readConcern.level);
     });
@@ -249,7 +249,7 @@ describe('pull', () => {
   it('is a plain method too, with typed changes', async () => {
     await new SeededScope(reading.db, 'method').write(someWrites(4));
     const before = reading.metrics.pulls.length;
-    const answer = await reading.pull.pull(
+    const answer = await reading.sync.pull(
       { scopeId: 'method', actorId: 'ann' },
       { limit: 3, collections: ['tasks', 'notes'] },
     );
@@ -296,11 +296,100 @@ describe('pull', () => {
   });
 });
 
+describe('pull after push', () => {
+  let reading: ReadingApp;
+  beforeAll(async () => {
+    reading = await startReadingApp(testDatabase(__filename).uri);
+  });
+  afterAll(() => reading.close());
+
+  async function push(scope: string, client: string, changes: readonly object[]): Promise<string[]> {
+    const response = await fetch(`${reading.url}/sync/push`, {
+      method: 'POST',
+      headers: { ...reading.as(scope), 'content-type': 'application/json' },
+      body: JSON.stringify({ client_id: client, changes }),
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    const { results } = (await response.json()) as { results: { status: string; new_version: string }[] };
+    expect(results.map(({ status }) => status)).toEqual(changes.map(() => 'accepted'));
+    return results.map(({ new_version }) => new_version);
+  }
+
+  it('gives every accepted version exactly once and in order, to readers that follow while others write', async () => {
+    const scope = 'busy';
+    const identity = { scopeId: scope, actorId: 'ann' };
+    const accepted: string[] = [];
+    let writing = true;
+    const writer = async (client: string): Promise<void> => {
+      for (let n = 0; n < 15; n += 1)
+        accepted.push(
+          ...(await push(scope, client, [
+            { collection: 'tasks', operation: 'upsert', doc_id: `${client}-${String(n)}`, data: { n } },
+            { collection: 'notes', operation: 'upsert', doc_id: `${client}-${String(n)}`, data: { n } },
+          ])),
+        );
+    };
+    const reader = async (limit: number): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let since: string | undefined, last = false; ;) {
+        last = !writing;
+        const answer = await reading.sync.pull(identity, { since, limit });
+        if (answer.full_resync_required) throw new Error(answer.reason);
+        seen.push(...answer.changes.map(({ version }) => version));
+        since = answer.last_seq;
+        if (last && !answer.has_more) return seen;
+      }
+    };
+    const readers = [1, 3, 7, 500].map(reader);
+    await Promise.all(['c1', 'c2', 'c3', 'c4'].map(writer));
+    writing = false;
+    for (const seen of await Promise.all(readers)) expect(seen).toEqual([...accepted].sort());
+  });
+
+  it('gives the same as a full resync and the pulls after it', async () => {
+    const upsert = (id: string, data: object): object => ({
+      collection: 'tasks',
+      operation: 'upsert',
+      doc_id: id,
+      data,
+    });
+    const [version] = await push('same', 'c1', [upsert('a', { n: 1 }), upsert('b', { n: 1 })]);
+    const full = await reading.sync.full({ scopeId: 'same', actorId: 'ann' });
+    let text = '';
+    for await (const chunk of full.lines) text += chunk;
+    await push('same', 'c1', [
+      { ...upsert('a', { n: 2 }), parent_version: version },
+      { collection: 'tasks', operation: 'delete', doc_id: 'b', parent_version: full.lastSeq },
+    ]);
+    const answer = await reading.sync.pull({ scopeId: 'same', actorId: 'ann' }, { since: full.lastSeq });
+    if (answer.full_resync_required) throw new Error(answer.reason);
+    expect(text.match(/"doc_id":"\w"/g)).toEqual(['"doc_id":"a"', '"doc_id":"b"']);
+    expect(answer.changes).toMatchObject([
+      { doc_id: 'a', operation: 'upsert', data: { n: 2 }, seq: 3 },
+      { doc_id: 'b', operation: 'delete', data: null, seq: 4 },
+    ]);
+  });
+
+  it('answers a malformed push with our shape, and never with 500', async () => {
+    for (const body of ['{}', '[]', '"x"', '{"client_id":1,"changes":{}}', 'null']) {
+      const response = await fetch(`${reading.url}/sync/push`, {
+        method: 'POST',
+        headers: { ...reading.as('bad'), 'content-type': 'application/json' },
+        body,
+      });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ statusCode: 400 });
+    }
+  });
+});
+
 describe("pull beside a host's globals", () => {
   it('answers bare: neither validated, nor wrapped, nor filtered by them', async () => {
     const reading = await startReadingApp(testDatabase(__filename).uri, {
       configure: (app) => {
         app.setGlobalPrefix('api');
+        app.enableCors({ origin: 'https://shop.example' });
         app.useGlobalPipes(
           new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }),
         );
@@ -329,6 +418,7 @@ describe("pull beside a host's globals", () => {
       expect(await refused.json()).toMatchObject({ code: 'invalid_limit', path: 'limit' });
       const full = await get('full');
       expect(full.headers.get('content-type')).toBe('application/x-ndjson');
+      expect(full.headers.get('vary')).toBe('Origin, Accept-Encoding');
       expect((await full.text()).trim().split('\n')).toHaveLength(2);
     } finally {
       await reading.close();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { gunzipSync } from 'node:zlib';
 import { fullBody } from './full-body';
 
-const CHUNK = `${'{"line":"é"}\n'.repeat(3000)}`;
+const CHUNK = '{"line":"é"}\n'.repeat(3000);
 
 function chunks(
   count: number,

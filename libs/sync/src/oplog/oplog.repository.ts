@@ -50,7 +50,7 @@ export class OplogRepository {
     @Inject(SYNC_CONNECTION) connection: Connection,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
-    this.client = connection.getClient() as unknown as mongo.MongoClient;
+    this.client = connection.getClient();
     this.db = this.client.db(connection.name);
     const options: mongo.CollectionOptions = {
       readConcern: { level: 'majority' },
