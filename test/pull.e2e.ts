@@ -332,8 +332,8 @@ describe('pull after push', () => {
     };
     const reader = async (limit: number): Promise<string[]> => {
       const seen: string[] = [];
-      for (let since: string | undefined, last = false; ;) {
-        last = !writing;
+      for (let since: string | undefined; ;) {
+        const last = !writing;
         const answer = await reading.sync.pull(identity, { since, limit });
         if (answer.full_resync_required) throw new Error(answer.reason);
         seen.push(...answer.changes.map(({ version }) => version));
