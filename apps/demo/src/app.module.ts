@@ -1,0 +1,42 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { MongooseModule } from '@nestjs/mongoose';
+import { SyncModule } from 'nest-offline-sync';
+import { DevTokenModule } from './auth/dev-token.module';
+import { isProduction, type Environment } from './config/environment';
+import { signingSecret } from './config/signing-secret';
+import { syncExtras, syncOptions } from './config/sync-options';
+import { mongooseOptions } from './database/mongoose-options';
+import { ShopModule } from './shop/shop.module';
+import { SiteModule } from './site/site.module';
+
+/** What a host adds for sync is SyncModule.forRoot here, and SyncModule.forFeature in each module of ShopModule. */
+@Module({})
+export class AppModule {
+  /** @param environment with a MONGODB_URI: that of the embedded server, when there is no other */
+  static register(environment: Environment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot({
+          isGlobal: true,
+          // Read and checked before Nest started, by readEnvironment.
+          ignoreEnvFile: true,
+          skipProcessEnv: true,
+          load: [() => ({ ...environment })],
+        }),
+        MongooseModule.forRootAsync({ useFactory: () => mongooseOptions(environment) }),
+        SyncModule.forRootAsync({ ...syncExtras(environment), useFactory: () => syncOptions(environment) }),
+        ShopModule,
+        SiteModule,
+        ...devTokens(environment),
+      ],
+    };
+  }
+}
+
+/** In production the route does not exist, and somebody else makes the tokens. */
+function devTokens(environment: Environment): DynamicModule[] {
+  const secret = signingSecret(environment);
+  return isProduction(environment) || secret === undefined ? [] : [DevTokenModule.register(secret)];
+}

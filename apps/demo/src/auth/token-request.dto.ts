@@ -1,0 +1,25 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsString, Length } from 'class-validator';
+
+export class TokenRequestDto {
+  @ApiProperty({ example: 'alice', description: 'Who acts. Kept with each document.' })
+  @IsString()
+  @Length(1, 100)
+  user_id!: string;
+
+  @ApiProperty({
+    example: 'corner-cafe',
+    description: 'The tenant. All that is read or written stays inside it.',
+  })
+  @IsString()
+  @Length(1, 100)
+  business_id!: string;
+}
+
+export class TokenDto {
+  @ApiProperty()
+  token!: string;
+
+  @ApiProperty({ description: 'Seconds' })
+  expires_in!: number;
+}

@@ -1,0 +1,146 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+
+type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
+type Paths = OpenAPIObject['paths'];
+
+const VERSION = { type: 'string', example: '20260502T120000.000Z-0001-a1b2' } as const;
+const DOC_ID = { oneOf: [{ type: 'string' }, { type: 'integer' }], example: 'task-abc-123' };
+const DATA = { type: 'object', nullable: true, additionalProperties: true } as const;
+const OPERATION = { type: 'string', enum: ['upsert', 'delete'] };
+
+/** The bodies of the sync routes. docs/protocol.md has every field and code. */
+export const syncSchemas: Schemas = {
+  SyncPush: {
+    type: 'object',
+    required: ['client_id', 'changes'],
+    properties: {
+      client_id: { type: 'string', example: 'device-1' },
+      atomic: { type: 'string', enum: ['batch', 'mutation'] },
+      changes: { type: 'array', minItems: 1, items: { $ref: '#/components/schemas/SyncPushedChange' } },
+    },
+  },
+  SyncPushedChange: {
+    type: 'object',
+    required: ['collection', 'operation', 'doc_id'],
+    properties: {
+      collection: { type: 'string', example: 'tasks' },
+      operation: OPERATION,
+      doc_id: DOC_ID,
+      data: { ...DATA, example: { title: 'Acquire inventory', done: false } },
+      parent_version: {
+        ...VERSION,
+        nullable: true,
+        description: 'The version that the device had, or null.',
+      },
+      mutation_id: { type: 'string', description: 'Makes a retry safe: the first answer is given again.' },
+    },
+  },
+  SyncPushAnswer: {
+    type: 'object',
+    properties: { results: { type: 'array', items: { $ref: '#/components/schemas/SyncPushResult' } } },
+  },
+  SyncPushResult: {
+    type: 'object',
+    properties: {
+      doc_id: DOC_ID,
+      status: { type: 'string', enum: ['accepted', 'conflict_resolved', 'rejected'] },
+      new_version: { ...VERSION, nullable: true },
+      server_version: { ...VERSION, nullable: true },
+      code: { type: 'string', nullable: true, example: 'conflict_stale' },
+      error: { type: 'string', nullable: true },
+    },
+  },
+  SyncPullAnswer: {
+    type: 'object',
+    properties: {
+      changes: { type: 'array', items: { $ref: '#/components/schemas/SyncChange' } },
+      last_seq: { ...VERSION, description: 'The next `since`.' },
+      seq: { type: 'integer' },
+      has_more: { type: 'boolean' },
+      full_resync_required: {
+        type: 'boolean',
+        description: 'Only with true: the cursor is of no use any more.',
+      },
+      reason: { type: 'string', enum: ['too_old', 'unknown_cursor'] },
+    },
+  },
+  SyncChange: {
+    type: 'object',
+    properties: {
+      version: VERSION,
+      seq: { type: 'integer', description: 'The same order as version.' },
+      collection: { type: 'string' },
+      doc_id: DOC_ID,
+      operation: OPERATION,
+      data: DATA,
+      parent_version: { ...VERSION, nullable: true },
+    },
+  },
+};
+
+/** The three routes under a prefix such as `/sync`. */
+export function syncPaths(prefix: string): Paths {
+  const common = { tags: ['sync'], security: [{ bearer: [] }] };
+  const collections = parameter(
+    'collections',
+    'string',
+    'Names, separated by commas; none: all.',
+    'tasks,orders',
+  );
+  return {
+    [`${prefix}/push`]: {
+      post: {
+        ...common,
+        summary: 'Takes a device’s changes',
+        requestBody: { required: true, content: json('SyncPush') },
+        responses: {
+          '200': { description: 'One result a change, in order', content: json('SyncPushAnswer') },
+        },
+      },
+    },
+    [`${prefix}/pull`]: {
+      get: {
+        ...common,
+        summary: 'Gives what is new since a cursor',
+        parameters: [
+          parameter('since', 'string', 'last_seq of the answer before; none: from the beginning.'),
+          collections,
+          parameter('limit', 'integer', 'Changes in the answer at the most.'),
+        ],
+        responses: { '200': { description: 'Changes in order', content: json('SyncPullAnswer') } },
+      },
+    },
+    [`${prefix}/full`]: {
+      get: {
+        ...common,
+        summary: 'Gives every document as it stands, one JSON object a line',
+        parameters: [
+          collections,
+          parameter('limit', 'integer', 'Documents in the page; 0: everything in one stream.'),
+          parameter('cursor', 'string', 'X-Sync-Cursor of the page before.'),
+        ],
+        responses: {
+          '200': {
+            description: 'Lines of {collection, doc_id, data, deleted, version}',
+            headers: {
+              'X-Sync-LastSeq': { description: 'Pull from here afterwards.', schema: VERSION },
+              'X-Sync-Cursor': {
+                description: 'The next page, while there is one.',
+                schema: { type: 'string' },
+              },
+            },
+            content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+          },
+        },
+      },
+    },
+  };
+}
+
+function json(schema: string): Record<string, { schema: { $ref: string } }> {
+  return { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } };
+}
+
+function parameter(name: string, type: 'string' | 'integer', description: string, example?: string) {
+  return { name, in: 'query' as const, required: false, description, schema: { type }, example };
+}
