@@ -1,0 +1,79 @@
+import { check } from './check';
+import { LiveStream } from './live-stream';
+import type { Server } from './server';
+import type { Change, Entry, FullLine, FullPage, PullPage, PushResult } from './wire';
+
+/** A client of the demo: nothing but fetch and a WebSocket. Keeps its cursor, as a real device does. */
+export class Device {
+  /** Everything up to here is known; undefined knows nothing. */
+  cursor: string | undefined;
+
+  constructor(
+    readonly name: string,
+    private readonly server: Server,
+    private readonly token: string,
+  ) {}
+
+  async push(...changes: Change[]): Promise<PushResult[]> {
+    const answer = await this.request('POST', `/${this.server.prefix}/push`, {
+      client_id: this.name,
+      changes,
+    });
+    check(answer.status === 200, `push answers 200, not ${String(answer.status)}`);
+    return ((await answer.json()) as { results: PushResult[] }).results;
+  }
+
+  /** One page from the cursor on; moves the cursor. */
+  async pull(limit = 500): Promise<PullPage> {
+    const query = new URLSearchParams({
+      limit: String(limit),
+      ...(this.cursor ? { since: this.cursor } : {}),
+    });
+    const answer = await this.request('GET', `/${this.server.prefix}/pull?${query.toString()}`);
+    check(answer.status === 200, `pull answers 200, not ${String(answer.status)}`);
+    const page = (await answer.json()) as PullPage;
+    this.cursor = page.last_seq;
+    return page;
+  }
+
+  /** All pages from the cursor on. */
+  async pullAll(): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (;;) {
+      const page = await this.pull();
+      entries.push(...page.changes);
+      if (!page.has_more) return entries;
+    }
+  }
+
+  async full(limit: number, cursor?: string): Promise<FullPage> {
+    const query = new URLSearchParams({ limit: String(limit), ...(cursor ? { cursor } : {}) });
+    const answer = await this.request('GET', `/${this.server.prefix}/full?${query.toString()}`);
+    check(answer.status === 200, `full answers 200, not ${String(answer.status)}`);
+    const text = await answer.text();
+    return {
+      lines: text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as FullLine),
+      lastSeq: answer.headers.get('x-sync-lastseq') ?? '',
+      cursor: answer.headers.get('x-sync-cursor') ?? undefined,
+    };
+  }
+
+  /** What is new from the cursor on, as it happens. */
+  async live(): Promise<LiveStream> {
+    return LiveStream.open(this.server, { since: this.cursor, token: this.token });
+  }
+
+  async request(method: string, path: string, body?: object): Promise<Response> {
+    return fetch(`${this.server.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  }
+}
