@@ -5,7 +5,13 @@ import type { CollectionAction } from '../collections/ports';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { SyncError, type Rejection } from '../protocol/errors';
-import { parsePushRequest, type ParsedChange, type PushResponse, type PushResult } from '../protocol/push';
+import {
+  parsePushRequest,
+  type ParsedChange,
+  type PushChange,
+  type PushResponse,
+  type PushResult,
+} from '../protocol/push';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { bodyHash } from './body-hash';
@@ -35,7 +41,7 @@ export class PushService {
       const { limits, batchAtomic, retryDeadlineMs } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
-      const bytes = Buffer.byteLength(JSON.stringify(body));
+      const bytes = parsed.changes.reduce((sum, entry) => sum + (entry.ok ? jsonBytes(entry.change) : 0), 0);
       if (bytes > limits.maxPushBytes)
         throw new SyncError(
           'payload_too_large',
@@ -168,6 +174,15 @@ export class PushService {
       ...(mutationId === null ? {} : { mutation_id: mutationId }),
       ...(answer.replayed ? { replayed: true } : {}),
     };
+  }
+}
+
+/** Nesting without end cannot be written as JSON; the check of the document refuses that one change by its path. */
+function jsonBytes(change: PushChange): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(change));
+  } catch {
+    return 0;
   }
 }
 
