@@ -16,6 +16,11 @@ export interface IncomingChange {
   /** The version that the client built upon: its parent, or what this request has already made of the document. */
   readonly parent: string | null;
   readonly hlc: string | null;
+  /**
+   * The parent is the client's own change of the same request, and what the server made of that (a merge, a resolver's
+   * document) holds more than the client has seen. Strategies that join both sides go on joining then.
+   */
+  readonly unseen?: boolean;
 }
 
 export type Judgement =
@@ -42,7 +47,9 @@ export function judge(
 ): Judgement {
   if (!current || current.version === null) return { kind: 'accept' };
   if (current.deleted && change.operation === 'delete') return { kind: 'already_deleted' };
-  if (change.parent === current.version) return { kind: 'accept' };
+  const joins = rules.strategy === 'merge' || rules.strategy === 'custom';
+  const unseen = change.unseen === true && joins && change.operation === 'upsert';
+  if (change.parent === current.version && !unseen) return { kind: 'accept' };
 
   if (change.operation === 'upsert' && current.deleted) {
     if (rules.deleteUpdatePolicy !== 'resurrect_on_update')

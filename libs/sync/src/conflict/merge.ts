@@ -37,12 +37,7 @@ export function mergeFields(
         set(
           merged,
           key,
-          mergeFields(
-            before as JsonObject,
-            { stored: ourStored, wire: our as JsonObject },
-            { stored: theirStored, wire: their as JsonObject },
-            newer,
-          ),
+          mergeFields(before, { stored: ourStored, wire: our }, { stored: theirStored, wire: their }, newer),
         );
         continue;
       }
@@ -57,9 +52,11 @@ function field(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** A stored object that holds fields, not a BSON value such as an ObjectId or a Date. */
+/** A stored object that holds fields, not a value such as an ObjectId, a Date or a regular expression. */
 function isPlain(value: unknown): value is Record<string, unknown> {
-  return isObject(value) && !(value instanceof Date) && !('_bsontype' in value);
+  if (!isObject(value) || '_bsontype' in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function set(target: Record<string, unknown>, key: string, value: unknown): void {

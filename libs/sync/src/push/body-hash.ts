@@ -23,3 +23,11 @@ function sorted(value: unknown): unknown {
       .map((key) => [key, sorted(value[key])]),
   };
 }
+
+/** Whether objects and arrays go at most `depth` levels into one another. Never looks further down than that. */
+export function isWithinDepth(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return items.every((item) => isWithinDepth(item, depth - 1));
+}

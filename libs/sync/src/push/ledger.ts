@@ -30,6 +30,8 @@ export interface DocumentState {
 
 export interface HeadState {
   readonly fromSeq: number | undefined;
+  /** The version that the transaction found: the newest that anybody can have seen. */
+  readonly committed: string;
   readonly version: string;
   readonly seq: number;
   readonly moved: boolean;
@@ -69,9 +71,11 @@ export class Ledger {
     const planned = this.heads.get(scopeId) ?? this.below?.head(scopeId);
     if (planned) return planned;
     const stored = this.snapshot.heads.get(scopeId);
+    const version = stored?.version ?? ZERO_VERSION;
     return {
       fromSeq: stored?.seq,
-      version: stored?.version ?? ZERO_VERSION,
+      committed: version,
+      version,
       seq: stored?.seq ?? 0,
       moved: false,
     };
@@ -88,11 +92,9 @@ export class Ledger {
     return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts.get(key);
   }
 
-  /** The wire form of a document at a version that this plan itself has written; undefined when it has not. */
-  entryData(version: string): JsonObject | null | undefined {
-    const entry = this.entries.find((candidate) => candidate.version === version);
-    if (entry) return (JSON.parse(entry.wire) as { data: JsonObject | null }).data;
-    return this.below?.entryData(version);
+  /** Whether the receipt is of this very layer: it goes when the layer is dropped. */
+  holdsReceipt(key: string): boolean {
+    return this.receipts.has(key);
   }
 }
 

@@ -83,7 +83,8 @@ function documentOperation(write: DocumentWrite): mongo.AnyBulkWriteOperation<St
       filter: {
         _id: _id as never,
         [SYNC_FIELDS.scope]: write.scopeId,
-        [SYNC_FIELDS.version]: write.expectedVersion ?? { $exists: false },
+        // Whatever the app left there that is no version counts as none.
+        [SYNC_FIELDS.version]: write.expectedVersion ?? { $not: { $type: 'string' } },
       },
       replacement,
     },

@@ -5,10 +5,17 @@ import type { JsonObject } from '../protocol/json';
 import type { Atomicity } from '../protocol/push';
 import type { Disposition, EntryRecord, HeadRecord, ReceiptRecord } from '../oplog/records';
 
-/** What a custom resolver made of a conflict; counts only while the document still has `currentVersion`. */
+/** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
 export interface Resolution {
-  readonly currentVersion: string;
+  /** {@link ResolverNeed.basis}. */
+  readonly basis: string;
   readonly outcome: { readonly document: StoredDocument | null } | { readonly rejection: Rejection };
+}
+
+export interface Mutation {
+  readonly id: string;
+  /** Of the change's body. */
+  readonly hash: string;
 }
 
 /** A change that is ready for the planner: authorized, validated, cast. */
@@ -25,7 +32,7 @@ export interface ReadyChange {
   readonly parent: string | null;
   readonly hlc: string | null;
   /** Absent: no receipt, a retry is a new change. */
-  readonly mutation?: { readonly id: string; readonly hash: string };
+  readonly mutation?: Mutation;
   /** The app's own write: taken as it is, under a version that it was promised, if any. */
   readonly byServer?: { readonly reserved: string | undefined };
   readonly resolution?: Resolution;
@@ -33,13 +40,18 @@ export interface ReadyChange {
   readonly verdict?: Rejection;
 }
 
-/** A change of a request: ready, or refused before the planner (then it only counts for atomicity). */
+/**
+ * A change of a request: ready, or refused before the planner. A refused one counts for atomicity, and a mutation that
+ * took effect before it came to be refused still gets its first answer.
+ */
 export type RequestChange =
   | { readonly kind: 'ready'; readonly change: ReadyChange }
   | {
       readonly kind: 'refused';
       readonly wireId: DocId | null;
       readonly mutationId: string | null;
+      /** Absent when no earlier try of it can have been taken. */
+      readonly mutation?: Mutation;
       readonly rejection: Rejection;
     };
 
@@ -90,6 +102,8 @@ export interface ResolverNeed {
   readonly change: ReadyChange;
   readonly current: JsonObject | null;
   readonly currentVersion: string;
+  /** What the answer will rest on: give it back with the resolution. */
+  readonly basis: string;
   /** The client's side, as clients see it. */
   readonly incoming: JsonObject | null;
   readonly parent: string | null;

@@ -14,8 +14,15 @@ import {
 } from '../protocol/push';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
-import { bodyHash } from './body-hash';
-import { documentKey, withAnswer, type PlannedAnswer, type PlanRequest, type RequestChange } from './plan';
+import { bodyHash, isWithinDepth } from './body-hash';
+import {
+  documentKey,
+  withAnswer,
+  type Mutation,
+  type PlannedAnswer,
+  type PlanRequest,
+  type RequestChange,
+} from './plan';
 import { PushQueue } from './push-queue.service';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver.service';
 
@@ -82,15 +89,19 @@ export class PushService {
     parsed: ParsedChange,
     permissions: Permissions,
   ): Promise<RequestChange> {
-    const refused = (
-      rejection: Rejection,
-      wireId: RequestChangeId,
-      mutationId: string | null,
-    ): RequestChange => ({ kind: 'refused', wireId, mutationId, rejection });
-    if (!parsed.ok) return refused(parsed.rejection, parsed.doc_id, parsed.mutation_id);
+    if (!parsed.ok) {
+      const { rejection, doc_id: wireId, mutation_id: mutationId } = parsed;
+      return { kind: 'refused', wireId, mutationId, rejection };
+    }
     const { change } = parsed;
-    const refuse = (rejection: Rejection): RequestChange =>
-      refused(rejection, change.doc_id, change.mutation_id);
+    const mutation = this.mutation(change);
+    const refuse = (rejection: Rejection): RequestChange => ({
+      kind: 'refused',
+      wireId: change.doc_id,
+      mutationId: change.mutation_id,
+      ...(mutation ? { mutation } : {}),
+      rejection,
+    });
 
     const collection = this.collections.get(change.collection);
     if (!collection)
@@ -125,11 +136,16 @@ export class PushService {
         document: prepared?.document ?? null,
         parent: change.parent_version,
         hlc: change.hlc,
-        ...(change.mutation_id === null
-          ? {}
-          : { mutation: { id: change.mutation_id, hash: bodyHash(change) } }),
+        ...(mutation ? { mutation } : {}),
       },
     };
+  }
+
+  /** Undefined also for data that can never have been taken: it is nested too deeply to be hashed. */
+  private mutation(change: PushChange): Mutation | undefined {
+    if (change.mutation_id === null || !isWithinDepth(change.data, this.settings.limits.maxDepth))
+      return undefined;
+    return { id: change.mutation_id, hash: bodyHash(change) };
   }
 
   /** Waits for the commit; asks the app's resolvers between tries, outside of any transaction. */
@@ -185,8 +201,6 @@ function jsonBytes(change: PushChange): number {
     return 0;
   }
 }
-
-type RequestChangeId = Extract<RequestChange, { kind: 'refused' }>['wireId'];
 
 /** What the identity may do, asked once for a request, collection and action. */
 class Permissions {

@@ -24,23 +24,23 @@ export class ResolverService {
    * @throws SyncError `busy` when the resolver is not done by the deadline
    */
   async ask(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
-    const { currentVersion, change } = need;
+    const { basis, change } = need;
     const collection = this.collections.get(change.collection);
     if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
     try {
       const document = await before(deadline, collection.resolve(toConflict(identity, need)));
-      if (document === null) return { currentVersion, outcome: { document: null } };
+      if (document === null) return { basis, outcome: { document: null } };
       const cast = await collection.cast(change.wireId, document);
-      if (cast.ok) return { currentVersion, outcome: { document: cast.document } };
+      if (cast.ok) return { basis, outcome: { document: cast.document } };
       const message = `The resolver's document was not valid: ${cast.rejection.message}`;
-      return { currentVersion, outcome: { rejection: { code: 'resolver_failed', message } } };
+      return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
     } catch (error) {
       if (error instanceof LateError) throw busy('The conflict resolver was not done in time');
       this.logger.error(
         `The conflict resolver of ${change.collection} failed: ${error instanceof Error ? error.name : 'unknown error'}`,
       );
       const message = 'The server could not settle this conflict; pull the document and edit it again.';
-      return { currentVersion, outcome: { rejection: { code: 'resolver_failed', message } } };
+      return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
     }
   }
 }

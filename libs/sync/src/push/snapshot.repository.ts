@@ -46,9 +46,10 @@ export class SnapshotRepository {
   ): Promise<Map<string, ReceiptRecord>> {
     const keys: ReceiptKey[] = [];
     for (const { scopeId, clientId, changes } of requests)
-      for (const entry of changes)
-        if (entry.kind === 'ready' && entry.change.mutation)
-          keys.push({ scope: scopeId, client: clientId, mutation: entry.change.mutation.id });
+      for (const entry of changes) {
+        const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+        if (mutation) keys.push({ scope: scopeId, client: clientId, mutation: mutation.id });
+      }
     if (keys.length === 0) return new Map();
     const rows = await this.oplog.receipts
       .find({ _id: { $in: keys } }, { session, batchSize: keys.length + 1 })

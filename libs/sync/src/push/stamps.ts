@@ -1,0 +1,53 @@
+import { isNewer } from '../conflict/judge';
+import { isTooFarAhead, parseHlc, ZERO_HLC } from '../hlc/hlc';
+import type { Rejection } from '../protocol/errors';
+import type { DocumentState, HeadState } from './ledger';
+import type { PlanClock, ReadyChange } from './plan';
+
+/** Refuses stamps from the future (invariant 8) and parents that this database has never given out. */
+export function refuseStamps(
+  change: ReadyChange,
+  found: DocumentState | undefined,
+  head: HeadState,
+  clock: PlanClock,
+): Rejection | undefined {
+  const headMs = (parseHlc(head.version) ?? ZERO_HLC).ms;
+  for (const [name, stamp] of stampsOf(change)) {
+    const hlc = stamp === null ? undefined : parseHlc(stamp);
+    if (hlc && isTooFarAhead(hlc, clock.wallMs, headMs, clock.maxDriftMs))
+      return {
+        code: 'clock_drift',
+        message: `${name} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,
+      };
+  }
+  // Against the head that others can have seen: a version of this very plan is nobody's parent yet.
+  if (!change.byServer && found && change.parent !== null && change.parent > head.committed)
+    return {
+      code: 'parent_unknown',
+      message:
+        'parent_version is newer than anything in this scope: it comes from another database. Do a full resync, then send the change again.',
+    };
+  return undefined;
+}
+
+function stampsOf({ byServer, parent, hlc }: ReadyChange): (readonly [string, string | null])[] {
+  if (byServer) return [['version', byServer.reserved ?? null]];
+  return [
+    ['parent_version', parent],
+    ['hlc', hlc],
+  ];
+}
+
+/**
+ * The edit stamp of a document that was just written: its editor's own stamp, else the version. A child is never
+ * older than its parent, whatever the devices' clocks say, so stamps of a document only rise.
+ */
+export function editStamp(hlc: string | null, version: string, current: string | null): string {
+  const own = hlc ?? version;
+  return current === null || isNewer(own, current) ? own : current;
+}
+
+export function later(a: string | null, b: string | null): string | null {
+  if (a === null || b === null) return a ?? b;
+  return a > b ? a : b;
+}

@@ -1,0 +1,38 @@
+import { SYNC_FIELDS } from '../collections/stored-document';
+import type { Ledger } from './ledger';
+import type { DocumentWrite, HeadMove } from './plan';
+
+/** One write for each document that the plan changed, however often it did: its last state. */
+export function documentWrites(ledger: Ledger): DocumentWrite[] {
+  const writes: DocumentWrite[] = [];
+  for (const [key, state] of ledger.documents) {
+    const { written, origin } = state;
+    if (!written) continue;
+    writes.push({
+      scopeId: state.scopeId,
+      collection: written.collection,
+      key,
+      kind: origin.exists ? 'replace' : 'insert',
+      expectedVersion: origin.version,
+      document: {
+        _id: written.storedId,
+        ...state.fields,
+        [SYNC_FIELDS.version]: state.version,
+        [SYNC_FIELDS.actor]: written.actorId,
+        [SYNC_FIELDS.scope]: state.scopeId,
+        [SYNC_FIELDS.deleted]: state.deleted,
+        ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
+      },
+      writer: { request: written.request, change: written.change },
+    });
+  }
+  return writes;
+}
+
+/** The last write of a transaction: each scope's head, once. */
+export function headMoves(ledger: Ledger): HeadMove[] {
+  const moves: HeadMove[] = [];
+  for (const [scopeId, head] of ledger.heads)
+    if (head.moved) moves.push({ scopeId, fromSeq: head.fromSeq, version: head.version, seq: head.seq });
+  return moves;
+}
