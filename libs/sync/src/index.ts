@@ -27,15 +27,8 @@ export { SyncHealthIndicator } from './health/sync-health.service';
 export { IdentityService } from './identity/identity.service';
 
 // The app's own writes.
-export {
-  SyncTransaction,
-  type AppDocId,
-  type TransactionWriteOptions,
-} from './writes/sync-transaction.service';
-export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
-export type { WrittenChange } from './writes/scope-writer.service';
-
-export { SyncTransaction, type AppDocId, type TransactionWriteOptions } from './writes/sync-transaction.service';
+export { SyncTransaction, type TransactionWriteOptions } from './writes/sync-transaction.service';
+export type { AppDocId } from './writes/target';
 export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
 export type { WrittenChange } from './writes/scope-writer.service';
 

@@ -38,6 +38,7 @@ import { SyncService } from './sync.service';
 import { resolveSettings } from './sync.settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './sync.tokens';
 import { ServerChanges } from './writes/record.service';
+import { ScopeHeads } from './writes/scope-heads.service';
 import { ScopeWriter } from './writes/scope-writer.service';
 import { TransactionRunner } from './writes/transaction-runner.service';
 import { SyncGateway } from './ws/sync.gateway';
@@ -129,6 +130,7 @@ const SERVICES: Provider[] = [
   PushQueue,
   ResolverService,
   PushService,
+  ScopeHeads,
   ScopeWriter,
   ServerChanges,
   TransactionRunner,

@@ -19,7 +19,8 @@ import {
 } from './writes/record.service';
 import type { WrittenChange } from './writes/scope-writer.service';
 import { ScopeWriter } from './writes/scope-writer.service';
-import { SyncTransaction, target_, type AppDocId } from './writes/sync-transaction.service';
+import { runBody, SyncTransaction } from './writes/sync-transaction.service';
+import { targetOf, type AppDocId } from './writes/target';
 import { TransactionRunner } from './writes/transaction-runner.service';
 
 /**
@@ -76,14 +77,9 @@ export class SyncService {
    * @throws SyncError `busy` when conflicts last past the deadline
    */
   transaction<T>(identity: SyncIdentity, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
-    return this.runner.run(identity.scopeId, async (attempt) => {
-      const tx = new SyncTransaction(attempt.session, identity, attempt, this.collections, this.writer);
-      try {
-        return await body(tx);
-      } finally {
-        tx.close();
-      }
-    });
+    return this.runner.run(identity.scopeId, (attempt) =>
+      runBody(new SyncTransaction(attempt, identity, this.collections, this.writer), body),
+    );
   }
 
   /**
@@ -106,12 +102,12 @@ export class SyncService {
   }
 
   /** Takes a scope's head at the beginning of the caller's own transaction: nobody can overtake it then. */
-  lock(session: mongo.ClientSession, scopeId: string): Promise<void> {
-    return this.changes.lock(session, scopeId);
+  async lock(session: mongo.ClientSession, scopeId: string): Promise<void> {
+    await this.changes.lock(session, scopeId);
   }
 
   /** The `_id` under which a document of a scope is stored: for the app's own queries of collections with scoped ids. */
   storedId(collection: string, scopeId: string, docId: AppDocId): StoredId {
-    return target_(this.collections, collection, scopeId, docId).storedId;
+    return targetOf(this.collections, collection, scopeId, docId).storedId;
   }
 }

@@ -1,20 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { CollectionRegistry } from '../collections/collection-registry.service';
-import type { StoredDocument } from '../collections/collection';
-import { isSyncField, SYNC_FIELDS } from '../collections/stored-document';
+import { SYNC_FIELDS } from '../collections/stored-document';
 import { parseHlc } from '../hlc/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import type { Operation } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import {
-  ReservedVersionPassed,
-  ScopeWriter,
-  type OpenHeads,
-  type WrittenChange,
-} from './scope-writer.service';
-import { target_, type AppDocId, type Target } from './sync-transaction.service';
+import { requireMajority } from './caller-session.repository';
+import { recordedFields } from './recorded-fields';
+import { ReservedVersionPassed } from './reservations.repository';
+import { ScopeHeads } from './scope-heads.service';
+import { ScopeWriter, type Attempt, type WrittenChange } from './scope-writer.service';
+import type { ServerChange } from './server-change';
+import { targetOf, type AppDocId } from './target';
 import { TransactionRunner } from './transaction-runner.service';
 
 /** The four fields that a synced document carries. Spread them into what the app stores. */
@@ -55,6 +53,7 @@ export interface ServerChangeRecord {
 export class ServerChanges {
   constructor(
     private readonly collections: CollectionRegistry,
+    private readonly heads: ScopeHeads,
     private readonly writer: ScopeWriter,
     private readonly runner: TransactionRunner,
   ) {}
@@ -69,122 +68,68 @@ export class ServerChanges {
   }
 
   async record(record: ServerChangeRecord): Promise<WrittenChange> {
-    const { session, identity, version } = record;
-    if (version !== undefined && !parseHlc(version))
-      throw new SyncError('invalid_version', 'version must be one that buildSyncMetadata gave.', {
-        path: 'version',
-      });
-    const target = target_(this.collections, record.collection, identity.scopeId, record.docId);
-    const data = record.operation === 'delete' ? null : await castFields(target, record.data ?? undefined);
+    const { session, identity } = record;
+    const change = this.changeOf(record);
     if (session?.inTransaction()) {
       requireMajority(session);
-      const heads: OpenHeads = new Map();
-      const written = await this.write(session, heads, target, data, record);
-      await this.writer.closeHeads(session, heads);
+      const attempt = this.writer.attemptIn(session);
+      const written = await this.writer.write(attempt, identity, change);
+      if (!attempt.ours) await this.heads.close(session, attempt.heads);
       return written;
     }
     return this.runner.run(
       identity.scopeId,
-      (attempt) => this.write(attempt.session, attempt.heads, target, data, record),
+      (attempt) => this.writeAlone(attempt, identity, change),
       session ?? undefined,
     );
   }
 
   /** Takes the scope's head in the caller's transaction, so that no other writer can overtake it. */
-  async lock(session: mongo.ClientSession, scopeId: string): Promise<void> {
+  async lock(session: mongo.ClientSession, scopeId: string): Promise<string> {
     if (!session.inTransaction())
       throw new SyncError('configuration', 'sync.lock needs a session with an open transaction.');
     requireMajority(session);
-    await this.writer.lock(session, scopeId);
+    return this.heads.lock(session, this.writer.attemptIn(session).heads, scopeId);
   }
 
   private async version(scopeId: string, { session, version }: MetadataOptions): Promise<string> {
-    if (version !== undefined) {
-      if (!parseHlc(version))
-        throw new SyncError('invalid_version', 'version must be a stamp of this clock.', { path: 'version' });
-      return version;
-    }
-    if (!session?.inTransaction()) return this.writer.peek(scopeId);
-    requireMajority(session);
-    return this.writer.lock(session, scopeId);
+    if (version !== undefined) return stamp('version', version);
+    return session?.inTransaction() ? this.lock(session, scopeId) : this.heads.peek(scopeId);
   }
 
-  private async write(
-    session: mongo.ClientSession,
-    heads: OpenHeads,
-    target: Target,
-    data: StoredDocument | null | undefined,
-    record: ServerChangeRecord,
-  ): Promise<WrittenChange> {
-    const { collection, storedId } = target;
-    const document = data === null ? null : await mergeStored(session, target, data, record.identity.scopeId);
-    const change = {
-      collection,
-      storedId,
-      document,
-      ifVersion: undefined,
-      parent: record.parentVersion ?? null,
+  private changeOf(record: ServerChangeRecord): ServerChange {
+    const { identity, operation, data, version, parentVersion } = record;
+    const target = targetOf(this.collections, record.collection, identity.scopeId, record.docId);
+    return {
+      target,
+      become: operation === 'delete' ? null : (stored) => recordedFields(target, data, stored),
+      parent: parentVersion ? stamp('parentVersion', parentVersion) : null,
+      reserved: version === undefined ? undefined : stamp('version', version),
     };
-    return stale(() => this.writer.write(session, heads, record.identity, change, record.version), record);
   }
-}
 
-/** Outside of a caller's transaction nobody would retry with a new version: a stale one is the caller's to know. */
-async function stale(
-  write: () => Promise<WrittenChange>,
-  record: ServerChangeRecord,
-): Promise<WrittenChange> {
-  try {
-    return await write();
-  } catch (error) {
-    if (error instanceof ReservedVersionPassed && !record.session?.inTransaction())
-      throw new SyncError(
+  /** Outside of a caller's transaction nobody would come back with a new version: a stale one is the caller's to know. */
+  private async writeAlone(
+    attempt: Attempt,
+    identity: SyncIdentity,
+    change: ServerChange,
+  ): Promise<WrittenChange> {
+    try {
+      return await this.writer.write(attempt, identity, change);
+    } catch (error) {
+      if (!(error instanceof ReservedVersionPassed)) throw error;
+      throw (attempt.lost = new SyncError(
         'stale_version',
         'The version is no longer above the scope head: another change came first. Build the metadata anew.',
         { cause: error },
-      );
-    throw error;
+      ));
+    }
   }
 }
 
-async function castFields(
-  { collection, wireId }: Target,
-  data: object | undefined,
-): Promise<StoredDocument | undefined> {
-  if (data === undefined) return undefined;
-  const cast = await collection.cast(wireId, data as JsonObject);
-  if (!cast.ok) throw new SyncError(cast.rejection.code, cast.rejection.message);
-  return cast.document;
-}
-
-async function mergeStored(
-  session: mongo.ClientSession,
-  { collection, storedId }: Target,
-  data: StoredDocument | undefined,
-  scopeId: string,
-): Promise<StoredDocument> {
-  const filter = { _id: storedId as never, [SYNC_FIELDS.scope]: { $in: [scopeId, null] } };
-  const stored = await collection.store.findOne(filter, { session });
-  if (!stored) {
-    if (data) return data;
-    throw new SyncError(
-      'invalid_data',
-      'The document is not stored and no data was given: nothing to record.',
-      { path: 'data' },
-    );
-  }
-  const fields = Object.entries(stored).filter(([key]) => key !== '_id' && !isSyncField(key));
-  return { ...(Object.fromEntries(fields) as StoredDocument), ...data };
-}
-
-/** With a weaker write concern a failover could take back what readers have seen. */
-function requireMajority(session: mongo.ClientSession): void {
-  const { w } =
-    (session as unknown as { transaction?: { options?: mongo.TransactionOptions } }).transaction?.options
-      ?.writeConcern ?? {};
-  if (w !== undefined && w !== 'majority')
-    throw new SyncError(
-      'weak_write_concern',
-      "The transaction's write concern must be w: 'majority'; give it to startTransaction or the connection.",
-    );
+function stamp(path: string, text: string): string {
+  if (parseHlc(text)) return text;
+  throw new SyncError('invalid_version', `${path} must be a version, as buildSyncMetadata gives them.`, {
+    path,
+  });
 }

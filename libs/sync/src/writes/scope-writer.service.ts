@@ -1,24 +1,25 @@
-import { Injectable, Inject } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import type { StoredDocument } from '../collections/collection';
 import { SYNC_FIELDS } from '../collections/stored-document';
-import { HlcService } from '../hlc/hlc.service';
-import { formatHlc, parseHlc, sendHlc, ZERO_HLC, ZERO_VERSION } from '../hlc/hlc';
-import { WallClock } from '../hlc/wall-clock.service';
 import type { SyncIdentity } from '../identity/identity';
-import { OplogRepository } from '../oplog/oplog.repository';
-import type { HeadRecord } from '../oplog/records';
 import { SyncError } from '../protocol/errors';
-import type { HeadMove, PlannedAnswer } from '../push/plan';
 import { PlanWriter, RefusedWrite } from '../push/plan-writer.repository';
 import { planPushes } from '../push/planner';
-import { SnapshotRepository } from '../push/snapshot.repository';
-import { TransientSyncError } from '../push/transient-error.repository';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_SETTINGS } from '../sync.tokens';
-import { asRequest, type ServerChange } from './server-change';
+import { transactionOf } from './caller-session.repository';
+import { ScopeHeads, type OpenHead, type OpenHeads } from './scope-heads.service';
+import { asRequest, snapshotFor, type ServerChange } from './server-change';
+import type { Target } from './target';
 
-/** The heads that a transaction of the app has read, and where it will move them. Lives for one attempt only. */
-export type OpenHeads = Map<string, { fromSeq: number | undefined; head: HeadRecord | undefined }>;
+/** One attempt of a transaction. */
+export interface Attempt {
+  readonly session: mongo.ClientSession;
+  readonly heads: OpenHeads;
+  /** Whether the engine commits it, and moves the heads then; in a caller's transaction each write moves them. */
+  readonly ours: boolean;
+  /** What has ended the transaction on the server: nothing more can be written in it, whatever the body makes of it. */
+  lost?: Error;
+}
 
 /** What was written: the change's place in the order of its scope. */
 export interface WrittenChange {
@@ -26,141 +27,109 @@ export interface WrittenChange {
   readonly seq: number;
 }
 
-/** Transient: the caller's transaction is run again, and reserves a new version. */
-export class ReservedVersionPassed extends TransientSyncError {}
+type Found = StoredDocument | 'foreign' | undefined;
 
 /** Writes single changes into a transaction that somebody else began, by the same planner as pushes. */
 @Injectable()
 export class ScopeWriter {
+  private readonly attempts = new WeakMap<object, Attempt>();
+
   constructor(
-    private readonly oplog: OplogRepository,
-    private readonly snapshots: SnapshotRepository,
+    private readonly heads: ScopeHeads,
     private readonly writer: PlanWriter,
-    private readonly hlc: HlcService,
-    private readonly wall: WallClock,
-    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
   ) {}
 
+  /** The attempt that a session's open transaction is: begun by the engine, or by the caller. */
+  attemptIn(session: mongo.ClientSession, ours = false): Attempt {
+    const transaction = transactionOf(session);
+    let attempt = this.attempts.get(transaction);
+    if (!attempt) this.attempts.set(transaction, (attempt = { session, heads: new Map(), ours }));
+    return attempt;
+  }
+
   /**
-   * Document and entry now; the head when {@link closeHeads} is called, as the transaction's last write.
+   * Document and entry now; the head when {@link ScopeHeads.close} is called, as the transaction's last write.
    *
-   * @param reserved the version that the change was promised; it must still be above the head
+   * A document that is stored without a scope, because the app wrote it before it was synced or by a model that knows
+   * no `_sync_*`, becomes the identity's.
+   *
+   * @throws SyncError with nothing written, and the transaction can go on; or, and then `attempt.lost` is set,
+   *   `unique_violation`, `validation_failed` by the database, or an error of the driver, unchanged
    */
-  async write(
-    session: mongo.ClientSession,
-    heads: OpenHeads,
-    identity: SyncIdentity,
-    change: ServerChange,
-    reserved?: string,
-  ): Promise<WrittenChange> {
-    const request = asRequest(identity, change, reserved);
-    await this.adopt(session, identity.scopeId, change);
-    const loaded = await this.snapshots.load(session, [request]);
-    const open = heads.get(identity.scopeId) ?? openHead(loaded.heads.get(identity.scopeId));
-    if (reserved !== undefined) checkReserved(reserved, open.head);
-    const snapshot = { ...loaded, heads: new Map(open.head ? [[identity.scopeId, open.head]] : []) };
-    const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
-    const plan = planPushes(snapshot, [request], clock);
-    const outcome = plan.outcomes[0];
-    const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
-    if (!answer) throw new Error('A plan lacks an answer');
-    if (answer.status === 'rejected') throw asError(answer);
+  async write(attempt: Attempt, identity: SyncIdentity, change: ServerChange): Promise<WrittenChange> {
+    if (attempt.lost) throw attempt.lost;
     try {
-      await this.writer.write(session, plan);
+      return await this.writeOne(attempt, identity, change);
     } catch (error) {
-      // The transaction is gone with it; a retry would meet the same key.
       if (error instanceof RefusedWrite)
-        throw new SyncError(error.rejection.code, error.rejection.message, { cause: error });
+        throw (attempt.lost = new SyncError(error.rejection.code, error.rejection.message, { cause: error }));
+      if (!(error instanceof SyncError) && error instanceof Error) attempt.lost = error;
       throw error;
     }
+  }
+
+  private async writeOne(
+    { session, heads }: Attempt,
+    identity: SyncIdentity,
+    change: ServerChange,
+  ): Promise<WrittenChange> {
+    const { target, become, ifVersion, reserved } = change;
+    const { scopeId } = identity;
+    const open = await this.heads.open(session, heads, scopeId);
+    if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
+    const found = await this.read(session, scopeId, target);
+    if (ifVersion !== undefined) checkVersion(found, ifVersion);
+    const stands = found === 'foreign' || found?.[SYNC_FIELDS.deleted] === true ? undefined : found;
+    const document = become && found !== 'foreign' ? await become(stands) : null;
+    return this.plan(session, heads, open, asRequest(identity, change, document), target, found);
+  }
+
+  private async plan(
+    session: mongo.ClientSession,
+    heads: OpenHeads,
+    open: OpenHead,
+    request: ReturnType<typeof asRequest>,
+    target: Target,
+    found: Found,
+  ): Promise<WrittenChange> {
+    const snapshot = snapshotFor(request.scopeId, target, open.head, found);
+    const plan = planPushes(snapshot, [request], this.heads.clock());
+    const outcome = plan.outcomes[0];
+    const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
+    if (answer?.status === 'rejected')
+      throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
     const move = plan.heads[0];
-    if (!move) return { version: answer.new_version ?? '', seq: open.head?.seq ?? 0 };
-    heads.set(identity.scopeId, {
-      fromSeq: open.fromSeq,
-      head: { ...(open.head ?? NO_HEAD), _id: identity.scopeId, version: move.version, seq: move.seq },
-    });
+    if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    await this.writer.write(session, plan);
+    this.heads.advance(heads, open, move);
     return { version: move.version, seq: move.seq };
   }
 
-  async closeHeads(session: mongo.ClientSession, heads: OpenHeads): Promise<void> {
-    const moves: HeadMove[] = [];
-    for (const [scopeId, { fromSeq, head }] of heads)
-      if (head && head.seq !== (fromSeq ?? 0))
-        moves.push({ scopeId, fromSeq, version: head.version, seq: head.seq });
-    await this.writer.moveHeads(session, moves);
-    heads.clear();
-  }
-
-  /**
-   * Takes the head before anything else is written: from here on no other writer of the scope can overtake this
-   * transaction. Gives a version above the head that is reserved for it.
-   */
-  async lock(session: mongo.ClientSession, scopeId: string): Promise<string> {
-    const head = await this.oplog.heads.findOne({ _id: scopeId }, { session });
-    const reserved = this.draw(later(head?.version, head?.reserved));
-    if (!head) {
-      await this.oplog.heads.insertOne({ ...NO_HEAD, _id: scopeId, reserved }, { session });
-      return reserved;
-    }
-    const result = await this.oplog.heads.updateOne(
-      { _id: scopeId, seq: head.seq },
-      { $set: { reserved } },
+  private async read(session: mongo.ClientSession, scopeId: string, target: Target): Promise<Found> {
+    const { store } = target.collection;
+    const byId = { _id: target.storedId as never };
+    const row = await store.findOne(byId, { session });
+    if (!row) return undefined;
+    const scope = row[SYNC_FIELDS.scope] ?? null;
+    if (scope !== null && scope !== scopeId) return 'foreign';
+    const version = row[SYNC_FIELDS.version];
+    if (scope === scopeId && (version === undefined || typeof version === 'string')) return row;
+    // The planner's writes find a document by its scope and version.
+    await store.updateOne(
+      { ...byId, [SYNC_FIELDS.scope]: scope },
+      { $set: { [SYNC_FIELDS.scope]: scopeId }, $unset: { [SYNC_FIELDS.version]: '' } },
       { session },
     );
-    if (result.matchedCount !== 1) throw new TransientSyncError('Another writer has moved the scope head');
-    return reserved;
-  }
-
-  /** A version above the scope's head as it is now. Nothing keeps others from drawing the same one. */
-  async peek(scopeId: string): Promise<string> {
-    const head = await this.oplog.readHead(scopeId);
-    return this.draw(later(head?.version, this.hlc.now()));
-  }
-
-  /** A document that the app stored before it was synced has no scope yet: it becomes the writer's. */
-  private async adopt(session: mongo.ClientSession, scopeId: string, change: ServerChange): Promise<void> {
-    const { store } = change.collection;
-    const filter = { _id: change.storedId as never, [SYNC_FIELDS.scope]: { $exists: false } };
-    if (await store.findOne(filter, { session, projection: { _id: 1 } }))
-      await store.updateOne(filter, { $set: { [SYNC_FIELDS.scope]: scopeId } }, { session });
-  }
-
-  private draw(above: string | undefined): string {
-    const last = (above === undefined ? undefined : parseHlc(above)) ?? ZERO_HLC;
-    return formatHlc(sendHlc(last, this.wall.now(), this.hlc.nodeId));
+    const { [SYNC_FIELDS.version]: _, ...rest } = row;
+    return { ...rest, [SYNC_FIELDS.scope]: scopeId };
   }
 }
 
-const NO_HEAD: Omit<HeadRecord, '_id'> = { version: ZERO_VERSION, seq: 0, floor: ZERO_VERSION, floorSeq: 0 };
-
-function openHead(head: HeadRecord | undefined): {
-  fromSeq: number | undefined;
-  head: HeadRecord | undefined;
-} {
-  return { fromSeq: head?.seq, head };
-}
-
-/**
- * A reserved version that others have passed is retried with a new one. One that this transaction itself has passed
- * would be retried for ever: its changes are recorded in another order than their versions were reserved in.
- */
-function checkReserved(reserved: string, head: HeadRecord | undefined): void {
-  if (!head || reserved > head.version) return;
-  if (head.reserved !== undefined && head.reserved >= reserved)
-    throw new SyncError(
-      'stale_version',
-      'Changes must be recorded in the order in which their versions were reserved by buildSyncMetadata.',
-    );
-  throw new ReservedVersionPassed(
-    'The reserved version is no longer above the scope head: another change came first',
+function checkVersion(found: Found, ifVersion: string): void {
+  if (found !== 'foreign' && found?.[SYNC_FIELDS.version] === ifVersion) return;
+  throw new SyncError(
+    'conflict_stale',
+    'The document does not have this version, or not any more; read it again and decide anew.',
+    { path: 'ifVersion' },
   );
-}
-
-function asError(answer: PlannedAnswer): SyncError {
-  return new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
-}
-
-function later(a: string | undefined, b: string | undefined): string | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a > b ? a : b;
 }

@@ -1,16 +1,9 @@
 import type { mongo } from 'mongoose';
-import type { CollectionRegistry } from '../collections/collection-registry.service';
-import type { StoredId, SyncedCollection } from '../collections/collection';
+import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
-import type { DocId } from '../protocol/change';
-import { isDocId } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import type { ScopeWriter, WrittenChange } from './scope-writer.service';
-import type { Attempt } from './transaction-runner.service';
-
-/** An id as the app has it: the wire's, or the ObjectId of a document. */
-export type AppDocId = DocId | { toHexString(): string };
+import type { Attempt, ScopeWriter, WrittenChange } from './scope-writer.service';
+import { castOrThrow, targetOf, type AppDocId } from './target';
 
 export interface TransactionWriteOptions {
   /** Only write while the document has this version; else `conflict_stale`, and nothing is written. */
@@ -18,90 +11,113 @@ export interface TransactionWriteOptions {
 }
 
 /**
- * What `sync.transaction` gives to its body: synced writes, and the session for the app's own Mongoose calls. Await
- * each call before the next: a session does one thing after another. Good until the body returns.
+ * What `sync.transaction` gives to its body: synced writes, and the session for the app's own Mongoose calls. Good
+ * until the body returns.
+ *
+ * Await every call before the body returns, and make Mongoose documents inside the body: a document that was saved by
+ * an attempt that failed believes itself saved.
  */
 export class SyncTransaction {
   private open = true;
+  private readonly pending = new Set<Promise<unknown>>();
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    /** Give it to every Mongoose call that belongs to the transaction. */
-    readonly session: mongo.ClientSession,
-    private readonly identity: SyncIdentity,
     private readonly attempt: Attempt,
-    private readonly collections: CollectionRegistry,
+    private readonly identity: SyncIdentity,
+    private readonly collections: Collections,
     private readonly writer: ScopeWriter,
   ) {}
+
+  /** Give it to every Mongoose call that belongs to the transaction, and to no two of them at once. */
+  get session(): mongo.ClientSession {
+    return this.attempt.session;
+  }
 
   /**
    * Writes a whole document and its log entry.
    *
-   * @param data all its fields, as JSON, as values of its schema or as a Mongoose document; `_id` is left aside
-   * @throws SyncError `validation_failed` and its like, `id_unavailable`, `unique_violation`, `conflict_stale`
+   * @param data all its fields, as JSON, as values of its schema or as a Mongoose document; `_id` and `_sync_*` are
+   *   left aside
+   * @throws SyncError `validation_failed` and its like, `id_unavailable`, `conflict_stale`: nothing is written, and
+   *   the transaction can go on; `unique_violation`: the transaction is over
    */
-  async upsert(
+  upsert(
     collection: string,
     docId: AppDocId,
     data: object,
-    options: TransactionWriteOptions = {},
+    { ifVersion }: TransactionWriteOptions = {},
   ): Promise<WrittenChange> {
-    const target = target_(this.collections, collection, this.identity.scopeId, docId);
-    const cast = await target.collection.cast(target.wireId, data as JsonObject);
-    if (!cast.ok) throw new SyncError(cast.rejection.code, cast.rejection.message);
-    return this.write(target, cast.document, options);
+    return this.inTurn(async () => {
+      const target = targetOf(this.collections, collection, this.identity.scopeId, docId);
+      const document = await castOrThrow(target, data);
+      const become = () => Promise.resolve(document);
+      return this.writer.write(this.attempt, this.identity, { target, become, ifVersion, parent: null });
+    });
   }
 
   /** Makes a document a tombstone, also one that was never there. */
-  async delete(
+  delete(
     collection: string,
     docId: AppDocId,
-    options: TransactionWriteOptions = {},
+    { ifVersion }: TransactionWriteOptions = {},
   ): Promise<WrittenChange> {
-    return this.write(target_(this.collections, collection, this.identity.scopeId, docId), null, options);
+    return this.inTurn(() => {
+      const target = targetOf(this.collections, collection, this.identity.scopeId, docId);
+      return this.writer.write(this.attempt, this.identity, {
+        target,
+        become: null,
+        ifVersion,
+        parent: null,
+      });
+    });
   }
 
-  /** Called when the body is done: a call that was not awaited must not slip into another transaction. */
-  close(): void {
+  /**
+   * Called when the body is done. A call still under way would go on after the commit, outside of any transaction: it
+   * is waited for.
+   *
+   * @returns whether there was such a call
+   */
+  async end(): Promise<boolean> {
     this.open = false;
+    const forgotten = this.pending.size > 0;
+    // What they fail with is told by the transaction's own failure.
+    for (const call of this.pending) call.catch(() => undefined);
+    await this.last;
+    return forgotten;
   }
 
-  private write(
-    { collection, storedId }: Target,
-    document: Record<string, unknown> | null,
-    { ifVersion }: TransactionWriteOptions,
-  ): Promise<WrittenChange> {
-    if (!this.open)
-      throw new SyncError('configuration', 'This transaction is over; await each call inside its body.');
-    const change = { collection, storedId, document, ifVersion, parent: null };
-    return this.writer.write(this.session, this.attempt.heads, this.identity, change);
+  /** One call after another, also when the body starts several at once: a session does one thing at a time. */
+  private inTurn(write: () => Promise<WrittenChange>): Promise<WrittenChange> {
+    if (!this.open) return Promise.reject(notAwaited());
+    const work = this.last.then(write);
+    this.last = work.catch(() => undefined);
+    // A promise of its own, so that a failure nobody waits for is still seen by the process.
+    const call = work.finally(() => {
+      this.pending.delete(call);
+    });
+    this.pending.add(call);
+    return call;
   }
 }
 
-export interface Target {
-  readonly collection: SyncedCollection;
-  readonly storedId: StoredId;
-  readonly wireId: DocId;
+/** @throws SyncError `configuration` when the body returned before its calls were done; else what the body throws */
+export async function runBody<T>(tx: SyncTransaction, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await body(tx);
+  } catch (error) {
+    await tx.end();
+    throw error;
+  }
+  if (await tx.end()) throw notAwaited();
+  return result;
 }
 
-/** @throws SyncError `unknown_collection`, `invalid_doc_id` */
-export function target_(
-  collections: CollectionRegistry,
-  name: string,
-  scopeId: string,
-  docId: AppDocId,
-): Target {
-  const collection = collections.get(name);
-  if (!collection)
-    throw new SyncError(
-      'unknown_collection',
-      `Collection ${name} is not synced; give it in the collections option or by SyncModule.forFeature.`,
-    );
-  const asked = typeof docId === 'object' ? docId.toHexString() : docId;
-  const storedId = isDocId(asked) ? collection.ids.toStored(scopeId, asked) : undefined;
-  if (storedId === undefined)
-    throw new SyncError(
-      'invalid_doc_id',
-      `The id is not of the type that collection ${name} has as its _id.`,
-    );
-  return { collection, storedId, wireId: collection.ids.toWire(storedId) };
+function notAwaited(): SyncError {
+  return new SyncError(
+    'configuration',
+    'A call of a sync transaction was not done when its body returned; await each call inside the body.',
+  );
 }

@@ -2,19 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../oplog/oplog.repository';
+import { SyncError } from '../protocol/errors';
 import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../push/committer.service';
-import { busy, PushQueue } from '../push/push-queue.service';
+import { PushQueue } from '../push/push-queue.service';
 import { retryPauseMs } from '../push/retry-pause';
 import { isRetryable } from '../push/retry.repository';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
-import { ScopeWriter, type OpenHeads } from './scope-writer.service';
-
-/** One attempt of a transaction, as its body sees it. */
-export interface Attempt {
-  readonly session: mongo.ClientSession;
-  readonly heads: OpenHeads;
-}
+import { ScopeHeads } from './scope-heads.service';
+import { ScopeWriter, type Attempt } from './scope-writer.service';
 
 /**
  * Runs the app's own transaction to the end, over conflicts, up to the deadline.
@@ -27,6 +23,7 @@ export interface Attempt {
 export class TransactionRunner {
   constructor(
     private readonly oplog: OplogRepository,
+    private readonly heads: ScopeHeads,
     private readonly writer: ScopeWriter,
     private readonly queue: PushQueue,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
@@ -47,17 +44,17 @@ export class TransactionRunner {
     const session = own ?? this.oplog.client.startSession();
     try {
       for (let attempts = 0; ; attempts++) {
-        const release = attempts === 0 ? undefined : await this.queue.holdTurn(scopeId);
+        const release = attempts === 0 ? undefined : await this.turn(scopeId, deadline);
         try {
           return await this.attempt(session, scopeId, attempts > 0, deadline, body);
         } catch (error) {
           if (!isRetryable(error)) throw error;
           this.metrics.transactionRetry();
-          if (performance.now() > deadline) throw busy('The transaction met conflicts until its deadline');
-          await pause(retryPauseMs(attempts, Math.random()));
+          if (performance.now() > deadline) throw busy('it met conflicts until its deadline', error);
         } finally {
           release?.();
         }
+        await pause(retryPauseMs(attempts, Math.random()));
       }
     } finally {
       if (!own) await session.endSession();
@@ -71,18 +68,53 @@ export class TransactionRunner {
     deadline: number,
     body: (attempt: Attempt) => Promise<T>,
   ): Promise<T> {
-    const heads: OpenHeads = new Map();
     session.startTransaction(TRANSACTION_OPTIONS);
+    const attempt = this.writer.attemptIn(session, true);
     try {
-      if (lockFirst) await this.writer.lock(session, scopeId);
-      const result = await body({ session, heads });
-      await this.writer.closeHeads(session, heads);
+      if (lockFirst) await this.heads.lock(session, attempt.heads, scopeId);
+      const result = await body(attempt);
+      if (attempt.lost) throw attempt.lost;
+      await this.heads.close(session, attempt.heads);
       await commitUntil(session, deadline);
       return result;
+    } catch (error) {
+      throw cause(attempt.lost, error);
     } finally {
       if (session.inTransaction()) await abortQuietly(session);
     }
   }
+
+  /** Not longer than the deadline: a transaction inside another one's body would wait for itself. */
+  private async turn(scopeId: string, deadline: number): Promise<() => void> {
+    const granted = this.queue.holdTurn(scopeId);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
+    });
+    const release = await Promise.race([granted, late]).finally(() => {
+      clearTimeout(timer);
+    });
+    if (release) return release;
+    void granted.then((unused) => {
+      unused();
+    });
+    throw busy('its scope’s turn did not come before its deadline. Never start one inside another’s body');
+  }
+}
+
+/**
+ * What an attempt has failed by. The body may have swallowed or wrapped a conflict, which is retried all the same; or
+ * have gone on after an error that ended the transaction, and met errors that ask for retries which cannot help.
+ */
+function cause(lost: Error | undefined, thrown: unknown): unknown {
+  return lost && (isRetryable(lost) || isRetryable(thrown)) ? lost : thrown;
+}
+
+function busy(why: string, error?: unknown): SyncError {
+  return new SyncError('busy', `The transaction was given up, nothing of it was written: ${why}.`, {
+    retryAfterSeconds: 1,
+    cause: error,
+  });
 }
 
 function pause(ms: number): Promise<void> {

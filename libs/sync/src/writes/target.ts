@@ -1,0 +1,57 @@
+import type { Collections, StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import { isDocId, type DocId } from '../protocol/change';
+import { SyncError } from '../protocol/errors';
+import type { JsonObject } from '../protocol/json';
+
+/** An id as the app has it: the wire's, or the ObjectId or UUID of a document. */
+export type AppDocId = DocId | { toHexString(): string };
+
+/** The document that a write of the app is about. */
+export interface Target {
+  readonly collection: SyncedCollection;
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+}
+
+/** @throws SyncError `unknown_collection`, `invalid_doc_id` */
+export function targetOf(
+  collections: Collections,
+  name: string,
+  scopeId: string,
+  docId: AppDocId | null | undefined,
+): Target {
+  const collection = collections.get(name);
+  if (!collection)
+    throw new SyncError(
+      'unknown_collection',
+      `Collection ${name} is not synced; give it in the collections option or by SyncModule.forFeature.`,
+    );
+  const asked = typeof docId === 'object' ? docId?.toHexString() : docId;
+  const storedId = isDocId(asked) ? collection.ids.toStored(scopeId, asked) : undefined;
+  if (storedId === undefined)
+    throw new SyncError(
+      'invalid_doc_id',
+      `The id is not of the type that collection ${name} has as its _id.`,
+    );
+  return { collection, storedId, wireId: collection.ids.toWire(storedId) };
+}
+
+/**
+ * The app's data, checked and cast by the collection's rules.
+ *
+ * @param data JSON, values of the schema, or a Mongoose document
+ * @throws SyncError `invalid_data`, `validation_failed` and its like
+ */
+export async function castOrThrow({ collection, wireId }: Target, data: unknown): Promise<StoredDocument> {
+  const cast = await collection.cast(wireId, asObject(data));
+  if (!cast.ok) throw new SyncError(cast.rejection.code, cast.rejection.message);
+  return cast.document;
+}
+
+/** @throws SyncError `invalid_data` for what no document is */
+export function asObject(data: unknown): JsonObject {
+  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data as JsonObject;
+  throw new SyncError('invalid_data', 'data must be an object: the fields of the document.', {
+    path: 'data',
+  });
+}
