@@ -56,7 +56,14 @@ describe('the demo with two workers', () => {
       const text = await (await fetch(`${shop.url}/metrics`)).text();
       if (!text.includes('sync_push_total')) throw new Error('no metrics');
     });
+
+    // The tour's devices meet whichever worker takes their connection.
+    expect(await tour(shop.url)).toEqual({ code: 0, text: expect.stringContaining('All as told') as string });
     expect(await shop.end('SIGTERM')).toBe(0);
+    expect(await tour(shop.url)).toEqual({
+      code: 1,
+      text: expect.stringContaining('Start the demo in another terminal with "npm start"') as string,
+    });
   }, 40_000);
 });
 
@@ -84,11 +91,14 @@ describe('a demo that cannot start', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     const uri = testDatabase('demo-port').uri;
-    for (const WORKERS of ['1', '2'])
-      await expect(startDemo({ MONGODB_URI: uri, PORT: String(port), WORKERS })).rejects.toThrow(
-        `Port ${String(port)} is taken`,
-      );
-    other.close();
+    try {
+      for (const WORKERS of ['1', '2'])
+        await expect(startDemo({ MONGODB_URI: uri, PORT: String(port), WORKERS })).rejects.toThrow(
+          `Port ${String(port)} is taken`,
+        );
+    } finally {
+      other.close();
+    }
   }, 40_000);
 
   it('says which variable is wrong, also where only the library knows', async () => {
@@ -111,6 +121,18 @@ async function untilAnswered<T>(work: () => Promise<T>): Promise<T> {
       if (Date.now() > deadline) throw error;
     }
   }
+}
+
+async function tour(url: string): Promise<{ code: number; text: string }> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [join(ROOT, 'dist/apps/demo/src/tour/main.js'), url],
+      (error, stdout, stderr) => {
+        resolve({ code: Number(error?.code ?? 0), text: stdout + stderr });
+      },
+    );
+  });
 }
 
 /** Type errors are another step's: they don't keep the compiler from writing. */

@@ -248,6 +248,40 @@ describe('another start on the same database', () => {
     expect((await cafe.pull(`since=${before.last_seq}`)).changes).toEqual([]);
   });
 
+  it('takes the options of the library from the environment', async () => {
+    const moved = await listen(
+      readEnvironment({
+        MONGODB_URI: database.uri,
+        PORT: '0',
+        LOG_LEVEL: 'error',
+        SYNC_PREFIX: '/api/devices/',
+        SYNC_MAX_PULL_LIMIT: '2',
+        HLC_NODE_ID: 'node-of-this-test',
+      }),
+      true,
+    );
+    try {
+      const there = `http://127.0.0.1:${String(portOf(moved))}`;
+      const headers = { authorization: `Bearer ${cafe.token}`, 'content-type': 'application/json' };
+      const get = (path: string): Promise<Response> => fetch(`${there}${path}`, { headers });
+      expect((await get('/sync/pull')).status).toBe(404);
+      expect((await get('/api/devices/pull?limit=2')).status).toBe(200);
+      expect(await (await get('/api/devices/pull?limit=3')).json()).toMatchObject({ code: 'invalid_limit' });
+      const change = { collection: 'notes', operation: 'upsert', doc_id: randomUUID(), data: {} };
+      const answer = await fetch(`${there}/api/devices/push`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ client_id: 'test', changes: [change] }),
+      });
+      expect(await answer.text()).toContain('-node-of-this-test"');
+      expect(Object.keys(((await (await get('/docs-json')).json()) as { paths: object }).paths)).toContain(
+        '/api/devices/push',
+      );
+    } finally {
+      await moved.close();
+    }
+  });
+
   it('in production gives no tokens away and adds no example data', async () => {
     const empty = testDatabase('demo-production');
     const production = await listen(

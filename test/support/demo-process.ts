@@ -40,6 +40,7 @@ export async function startDemo(variables: NodeJS.ProcessEnv): Promise<DemoProce
       if (found !== undefined) return resolve(found);
       const fail = (why: string) => () => {
         done();
+        child.kill('SIGKILL');
         reject(new Error(`The demo ${why} without a line like ${String(pattern)}:\n${lines.join('\n')}`));
       };
       const onExit = fail('ended');
@@ -58,15 +59,13 @@ export async function startDemo(variables: NodeJS.ProcessEnv): Promise<DemoProce
       child.once('close', onExit);
     });
 
-  const ready = JSON.parse(await line(/"message":"ready"|"ready"/)) as Record<string, unknown>;
-  const { url, pids } = (typeof ready['message'] === 'object' ? ready['message'] : ready) as {
-    url: string;
-    pids: number[];
+  const { message } = JSON.parse(await line(/"state":"ready"/)) as {
+    message: { url: string; pids: number[] };
   };
   return {
     process: child,
-    url,
-    pids,
+    url: message.url,
+    pids: message.pids,
     line,
     end: async (signal) => {
       const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;

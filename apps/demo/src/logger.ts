@@ -4,7 +4,7 @@ import type { Environment } from './config/environment';
 /** How Nest wires the app, a line for each module and route: a newcomer looks for other lines. */
 const WIRING = ['InstanceLoader', 'RoutesResolver', 'RouterExplorer'];
 /** Errors of the start, with their stack: main.ts says them in a line, with the remedy. */
-const START = ['ExceptionHandler', 'NestApplication'];
+const START = ['ExceptionHandler', 'NestApplication', 'MongooseModule'];
 
 class DemoLogger extends ConsoleLogger {
   override log(message: unknown, ...rest: unknown[]): void {

@@ -22,7 +22,7 @@ export async function announce(
         'With NODE_ENV=production the demo does not start without one.',
     );
   if (environment.LOG_JSON) {
-    new Logger('Demo').log({ message: 'ready', url, database, pids });
+    new Logger('Demo').log({ state: 'ready', url, database, pids });
     return;
   }
   const rows: [string, string][] = [

@@ -23,6 +23,18 @@ export class Device {
     return ((await answer.json()) as { results: PushResult[] }).results;
   }
 
+  /**
+   * Pushes one change that nothing stands in the way of.
+   *
+   * @returns its version
+   */
+  async write(change: Change): Promise<string> {
+    const [result] = await this.push(change);
+    const why = result ? `${String(result.code)}: ${String(result.error)}` : 'no result';
+    check(result?.status === 'accepted', `${change.operation} in ${change.collection} is accepted (${why})`);
+    return result.new_version ?? '';
+  }
+
   /** One page from the cursor on; moves the cursor. */
   async pull(limit = 500): Promise<PullPage> {
     const query = new URLSearchParams({

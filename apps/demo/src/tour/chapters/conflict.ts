@@ -11,7 +11,8 @@ export async function showConflicts(cast: Cast): Promise<void> {
   const item = entryOf(known, itemId);
 
   await stage.does('alice', 'ticks the task off, and sells 2 of 10');
-  await alice.push(upsert(task, { done: true }), upsert(item, { quantity: 8 }));
+  await alice.write(upsert(task, { done: true }));
+  await alice.write(upsert(item, { quantity: 8 }));
   await stage.does('bob', 'renames the task, and sells 3 of 10');
   const results = await bob.push(
     upsert(task, { title: 'Acquire inventory for May' }),

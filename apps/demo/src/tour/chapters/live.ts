@@ -8,7 +8,7 @@ export async function showLiveStream({ stage, alice, bob, taskId, itemId }: Cast
     await stage.does('bob', 'subscribes from his cursor on');
     await stage.does('alice', 'pushes a task');
     const begin = performance.now();
-    await alice.push({
+    await alice.write({
       collection: 'tasks',
       operation: 'upsert',
       doc_id: `${taskId}-2`,
