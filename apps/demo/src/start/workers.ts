@@ -43,6 +43,8 @@ class Workers {
     cluster.on('exit', (worker) => {
       this.replace(worker);
     });
+    // One that was ready and has died before that.
+    for (let missing = count - this.living().length; missing > 0; missing -= 1) this.fork(false);
     return port;
   }
 
