@@ -1,3 +1,4 @@
+import { SyncService } from '../libs/sync/src/sync.service';
 import { testDatabase } from './support/database';
 import { eventually, type StreamClient } from './support/stream-client';
 import { startStreamApp, type StreamApp } from './support/stream-app';
@@ -7,13 +8,14 @@ const upTo = (last: number, first = 1): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 describe('stream', () => {
+  const database = testDatabase(__filename);
   let stream: StreamApp;
   let scopes = 0;
   let scope: string;
 
   beforeAll(async () => {
     stream = await startStreamApp({
-      uri: testDatabase(__filename).uri,
+      uri: database.uri,
       options: { pingIntervalMs: 1_000, subscribeTimeoutMs: 1_500 },
     });
   });
@@ -26,10 +28,10 @@ describe('stream', () => {
 
   const subscribe = (message: object = {}): Promise<StreamClient> =>
     stream.subscribe({ token: stream.token({ business_id: scope }), ...message });
-  const write = (...collections: string[]): Promise<number> => stream.writer.write(scope, collections);
+  const write = (...collections: string[]): Promise<number> => stream.push(scope, collections);
 
   it('sends the backlog over several pages and then what follows, while a writer writes', async () => {
-    for (let i = 0; i < 10; i += 1) await stream.writer.write(scope, Array<string>(100).fill('tasks'));
+    for (let i = 0; i < 10; i += 1) await stream.push(scope, Array<string>(100).fill('tasks'));
     let writing = true;
     const writer = (async () => {
       let last = 0;
@@ -70,7 +72,7 @@ describe('stream', () => {
     const client = await subscribe();
     await write('tasks');
     await client.untilSeq(1);
-    await stream.writer.write(`${scope}-other`, ['notes']);
+    await stream.push(`${scope}-other`, ['notes']);
     await other.untilSeq(1);
     expect(other.entries).toHaveLength(1);
     expect(other.entries[0]).toMatchObject({ collection: 'notes' });
@@ -230,6 +232,8 @@ describe('stream', () => {
     it('with 4408 without a subscribe message', async () => {
       const client = await stream.connect();
       client.say({ type: 'pong' });
+      client.say({ type: 'unsubscribe' });
+      client.say({ type: 'token', token: stream.token({ business_id: scope }) });
       await refused(client, 4408);
     });
 
@@ -279,6 +283,41 @@ describe('stream', () => {
       client.say({ type: 'token', token: stream.token({ business_id: scope, ...claims }) });
       expect(await client.untilClosed()).toBe(4403);
     });
+  });
+
+  it('shows the same order to the subscribers of two processes while many push to both', async () => {
+    const other = await startStreamApp({ uri: database.uri });
+    const apps = [stream, other];
+    const subscribed = apps.flatMap((app) =>
+      upTo(4).map(() => app.subscribe({ token: app.token({ business_id: scope }) })),
+    );
+    const clients = await Promise.all(subscribed);
+    const versions = await Promise.all(
+      upTo(8).map(async (pusher) => {
+        const sync = apps[pusher % 2]?.app.get(SyncService);
+        const accepted: unknown[] = [];
+        for (const round of upTo(15)) {
+          const doc_id = `${scope}-${String(pusher)}-${String(round)}`;
+          const changes = ['tasks', 'notes'].map((collection) => ({
+            collection,
+            operation: 'upsert',
+            doc_id,
+            data: { round },
+          }));
+          const answer = await sync?.push({ scopeId: scope, actorId: 'u1' }, { client_id: 'd', changes });
+          accepted.push(...(answer?.results ?? []).map(({ new_version }) => new_version));
+        }
+        return accepted;
+      }),
+    );
+    const all = versions.flat().sort();
+    for (const client of clients) {
+      await client.untilSeq(240);
+      expect(client.seqs).toEqual(upTo(240));
+      expect(client.entries.map(({ version }) => version)).toEqual(all);
+    }
+    other.hangUp();
+    await other.app.close();
   });
 
   it('drops a peer that answers no pings', async () => {

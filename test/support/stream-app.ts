@@ -1,41 +1,36 @@
 import type { AddressInfo } from 'node:net';
 import type { INestApplication, ModuleMetadata, Provider } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
+import { MongooseModule } from '@nestjs/mongoose';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
-import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry.service';
-import { PortResolver } from '../../libs/sync/src/collections/port-resolver.service';
-import { IdentityService } from '../../libs/sync/src/identity/identity.service';
 import { NoMetrics, type SyncMetrics } from '../../libs/sync/src/metrics/metrics';
-import { OplogSetupService } from '../../libs/sync/src/oplog/oplog-setup.service';
 import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
-import { PullService } from '../../libs/sync/src/pull/pull.service';
 import { ChangeStreamHub } from '../../libs/sync/src/stream/change-stream-hub.service';
 import { StreamService } from '../../libs/sync/src/stream/stream.service';
-import { resolveExtras } from '../../libs/sync/src/sync.extras';
+import { SyncModule } from '../../libs/sync/src/sync.module';
 import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/sync.options';
-import { resolveSettings } from '../../libs/sync/src/sync.settings';
-import {
-  SYNC_CONNECTION,
-  SYNC_EXTRAS,
-  SYNC_METRICS,
-  SYNC_OPTIONS,
-  SYNC_SETTINGS,
-} from '../../libs/sync/src/sync.tokens';
-import { SyncGateway } from '../../libs/sync/src/ws/sync.gateway';
-import { LogWriter } from './stream-log';
+import { SyncService } from '../../libs/sync/src/sync.service';
+import { SYNC_METRICS } from '../../libs/sync/src/sync.tokens';
 import { StreamClient, type ClientOptions } from './stream-client';
+import { LogWriter } from './stream-log';
 
 export const SECRET = 'a-secret-of-the-tests-that-is-long-enough';
 
 export interface StreamApp {
   readonly app: INestApplication;
   readonly url: string;
+  /** Writes entries by hand, with the app's own connection. */
   readonly writer: LogWriter;
   readonly oplog: OplogRepository;
   readonly hub: ChangeStreamHub;
   readonly streams: StreamService;
+  /**
+   * Pushes a new document into each named collection, in one push. One at a time for each scope.
+   *
+   * @returns the seq of the last one
+   */
+  push(scope: string, collections: readonly string[], note?: string): Promise<number>;
   token(claims?: object, expiresInSeconds?: number): string;
   /** Opens a socket. It is cut off by {@link hangUp}. */
   connect(path?: string, options?: ClientOptions): Promise<StreamClient>;
@@ -66,6 +61,7 @@ export function streamModule(given: StreamAppOptions): ModuleMetadata {
     metricsEnabled: false,
     ...given.options,
   };
+  const sync = SyncModule.forRoot({ trimIntervalMs: 0, ...given.extras, ...options });
   return {
     imports: [
       MongooseModule.forRoot(given.uri, {
@@ -73,29 +69,17 @@ export function streamModule(given: StreamAppOptions): ModuleMetadata {
         appName: given.appName,
         heartbeatFrequencyMS: 500,
       }),
+      sync,
     ],
-    providers: [
-      { provide: SYNC_OPTIONS, useValue: options },
-      { provide: SYNC_SETTINGS, useValue: resolveSettings(options) },
-      { provide: SYNC_EXTRAS, useValue: resolveExtras(given.extras ?? {}) },
-      { provide: SYNC_METRICS, useValue: given.metrics ?? new NoMetrics() },
-      { provide: SYNC_CONNECTION, useExisting: getConnectionToken() },
-      OplogRepository,
-      OplogSetupService,
-      PortResolver,
-      CollectionRegistry,
-      IdentityService,
-      PullService,
-      ChangeStreamHub,
-      StreamService,
-      SyncGateway,
-      ...(given.providers ?? []),
-    ],
+    providers: [...(given.providers ?? [])],
   };
 }
 
 export async function startStreamApp(given: StreamAppOptions): Promise<StreamApp> {
-  const module = await Test.createTestingModule(streamModule(given)).compile();
+  const module = await Test.createTestingModule(streamModule(given))
+    .overrideProvider(SYNC_METRICS)
+    .useValue(given.metrics ?? new NoMetrics())
+    .compile();
   const app = module.createNestApplication();
   app.useWebSocketAdapter(new WsAdapter(app));
   given.prepare?.(app);
@@ -111,6 +95,22 @@ export async function startStreamApp(given: StreamAppOptions): Promise<StreamApp
   const jwt = new JwtService({ secret: SECRET });
   const token = (claims: object = {}, expiresIn = 3600): string =>
     jwt.sign({ business_id: 'b1', user_id: 'u1', ...claims }, { expiresIn });
+  const pushed = new Map<string, number>();
+  const push: StreamApp['push'] = async (scope, collections, note = '') => {
+    const first = pushed.get(scope) ?? 0;
+    const changes = collections.map((collection, index) => ({
+      collection,
+      operation: 'upsert',
+      doc_id: `${scope}-${String(first + index + 1)}`,
+      data: { note },
+    }));
+    const identity = { scopeId: scope, actorId: 'u1' };
+    const { results } = await app.get(SyncService).push(identity, { client_id: 'device', changes });
+    const refused = results.find(({ status }) => status !== 'accepted');
+    if (refused) throw new Error(`A push was refused: ${String(refused.code)}`);
+    pushed.set(scope, first + collections.length);
+    return first + collections.length;
+  };
   const clients: StreamClient[] = [];
   const connect: StreamApp['connect'] = async (path = '/sync/stream', options) => {
     const client = await StreamClient.open(`ws://127.0.0.1:${String(port)}${path}`, options);
@@ -123,6 +123,7 @@ export async function startStreamApp(given: StreamAppOptions): Promise<StreamApp
     oplog,
     token,
     connect,
+    push,
     writer: new LogWriter(oplog),
     hub: app.get(ChangeStreamHub),
     streams: app.get(StreamService),

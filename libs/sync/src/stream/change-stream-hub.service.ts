@@ -20,7 +20,7 @@ export interface HubSubscriber {
 }
 
 /** After so many deliveries the sockets get a turn to write. */
-const DELIVERIES_PER_TURN = 1_000;
+const DELIVERIES_PER_TURN = 4_000;
 /** A stream that lived so long was a good one: the next one is opened without a long wait. */
 const STABLE_MS = 5_000;
 /** The server's cursor is gone after milliseconds; its last answer, which nobody needs, may take a second longer. */

@@ -64,7 +64,10 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
         const next = this.follower.next;
         if (next === 'wait') await new Promise<void>((resolve) => (this.wake = resolve));
         else if (next === 'take') {
-          yield* this.handOver();
+          this.handing = { before: this.follower.position };
+          const entry = this.follower.take();
+          if (entry) yield entry;
+          this.handing = undefined;
         } else {
           const resync = await this.readPage();
           if (resync) return yield resync;
@@ -74,13 +77,6 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
       signal.removeEventListener('abort', stop);
       detach();
     }
-  }
-
-  private *handOver(): Generator<StreamEntry, void, undefined> {
-    this.handing = { before: this.follower.position };
-    const entry = this.follower.take();
-    if (entry) yield entry;
-    this.handing = undefined;
   }
 
   offer(entry: LiveEntry): void {

@@ -1,11 +1,15 @@
+import type { Socket } from 'node:net';
 import { OPEN, TEXT, type ServerSocket } from './server-socket';
 
 /** What goes out on one socket: never more in its buffer than the bound and one message (invariant 9). */
 export class Outbound {
   private readonly waiting = new Set<() => void>();
+  private corked = false;
 
+  /** @param tcp what `socket` writes to */
   constructor(
     private readonly socket: ServerSocket,
+    private readonly tcp: Socket,
     private readonly maxBytes: number,
   ) {}
 
@@ -22,6 +26,7 @@ export class Outbound {
   frame(frame: Buffer): Promise<void> | undefined {
     const { socket } = this;
     if (socket.readyState !== OPEN) return undefined;
+    this.gather();
     if (socket.bufferedAmount + frame.byteLength < this.maxBytes) {
       socket.send(frame, TEXT);
       return undefined;
@@ -34,6 +39,17 @@ export class Outbound {
       };
       this.waiting.add(done);
       socket.send(frame, TEXT, done);
+    });
+  }
+
+  /** What is sent in one go goes to the kernel in one go: the system calls are what a busy stream costs. */
+  private gather(): void {
+    if (this.corked) return;
+    this.corked = true;
+    this.tcp.cork();
+    process.nextTick(() => {
+      this.corked = false;
+      this.tcp.uncork();
     });
   }
 

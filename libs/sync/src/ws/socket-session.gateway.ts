@@ -64,7 +64,7 @@ export class SocketSession {
     private readonly context: SessionContext,
   ) {
     const { identities, settings } = context;
-    this.outbound = new Outbound(socket, settings.socketBufferBytes);
+    this.outbound = new Outbound(socket, upgrade.socket, settings.socketBufferBytes);
     this.credentials = new SocketCredentials(upgrade, identities, settings.subscribeTimeoutMs, () =>
       this.enqueue(() => this.credentials.review()),
     );
@@ -114,11 +114,12 @@ export class SocketSession {
   private handle(message: ClientMessage): void {
     if (message.type === 'pong') return;
     if (message.type === 'token') return this.enqueue(() => this.renew(message.token));
-    clearTimeout(this.subscribeTimer);
     this.latest += 1;
     this.stopStreaming();
+    if (message.type === 'unsubscribe') return;
     const turn = this.latest;
-    if (message.type === 'subscribe') this.enqueue(() => this.subscribe(message, turn));
+    clearTimeout(this.subscribeTimer);
+    this.enqueue(() => this.subscribe(message, turn));
   }
 
   private async subscribe(
@@ -176,7 +177,8 @@ export class SocketSession {
         this.outbound.text(fullResyncText(message.collections, message.reason));
         return this.close('done', 'Load everything anew, then subscribe again.');
       }
-      await this.outbound.frame(message.frame);
+      const room = this.outbound.frame(message.frame);
+      if (room) await room;
     }
   }
 
