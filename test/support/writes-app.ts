@@ -35,7 +35,7 @@ function itemSchema(): Schema<Item> {
   );
   schema.index({ _sync_scope_id: 1, sku: 1 } as never, {
     unique: true,
-    partialFilterExpression: { _sync_deleted: false, sku: { $exists: true } } as never,
+    partialFilterExpression: { _sync_deleted: false, sku: { $exists: true } },
   });
   return schema;
 }
@@ -61,7 +61,7 @@ export async function startWritesApp(
 ): Promise<WritesApp> {
   const testing = await Test.createTestingModule({
     imports: [
-      MongooseModule.forRoot(uri, { ...client } as object),
+      MongooseModule.forRoot(uri, { ...client }),
       MongooseModule.forFeature([{ name: 'Item', schema: itemSchema(), collection: 'items' }]),
       SyncModule.forRoot({
         http: false,

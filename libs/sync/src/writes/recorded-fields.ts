@@ -2,6 +2,7 @@ import type { StoredDocument } from '../collections/collection';
 import { isSyncField } from '../collections/stored-document';
 import { encodeDocument, encodeValue } from '../collections/wire-codec';
 import { SyncError } from '../protocol/errors';
+import type { JsonObject } from '../protocol/json';
 import { asObject, castOrThrow, type Target } from './target';
 
 /**
@@ -38,14 +39,24 @@ export async function recordedFields(
   return result;
 }
 
-/** Alone when that will do, so that a stored field that the schema no longer knows is no hindrance. */
-async function castPart(
-  target: Target,
-  given: StoredDocument,
-  fields: StoredDocument,
-): Promise<StoredDocument> {
-  const alone = await target.collection.cast(target.wireId, asObject(given));
-  return alone.ok ? alone.document : castOrThrow(target, { ...fields, ...given });
+/** The given fields beside the stored ones: validators see the whole document. */
+async function castPart(target: Target, given: JsonObject, fields: StoredDocument): Promise<StoredDocument> {
+  const alone = await target.collection.cast(target.wireId, given);
+  if (alone.ok) return alone.document;
+  const known: StoredDocument = {};
+  for (const key of Object.keys(fields)) {
+    if (Object.hasOwn(given, key)) continue;
+    const field = { [key]: fields[key] };
+    // A stored field that the schema no longer knows is no hindrance.
+    if (alone.rejection.code === 'unknown_field' || !(await isUnknown(target, field)))
+      Object.assign(known, field);
+  }
+  return castOrThrow(target, { ...known, ...given });
+}
+
+async function isUnknown({ collection, wireId }: Target, field: StoredDocument): Promise<boolean> {
+  const cast = await collection.cast(wireId, asObject(field));
+  return !cast.ok && cast.rejection.code === 'unknown_field';
 }
 
 function ownFields(stored: StoredDocument): StoredDocument {
