@@ -2,12 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { HlcService } from '../hlc/hlc.service';
 import { WallClock } from '../hlc/wall-clock.service';
-import { hasErrorLabel, OplogRepository } from '../oplog/oplog.repository';
+import { EngineSessions } from '../oplog/engine-sessions.service';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import type { Plan, PlanRequest } from './plan';
 import { PlanWriter } from './plan-writer.repository';
 import { planPushes } from './planner';
+import { retryPauseMs } from './retry-pause';
+import { mayBeCommitted, UnknownCommitError } from './retry.repository';
 import { SnapshotRepository } from './snapshot.repository';
 
 /** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */
@@ -24,7 +26,7 @@ export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
 @Injectable()
 export class Committer {
   constructor(
-    private readonly oplog: OplogRepository,
+    private readonly sessions: EngineSessions,
     private readonly snapshots: SnapshotRepository,
     private readonly writer: PlanWriter,
     private readonly hlc: HlcService,
@@ -37,19 +39,19 @@ export class Committer {
    * back, and only the majority's word makes the answer safe.
    *
    * @param deadline performance.now() after which an unknown commit outcome is given up
-   * @throws RefusedWrite, or the driver's error with its labels
+   * @throws RefusedWrite, UnknownCommitError, or the driver's error with its labels
    */
   async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
-    const session = this.oplog.client.startSession();
-    try {
-      session.startTransaction(TRANSACTION_OPTIONS);
-      const plan = await this.planAndWrite(session, requests);
-      await commitUntil(session, deadline);
-      return plan;
-    } finally {
-      if (session.inTransaction()) await abortQuietly(session);
-      await session.endSession();
-    }
+    return this.sessions.use(async (session) => {
+      try {
+        session.startTransaction(TRANSACTION_OPTIONS);
+        const plan = await this.planAndWrite(session, requests);
+        await commitUntil(session, deadline);
+        return plan;
+      } finally {
+        if (session.inTransaction()) await abortQuietly(session);
+      }
+    });
   }
 
   private async planAndWrite(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<Plan> {
@@ -67,16 +69,21 @@ export class Committer {
   }
 }
 
-/** Commits, and asks again while the outcome is unknown: a commit may be sent twice, it happens once. */
+/**
+ * Commits, and asks again while the outcome is unknown: a commit may be sent twice, it happens once.
+ *
+ * @throws UnknownCommitError past the deadline; else the driver's error: the transaction is undone
+ */
 export async function commitUntil(session: mongo.ClientSession, deadline: number): Promise<void> {
-  for (;;) {
+  for (let attempts = 0; ; attempts++) {
     try {
       await session.commitTransaction();
       return;
     } catch (error) {
-      if (!hasErrorLabel(error, 'UnknownTransactionCommitResult') || performance.now() > deadline)
-        throw error;
+      if (!mayBeCommitted(error)) throw error;
+      if (performance.now() > deadline) throw new UnknownCommitError(error);
     }
+    await pause(retryPauseMs(attempts, Math.random()));
   }
 }
 
@@ -87,4 +94,8 @@ export async function abortQuietly(session: mongo.ClientSession): Promise<void> 
   } catch {
     // The server ends it by itself.
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

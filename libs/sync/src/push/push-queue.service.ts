@@ -4,11 +4,12 @@ import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Committer } from './committer.service';
-import { isRetryable } from './retry.repository';
-import { withAnswer, type PlanRequest, type RequestOutcome } from './plan';
+import { isRetryable, UnknownCommitError } from './retry.repository';
+import { withAnswer, type Plan, type PlanRequest, type RequestOutcome } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
 import { retryPauseMs } from './retry-pause';
-import { ScopeQueues, type PushJob } from './scope-queues';
+import type { PushJob } from './scope-queue';
+import { ScopeQueues } from './scope-queues';
 
 /**
  * The pushes that wait in this process, and the lanes that commit them.
@@ -20,10 +21,13 @@ import { ScopeQueues, type PushJob } from './scope-queues';
 @Injectable()
 export class PushQueue implements BeforeApplicationShutdown {
   private readonly logger = new Logger('SyncModule');
-  private readonly queues: ScopeQueues;
+  private readonly queues = new ScopeQueues();
   private lanes = 0;
   private sharedLanes = 0;
+  /** Takes nothing new. */
   private closed = false;
+  /** Tries nothing again. */
+  private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private idle: (() => void) | undefined;
 
@@ -31,9 +35,7 @@ export class PushQueue implements BeforeApplicationShutdown {
     private readonly committer: Committer,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
-  ) {
-    this.queues = new ScopeQueues();
-  }
+  ) {}
 
   /**
    * Waits for the scope's turn and the commit.
@@ -89,14 +91,15 @@ export class PushQueue implements BeforeApplicationShutdown {
       new Promise<void>((resolve) => (timer = setTimeout(resolve, this.settings.shutdownTimeoutMs))),
     ]);
     clearTimeout(timer);
-    clearTimeout(this.timer);
+    this.stopped = true;
     for (const job of this.queues.removeAll()) job.reject(shuttingDown());
+    this.pump();
   }
 
   private pump(): void {
     const now = performance.now();
     for (const job of this.queues.removeExpired(now)) job.reject(busy('The database was too busy'));
-    this.queues.grantTurns();
+    this.queues.grantTurns(now);
     while (this.lanes < this.settings.lanes) {
       const group = this.queues.takeGroup(now, this.sharedLanes > 0);
       if (!group) break;
@@ -133,50 +136,68 @@ export class PushQueue implements BeforeApplicationShutdown {
 
   private async commitGroup(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
     const started = performance.now();
+    let plan: Plan;
     try {
-      const plan = await this.committer.commit(
+      plan = await this.committer.commit(
         jobs.map((job) => job.request),
         Math.max(...jobs.map((job) => job.deadline)),
       );
-      jobs.forEach((job, index) => {
-        const outcome = plan.outcomes[index];
-        if (outcome) job.resolve(outcome);
-        else job.reject(new Error('A plan lacks an outcome'));
-      });
-      this.queues.succeeded(scopes);
-      const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
-      const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
-      this.metrics.group(changes, (started - oldest) / 1000);
     } catch (error) {
       this.failed(error, jobs, scopes);
+      return;
     }
+    jobs.forEach((job, index) => {
+      const outcome = plan.outcomes[index];
+      if (outcome) job.resolve(outcome);
+      else job.reject(new Error('A plan lacks an outcome'));
+    });
+    this.queues.succeeded(scopes);
+    const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
+    const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
+    this.metrics.group(changes, (started - oldest) / 1000);
   }
 
   /** Puts the group back in a form that can succeed, or gives up what cannot. */
   private failed(error: unknown, jobs: readonly PushJob[], scopes: readonly string[]): void {
     const now = performance.now();
-    if (error instanceof RefusedWrite) {
-      const { request, change } = error.writer;
-      const culprit = jobs[request];
-      if (culprit) culprit.request = withAnswer(culprit.request, change, { verdict: error.rejection });
-      this.queues.putBack(jobs, { aloneUntil: now + 1000, notBefore: now });
-    } else if (isRetryable(error)) {
+    const [first, second] = jobs;
+    if (isRetryable(error)) {
       this.metrics.transactionRetry();
-      const attempts = this.queues.conflicted(scopes);
-      this.queues.putBack(jobs, {
-        aloneUntil: now + 1000,
-        notBefore: now + retryPauseMs(attempts, Math.random()),
-      });
-    } else if (jobs.length > 1) {
+      const attempts = this.queues.conflicted(scopes, now);
+      this.tryAgain(jobs, now + retryPauseMs(attempts, Math.random()));
+    } else if (error instanceof UnknownCommitError) {
+      // It may have happened: to run it again would double what has no mutation id.
+      for (const job of jobs) job.reject(error);
+    } else if (error instanceof RefusedWrite) {
+      const culprit = jobs[error.writer.request];
+      if (culprit) this.refuse(culprit, error, second === undefined);
+      this.tryAgain(jobs, now);
+    } else if (second) {
       // One of them cannot be committed: each goes alone once, so that it fails for itself only.
       for (const job of jobs) job.solo = true;
-      this.queues.putBack(jobs, { aloneUntil: now + 1000, notBefore: now });
+      for (const scopeId of scopes) this.queues.setApart(scopeId, now);
+      this.tryAgain(jobs, now);
     } else {
       this.logger.error(
         `A push could not be committed: ${error instanceof Error ? error.name : 'unknown error'}`,
       );
-      jobs[0]?.reject(error);
+      first?.reject(error);
     }
+  }
+
+  /**
+   * The database's word counts once the push was alone: in a group a value may only seem to be taken, by another push
+   * that is rolled back in the end or gives it up.
+   */
+  private refuse(culprit: PushJob, { writer, rejection }: RefusedWrite, alone: boolean): void {
+    if (alone) culprit.request = withAnswer(culprit.request, writer.change, { verdict: rejection });
+    culprit.solo = true;
+    this.queues.setApart(culprit.request.scopeId, performance.now());
+  }
+
+  private tryAgain(jobs: readonly PushJob[], notBefore: number): void {
+    if (this.stopped) for (const job of jobs) job.reject(shuttingDown());
+    else this.queues.putBack(jobs, notBefore);
   }
 }
 

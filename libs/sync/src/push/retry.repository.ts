@@ -1,7 +1,28 @@
 import mongoose from 'mongoose';
 import { hasErrorLabel } from '../oplog/oplog.repository';
+import { SyncError } from '../protocol/errors';
+
+/** The commit was asked for, and until the deadline nobody said what became of it. */
+export class UnknownCommitError extends SyncError {
+  constructor(cause: unknown) {
+    super(
+      'unavailable',
+      'The database did not say in time whether the transaction was committed. What has a mutation_id is safe to send again; anything else: look first.',
+      { retryAfterSeconds: 2, cause },
+    );
+  }
+}
 
 const { MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } = mongoose.mongo;
+
+/**
+ * Whether a failed commit may have happened all the same. The driver labels what came back from a server; it says
+ * nothing when there is no server to ask again (a lost primary), though its first try may have arrived.
+ */
+export function mayBeCommitted(error: unknown): boolean {
+  if (hasErrorLabel(error, 'TransientTransactionError')) return false;
+  return hasErrorLabel(error, 'UnknownTransactionCommitResult') || isOutOfReach(error);
+}
 
 /**
  * Whether the whole transaction may be run again. Not when the outcome of its commit is unknown: it may have
@@ -9,7 +30,10 @@ const { MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } =
  */
 export function isRetryable(error: unknown): boolean {
   if (hasErrorLabel(error, 'UnknownTransactionCommitResult')) return false;
-  if (hasErrorLabel(error, 'TransientTransactionError')) return true;
+  return hasErrorLabel(error, 'TransientTransactionError') || isOutOfReach(error);
+}
+
+function isOutOfReach(error: unknown): boolean {
   return (
     error instanceof MongoNetworkError ||
     error instanceof MongoServerSelectionError ||

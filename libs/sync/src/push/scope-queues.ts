@@ -1,141 +1,143 @@
-import type { PlanRequest, RequestOutcome } from './plan';
-
-/** A push that waits for its turn in its scope. Times are of a monotonic clock, milliseconds. */
-export interface PushJob {
-  request: PlanRequest;
-  readonly bytes: number;
-  readonly deadline: number;
-  readonly enqueuedAt: number;
-  /** It broke a group by an error of its own: it shares no transaction any more. */
-  solo: boolean;
-  readonly resolve: (outcome: RequestOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
+import { ScopeQueue, type GroupSize, type PushJob } from './scope-queue';
 
 export interface Group {
   readonly jobs: readonly PushJob[];
   readonly scopes: readonly string[];
 }
 
-interface ScopeQueue {
-  jobs: PushJob[];
-  readonly turns: (() => void)[];
-  changes: number;
-  bytes: number;
-  busy: boolean;
-  notBefore: number;
-  /** Until then it shares no transaction with other scopes. */
-  aloneUntil: number;
-  /** Conflicts in a row. */
-  attempts: number;
-}
-
-/** A transaction's size: enough to spread its round trips, small enough to stay short. A larger request goes alone. */
-const GROUP_CHANGES = 1000;
-const GROUP_BYTES = 2 << 20;
 /** What may wait in one scope: one tenant's flood costs the others nothing (invariant 9). */
 const SCOPE_CHANGES = 20_000;
 const SCOPE_BYTES = 64 << 20;
+/** How long a scope that conflicted or broke a group shares no transaction with others. Milliseconds. */
+const ALONE_MS = 1000;
 
 /** Which pushes go into the next transaction. Plain bookkeeping: no clock, no I/O. */
 export class ScopeQueues {
   /** In the order of the scopes' turns: a scope that has been served goes to the end. */
   private readonly scopes = new Map<string, ScopeQueue>();
+  /** Until when a scope goes alone, soonest first: all for the same time, so in the order of their coming. */
+  private readonly alone = new Map<string, number>();
+  private contendedUntil = 0;
+  /** No push expires before. Lets most calls pass without a look at each push that waits. */
+  private nextExpiry = Infinity;
 
   isFull(scopeId: string, changes: number, bytes: number): boolean {
     const queue = this.scopes.get(scopeId);
-    if (!queue || queue.jobs.length === 0) return false;
+    if (!queue?.first) return false;
     return queue.changes + changes > SCOPE_CHANGES || queue.bytes + bytes > SCOPE_BYTES;
   }
 
+  /** Whether nothing waits and nobody has a scope. */
   isEmpty(): boolean {
     return this.scopes.size === 0;
   }
 
   add(job: PushJob): void {
-    const queue = this.queue(job.request.scopeId);
-    queue.jobs.push(job);
-    count(queue, job, 1);
+    this.queue(job.request.scopeId).add(job);
+    this.nextExpiry = Math.min(this.nextExpiry, job.deadline);
   }
 
   addTurn(scopeId: string, granted: () => void): void {
     this.queue(scopeId).turns.push(granted);
   }
 
-  /** Gives free scopes to the app's transactions that wait for them; they go before pushes. */
-  grantTurns(): void {
+  /** Gives free scopes to the app's transactions that wait for them: in turn with the pushes of the scope. */
+  grantTurns(now: number): void {
     for (const queue of this.scopes.values()) {
-      if (queue.busy) continue;
+      if (queue.busy || (queue.afterTurn && queue.isReady(now))) continue;
       const granted = queue.turns.shift();
       if (!granted) continue;
       queue.busy = true;
+      queue.afterTurn = true;
       granted();
     }
   }
 
   /**
    * The next transaction's pushes: those of the scope whose turn it is, and of further waiting scopes as long as they
-   * fit, unless one has to go alone.
+   * fit, unless one has to go alone. A scope that does not fit any more comes first in one of the next groups.
    *
-   * @param singleOnly another lane runs a shared transaction already and processes conflict: keep to one scope
+   * @param sharedRunning another lane runs a transaction of several scopes: while processes conflict, one is enough
    */
   takeGroup(now: number, sharedRunning: boolean): Group | undefined {
     const jobs: PushJob[] = [];
-    const scopes: string[] = [];
-    const size = { changes: 0, bytes: 0 };
-    const contended = this.isContended(now);
+    const taken = new Map<string, ScopeQueue>();
+    const size: GroupSize = { jobs: 0, changes: 0, bytes: 0 };
+    const singles = sharedRunning && this.contendedUntil > now;
+    this.forgetAlone(now);
     for (const [scopeId, queue] of this.scopes) {
-      if (queue.busy || queue.jobs.length === 0 || queue.notBefore > now) continue;
-      const alone = queue.aloneUntil > now || (contended && sharedRunning) || queue.jobs[0]?.solo === true;
-      if (alone && scopes.length > 0) continue;
-      const taken = take(queue, size);
-      if (taken.length === 0) break;
-      jobs.push(...taken);
-      scopes.push(scopeId);
+      if (!queue.isReady(now)) continue;
+      const alone = singles || this.alone.has(scopeId) || queue.first?.solo === true;
+      if (alone && taken.size > 0) continue;
+      const some = queue.take(size);
+      if (some.length === 0) break;
+      jobs.push(...some);
+      taken.set(scopeId, queue);
       if (alone) break;
     }
-    if (scopes.length === 0) return undefined;
-    for (const scopeId of scopes) {
-      const queue = this.queue(scopeId);
+    if (taken.size === 0) return undefined;
+    for (const [scopeId, queue] of taken) {
       queue.busy = true;
+      queue.afterTurn = false;
       this.scopes.delete(scopeId);
       this.scopes.set(scopeId, queue);
     }
-    return { jobs, scopes };
+    return { jobs, scopes: [...taken.keys()] };
   }
 
+  /** The lane or the turn that had the scope is done with it. */
   release(scopeId: string): void {
     const queue = this.scopes.get(scopeId);
     if (!queue) return;
     queue.busy = false;
-    if (queue.jobs.length === 0 && queue.turns.length === 0) this.scopes.delete(scopeId);
+    this.forgetIdle(scopeId, queue);
   }
 
   succeeded(scopes: readonly string[]): void {
     for (const scopeId of scopes) this.queue(scopeId).attempts = 0;
   }
 
-  /** Counts a conflict of these scopes; gives the most that one of them has had in a row. */
-  conflicted(scopes: readonly string[]): number {
+  /**
+   * Another process, or the app beside the engine, has written these scopes: each goes alone for a while.
+   *
+   * @returns the most conflicts that one of them has had in a row
+   */
+  conflicted(scopes: readonly string[], now: number): number {
+    this.contendedUntil = now + ALONE_MS;
+    for (const scopeId of scopes) this.setApart(scopeId, now);
     return Math.max(...scopes.map((scopeId) => ++this.queue(scopeId).attempts));
   }
 
+  /** For a while the scope shares no transaction with others. */
+  setApart(scopeId: string, now: number): void {
+    this.alone.delete(scopeId);
+    this.alone.set(scopeId, now + ALONE_MS);
+  }
+
   /** Puts a failed group back to the front, in its old order. */
-  putBack(
-    jobs: readonly PushJob[],
-    { aloneUntil, notBefore }: { aloneUntil: number; notBefore: number },
-  ): void {
-    for (const job of [...jobs].reverse()) {
-      const queue = this.queue(job.request.scopeId);
-      queue.jobs.unshift(job);
-      count(queue, job, 1);
-      queue.aloneUntil = aloneUntil;
+  putBack(jobs: readonly PushJob[], notBefore: number): void {
+    const byScope = new Map<string, PushJob[]>();
+    for (const job of jobs) {
+      const { scopeId } = job.request;
+      const same = byScope.get(scopeId);
+      if (same) same.push(job);
+      else byScope.set(scopeId, [job]);
+      this.nextExpiry = Math.min(this.nextExpiry, job.deadline);
+    }
+    for (const [scopeId, some] of byScope) {
+      const queue = this.queue(scopeId);
+      queue.putBack(some);
       queue.notBefore = notBefore;
     }
   }
 
   removeExpired(now: number): PushJob[] {
-    return this.remove((job) => job.deadline <= now);
+    if (now < this.nextExpiry) return [];
+    const removed = this.remove((job) => job.deadline <= now);
+    this.nextExpiry = Infinity;
+    for (const queue of this.scopes.values())
+      this.nextExpiry = Math.min(this.nextExpiry, queue.earliestDeadline());
+    return removed;
   }
 
   removeAll(): PushJob[] {
@@ -144,71 +146,39 @@ export class ScopeQueues {
 
   /** When something may have to be done without anything else happening: a pause ends, a push expires. */
   nextWake(now: number): number | undefined {
-    let wake: number | undefined;
+    let wake = Infinity;
+    let waiting = false;
     for (const queue of this.scopes.values()) {
-      if (queue.jobs.length === 0) continue;
-      if (!queue.busy && queue.notBefore > now) wake = Math.min(wake ?? Infinity, queue.notBefore);
-      for (const job of queue.jobs) wake = Math.min(wake ?? Infinity, job.deadline);
+      if (!queue.first) continue;
+      waiting = true;
+      if (!queue.busy && queue.notBefore > now) wake = Math.min(wake, queue.notBefore);
     }
-    return wake;
-  }
-
-  private isContended(now: number): boolean {
-    for (const queue of this.scopes.values()) if (queue.aloneUntil > now) return true;
-    return false;
+    return waiting ? Math.min(wake, this.nextExpiry) : undefined;
   }
 
   private remove(which: (job: PushJob) => boolean): PushJob[] {
     const removed: PushJob[] = [];
     for (const [scopeId, queue] of this.scopes) {
-      if (!queue.jobs.some(which)) continue;
-      const gone = queue.jobs.filter(which);
-      queue.jobs = queue.jobs.filter((job) => !which(job));
-      for (const job of gone) count(queue, job, -1);
-      removed.push(...gone);
-      if (!queue.busy) this.release(scopeId);
+      removed.push(...queue.remove(which));
+      this.forgetIdle(scopeId, queue);
     }
     return removed;
   }
 
+  private forgetIdle(scopeId: string, queue: ScopeQueue): void {
+    if (queue.isIdle) this.scopes.delete(scopeId);
+  }
+
+  private forgetAlone(now: number): void {
+    for (const [scopeId, until] of this.alone) {
+      if (until > now) return;
+      this.alone.delete(scopeId);
+    }
+  }
+
   private queue(scopeId: string): ScopeQueue {
     let queue = this.scopes.get(scopeId);
-    if (!queue) {
-      queue = {
-        jobs: [],
-        turns: [],
-        changes: 0,
-        bytes: 0,
-        busy: false,
-        notBefore: 0,
-        aloneUntil: 0,
-        attempts: 0,
-      };
-      this.scopes.set(scopeId, queue);
-    }
+    if (!queue) this.scopes.set(scopeId, (queue = new ScopeQueue()));
     return queue;
   }
-}
-
-/** Takes what still fits into the group; the group's first push always does. */
-function take(queue: ScopeQueue, size: { changes: number; bytes: number }): PushJob[] {
-  const taken: PushJob[] = [];
-  for (const job of queue.jobs) {
-    const changes = size.changes + job.request.changes.length;
-    const bytes = size.bytes + job.bytes;
-    const first = size.changes === 0;
-    if (!first && (job.solo || changes > GROUP_CHANGES || bytes > GROUP_BYTES)) break;
-    taken.push(job);
-    size.changes = changes;
-    size.bytes = bytes;
-    if (job.solo) break;
-  }
-  queue.jobs.splice(0, taken.length);
-  for (const job of taken) count(queue, job, -1);
-  return taken;
-}
-
-function count(queue: ScopeQueue, job: PushJob, sign: 1 | -1): void {
-  queue.changes += sign * job.request.changes.length;
-  queue.bytes += sign * job.bytes;
 }

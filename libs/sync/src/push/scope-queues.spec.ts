@@ -1,0 +1,275 @@
+import * as fc from 'fast-check';
+import type { PlanRequest } from './plan';
+import { GROUP_BYTES, GROUP_CHANGES, type PushJob } from './scope-queue';
+import { ScopeQueues, type Group } from './scope-queues';
+
+interface Made {
+  readonly scope: string;
+  readonly changes?: number;
+  readonly bytes?: number;
+  readonly deadline?: number;
+  readonly solo?: boolean;
+}
+
+function jobOf({ scope, changes = 1, bytes = 100, deadline = 1e9, solo = false }: Made): PushJob {
+  const request: PlanRequest = {
+    scopeId: scope,
+    actorId: 'a',
+    clientId: 'c',
+    atomic: 'batch',
+    changes: Array.from({ length: changes }, () => ({
+      kind: 'refused',
+      wireId: null,
+      mutationId: null,
+      rejection: { code: 'invalid_change', message: '' },
+    })),
+  };
+  return { request, bytes, deadline, enqueuedAt: 0, solo, resolve: () => {}, reject: () => {} };
+}
+
+type Step =
+  | { readonly do: 'add'; readonly job: Made }
+  | { readonly do: 'turn'; readonly scope: string }
+  | { readonly do: 'take' | 'conflict' | 'refuse' | 'commit'; readonly lane: number }
+  | { readonly do: 'endTurn'; readonly lane: number }
+  | { readonly do: 'wait'; readonly ms: number };
+
+const scope = fc.constantFrom('a', 'b', 'c', 'd');
+const lane = fc.nat({ max: 3 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('add' as const),
+      job: fc.record({
+        scope,
+        changes: fc.constantFrom(1, 2, 400, 999, 1000, 1500),
+        bytes: fc.constantFrom(10, 1 << 20, 3 << 20),
+        deadline: fc.integer({ min: 0, max: 6000 }),
+        solo: fc.constantFrom(false, false, false, true),
+      }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('turn' as const), scope }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom('take' as const, 'conflict' as const, 'refuse' as const, 'commit' as const),
+      lane,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('endTurn' as const), lane }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: 1500 }) }) },
+);
+
+/** Drives the queues as the lanes do, and watches who has a scope. */
+class Lanes {
+  readonly queues = new ScopeQueues();
+  readonly groups: Group[] = [];
+  readonly held: string[] = [];
+  /** Every push ever added, in order, with how it ended. */
+  readonly jobs: PushJob[] = [];
+  readonly ended = new Map<PushJob, 'committed' | 'expired'>();
+  readonly committed: PushJob[] = [];
+  turnsAsked = 0;
+  turnsGranted = 0;
+  now = 0;
+
+  run(action: Step): void {
+    switch (action.do) {
+      case 'add': {
+        const made = jobOf({ ...action.job, deadline: this.now + (action.job.deadline ?? 0) + 1 });
+        this.jobs.push(made);
+        this.queues.add(made);
+        break;
+      }
+      case 'turn':
+        this.turnsAsked++;
+        this.queues.addTurn(action.scope, () => {
+          this.turnsGranted++;
+          this.claim(action.scope);
+          this.held.push(action.scope);
+        });
+        break;
+      case 'take':
+        this.take();
+        break;
+      case 'endTurn': {
+        const [ended] = this.held.splice(action.lane, 1);
+        if (ended !== undefined) this.queues.release(ended);
+        break;
+      }
+      case 'wait':
+        this.now += action.ms;
+        break;
+      default:
+        this.end(action.do, action.lane);
+    }
+    for (const job of this.queues.removeExpired(this.now)) this.settle(job, 'expired');
+    this.queues.grantTurns(this.now);
+  }
+
+  take(): boolean {
+    const shared = this.groups.some((group) => group.scopes.length > 1);
+    const group = this.queues.takeGroup(this.now, shared);
+    if (!group) return false;
+    for (const taken of group.scopes) this.claim(taken);
+    this.groups.push(group);
+    const changes = group.jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
+    const bytes = group.jobs.reduce((sum, job) => sum + job.bytes, 0);
+    if (group.jobs.length > 1) {
+      expect(changes).toBeLessThanOrEqual(GROUP_CHANGES);
+      expect(bytes).toBeLessThanOrEqual(GROUP_BYTES);
+      expect(group.jobs.some((job) => job.solo)).toBe(false);
+    }
+    expect(group.jobs.length).toBeGreaterThan(0);
+    expect(group.jobs.every((job) => job.deadline > this.now)).toBe(true);
+    expect([...new Set(group.jobs.map((job) => job.request.scopeId))].sort()).toEqual(
+      [...group.scopes].sort(),
+    );
+    return true;
+  }
+
+  end(how: 'conflict' | 'refuse' | 'commit', index: number): void {
+    const [group] = this.groups.splice(index, 1);
+    if (!group) return;
+    if (how === 'commit') {
+      for (const job of group.jobs) this.settle(job, 'committed');
+      this.committed.push(...group.jobs);
+      this.queues.succeeded(group.scopes);
+    } else if (how === 'conflict') {
+      const attempts = this.queues.conflicted(group.scopes, this.now);
+      this.queues.putBack(group.jobs, this.now + attempts);
+    } else {
+      group.jobs[0]!.solo = true;
+      this.queues.setApart(group.scopes[0]!, this.now);
+      this.queues.putBack(group.jobs, this.now);
+    }
+    for (const taken of group.scopes) this.queues.release(taken);
+  }
+
+  private settle(job: PushJob, how: 'committed' | 'expired'): void {
+    if (this.ended.has(job)) throw new Error('settled twice');
+    this.ended.set(job, how);
+  }
+
+  private claim(taken: string): void {
+    const busy = [...this.held, ...this.groups.flatMap((group) => group.scopes)];
+    if (busy.includes(taken)) throw new Error(`scope ${taken} is in two hands`);
+  }
+}
+
+describe('the queues of the scopes', () => {
+  it('lose nothing, settle nothing twice, keep the order of a scope and give it to one at a time', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const lanes = new Lanes();
+        for (const action of steps) lanes.run(action);
+        // Then everything comes to its end.
+        for (let round = 0; round < 5000 && !lanes.queues.isEmpty(); round++) {
+          lanes.run({ do: 'endTurn', lane: 0 });
+          if (!lanes.take()) lanes.now += 1;
+          lanes.run({ do: 'commit', lane: 0 });
+        }
+        expect(lanes.queues.isEmpty()).toBe(true);
+        expect(lanes.ended.size).toBe(lanes.jobs.length);
+        expect(lanes.turnsGranted).toBe(lanes.turnsAsked);
+        expect(lanes.queues.nextWake(lanes.now)).toBeUndefined();
+        for (const each of ['a', 'b', 'c', 'd']) {
+          const order = lanes.committed.filter((job) => job.request.scopeId === each);
+          expect(order).toEqual(
+            lanes.jobs.filter((job) => job.request.scopeId === each && lanes.ended.get(job) === 'committed'),
+          );
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('give up a push past its deadline as soon as its failed group is put back, and keep the others in order', () => {
+    const queues = new ScopeQueues();
+    const [first, late, last] = [
+      jobOf({ scope: 'a' }),
+      jobOf({ scope: 'a', deadline: 50 }),
+      jobOf({ scope: 'a' }),
+    ];
+    for (const job of [first, late, last]) queues.add(job);
+    const group = queues.takeGroup(0, false)!;
+    expect(queues.removeExpired(60)).toEqual([]);
+    queues.putBack(group.jobs, 100);
+    expect(queues.removeExpired(60)).toEqual([late]);
+    queues.release('a');
+    expect(queues.nextWake(60)).toBe(100);
+    expect(queues.takeGroup(60, false)).toBeUndefined();
+    expect(queues.takeGroup(100, false)!.jobs).toEqual([first, last]);
+  });
+
+  it('serve every scope in a bounded number of groups beside a flood of another', () => {
+    const queues = new ScopeQueues();
+    for (let n = 0; n < 50; n++) queues.add(jobOf({ scope: 'flood', changes: 900 }));
+    queues.add(jobOf({ scope: 'small' }));
+    queues.add(jobOf({ scope: 'large', changes: 1500 }));
+    const served: string[][] = [];
+    for (let n = 0; n < 4; n++) {
+      const group = queues.takeGroup(0, false)!;
+      served.push([...group.scopes]);
+      for (const each of group.scopes) queues.release(each);
+    }
+    expect(served).toEqual([['flood', 'small'], ['large'], ['flood'], ['flood']]);
+  });
+
+  it('keep a scope alone for a second after a conflict, also when nothing of it waited meanwhile', () => {
+    const queues = new ScopeQueues();
+    const both = (): readonly string[] => {
+      queues.add(jobOf({ scope: 'a' }));
+      queues.add(jobOf({ scope: 'b' }));
+      const { scopes } = queues.takeGroup(now, false)!;
+      queues.removeAll();
+      for (const each of scopes) queues.release(each);
+      return scopes;
+    };
+    let now = 0;
+    expect(both()).toEqual(['a', 'b']);
+    queues.conflicted(['a'], now);
+    queues.release('a');
+    queues.removeAll();
+    now = 999;
+    expect(both()).toEqual(['a']);
+    now = 1000;
+    expect(both()).toEqual(['a', 'b']);
+  });
+
+  it('run one transaction of several scopes at a time while processes conflict', () => {
+    const queues = new ScopeQueues();
+    queues.conflicted(['z'], 0);
+    for (const each of ['a', 'b']) queues.add(jobOf({ scope: each }));
+    expect(queues.takeGroup(1, true)!.scopes).toEqual(['a']);
+    expect(queues.takeGroup(1, false)!.scopes).toEqual(['b']);
+  });
+
+  it('alternate between the turns of the app and the pushes of a scope', () => {
+    const queues = new ScopeQueues();
+    const order: string[] = [];
+    for (const name of ['first', 'second']) queues.addTurn('a', () => order.push(name));
+    queues.add(jobOf({ scope: 'a' }));
+    queues.grantTurns(0);
+    expect(queues.takeGroup(0, false)).toBeUndefined();
+    queues.release('a');
+    queues.grantTurns(0);
+    expect(order).toEqual(['first']);
+    expect(queues.takeGroup(0, false)!.jobs).toHaveLength(1);
+    queues.release('a');
+    queues.grantTurns(0);
+    expect(order).toEqual(['first', 'second']);
+  });
+
+  it('take a push into an empty scope whatever its size, and refuse what would make the scope too full', () => {
+    const queues = new ScopeQueues();
+    expect(queues.isFull('a', 50_000, 1 << 30)).toBe(false);
+    queues.add(jobOf({ scope: 'a', changes: 19_999 }));
+    expect(queues.isFull('a', 1, 100)).toBe(false);
+    expect(queues.isFull('a', 2, 100)).toBe(true);
+    expect(queues.isFull('a', 1, 64 << 20)).toBe(true);
+    expect(queues.isFull('b', 2, 100)).toBe(false);
+  });
+});
