@@ -1,8 +1,8 @@
 import type { SyncIdentity } from '../identity/identity';
 import type { DocId } from '../protocol/change';
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import type { Prepared, StoredDocument } from './collection';
+import { isObject, type JsonObject } from '../protocol/json';
+import type { Prepared } from './collection';
 import { checkDocument, type DocumentLimits } from './document-rules';
 import { isDatabaseFailure, type FailureReport } from './failure';
 import type { DocumentTransformFunction } from './ports';
@@ -50,6 +50,9 @@ export class Preparation {
    * document, `_id` and `_sync_*` included: it is brought to its wire form first, then checked and cast.
    */
   async cast(docId: DocId, data: JsonObject): Promise<Prepared> {
+    // A list would be taken for an object with the keys 0, 1, 2.
+    if (!isObject(data))
+      return { ok: false, rejection: { code: 'invalid_data', message: 'data must be an object.' } };
     let wire: JsonObject;
     try {
       wire = encodeDocument(data);
@@ -62,9 +65,7 @@ export class Preparation {
   }
 
   private async toStored(docId: DocId, data: JsonObject): Promise<Prepared> {
-    return this.steps.schema
-      ? this.steps.schema(docId, data)
-      : { ok: true, document: data as StoredDocument };
+    return this.steps.schema ? this.steps.schema(docId, data) : { ok: true, document: data };
   }
 
   private async transform(
