@@ -18,6 +18,7 @@ import { SyncController } from './http/sync.controller';
 import { IdentityService } from './identity/identity.service';
 import { SyncGuard } from './identity/sync.guard';
 import { provideMetrics } from './metrics/provide-metrics.service';
+import { EngineSessions } from './oplog/engine-sessions.service';
 import { OplogSetupService } from './oplog/oplog-setup.service';
 import { OplogRepository } from './oplog/oplog.repository';
 import { TrimmingService } from './oplog/trimming.service';
@@ -113,6 +114,7 @@ const SERVICES: Provider[] = [
   WallClock,
   HlcService,
   OplogRepository,
+  EngineSessions,
   OplogSetupService,
   TrimmingService,
   PortResolver,

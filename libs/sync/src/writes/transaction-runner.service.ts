@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
-import { OplogRepository } from '../oplog/oplog.repository';
+import { EngineSessions } from '../oplog/engine-sessions.service';
 import { SyncError } from '../protocol/errors';
 import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../push/committer.service';
 import { PushQueue } from '../push/push-queue.service';
@@ -22,7 +22,7 @@ import { ScopeWriter, type Attempt } from './scope-writer.service';
 @Injectable()
 export class TransactionRunner {
   constructor(
-    private readonly oplog: OplogRepository,
+    private readonly sessions: EngineSessions,
     private readonly heads: ScopeHeads,
     private readonly writer: ScopeWriter,
     private readonly queue: PushQueue,
@@ -41,23 +41,28 @@ export class TransactionRunner {
     own?: mongo.ClientSession,
   ): Promise<T> {
     const deadline = performance.now() + this.settings.retryDeadlineMs;
-    const session = own ?? this.oplog.client.startSession();
-    try {
-      for (let attempts = 0; ; attempts++) {
-        const release = attempts === 0 ? undefined : await this.turn(scopeId, deadline);
-        try {
-          return await this.attempt(session, scopeId, attempts > 0, deadline, body);
-        } catch (error) {
-          if (!isRetryable(error)) throw error;
-          this.metrics.transactionRetry();
-          if (performance.now() > deadline) throw busy('it met conflicts until its deadline', error);
-        } finally {
-          release?.();
-        }
-        await pause(retryPauseMs(attempts, Math.random()));
+    const tries = (session: mongo.ClientSession): Promise<T> => this.tries(session, scopeId, deadline, body);
+    return own ? tries(own) : this.sessions.use(tries);
+  }
+
+  private async tries<T>(
+    session: mongo.ClientSession,
+    scopeId: string,
+    deadline: number,
+    body: (attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    for (let attempts = 0; ; attempts++) {
+      const release = attempts === 0 ? undefined : await this.turn(scopeId, deadline);
+      try {
+        return await this.attempt(session, scopeId, attempts > 0, deadline, body);
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        this.metrics.transactionRetry();
+        if (performance.now() > deadline) throw busy('it met conflicts until its deadline', error);
+      } finally {
+        release?.();
       }
-    } finally {
-      if (!own) await session.endSession();
+      await pause(retryPauseMs(attempts, Math.random()));
     }
   }
 

@@ -1,0 +1,125 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type { mongo } from 'mongoose';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_SETTINGS } from '../sync.tokens';
+import { OplogRepository } from './oplog.repository';
+
+/** A process that works on the log: its sessions, and when it was last seen alive. Kept beside the leases. */
+interface ProcessRecord {
+  readonly _id: string;
+  readonly sessions: readonly mongo.Binary[];
+  readonly seenAt: Date;
+}
+
+const PREFIX = 'process:';
+const BEAT_MS = 2_000;
+/** After so long without a beat a process counts as dead, and its open transactions are ended. */
+const SILENT_MS = 6_000;
+
+/**
+ * The sessions that the engine's transactions run in, known to the other processes.
+ *
+ * MongoDB keeps the locks of a transaction whose client was killed for up to a minute: the scope's head could not be
+ * moved for so long. So each process notes its sessions in the database and beats; the others end the sessions of one
+ * that has fallen silent (a user may always kill sessions of its own). A process that was only frozen finds its
+ * transaction gone and runs it again: safety stays with the head's compare-and-set.
+ */
+@Injectable()
+export class EngineSessions implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('SyncModule');
+  private readonly id = `${PREFIX}${randomUUID()}`;
+  private readonly processes: mongo.Collection<ProcessRecord>;
+  private readonly all = new Set<mongo.ClientSession>();
+  private readonly free: mongo.ClientSession[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly oplog: OplogRepository,
+    @Inject(SYNC_SETTINGS) settings: SyncSettings,
+  ) {
+    // A hint for the living, not a record of anything: the majority's word is not needed.
+    this.processes = oplog.db.collection<ProcessRecord>(settings.leasesCollection, {
+      readPreference: 'primary',
+      writeConcern: { w: 1 },
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.beat();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.processes.deleteOne({ _id: this.id }).catch(ignore);
+  }
+
+  /** Runs `work` in one of the sessions. A session does one thing after another: each is lent to one at a time. */
+  async use<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
+    const session = this.free.pop() ?? (await this.open());
+    try {
+      return await work(session);
+    } finally {
+      this.free.push(session);
+    }
+  }
+
+  private async open(): Promise<mongo.ClientSession> {
+    const session = this.oplog.client.startSession();
+    this.all.add(session);
+    await this.note().catch(ignore);
+    return session;
+  }
+
+  private async beat(): Promise<void> {
+    try {
+      await this.note();
+      await this.reap();
+    } catch {
+      // Without a primary there is nobody to tell, and nothing to end: at the next beat.
+    }
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.beat(), BEAT_MS).unref();
+  }
+
+  private async note(): Promise<void> {
+    if (this.stopped) return;
+    const sessions = [...this.all].map((session) => (session.id as { id: mongo.Binary }).id);
+    await this.processes.updateOne(
+      { _id: this.id },
+      [{ $set: { sessions: { $literal: sessions }, seenAt: '$$NOW' } }],
+      { upsert: true },
+    );
+  }
+
+  /** Ends what silent processes have left open. Whoever looks first does it; twice does no harm. */
+  private async reap(): Promise<void> {
+    const silent = await this.processes
+      .find({
+        _id: { $gte: PREFIX, $lt: `${PREFIX}~` },
+        $expr: { $lt: ['$seenAt', { $subtract: ['$$NOW', SILENT_MS] }] },
+      })
+      .toArray();
+    for (const { _id, sessions } of silent) {
+      if (_id === this.id) continue;
+      if (sessions.length > 0)
+        await this.oplog.db.admin().command({ killSessions: sessions.map((id) => ({ id })) });
+      await this.processes.deleteOne({ _id });
+      this.logger.warn(
+        `A process of this cluster fell silent; its ${String(sessions.length)} sessions were ended.`,
+      );
+    }
+  }
+}
+
+function ignore(): void {
+  // See beat(): this is a help for the others, never a condition of the work itself.
+}
