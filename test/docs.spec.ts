@@ -95,10 +95,25 @@ describe('links of the documentation', () => {
     );
   });
 
-  it.each(pages)('of %s lead somewhere', (path) => {
-    const { links } = page(path);
-    const dead = links.filter((link) => !/^https?:/.test(link) && !leads(path, link));
+  it('lead to files and headings that are there', () => {
+    const dead = pages.flatMap((path) =>
+      page(path)
+        .links.filter((link) => !/^https?:/.test(link) && !leads(path, link))
+        .map((link) => `${path}: ${link}`),
+    );
     expect(dead).toEqual([]);
+  });
+
+  it('name only what stands in the file that they lead to', () => {
+    const missing = pages.flatMap((path) =>
+      [...page(path).text.matchAll(/\[`(\w+)`\]\(([^()\s#]+\.ts)\)/g)]
+        .filter(([, name = '', file = '']) => {
+          const target = resolve(ROOT, dirname(path), file);
+          return !existsSync(target) || !new RegExp(`\\b${name}\\b`).test(readFileSync(target, 'utf8'));
+        })
+        .map(([link]) => `${path}: ${link}`),
+    );
+    expect(missing).toEqual([]);
   });
 });
 
