@@ -145,7 +145,8 @@ describe('the commands that the app own writes send', () => {
     running = await startWritesApp(database.uri, {}, { monitorCommands: true });
     running.connection.getClient().on('commandStarted', (event: mongo.CommandStartedEvent) => {
       const { commandName, command } = event;
-      if (!TRANSACTION_PARTS.has(commandName)) return;
+      // Leases are hints between processes, beside the log.
+      if (!TRANSACTION_PARTS.has(commandName) || command[commandName] === 'sync_leases') return;
       const { lsid, txnNumber, autocommit } = command as Record<string, unknown>;
       const outside = lsid === undefined || txnNumber === undefined || autocommit !== false;
       writes.push({ name: commandName, collection: command[commandName], outside });

@@ -1,7 +1,7 @@
 import { Types } from 'mongoose';
 import type { SyncTransaction } from 'nest-offline-sync';
 import { testDatabase } from './support/database';
-import { agreedState, startWritesApp, upsertOf, type WritesApp } from './support/writes-app';
+import { agreedState, pass, startWritesApp, upsertOf, type WritesApp } from './support/writes-app';
 
 describe('sync.transaction, used in a wrong way', () => {
   const database = testDatabase(__filename);
@@ -43,6 +43,9 @@ describe('sync.transaction, used in a wrong way', () => {
       kept = tx;
       await tx.upsert('notes', 'in', {});
     });
+    await expect(running.items.create([{ name: 'late' }], { session: kept!.session })).rejects.toThrow(
+      /session/,
+    );
     await expect(kept!.upsert('notes', 'late', {})).rejects.toMatchObject({ code: 'configuration' });
     expect(await agreedState(running, who)).toEqual({ 'notes in': {} });
   });
@@ -104,6 +107,22 @@ describe('sync.transaction, used in a wrong way', () => {
     });
     expect(runs).toBe(3);
     expect(await agreedState(running, who)).toEqual({ 'notes a': { n: 3 } });
+  });
+
+  it('runs again after a passed version that the body swallowed: the change would be missing in the log', async () => {
+    const who = identity();
+    const id = new Types.ObjectId();
+    let runs = 0;
+    await running.sync.transaction(who, async ({ session }) => {
+      const metadata = await running.sync.buildSyncMetadata(who);
+      if (++runs === 1) await pass(running, who, metadata._sync_version);
+      await running.items.collection.insertOne({ _id: id, name: 'Tea', ...metadata }, { session });
+      const record = { collection: 'items', docId: id, operation: 'upsert', identity: who, session } as const;
+      const version = metadata._sync_version;
+      await running.sync.recordServerChange({ ...record, version }).catch(() => undefined);
+    });
+    expect(await agreedState(running, who)).toHaveProperty(`items ${id.toHexString()}`);
+    expect(runs).toBe(2);
   });
 
   it('gives up at the deadline when the body always swallows what ended its transaction', async () => {

@@ -1,9 +1,11 @@
 import { Types, type ClientSession } from 'mongoose';
 import type { SyncIdentity } from 'nest-offline-sync';
+import { trimOnce } from '../libs/sync/src/oplog/trim-once.service';
 import { testDatabase } from './support/database';
 import {
   agreedState,
   expectOrder,
+  pass,
   pullAll,
   startWritesApp,
   upsertOf,
@@ -37,16 +39,10 @@ describe('reserved versions, and the head of a scope', () => {
     });
   }
 
-  /** Lets other changes of the scope come first. */
-  async function pass(who: SyncIdentity, version: string): Promise<void> {
-    do await running.push(who, [upsertOf('notes', new Types.ObjectId().toHexString(), {})]);
-    while ((await running.oplog.readHead(who.scopeId))!.version <= version);
-  }
-
   it('a version that another change has passed is refused outside of a transaction', async () => {
     const who = identity();
     const { _sync_version: version } = await running.sync.buildSyncMetadata(who);
-    await pass(who, version);
+    await pass(running, who, version);
     await expect(record(who, 'late', version)).rejects.toMatchObject({ code: 'stale_version' });
     const session = await running.connection.startSession();
     await expect(record(who, 'late', version, session)).rejects.toMatchObject({ code: 'stale_version' });
@@ -59,7 +55,7 @@ describe('reserved versions, and the head of a scope', () => {
     let runs = 0;
     await running.connection.transaction(async (session) => {
       const { _sync_version: version } = await running.sync.buildSyncMetadata(who);
-      if (++runs === 1) await pass(who, version);
+      if (++runs === 1) await pass(running, who, version);
       await record(who, 'second', version, session);
     });
     expect(runs).toBe(2);
@@ -70,7 +66,7 @@ describe('reserved versions, and the head of a scope', () => {
   it('one that was drawn before the retries is refused the second time, not tried for ever', async () => {
     const who = identity();
     const { _sync_version: version } = await running.sync.buildSyncMetadata(who);
-    await pass(who, version);
+    await pass(running, who, version);
     let runs = 0;
     const stale = running.connection.transaction(async (session) => {
       runs++;
@@ -158,8 +154,17 @@ describe('reserved versions, and the head of a scope', () => {
     const empty = await running.sync.pull(who);
     expect(empty).toMatchObject({ changes: [], seq: 0, has_more: false });
     const { lastSeq } = await running.sync.full(who);
+    const everything = { oplogTtlDays: 1e-9, oplogMaxEntries: 1, receiptTtlDays: 30, trimGraceMs: 0 };
+    expect(await trimOnce({ oplog: running.oplog }, everything)).toMatchObject({ finished: true });
+    const stop = new AbortController();
+    const live = running.sync.stream(who, { since: lastSeq }, stop.signal)[Symbol.asyncIterator]();
+    const first = live.next();
     await running.sync.transaction(who, (tx) => tx.upsert('notes', 'a', {}));
     await running.push(who, [upsertOf('notes', 'b', {})]);
+    expect(await first).toMatchObject({ value: { seq: 1 } });
+    expect(await live.next()).toMatchObject({ value: { seq: 2 } });
+    stop.abort();
+    await live.return?.();
     for (const since of [lastSeq, 'last_seq' in empty ? empty.last_seq : '', undefined])
       expect((await pullAll(running, who, since)).map(({ seq }) => seq)).toEqual([1, 2]);
     await agreedState(running, who);

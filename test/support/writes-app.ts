@@ -97,6 +97,15 @@ export function upsertOf(collection: string, docId: string, data: object): objec
   return { collection, operation: 'upsert', doc_id: docId, data };
 }
 
+/** Lets other changes of the scope come first, until they have passed a version. */
+export async function pass(running: WritesApp, identity: SyncIdentity, version: string): Promise<void> {
+  let head = '';
+  for (let n = 0; head <= version; n++) {
+    await running.push(identity, [upsertOf('notes', `passing-${String(n)}`, {})]);
+    head = (await running.oplog.readHead(identity.scopeId))?.version ?? '';
+  }
+}
+
 /** All of a scope's log from a cursor on. */
 export async function pullAll(
   { sync }: WritesApp,

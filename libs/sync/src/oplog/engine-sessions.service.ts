@@ -20,6 +20,8 @@ interface ProcessRecord {
 
 const PREFIX = 'process:';
 const BEAT_MS = 2_000;
+/** More sessions than this are never open at once; the oldest ids are forgotten. */
+const MAX_IDS = 10_000;
 /** After so long without a beat a process counts as dead, and its open transactions are ended. */
 const SILENT_MS = 6_000;
 
@@ -36,7 +38,8 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   private readonly logger = new Logger('SyncModule');
   private readonly id = `${PREFIX}${randomUUID()}`;
   private readonly processes: mongo.Collection<ProcessRecord>;
-  private readonly all = new Set<mongo.ClientSession>();
+  /** The ids of all sessions that were ever lent, the last used last: the driver gives an ended one's id out again. */
+  private readonly ids = new Map<string, mongo.Binary>();
   private readonly free: mongo.ClientSession[] = [];
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -72,10 +75,26 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     }
   }
 
+  /**
+   * The same for code of the app, which may keep the session: it is ended afterwards, so that a call that was not
+   * awaited fails, and never becomes part of somebody else's transaction.
+   */
+  async lend<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
+    const session = await this.open();
+    try {
+      return await work(session);
+    } finally {
+      await session.endSession();
+    }
+  }
+
   private async open(): Promise<mongo.ClientSession> {
     const session = this.oplog.client.startSession();
-    this.all.add(session);
-    await this.note().catch(ignore);
+    const { id } = session.id as { id: mongo.Binary };
+    const key = id.toString('hex');
+    const isNew = !this.ids.delete(key);
+    this.ids.set(key, id);
+    if (isNew) await this.note().catch(ignore);
     return session;
   }
 
@@ -92,7 +111,8 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
 
   private async note(): Promise<void> {
     if (this.stopped) return;
-    const sessions = [...this.all].map((session) => (session.id as { id: mongo.Binary }).id);
+    for (const key of this.ids.keys()) if (this.ids.size > MAX_IDS) this.ids.delete(key);
+    const sessions = [...this.ids.values()];
     await this.processes.updateOne(
       { _id: this.id },
       [{ $set: { sessions: { $literal: sessions }, seenAt: '$$NOW' } }],

@@ -42,7 +42,7 @@ export class TransactionRunner {
   ): Promise<T> {
     const deadline = performance.now() + this.settings.retryDeadlineMs;
     const tries = (session: mongo.ClientSession): Promise<T> => this.tries(session, scopeId, deadline, body);
-    return own ? tries(own) : this.sessions.use(tries);
+    return own ? tries(own) : this.sessions.lend(tries);
   }
 
   private async tries<T>(
