@@ -4,6 +4,7 @@ import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Committer } from './committer.service';
+import { FairTurns } from './fair-turns.service';
 import { isRetryable, UnknownCommitError } from './retry.repository';
 import { withAnswer, type Plan, type PlanRequest, type RequestOutcome } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
@@ -33,6 +34,7 @@ export class PushQueue implements BeforeApplicationShutdown {
 
   constructor(
     private readonly committer: Committer,
+    private readonly turns: FairTurns,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -135,6 +137,14 @@ export class PushQueue implements BeforeApplicationShutdown {
   }
 
   private async commitGroup(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
+    const [scope = ''] = scopes;
+    const contended = scopes.length === 1 && this.turns.isContended(scope);
+    const wait = contended ? await this.turns.take(scope) : 0;
+    if (wait > 0) {
+      this.queues.setApart(scope, performance.now());
+      this.tryAgain(jobs, performance.now() + wait);
+      return;
+    }
     const started = performance.now();
     let plan: Plan;
     try {
@@ -155,6 +165,15 @@ export class PushQueue implements BeforeApplicationShutdown {
     const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
     const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
     this.metrics.group(changes, (started - oldest) / 1000);
+    if (contended) await this.passOn(scope);
+  }
+
+  /** Lets the next process write a contended scope when this one has had its share. */
+  private async passOn(scopeId: string): Promise<void> {
+    const now = performance.now();
+    this.queues.setApart(scopeId, now);
+    const pause = await this.turns.pass(scopeId, this.queues.hasJobs(scopeId));
+    if (pause > 0) this.queues.holdBack(scopeId, performance.now() + pause);
   }
 
   /** Puts the group back in a form that can succeed, or gives up what cannot. */
@@ -164,6 +183,7 @@ export class PushQueue implements BeforeApplicationShutdown {
     if (isRetryable(error)) {
       this.metrics.transactionRetry();
       const attempts = this.queues.conflicted(scopes, now);
+      for (const scopeId of scopes) this.turns.conflicted(scopeId);
       this.tryAgain(jobs, now + retryPauseMs(attempts, Math.random()));
     } else if (error instanceof UnknownCommitError) {
       // It may have happened: to run it again would double what has no mutation id.

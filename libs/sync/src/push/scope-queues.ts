@@ -131,6 +131,17 @@ export class ScopeQueues {
     }
   }
 
+  /** Whether pushes of the scope wait. */
+  hasJobs(scopeId: string): boolean {
+    return this.scopes.get(scopeId)?.first !== undefined;
+  }
+
+  /** The scope's pushes wait at least until then. */
+  holdBack(scopeId: string, notBefore: number): void {
+    const queue = this.scopes.get(scopeId);
+    if (queue) queue.notBefore = Math.max(queue.notBefore, notBefore);
+  }
+
   removeExpired(now: number): PushJob[] {
     if (now < this.nextExpiry) return [];
     const removed = this.remove((job) => job.deadline <= now);

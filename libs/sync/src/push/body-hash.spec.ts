@@ -1,0 +1,95 @@
+import * as fc from 'fast-check';
+import type { PushChange } from '../protocol/push';
+import type { Json, JsonObject } from '../protocol/json';
+import { bodyHash, isWithinDepth } from './body-hash';
+
+const data = fc
+  .dictionary(fc.string({ maxLength: 3 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 })
+  .map((value) => value as JsonObject);
+const change: fc.Arbitrary<PushChange> = fc.record({
+  collection: fc.constantFrom('notes', 'tasks'),
+  operation: fc.constantFrom('upsert', 'delete'),
+  doc_id: fc.oneof(fc.constantFrom('1', 'x'), fc.constant(1)),
+  data: fc.option(data, { nil: null }),
+  parent_version: fc.constantFrom(null, '20260502T120000.000Z-0000-a1b2'),
+  hlc: fc.constantFrom(null, '20260502T120000.000Z-0000-a1b2'),
+  mutation_id: fc.constant('m'),
+});
+
+/** The same value with every object's keys the other way round. */
+function turned(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as Json[]).map(turned);
+  const entries = Object.entries(value).reverse();
+  return Object.fromEntries(entries.map(([key, each]) => [key, turned(each)]));
+}
+
+/** A text that is the same exactly for equal values, whatever the order of keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.entries(each)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .flat()
+          .concat('object')
+      : each,
+  );
+}
+
+describe('the hash of a change', () => {
+  it('is the same for every order of keys, and for a body that was parsed anew', () => {
+    fc.assert(
+      fc.property(change, (body) => {
+        const other = { ...body, data: body.data && (turned(body.data) as JsonObject) };
+        expect(bodyHash(JSON.parse(JSON.stringify(other)) as PushChange)).toBe(bodyHash(body));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('differs for different bodies', () => {
+    const seen = new Map<string, string>();
+    fc.assert(
+      fc.property(change, (body) => {
+        const text = canonical(body);
+        const hash = bodyHash(body);
+        expect(seen.get(hash) ?? text).toBe(text);
+        seen.set(hash, text);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(seen.size).toBeGreaterThan(500);
+  });
+
+  it('tells an object from a list of its pairs, a number from its text, and one id type from the other', () => {
+    const base: PushChange = {
+      collection: 'c',
+      operation: 'upsert',
+      doc_id: 'x',
+      data: {},
+      parent_version: null,
+      hlc: null,
+      mutation_id: 'm',
+    };
+    const bodies: PushChange[] = [
+      { ...base, data: { a: { b: 1 } } },
+      { ...base, data: { a: [['b', 1]] } },
+      { ...base, data: { a: { o: [['b', 1]] } } },
+      { ...base, data: { a: { b: '1' } } },
+      { ...base, data: JSON.parse('{"__proto__": {"b": 1}}') as JsonObject },
+      { ...base, doc_id: 1 },
+      { ...base, doc_id: '1' },
+    ];
+    expect(new Set(bodies.map(bodyHash)).size).toBe(bodies.length);
+  });
+});
+
+describe('the depth of a value', () => {
+  it('is counted as far as asked, however deep it goes', () => {
+    let deep: Json = 1;
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    expect(isWithinDepth(deep, 32)).toBe(false);
+    expect(isWithinDepth({ a: [{ b: 1 }], c: null }, 3)).toBe(true);
+    expect(isWithinDepth({ a: [{ b: 1 }], c: null }, 2)).toBe(false);
+  });
+});

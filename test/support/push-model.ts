@@ -1,0 +1,221 @@
+import type { PlanRequest, PlannedAnswer, ReadyChange } from '../../libs/sync/src/push/plan';
+
+type Data = Record<string, unknown>;
+
+interface ModelDocument {
+  scope: string;
+  version: string;
+  stamp: string;
+  /** Null: deleted. */
+  data: Data | null;
+}
+
+interface ModelEntry {
+  readonly key: string;
+  readonly version: string;
+  readonly data: Data | null;
+}
+
+/** What a model expects of an answer. */
+export type Expected = Pick<PlannedAnswer, 'status' | 'new_version' | 'server_version' | 'code' | 'replayed'>;
+
+/** The app's resolver: a document, null to delete, or undefined to fail. */
+export type ModelResolver = (current: Data | null, incoming: Data | null) => Data | null | undefined;
+
+interface State {
+  documents: Map<string, ModelDocument>;
+  heads: Map<string, string>;
+  log: Map<string, ModelEntry[]>;
+  receipts: Map<string, { body: string; answer: Expected }>;
+}
+
+/**
+ * What pushes do, told a second time in the plainest way: one request after another, one change after another, on a
+ * copy of everything that is thrown away when a batch fails. Shares no code with the planner.
+ */
+export class PushModel {
+  state: State = { documents: new Map(), heads: new Map(), log: new Map(), receipts: new Map() };
+
+  /** @returns undefined when a resolver has to be asked and none is given */
+  push(
+    request: PlanRequest,
+    wallMs: number,
+    driftMs: number,
+    resolver?: ModelResolver,
+  ): Expected[] | undefined {
+    const committed = this.state;
+    this.state = structuredClone(committed);
+    const run = new ModelRequest(this.state, request, wallMs, driftMs, resolver);
+    const expected: Expected[] = [];
+    for (const entry of request.changes) {
+      const answer = entry.kind === 'refused' ? no(entry.rejection.code) : run.change(entry.change);
+      if (!answer) {
+        this.state = committed;
+        return undefined;
+      }
+      expected.push(answer);
+    }
+    if (request.atomic === 'mutation' || expected.every((answer) => answer.status !== 'rejected'))
+      return expected;
+    this.state = committed;
+    return expected.map((answer, index) => {
+      const entry = request.changes[index]!;
+      const before = entry.kind === 'ready' && committed.receipts.has(receiptKey(request, entry.change));
+      return answer.status === 'rejected' || before ? answer : no('batch_rolled_back');
+    });
+  }
+
+  /** The oldest entries of a scope are gone. */
+  trim(scope: string, kept: number): void {
+    const log = this.state.log.get(scope) ?? [];
+    log.splice(0, log.length - kept);
+  }
+}
+
+class ModelRequest {
+  private readonly mine = new Map<string, { version: string; sent: Data | null; same: boolean }>();
+
+  constructor(
+    private readonly state: State,
+    private readonly request: PlanRequest,
+    private readonly wallMs: number,
+    private readonly driftMs: number,
+    private readonly resolver: ModelResolver | undefined,
+  ) {}
+
+  change(change: ReadyChange): Expected | undefined {
+    if (!change.mutation) return this.decide(change);
+    const key = receiptKey(this.request, change);
+    const receipt = this.state.receipts.get(key);
+    if (receipt && receipt.body !== change.mutation.hash) return no('mutation_id_reused');
+    if (receipt) {
+      const { new_version: version, status } = receipt.answer;
+      const now = this.state.documents.get(change.key);
+      const same = status === 'accepted' || (now?.version === version && equal(now?.data, change.document));
+      if (version !== null) this.own(change, version, same);
+      return { ...receipt.answer, replayed: true };
+    }
+    const answer = this.decide(change);
+    if (answer) this.state.receipts.set(key, { body: change.mutation.hash, answer });
+    return answer;
+  }
+
+  private decide(change: ReadyChange): Expected | undefined {
+    const { scopeId } = this.request;
+    const current = this.state.documents.get(change.key);
+    if (current && current.scope !== scopeId) return no('id_unavailable');
+    const head = this.state.heads.get(scopeId) ?? '';
+    for (const stamp of [change.parent, change.hlc])
+      if (stamp && ms(stamp) > Math.max(this.wallMs, ms(head)) + this.driftMs) return no('clock_drift');
+
+    const mine = this.mine.get(change.key);
+    const built = mine && (change.parent ?? '') < mine.version ? mine : undefined;
+    const parent = built?.version ?? change.parent;
+    const upsert = change.operation === 'upsert';
+    const { strategy, deleteUpdatePolicy: policy } = change.rules;
+    const goesOn = built && !built.same && upsert && (strategy === 'merge' || strategy === 'custom');
+    if (!current) return this.write(change, undefined, change.document);
+    if (current.data === null && !upsert) {
+      this.own(change, current.version, true);
+      return { ...yes('accepted', current.version), server_version: null };
+    }
+    if (parent === current.version && !goesOn) return this.write(change, undefined, change.document);
+
+    const lost = no(
+      current.data === null && policy !== 'resurrect_on_update' ? 'conflict_deleted' : 'conflict_stale',
+    );
+    const rejection = { ...lost, server_version: current.version };
+    if (lost.code === 'conflict_deleted' && upsert) return rejection;
+    const wins = (): Expected => this.write(change, current.version, change.document);
+    if (!upsert && policy === 'delete_wins') return wins();
+    if (strategy === 'reject-stale') return { ...rejection, code: 'conflict_stale' };
+    if (strategy === 'client-wins') return wins();
+    if (strategy === 'custom') return this.ask(change, current);
+    if (upsert && current.data === null) return wins();
+    const newer = notOlder(change.hlc ?? parent, current.stamp);
+    const base = built ? built.sent : this.entryAt(change.key, parent);
+    if (strategy === 'merge' && upsert && base && current.data)
+      return this.write(change, current.version, merged(base, current.data, change.document!, newer));
+    return newer ? wins() : { ...rejection, code: 'conflict_stale' };
+  }
+
+  private ask(change: ReadyChange, current: ModelDocument): Expected | undefined {
+    if (!this.resolver) return undefined;
+    const made = this.resolver(current.data, change.document);
+    if (made === undefined) return { ...no('resolver_failed'), server_version: current.version };
+    return this.write(change, current.version, made);
+  }
+
+  private write(change: ReadyChange, over: string | undefined, data: Data | null): Expected {
+    const { scopeId } = this.request;
+    const { documents, heads, log } = this.state;
+    const version = next(heads.get(scopeId), this.wallMs);
+    const before = documents.get(change.key);
+    const edited = change.hlc ?? version;
+    const stamp = before && !notOlder(edited, before.stamp) ? before.stamp : edited;
+    documents.set(change.key, { scope: scopeId, version, stamp, data });
+    heads.set(scopeId, version);
+    log.set(scopeId, [...(log.get(scopeId) ?? []), { key: change.key, version, data }]);
+    this.own(change, version, equal(data, change.document));
+    return over === undefined
+      ? yes('accepted', version)
+      : { ...yes('conflict_resolved', version), server_version: over };
+  }
+
+  private own(change: ReadyChange, version: string, same: boolean): void {
+    const mine = this.mine.get(change.key);
+    if (!mine || mine.version <= version) this.mine.set(change.key, { version, sent: change.document, same });
+  }
+
+  private entryAt(key: string, parent: string | null): Data | null | undefined {
+    const entries = this.state.log.get(this.request.scopeId) ?? [];
+    return entries.filter((entry) => entry.key === key && parent !== null && entry.version <= parent).at(-1)
+      ?.data;
+  }
+}
+
+function merged(base: Data, ours: Data, theirs: Data, theirsNewer: boolean): Data {
+  const result: Data = {};
+  for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
+    const oursChanged = ours[key] !== base[key];
+    const theirsChanged = theirs[key] !== base[key];
+    const value = theirsChanged && (!oursChanged || theirsNewer) ? theirs[key] : ours[key];
+    if (value !== undefined) result[key] = value;
+  }
+  return result;
+}
+
+function no(code: NonNullable<Expected['code']>): Expected {
+  return { status: 'rejected', new_version: null, server_version: null, code, replayed: false };
+}
+
+function yes(status: 'accepted' | 'conflict_resolved', version: string): Expected {
+  return { status, new_version: version, server_version: null, code: null, replayed: false };
+}
+
+function receiptKey({ scopeId, clientId }: PlanRequest, { mutation }: ReadyChange): string {
+  return JSON.stringify([scopeId, clientId, mutation?.id]);
+}
+
+function equal(a: Data | null | undefined, b: Data | null | undefined): boolean {
+  const text = (data: Data): string => JSON.stringify(Object.entries(data).sort());
+  return a && b ? text(a) === text(b) : a === b;
+}
+
+function ms(stamp: string): number {
+  const [, y, m, d, rest, milli] = /^(....)(..)(..)T(......)\.(...)Z/.exec(stamp) ?? [];
+  return y ? Date.parse(`${y}-${m!}-${d!}T${rest!.replace(/(..)(..)(..)/, '$1:$2:$3')}.${milli!}Z`) : 0;
+}
+
+function next(head: string | undefined, wallMs: number): string {
+  const headMs = head ? ms(head) : -1;
+  const counter = head ? Number(head.slice(21, 25)) + 1 : 0;
+  const at = wallMs > headMs ? wallMs : counter > 9999 ? headMs + 1 : headMs;
+  const text = new Date(at).toISOString().replace(/[-:]/g, '');
+  return `${text}-${String(at === headMs ? counter : 0).padStart(4, '0')}-node`;
+}
+
+/** All stamps of the tests have a node of four letters: as texts they sort as the clock does. */
+function notOlder(a: string | null, b: string): boolean {
+  return a !== null && a >= b;
+}

@@ -1,0 +1,140 @@
+import type { CollectionRules, StoredDocument } from '../../libs/sync/src/collections/collection';
+import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/oplog/records';
+import type { LogChange } from '../../libs/sync/src/protocol/change';
+import type { JsonObject } from '../../libs/sync/src/protocol/json';
+import {
+  baseText,
+  receiptText,
+  type Plan,
+  type PlanRequest,
+  type PlanSnapshot,
+  type ReadyChange,
+} from '../../libs/sync/src/push/plan';
+import { planPushes } from '../../libs/sync/src/push/planner';
+
+export const DRIFT_MS = 60_000;
+
+export const RULES = {
+  writers: { strategy: 'last-writer-wins', deleteUpdatePolicy: 'resurrect_on_update' },
+  strict: { strategy: 'reject-stale', deleteUpdatePolicy: 'reject_update' },
+  clients: { strategy: 'client-wins', deleteUpdatePolicy: 'delete_wins' },
+  merged: { strategy: 'merge', deleteUpdatePolicy: 'resurrect_on_update' },
+  kept: { strategy: 'merge', deleteUpdatePolicy: 'delete_wins' },
+  custom: { strategy: 'custom', deleteUpdatePolicy: 'resurrect_on_update' },
+} as const satisfies Record<string, CollectionRules>;
+export type CollectionName = keyof typeof RULES;
+
+/** A database in memory that carries plans out as the real writer does, and refuses what it would refuse. */
+export class PushWorld {
+  readonly heads = new Map<string, HeadRecord>();
+  readonly documents = new Map<string, StoredDocument>();
+  readonly receipts = new Map<string, ReceiptRecord>();
+  readonly log: EntryRecord[] = [];
+  /** How much of a scope's log is trimmed. */
+  readonly floors = new Map<string, number>();
+
+  plan(requests: readonly PlanRequest[], wallMs: number): Plan {
+    const clock = { wallMs, node: 'node', maxDriftMs: DRIFT_MS };
+    let snapshot = this.snapshot(requests);
+    for (;;) {
+      const plan = planPushes(snapshot, requests, clock);
+      if (plan.missingBases.length === 0) return plan;
+      const bases = new Map(snapshot.bases);
+      for (const { scopeId, collection, storedId, key, version } of plan.missingBases) {
+        const floor = this.floors.get(scopeId) ?? 0;
+        const entry = this.log.findLast(
+          (each) =>
+            each.scope === scopeId &&
+            each.seq > floor &&
+            each.collection === collection &&
+            each.doc === storedId &&
+            each.version <= version,
+        );
+        bases.set(baseText(key, version), entry && logged(entry).data);
+      }
+      snapshot = { ...snapshot, bases };
+    }
+  }
+
+  /** One transaction: all of the plan, or an error. */
+  apply(plan: Plan): void {
+    for (const write of plan.writes) {
+      const stored = this.documents.get(write.key);
+      if (write.kind === 'insert' && stored) throw new Error('inserted twice');
+      if (
+        write.kind === 'replace' &&
+        (stored?.['_sync_scope_id'] !== write.scopeId || stored['_sync_version'] !== write.expectedVersion)
+      )
+        throw new Error('a write that finds no document');
+      this.documents.set(write.key, write.document);
+    }
+    for (const entry of plan.entries) {
+      const last = this.log.findLast((each) => each.scope === entry.scope);
+      if (entry.seq !== (last?.seq ?? 0) + 1) throw new Error('a gap in seq');
+      if (entry.version <= (last?.version ?? '')) throw new Error('a version that does not rise');
+      this.log.push(entry);
+    }
+    for (const receipt of plan.receipts) {
+      const key = receiptText(receipt._id.scope, receipt._id.client, receipt._id.mutation);
+      if (this.receipts.has(key)) throw new Error('a second receipt');
+      this.receipts.set(key, receipt);
+    }
+    for (const { scopeId, fromSeq, version, seq } of plan.heads) {
+      const head = this.heads.get(scopeId);
+      if (head?.seq !== fromSeq) throw new Error('a head that moved');
+      this.heads.set(scopeId, { _id: scopeId, version, seq, floor: '', floorSeq: 0 });
+      const last = this.log.findLast((each) => each.scope === scopeId);
+      if (last?.seq !== seq || last.version !== version) throw new Error('a head beside the log');
+    }
+    const moved = new Set(plan.heads.map((head) => head.scopeId));
+    if (plan.entries.some((entry) => !moved.has(entry.scope))) throw new Error('entries without their head');
+  }
+
+  versions(scopeId: string): string[] {
+    return this.log.filter((entry) => entry.scope === scopeId).map((entry) => entry.version);
+  }
+
+  /** What a client that pulled everything has. */
+  folded(scopeId: string): Map<string, JsonObject> {
+    const state = new Map<string, JsonObject>();
+    for (const entry of this.log) {
+      if (entry.scope !== scopeId) continue;
+      const { collection, doc_id: id, data } = logged(entry);
+      const key = `${collection}/${String(id)}`;
+      if (data) state.set(key, data);
+      else state.delete(key);
+    }
+    return state;
+  }
+
+  /** What the business collections hold. */
+  stored(scopeId: string): Map<string, JsonObject> {
+    const state = new Map<string, JsonObject>();
+    for (const [key, document] of this.documents) {
+      if (document['_sync_scope_id'] !== scopeId || document['_sync_deleted'] === true) continue;
+      const fields = Object.entries(document).filter(
+        ([name]) => name !== '_id' && !name.startsWith('_sync_'),
+      );
+      state.set(key.replace('\0s', '/'), Object.fromEntries(fields) as JsonObject);
+    }
+    return state;
+  }
+
+  private snapshot(requests: readonly PlanRequest[]): PlanSnapshot {
+    const documents = new Map<string, StoredDocument | 'foreign'>();
+    const scopes = new Set(requests.map((request) => request.scopeId));
+    for (const { key } of requests.flatMap(ready)) {
+      const stored = this.documents.get(key);
+      if (stored) documents.set(key, scopes.has(stored['_sync_scope_id'] as string) ? stored : 'foreign');
+    }
+    return { heads: new Map(this.heads), receipts: new Map(this.receipts), documents, bases: new Map() };
+  }
+}
+
+export function ready({ changes }: PlanRequest): ReadyChange[] {
+  return changes.flatMap((entry) => (entry.kind === 'ready' ? [entry.change] : []));
+}
+
+function logged(entry: EntryRecord): LogChange {
+  return JSON.parse(entry.wire) as LogChange;
+}
