@@ -158,6 +158,17 @@ describe('recordServerChange', () => {
     expect(Object.keys(await agreedState(running, who))).toHaveLength(2);
   });
 
+  it('a refused record makes no document the scope own, also when the refusal is swallowed', async () => {
+    const who = identity();
+    const item = await running.items.create({ name: 'Tea' });
+    await running.sync.transaction(who, async ({ session }) => {
+      const refused = record(who, item._id, { data: { stock: -1 }, session });
+      await expect(refused).rejects.toMatchObject({ code: 'validation_failed' });
+    });
+    expect(await stored(item._id)).toEqual(item.toObject());
+    expect(await agreedState(running, who)).toEqual({});
+  });
+
   it('never touches a document of another scope, and tells nothing of it', async () => {
     const [mine, theirs] = [identity(), identity()];
     const item = await running.items.create({ name: 'Mine' });

@@ -30,7 +30,7 @@ export { IdentityService } from './identity/identity.service';
 export { SyncTransaction, type TransactionWriteOptions } from './writes/sync-transaction.service';
 export type { AppDocId } from './writes/target';
 export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
-export type { WrittenChange } from './writes/scope-writer.service';
+export type { MovedChange, WrittenChange } from './writes/scope-writer.service';
 
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';

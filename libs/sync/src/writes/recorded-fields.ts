@@ -1,9 +1,8 @@
 import type { StoredDocument } from '../collections/collection';
-import { isSyncField } from '../collections/stored-document';
 import { encodeDocument, encodeValue } from '../collections/wire-codec';
 import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import { asObject, castOrThrow, type Target } from './target';
+import { asObject, castOrThrow, ownFields, type Target } from './target';
 
 /**
  * The fields of a recorded document: what the app gave, beside what is stored already, so that the log, a full resync
@@ -57,12 +56,6 @@ async function castPart(target: Target, given: JsonObject, fields: StoredDocumen
 async function isUnknown({ collection, wireId }: Target, field: StoredDocument): Promise<boolean> {
   const cast = await collection.cast(wireId, asObject(field));
   return !cast.ok && cast.rejection.code === 'unknown_field';
-}
-
-function ownFields(stored: StoredDocument): StoredDocument {
-  const fields: StoredDocument = {};
-  for (const key of Object.keys(stored)) if (key !== '_id' && !isSyncField(key)) fields[key] = stored[key];
-  return fields;
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -66,8 +66,8 @@ export class ScopeHeads {
     for (const [scopeId, { fromSeq, head }] of heads)
       if (head && head.seq !== (fromSeq ?? 0))
         moves.push({ scopeId, fromSeq, version: head.version, seq: head.seq });
-    heads.clear();
     await this.writer.moveHeads(session, moves);
+    heads.clear();
   }
 
   /**

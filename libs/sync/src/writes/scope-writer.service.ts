@@ -9,7 +9,7 @@ import { planPushes } from '../push/planner';
 import { transactionOf } from './caller-session.repository';
 import { ScopeHeads, type OpenHead, type OpenHeads } from './scope-heads.service';
 import { asRequest, snapshotFor, type ServerChange } from './server-change';
-import type { Target } from './target';
+import { ownFields, type Target } from './target';
 
 /** One attempt of a transaction. */
 export interface Attempt {
@@ -27,7 +27,24 @@ export interface WrittenChange {
   readonly seq: number;
 }
 
-type Found = StoredDocument | 'foreign' | undefined;
+/** Where a document is moved to. */
+export interface Move {
+  readonly scopeId: string;
+  readonly target: Target;
+}
+
+/** A moved document's two places: in its old scope's order, and in its new one's. */
+export interface MovedChange {
+  readonly left: WrittenChange;
+  readonly entered: WrittenChange;
+}
+
+/** A document as the transaction has it. */
+interface Found {
+  readonly document: StoredDocument | 'foreign' | undefined;
+  /** Stored without a scope, or with a version that is none: the filter that finds it, until it is made the scope's. */
+  readonly ownerless?: mongo.Filter<StoredDocument>;
+}
 
 /** Writes single changes into a transaction that somebody else began, by the same planner as pushes. */
 @Injectable()
@@ -68,6 +85,38 @@ export class ScopeWriter {
     }
   }
 
+  /**
+   * A document of one scope becomes another's: a delete in the old one's log, an upsert in the new one's, both heads in
+   * one transaction. With global ids it stays the stored document that it is; with scoped ids it leaves a tombstone.
+   *
+   * @throws SyncError `conflict_deleted` when the scope has no such document, `id_unavailable` when the other scope has
+   *   one with this id: nothing is written then
+   */
+  async move(attempt: Attempt, identity: SyncIdentity, from: Target, to: Move): Promise<MovedChange> {
+    if (attempt.lost) throw attempt.lost;
+    const { session } = attempt;
+    const { document } = await this.read(session, identity.scopeId, from);
+    if (!document || document === 'foreign' || document[SYNC_FIELDS.deleted] === true)
+      throw new SyncError('conflict_deleted', 'The scope has no document with this id: nothing to move.');
+    const isSame = from.collection.idMode === 'global';
+    const there = isSame ? undefined : (await this.read(session, to.scopeId, to.target)).document;
+    if (there === 'foreign' || (there && there[SYNC_FIELDS.deleted] !== true))
+      throw new SyncError('id_unavailable', 'The other scope has a document with this id; delete it first.');
+    const left = await this.write(attempt, identity, { target: from, become: null, parent: null });
+    if (isSame)
+      await from.collection.store.updateOne(
+        { _id: from.storedId as never, [SYNC_FIELDS.scope]: identity.scopeId },
+        { $unset: { [SYNC_FIELDS.scope]: '', [SYNC_FIELDS.version]: '' } },
+        { session },
+      );
+    const become = () => Promise.resolve(ownFields(document));
+    const newOwner = { ...identity, scopeId: to.scopeId };
+    return {
+      left,
+      entered: await this.write(attempt, newOwner, { target: to.target, become, parent: null }),
+    };
+  }
+
   private async writeOne(
     { session, heads }: Attempt,
     identity: SyncIdentity,
@@ -78,9 +127,10 @@ export class ScopeWriter {
     const open = await this.heads.open(session, heads, scopeId);
     if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
     const found = await this.read(session, scopeId, target);
-    if (ifVersion !== undefined) checkVersion(found, ifVersion);
-    const stands = found === 'foreign' || found?.[SYNC_FIELDS.deleted] === true ? undefined : found;
-    const document = become && found !== 'foreign' ? await become(stands) : null;
+    const { document: stored } = found;
+    if (ifVersion !== undefined) checkVersion(stored, ifVersion);
+    const stands = stored === 'foreign' || stored?.[SYNC_FIELDS.deleted] === true ? undefined : stored;
+    const document = become && stored !== 'foreign' ? await become(stands) : null;
     return this.plan(session, heads, open, asRequest(identity, change, document), target, found);
   }
 
@@ -92,7 +142,7 @@ export class ScopeWriter {
     target: Target,
     found: Found,
   ): Promise<WrittenChange> {
-    const snapshot = snapshotFor(request.scopeId, target, open.head, found);
+    const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
     const plan = planPushes(snapshot, [request], this.heads.clock());
     const outcome = plan.outcomes[0];
     const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
@@ -100,33 +150,36 @@ export class ScopeWriter {
       throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
     const move = plan.heads[0];
     if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    if (found.ownerless)
+      // The planner's writes find a document by its scope and version.
+      await target.collection.store.updateOne(
+        found.ownerless,
+        { $set: { [SYNC_FIELDS.scope]: request.scopeId }, $unset: { [SYNC_FIELDS.version]: '' } },
+        { session },
+      );
     await this.writer.write(session, plan);
     this.heads.advance(heads, open, move);
     return { version: move.version, seq: move.seq };
   }
 
   private async read(session: mongo.ClientSession, scopeId: string, target: Target): Promise<Found> {
-    const { store } = target.collection;
     const byId = { _id: target.storedId as never };
-    const row = await store.findOne(byId, { session });
-    if (!row) return undefined;
+    const row = await target.collection.store.findOne(byId, { session });
+    if (!row) return { document: undefined };
     const scope = row[SYNC_FIELDS.scope] ?? null;
-    if (scope !== null && scope !== scopeId) return 'foreign';
+    if (scope !== null && scope !== scopeId) return { document: 'foreign' };
     const version = row[SYNC_FIELDS.version];
-    if (scope === scopeId && (version === undefined || typeof version === 'string')) return row;
-    // The planner's writes find a document by its scope and version.
-    await store.updateOne(
-      { ...byId, [SYNC_FIELDS.scope]: scope },
-      { $set: { [SYNC_FIELDS.scope]: scopeId }, $unset: { [SYNC_FIELDS.version]: '' } },
-      { session },
-    );
+    if (scope === scopeId && (version === undefined || typeof version === 'string')) return { document: row };
     const { [SYNC_FIELDS.version]: _, ...rest } = row;
-    return { ...rest, [SYNC_FIELDS.scope]: scopeId };
+    return {
+      document: { ...rest, [SYNC_FIELDS.scope]: scopeId },
+      ownerless: { ...byId, [SYNC_FIELDS.scope]: scope },
+    };
   }
 }
 
-function checkVersion(found: Found, ifVersion: string): void {
-  if (found !== 'foreign' && found?.[SYNC_FIELDS.version] === ifVersion) return;
+function checkVersion(stored: Found['document'], ifVersion: string): void {
+  if (stored !== 'foreign' && stored?.[SYNC_FIELDS.version] === ifVersion) return;
   throw new SyncError(
     'conflict_stale',
     'The document does not have this version, or not any more; read it again and decide anew.',

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
-import type { Attempt, ScopeWriter, WrittenChange } from './scope-writer.service';
+import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer.service';
 import { castOrThrow, targetOf, type AppDocId } from './target';
 
 export interface TransactionWriteOptions {
@@ -74,6 +74,23 @@ export class SyncTransaction {
   }
 
   /**
+   * Gives a document to another scope: a delete in this scope's log, an upsert in the other's. That the actor may do
+   * so is for the app to know.
+   *
+   * @throws SyncError `conflict_deleted` when this scope has no such document, `id_unavailable` when the other has one
+   */
+  move(collection: string, docId: AppDocId, toScopeId: string): Promise<MovedChange> {
+    return this.inTurn(() => {
+      const { scopeId } = this.identity;
+      if (toScopeId === scopeId || toScopeId === '')
+        throw new SyncError('configuration', 'tx.move needs another scope than the document is in.');
+      const from = targetOf(this.collections, collection, scopeId, docId);
+      const target = targetOf(this.collections, collection, toScopeId, docId);
+      return this.writer.move(this.attempt, this.identity, from, { scopeId: toScopeId, target });
+    });
+  }
+
+  /**
    * Called when the body is done. A call still under way would go on after the commit, outside of any transaction: it
    * is waited for.
    *
@@ -89,7 +106,7 @@ export class SyncTransaction {
   }
 
   /** One call after another, also when the body starts several at once: a session does one thing at a time. */
-  private inTurn(write: () => Promise<WrittenChange>): Promise<WrittenChange> {
+  private inTurn<T>(write: () => Promise<T>): Promise<T> {
     if (!this.open) return Promise.reject(notAwaited());
     const work = this.last.then(write);
     this.last = work.catch(() => undefined);

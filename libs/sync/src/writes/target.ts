@@ -1,4 +1,5 @@
 import type { Collections, StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import { isSyncField } from '../collections/stored-document';
 import { isDocId, type DocId } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
@@ -54,4 +55,11 @@ export function asObject(data: unknown): JsonObject {
   throw new SyncError('invalid_data', 'data must be an object: the fields of the document.', {
     path: 'data',
   });
+}
+
+/** A stored document without its id and the engine's fields. */
+export function ownFields(stored: StoredDocument): StoredDocument {
+  const fields: StoredDocument = {};
+  for (const key of Object.keys(stored)) if (key !== '_id' && !isSyncField(key)) fields[key] = stored[key];
+  return fields;
 }

@@ -51,10 +51,11 @@ export class TransactionRunner {
     deadline: number,
     body: (attempt: Attempt) => Promise<T>,
   ): Promise<T> {
+    const touched = new Set([scopeId]);
     for (let attempts = 0; ; attempts++) {
       const release = attempts === 0 ? undefined : await this.turn(scopeId, deadline);
       try {
-        return await this.attempt(session, scopeId, attempts > 0, deadline, body);
+        return await this.attempt(session, touched, attempts > 0, deadline, body);
       } catch (error) {
         if (!isRetryable(error)) throw error;
         this.metrics.transactionRetry();
@@ -68,7 +69,7 @@ export class TransactionRunner {
 
   private async attempt<T>(
     session: mongo.ClientSession,
-    scopeId: string,
+    touched: Set<string>,
     lockFirst: boolean,
     deadline: number,
     body: (attempt: Attempt) => Promise<T>,
@@ -76,7 +77,9 @@ export class TransactionRunner {
     session.startTransaction(TRANSACTION_OPTIONS);
     const attempt = this.writer.attemptIn(session, true);
     try {
-      if (lockFirst) await this.heads.lock(session, attempt.heads, scopeId);
+      // All scopes that an earlier attempt came to, in one order for all.
+      if (lockFirst)
+        for (const scopeId of [...touched].sort()) await this.heads.lock(session, attempt.heads, scopeId);
       const result = await body(attempt);
       if (attempt.lost) throw attempt.lost;
       await this.heads.close(session, attempt.heads);
@@ -85,6 +88,7 @@ export class TransactionRunner {
     } catch (error) {
       throw cause(attempt.lost, error);
     } finally {
+      for (const scopeId of attempt.heads.keys()) touched.add(scopeId);
       if (session.inTransaction()) await abortQuietly(session);
     }
   }
