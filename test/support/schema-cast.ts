@@ -35,7 +35,7 @@ export async function refused(prepared: Promise<Prepared>): Promise<{ code: stri
 }
 
 /** A field of every type that can be synced. */
-export const everything = new Schema({
+export const everything: mongoose.Schema = new Schema({
   text: { type: String, trim: true },
   count: Number,
   done: Boolean,

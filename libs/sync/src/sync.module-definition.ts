@@ -25,6 +25,7 @@ import { TrimmingService } from './oplog/trimming.service';
 import { SyncError } from './protocol/errors';
 import { PullService } from './pull/pull.service';
 import { Committer } from './push/committer.service';
+import { FairTurns } from './push/fair-turns.service';
 import { PlanWriter } from './push/plan-writer.repository';
 import { PushQueue } from './push/push-queue.service';
 import { PushService } from './push/push.service';
@@ -128,6 +129,7 @@ const SERVICES: Provider[] = [
   SyncHealthIndicator,
   SnapshotRepository,
   PlanWriter,
+  FairTurns,
   Committer,
   PushQueue,
   ResolverService,

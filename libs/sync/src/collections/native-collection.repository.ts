@@ -13,7 +13,8 @@ export function nativeCollection(connection: Connection, name: string): mongo.Co
     promoteLongs: true,
     promoteBuffers: false,
     useBigInt64: false,
-    bsonRegExp: false,
+    // A stored pattern that JavaScript does not know would otherwise make the document unreadable.
+    bsonRegExp: true,
     serializeFunctions: false,
     raw: false,
     // One string of bytes that are no UTF-8 would otherwise stop every reader of the scope.

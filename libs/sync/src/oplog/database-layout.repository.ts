@@ -39,7 +39,11 @@ export async function createLayout(db: mongo.Db, layout: readonly CollectionLayo
     if (await createCollection(db, name)) made.push(name);
     for (const spec of missingIndexes(indexes, await existingIndexes(db, name))) {
       try {
-        await db.collection(name).createIndex({ ...spec.key }, { unique: spec.unique ?? false });
+        await db.collection(name).createIndex(
+          { ...spec.key },
+          // Said, since a collection's own collation would be taken over, and the engine's queries use none.
+          { unique: spec.unique ?? false, collation: { locale: 'simple' } },
+        );
       } catch (error) {
         throw explained(error, describeIndex(name, spec));
       }

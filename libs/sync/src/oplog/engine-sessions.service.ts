@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
+import { OplogSetupService } from './oplog-setup.service';
 import { OplogRepository } from './oplog.repository';
 
 /** A process that works on the log: its sessions, and when it was last seen alive. Kept beside the leases. */
@@ -46,6 +47,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
 
   constructor(
     private readonly oplog: OplogRepository,
+    private readonly setup: OplogSetupService,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     // A hint for the living, not a record of anything: the majority's word is not needed.
@@ -56,6 +58,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    await this.setup.whenReady();
     await this.beat();
   }
 

@@ -3,6 +3,7 @@ import mongoose from 'mongoose';
 import { NoMetrics } from '../metrics/metrics';
 import { resolveSettings } from '../sync.settings';
 import type { Committer } from './committer.service';
+import type { FairTurns } from './fair-turns.service';
 import type { Plan, PlanRequest } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
 import { PushQueue } from './push-queue.service';
@@ -43,7 +44,9 @@ class ScriptedCommitter {
 
 function queueOver(committer: ScriptedCommitter, lanes = 1, shutdownTimeoutMs = 30): PushQueue {
   const settings = { ...resolveSettings({ collections: [] }), lanes, shutdownTimeoutMs };
-  return new PushQueue(committer as unknown as Committer, settings, new NoMetrics());
+  // One process alone: no other wants the turn.
+  const turns = { conflicted: () => undefined, isContended: () => false } as unknown as FairTurns;
+  return new PushQueue(committer as unknown as Committer, turns, settings, new NoMetrics());
 }
 
 function request(clientId: string, scopeId = 's'): PlanRequest {
