@@ -6,6 +6,9 @@ export interface FailPoint {
   readonly appName: string;
   readonly errorCode?: number;
   readonly closeConnection?: boolean;
+  /** The command takes effect, and its answer says that this many members may not have it. */
+  readonly writeConcernError?: { readonly code: number; readonly errmsg: string };
+  readonly errorLabels?: readonly string[];
   /** How often; undefined until it is switched off. */
   readonly times?: number;
 }
@@ -18,15 +21,14 @@ export class FailPoints {
     return new FailPoints(await mongoose.mongo.MongoClient.connect(uri));
   }
 
-  async set({ commands, appName, errorCode, closeConnection, times }: FailPoint): Promise<void> {
+  async set({ commands, appName, times, ...how }: FailPoint): Promise<void> {
     await this.client.db('admin').command({
       configureFailPoint: 'failCommand',
       mode: times === undefined ? 'alwaysOn' : { times },
       data: {
         failCommands: commands,
         appName,
-        ...(errorCode === undefined ? {} : { errorCode }),
-        ...(closeConnection ? { closeConnection } : {}),
+        ...how,
       },
     });
   }

@@ -1,0 +1,192 @@
+import type { PushResult } from 'nest-offline-sync';
+import { startEmbeddedMongo, type EmbeddedMongo } from '../libs/embedded-mongo/src';
+import { CuttingProxy } from './support/cutting-proxy';
+import { FailPoints, type FailPoint } from './support/fail-point';
+import { startHttpApp, upsert, type Device, type HttpApp } from './support/http-app';
+
+const WRITE_CONFLICT = 112;
+const INTERRUPTED_AT_SHUTDOWN = 11600;
+const NOT_PRIMARY = 10107;
+const STEPPED_DOWN = 189;
+const NO_SUCH_TRANSACTION = 251;
+const TRANSIENT = ['TransientTransactionError'];
+const appName = 'faulty';
+const DEADLINE_MS = 1500;
+
+describe('a push whose database fails', () => {
+  let server: EmbeddedMongo;
+  let proxy: CuttingProxy;
+  let faults: FailPoints;
+  let app: HttpApp;
+  let device: Device;
+  let scopes = 0;
+
+  beforeAll(async () => {
+    // A server of its own: a fail point is for all of a server's tests.
+    server = await startEmbeddedMongo({ args: ['--setParameter', 'enableTestCommands=1'] });
+    proxy = await CuttingProxy.before(Number(new URL(server.uri).port));
+    faults = await FailPoints.connect(server.uri);
+    app = await startHttpApp(`mongodb://127.0.0.1:${String(proxy.port)}/faults?directConnection=true`, {
+      client: { appName, serverSelectionTimeoutMS: 1000, heartbeatFrequencyMS: 500 },
+      options: {
+        retryDeadlineMs: DEADLINE_MS,
+        collections: [{ name: 'notes', freeForm: true, ids: 'scoped' }],
+      },
+    });
+  });
+  afterEach(() => faults.off());
+  afterAll(async () => {
+    await app.close();
+    await faults.close();
+    await proxy.close();
+    await server.stop();
+  });
+  beforeEach(() => {
+    scopes += 1;
+    device = app.as(`s${String(scopes)}`);
+  });
+
+  const changes = [1, 2, 3].map((n) =>
+    upsert('notes', `n${String(n)}`, { n }, { mutation_id: `m${String(n)}` }),
+  );
+  /** Each change stands once in the log, under the version that was answered, above what was there before. */
+  async function onceAs(results: readonly PushResult[], before = 0): Promise<void> {
+    expect(results.map(({ status }) => status)).toEqual(results.map(() => 'accepted'));
+    const { changes: log, seq } = await device.pull();
+    expect(log.slice(before).map(({ version }) => version)).toEqual(
+      results.map(({ new_version }) => new_version),
+    );
+    expect(seq).toBe(before + results.length);
+  }
+
+  it.each(['commitTransaction', 'insert', 'update', 'find'])(
+    'is answered once its connection broke before the answer to %s came',
+    async (command) => {
+      const cuts = proxy.cuts;
+      await device.one(upsert('notes', 'earlier', {}));
+      proxy.loseAnswerTo(command);
+      await onceAs(await device.push(changes), 1);
+      expect(proxy.cuts).toBe(cuts + 1);
+    },
+  );
+
+  it('without a mutation id is not doubled by lost answers to its commit', async () => {
+    // The driver asks a second time by itself; the third one is the engine's.
+    proxy.loseAnswerTo('commitTransaction', 2);
+    await onceAs(await device.push([upsert('notes', 'a', { n: 1 }), upsert('notes', 'b', { n: 1 })]));
+  });
+
+  it('of several clients at once is answered to each of them', async () => {
+    proxy.loseAnswerTo('commitTransaction');
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => device.one(upsert('notes', `n${String(n)}`, { n }))),
+    );
+    const versions = answers.map(({ new_version }) => new_version).sort();
+    expect((await device.pull()).changes.map(({ version }) => version)).toEqual(versions);
+  });
+
+  it.each<[what: string, fault: Omit<FailPoint, 'appName'>]>([
+    [
+      'commit of unknown outcome',
+      {
+        commands: ['commitTransaction'],
+        times: 1,
+        writeConcernError: { code: 91, errmsg: 'x' },
+        errorLabels: ['RetryableWriteError'],
+      },
+    ],
+    [
+      'commit of unknown outcome, again and again',
+      { commands: ['commitTransaction'], times: 3, writeConcernError: { code: 91, errmsg: 'x' } },
+    ],
+    [
+      'commit that waits for members too long',
+      { commands: ['commitTransaction'], times: 2, writeConcernError: { code: 64, errmsg: 'x' } },
+    ],
+    [
+      'commit that was undone',
+      { commands: ['commitTransaction'], times: 2, errorCode: NO_SUCH_TRANSACTION, errorLabels: TRANSIENT },
+    ],
+    ['commit without a primary', { commands: ['commitTransaction'], times: 2, errorCode: NOT_PRIMARY }],
+    [
+      'commit that breaks the connection',
+      { commands: ['commitTransaction'], times: 2, closeConnection: true },
+    ],
+    ['write conflict', { commands: ['insert'], times: 3, errorCode: WRITE_CONFLICT, errorLabels: TRANSIENT }],
+    ['write that breaks the connection', { commands: ['insert'], times: 2, closeConnection: true }],
+    [
+      'write without a primary',
+      { commands: ['insert'], times: 2, errorCode: STEPPED_DOWN, errorLabels: TRANSIENT },
+    ],
+    ['read that breaks the connection', { commands: ['find'], times: 2, closeConnection: true }],
+    [
+      'read at a shutdown',
+      { commands: ['find'], times: 2, errorCode: INTERRUPTED_AT_SHUTDOWN, errorLabels: TRANSIENT },
+    ],
+    [
+      'failing abort too',
+      {
+        commands: ['insert', 'abortTransaction'],
+        times: 3,
+        errorCode: WRITE_CONFLICT,
+        errorLabels: TRANSIENT,
+      },
+    ],
+  ])('is applied once in spite of a %s', async (_what, fault) => {
+    await faults.set({ ...fault, appName });
+    const results = await device.push(changes);
+    await faults.off();
+    await onceAs(results);
+    const again = await device.push(changes);
+    expect(again.map(({ replayed, new_version }) => [replayed, new_version])).toEqual(
+      results.map(({ new_version }) => [true, new_version]),
+    );
+    expect((await device.pull()).seq).toBe(results.length);
+  });
+
+  it.each<[what: string, code: string, fault: Omit<FailPoint, 'appName'>]>([
+    [
+      'there is no primary',
+      'busy',
+      { commands: ['find', 'insert', 'commitTransaction'], errorCode: NOT_PRIMARY, errorLabels: TRANSIENT },
+    ],
+    [
+      'every connection breaks',
+      'busy',
+      { commands: ['find', 'insert', 'commitTransaction'], closeConnection: true },
+    ],
+    [
+      'everything conflicts',
+      'busy',
+      { commands: ['insert'], errorCode: WRITE_CONFLICT, errorLabels: TRANSIENT },
+    ],
+    [
+      'no commit is confirmed',
+      'unavailable',
+      { commands: ['commitTransaction'], writeConcernError: { code: 91, errmsg: 'x' } },
+    ],
+    ['no commit is answered', 'unavailable', { commands: ['commitTransaction'], closeConnection: true }],
+  ])('is refused with 503 while %s, and taken once when it is sent again', async (_what, code, fault) => {
+    await faults.set({ ...fault, appName });
+    const started = performance.now();
+    const answer = await device.tryPush(changes);
+    expect(answer).toMatchObject({ status: 503, body: { statusCode: 503, code } });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((answer.body as { message: string }).message).toMatch(/again/);
+    expect(performance.now() - started).toBeLessThan(DEADLINE_MS + 4000);
+    await faults.off();
+    await onceAs(await device.push(changes));
+  });
+
+  it('reads again as soon as the database does', async () => {
+    await device.push(changes);
+    await faults.set({ commands: ['find', 'aggregate'], errorCode: NOT_PRIMARY, appName });
+    for (const path of ['pull', 'full']) {
+      const answer = await device.send(`/sync/${path}`);
+      expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    await faults.off();
+    expect((await device.pull()).changes).toHaveLength(3);
+  });
+});
