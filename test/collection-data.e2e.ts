@@ -51,7 +51,7 @@ describe('data through the database and back', () => {
       owner: HEX,
       photo: Buffer.from('hello'),
     });
-    const made = await document(tasks.cast(HEX, task as unknown as JsonObject));
+    const made = await document(tasks.cast(HEX, task));
     expect(encodeDocument(made)).toMatchObject({ title: 'Paint', owner: HEX, photo: 'aGVsbG8=' });
   });
 
@@ -92,7 +92,7 @@ describe('data through the database and back', () => {
       reference: new mongo.DBRef('tasks', new mongo.ObjectId(HEX)),
       'a.b': { $x: 1 },
     };
-    await notes.store.insertOne(poisoned as OptionalId);
+    await notes.store.insertOne(poisoned);
     const read = await notes.store.findOne({ nan: NaN });
     if (!read) throw new Error('not stored');
     const wire = encodeDocument(read);

@@ -13,7 +13,7 @@ export async function isAllowed(
   action: CollectionAction,
 ): Promise<boolean> {
   try {
-    return (await authorize(identity, collection, action)) === true;
+    return await authorize(identity, collection, action);
   } catch (error) {
     if (error instanceof SyncError ? error.status === 403 : httpStatus(error) === 403) return false;
     throw error;

@@ -3,7 +3,7 @@ import type { StoredDocument } from './collection';
 
 /** The driver's collection with every option said that the host's own client settings could change. */
 export function nativeCollection(connection: Connection, name: string): mongo.Collection<StoredDocument> {
-  const client = connection.getClient() as unknown as mongo.MongoClient;
+  const client = connection.getClient();
   return client.db(connection.name).collection<StoredDocument>(name, {
     readConcern: { level: 'majority' },
     writeConcern: { w: 'majority' },

@@ -85,6 +85,7 @@ export class SchemaCast {
         if (rejection) return { ok: false, rejection };
       }
       if (binaries.length > 0) attempt = await this.attempt(id, withBytes(data, binaries));
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- the database's own error goes on unchanged
       if (attempt.failure !== undefined) throw attempt.failure;
     }
     const { schema, result } = attempt;
@@ -108,7 +109,7 @@ export class SchemaCast {
 
   /** Values that cannot be cast are missing here; `validate` tells of them. */
   private hydrate(id: StoredId, data: object): AnyDocument {
-    return new this.model({ ...data, _id: id }) as AnyDocument;
+    return new this.model({ ...data, _id: id });
   }
 
   private judge(schema: Schema, { path, wants }: Difference): Rejection | undefined {
@@ -146,7 +147,7 @@ export class SchemaCast {
 }
 
 function asStored(document: AnyDocument): Stored {
-  return { schema: document.schema as Schema, result: document.toObject(AS_STORED) as StoredDocument };
+  return { schema: document.schema, result: document.toObject(AS_STORED) };
 }
 
 function isFaithful({ differences, binaries }: Comparison): boolean {

@@ -18,7 +18,7 @@ function stripValue(value: Json, kept: unknown): Json {
       ? items.map((item, index) => stripValue(item, kept[index]))
       : items;
   }
-  return isObject(value) && isFields(kept) ? stripUnknown(value as JsonObject, kept) : value;
+  return isObject(value) && isFields(kept) ? stripUnknown(value, kept) : value;
 }
 
 /** An object that holds fields; a Map or a Date made of an object says nothing about unknown ones. */

@@ -8,7 +8,7 @@ const { BSON } = mongo;
 
 /** What the driver would give back for a document. */
 function stored(document: StoredDocument): StoredDocument {
-  return BSON.deserialize(BSON.serialize(document, { ignoreUndefined: true })) as StoredDocument;
+  return BSON.deserialize(BSON.serialize(document, { ignoreUndefined: true }));
 }
 
 describe('wire codec', () => {
