@@ -4,7 +4,6 @@ import { NoMetrics } from '../metrics/metrics';
 import { resolveSettings } from '../sync.settings';
 import type { Committer } from './committer.service';
 import type { FairTurns } from './fair-turns.service';
-import type { FairTurns } from './fair-turns.service';
 import type { Plan, PlanRequest } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
 import { PushQueue } from './push-queue.service';
