@@ -107,6 +107,7 @@ export interface Pulled {
   readonly changes: LogChange[];
   readonly last_seq: string;
   readonly seq: number;
+  readonly has_more: boolean;
 }
 
 /** A signed-in device. Keeps every byte that it was answered, headers too. */
@@ -159,10 +160,16 @@ export class Device {
     return required(await this.send(`/sync/pull?${query}`)) as Pulled;
   }
 
-  /** What the log says of one document: its data, and whether anybody has written it at all. */
+  /** The newest log entry of one document. */
   async read(collection: string, docId: string): Promise<LogChange | undefined> {
-    const { changes } = await this.pull(`collections=${collection}&limit=1000`);
-    return changes.filter(({ doc_id }) => doc_id === docId).at(-1);
+    let newest: LogChange | undefined;
+    let since = '';
+    for (;;) {
+      const page = await this.pull(`collections=${collection}&limit=1000&since=${since}`);
+      newest = page.changes.filter(({ doc_id }) => doc_id === docId).at(-1) ?? newest;
+      if (!page.has_more) return newest;
+      since = page.last_seq;
+    }
   }
 }
 
