@@ -23,7 +23,7 @@ export interface Item {
   updatedAt: Date;
 }
 
-function itemSchema(): Schema<Item> {
+function itemSchema(extend: (schema: Schema<Item>) => void): Schema<Item> {
   const schema = new Schema<Item>(
     {
       name: { type: String, required: true },
@@ -37,6 +37,7 @@ function itemSchema(): Schema<Item> {
     unique: true,
     partialFilterExpression: { _sync_deleted: false, sku: { $exists: true } },
   });
+  extend(schema);
   return schema;
 }
 
@@ -58,11 +59,12 @@ export async function startWritesApp(
   uri: string,
   options: Partial<SyncOptions> = {},
   client: mongo.MongoClientOptions = {},
+  extend: (schema: Schema<Item>) => void = () => undefined,
 ): Promise<WritesApp> {
   const testing = await Test.createTestingModule({
     imports: [
       MongooseModule.forRoot(uri, { ...client }),
-      MongooseModule.forFeature([{ name: 'Item', schema: itemSchema(), collection: 'items' }]),
+      MongooseModule.forFeature([{ name: 'Item', schema: itemSchema(extend), collection: 'items' }]),
       SyncModule.forRoot({
         http: false,
         stream: false,

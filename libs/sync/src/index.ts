@@ -98,5 +98,6 @@ export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './hlc/h
 
 // How synced documents look in the database, for the app's own queries and indexes.
 export { SYNC_FIELDS } from './collections/stored-document';
+export { hideTombstones } from './collections/hide-tombstones.schema';
 export { RECOMMENDED_DRIVER_TIMES } from './oplog/driver-advice';
 export type { SyncHealth } from './health/health';
