@@ -5,7 +5,7 @@ import type { StoredId } from '../collections/collection';
 
 /**
  * A scope's head: the one document that orders its writers (invariant 2). Each transaction that writes entries reads
- * it and, as its last write, moves it by compare-and-set on `seq`. Heads are never deleted.
+ * it and moves it by compare-and-set on `seq`. Heads are never deleted.
  */
 export interface HeadRecord {
   /** The scope's id. */

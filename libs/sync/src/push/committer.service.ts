@@ -63,8 +63,10 @@ export class Committer {
       snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
       plan = planPushes(snapshot, requests, clock);
     }
-    await this.writer.write(session, plan);
+    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
+    // transaction that holds the head (sync.lock).
     await this.writer.moveHeads(session, plan.heads);
+    await this.writer.write(session, plan);
     return plan;
   }
 }

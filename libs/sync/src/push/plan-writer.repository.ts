@@ -32,7 +32,7 @@ export class PlanWriter {
   ) {}
 
   /**
-   * Writes everything but the heads; {@link moveHeads} comes last.
+   * Writes everything but the heads: see {@link moveHeads}.
    *
    * @throws RefusedWrite, TransientSyncError, or an error of the driver, unchanged
    */

@@ -29,7 +29,7 @@ export function documentWrites(ledger: Ledger): DocumentWrite[] {
   return writes;
 }
 
-/** The last write of a transaction: each scope's head, once. */
+/** Where each scope's head goes, once a transaction. */
 export function headMoves(ledger: Ledger): HeadMove[] {
   const moves: HeadMove[] = [];
   for (const [scopeId, head] of ledger.heads)
