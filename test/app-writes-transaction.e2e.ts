@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
 import { testDatabase } from './support/database';
+import { until } from './support/until';
 import {
   agreedState,
   expectOrder,
@@ -116,6 +117,19 @@ describe('sync.transaction', () => {
     await expect(never).rejects.toMatchObject({ code: 'conflict_stale' });
     await running.sync.transaction(who, (tx) => tx.delete('notes', 'a', { ifVersion: second.version }));
     expect(await agreedState(running, who)).toEqual({ 'notes other': {} });
+  });
+
+  it('keeps createdAt and moves updatedAt, as a save of the model would', async () => {
+    const who = identity();
+    const id = new Types.ObjectId();
+    await running.sync.transaction(who, (tx) => tx.upsert('items', id, { name: 'Tea' }));
+    const first = await running.items.findById(id).orFail().lean();
+    await until(() => Date.now() > first.updatedAt.getTime());
+    await running.sync.transaction(who, (tx) => tx.upsert('items', id, { name: 'Green tea' }));
+    const second = await running.items.findById(id).orFail().lean();
+    expect(second.createdAt).toEqual(first.createdAt);
+    expect(second.updatedAt.getTime()).toBeGreaterThan(first.updatedAt.getTime());
+    await agreedState(running, who);
   });
 
   it('answers a taken unique value by name, without the other value, and leaves nothing', async () => {

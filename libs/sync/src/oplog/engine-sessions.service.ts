@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
+import { UnknownCommitError } from '../push/retry.repository';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import { OplogSetupService } from './oplog-setup.service';
@@ -84,8 +85,23 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
    */
   async lend<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
     const session = await this.open();
+    let isOpen = false;
     try {
       return await work(session);
+    } catch (error) {
+      isOpen = error instanceof UnknownCommitError;
+      throw error;
+    } finally {
+      // Whoever asked has waited to the deadline already.
+      if (isOpen) void this.kill(session).catch(ignore);
+      else await session.endSession();
+    }
+  }
+
+  /** A commit that never arrived leaves the transaction open, and its scope locked. One that did is not undone by it. */
+  private async kill(session: mongo.ClientSession): Promise<void> {
+    try {
+      await this.oplog.db.admin().command({ killSessions: [session.id] });
     } finally {
       await session.endSession();
     }
