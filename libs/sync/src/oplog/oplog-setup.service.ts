@@ -13,7 +13,7 @@ import {
 import { checkDeployment } from './deployment.repository';
 import { driverAdvice } from './driver-advice';
 import { uniqueIndexAdvice } from './index-check';
-import { OplogRepository } from './oplog.repository';
+import { OplogRepository, READ_TIME_LIMIT_MS } from './oplog.repository';
 
 /**
  * Makes the database ready before the first request: Nest runs these hooks before it listens. By then every feature
@@ -87,6 +87,10 @@ export class OplogSetupService implements OnApplicationBootstrap {
   private async advise(names: readonly string[]): Promise<void> {
     const advice = driverAdvice(this.db.client.options);
     if (advice !== undefined) this.logger.warn(advice);
+    if (this.settings.trimGraceMs < READ_TIME_LIMIT_MS)
+      this.logger.warn(
+        `trimGraceMs is shorter than a client's read may take (${String(READ_TIME_LIMIT_MS)} ms): entries could go while somebody reads them.`,
+      );
     for (const name of names)
       for (const line of uniqueIndexAdvice(name, await existingIndexes(this.db, name)))
         this.logger.warn(line);

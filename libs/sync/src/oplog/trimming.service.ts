@@ -12,7 +12,7 @@ import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Lease, type LeaseRecord } from './lease.repository';
-import { OplogRepository, READ_TIME_LIMIT_MS } from './oplog.repository';
+import { OplogRepository } from './oplog.repository';
 import { TrimMemory } from './trim-memory';
 import { trimOnce, type TrimReport } from './trim-once.service';
 import { TrimmingRepository } from './trimming.repository';
@@ -48,10 +48,6 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   onApplicationBootstrap(): void {
-    if (this.settings.trimGraceMs < READ_TIME_LIMIT_MS)
-      this.logger.warn(
-        `trimGraceMs is shorter than a client's read may take (${String(READ_TIME_LIMIT_MS)} ms): entries could go while somebody reads them.`,
-      );
     if (this.settings.trimIntervalMs > 0) this.job = this.everyInterval();
   }
 
