@@ -40,7 +40,7 @@ describe('answers of a push', () => {
               ids: 'scoped',
               authorizer: (_identity, _collection, action) => !denied.has(action),
             },
-            { name: 'unique', freeForm: true, ids: 'global' },
+            { name: 'unique', freeForm: true, ids: 'global', conflict: 'client-wins' },
             { name: 'adopted', freeForm: true, ids: 'global' },
             { name: 'merged', freeForm: true, ids: 'scoped', conflict: 'merge' },
           ],
@@ -89,14 +89,14 @@ describe('answers of a push', () => {
     const answers = await Promise.all([
       push([person('bob', 'b2@y', bob!.new_version)]),
       push([person('ann', 'a@y', ann!.new_version)]),
-      push([{ ...person('cat', 'x@y') }]),
+      push([person('bob', 'x@y')]),
       push([person('zed', 'x@y')]),
     ]);
     await busy;
     expect(answers.map(([answer]) => answer!.code ?? answer!.status)).toEqual([
       'accepted',
       'accepted',
-      'accepted',
+      'conflict_resolved',
       'unique_violation',
     ]);
     expect(JSON.stringify(answers)).not.toContain('dup key');
