@@ -1,0 +1,58 @@
+import mongoose from 'mongoose';
+import { isRetryable, mayBeCommitted, UnknownCommitError } from './retry.repository';
+import { retryPauseMs } from './retry-pause';
+import { TransientSyncError } from './transient-error.repository';
+
+const { MongoError, MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
+
+function labelled(label: string): Error {
+  const error = new MongoError('x');
+  error.addErrorLabel(label);
+  return error;
+}
+
+/** What the driver throws when no primary was found in time. It puts no label on it, not for a commit either. */
+const noPrimary = new MongoServerSelectionError('no primary', {} as never);
+const reset = new MongoNetworkError('reset');
+
+describe('after an error', () => {
+  it('a transaction is run again for conflicts and lost connections, and for nothing else', () => {
+    for (const error of [
+      new TransientSyncError('moved'),
+      labelled('TransientTransactionError'),
+      noPrimary,
+      reset,
+    ])
+      expect(isRetryable(error)).toBe(true);
+    for (const error of [
+      labelled('UnknownTransactionCommitResult'),
+      new MongoError('x'),
+      new TypeError('x'),
+      null,
+    ])
+      expect(isRetryable(error)).toBe(false);
+  });
+
+  it('of the commit, the commit is asked for again unless the server says that it was undone', () => {
+    for (const error of [labelled('UnknownTransactionCommitResult'), noPrimary, reset])
+      expect(mayBeCommitted(error)).toBe(true);
+    for (const error of [labelled('TransientTransactionError'), new MongoError('x')])
+      expect(mayBeCommitted(error)).toBe(false);
+  });
+
+  it('that leaves the commit unknown, nothing is run again, and the client is told what is safe', () => {
+    const error = new UnknownCommitError(noPrimary);
+    expect(isRetryable(error)).toBe(false);
+    expect(error).toMatchObject({ code: 'unavailable', status: 503, retryAfterSeconds: 2 });
+  });
+});
+
+describe('the pause before the next try', () => {
+  it('grows with the tries, never over 200 ms, and is spread from zero on', () => {
+    expect([0, 1, 3, 5, 6, 50].map((attempts) => retryPauseMs(attempts, 1))).toEqual([
+      4, 8, 32, 128, 200, 200,
+    ]);
+    expect(retryPauseMs(50, 0)).toBe(0);
+    expect(retryPauseMs(50, 0.25)).toBe(50);
+  });
+});
