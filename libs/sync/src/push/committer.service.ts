@@ -9,7 +9,7 @@ import type { Plan, PlanRequest } from './plan';
 import { PlanWriter } from './plan-writer.repository';
 import { planPushes } from './planner';
 import { retryPauseMs } from './retry-pause';
-import { mayBeCommitted, UnknownCommitError } from './retry.repository';
+import { mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
 import { SnapshotRepository } from './snapshot.repository';
 
 /** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */

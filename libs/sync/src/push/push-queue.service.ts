@@ -5,7 +5,7 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Committer } from './committer.service';
 import { FairTurns } from './fair-turns.service';
-import { isRetryable, UnknownCommitError } from './retry.repository';
+import { isRetryable, UnknownCommitError } from '../oplog/retry.repository';
 import { withAnswer, type Plan, type PlanRequest, type RequestOutcome } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
 import { retryPauseMs } from './retry-pause';

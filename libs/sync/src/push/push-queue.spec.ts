@@ -7,7 +7,7 @@ import type { FairTurns } from './fair-turns.service';
 import type { Plan, PlanRequest } from './plan';
 import { RefusedWrite } from './plan-writer.repository';
 import { PushQueue } from './push-queue.service';
-import { UnknownCommitError } from './retry.repository';
+import { UnknownCommitError } from '../oplog/retry.repository';
 import { TransientSyncError } from './transient-error.repository';
 
 /** A committer whose transactions end as the test says. The real one has its tests on a real database. */

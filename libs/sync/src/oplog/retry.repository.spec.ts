@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
-import { isRetryable, mayBeCommitted, UnknownCommitError } from './retry.repository';
-import { retryPauseMs } from './retry-pause';
-import { TransientSyncError } from './transient-error.repository';
+import { isRetryable, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { retryPauseMs } from '../push/retry-pause';
+import { TransientSyncError } from '../push/transient-error.repository';
 
 const { MongoError, MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
 

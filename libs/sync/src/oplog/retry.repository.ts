@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { hasErrorLabel } from '../oplog/oplog.repository';
+import { hasErrorLabel } from './oplog.repository';
 import { SyncError } from '../protocol/errors';
 
 /** The commit was asked for, and until the deadline nobody said what became of it. */
