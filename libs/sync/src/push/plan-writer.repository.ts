@@ -37,6 +37,14 @@ export class PlanWriter {
    * @throws RefusedWrite, TransientSyncError, or an error of the driver, unchanged
    */
   async write(session: mongo.ClientSession, plan: Plan): Promise<void> {
+    try {
+      await this.writeAll(session, plan);
+    } catch (error) {
+      throw (isTooLarge(error) && oversizeWrite(plan)) || error;
+    }
+  }
+
+  private async writeAll(session: mongo.ClientSession, plan: Plan): Promise<void> {
     const byCollection = new Map<string, DocumentWrite[]>();
     for (const write of plan.writes) {
       const writes = byCollection.get(write.collection);
@@ -100,6 +108,35 @@ function headOperation({
   if (fromSeq === undefined)
     return { insertOne: { document: { _id: scopeId, version, seq, floor: ZERO_VERSION, floorSeq: 0 } } };
   return { updateOne: { filter: { _id: scopeId, seq: fromSeq }, update: { $set: { version, seq } } } };
+}
+
+/** MongoDB's own bound, whatever limits.maxDocumentBytes says: merges can grow a document beyond what one push may hold. */
+const LARGEST_BSON = 16 << 20;
+/** What the engine's fields and the entry around a document may take. */
+const BSON_MARGIN = 16 << 10;
+const BSON_TOO_LARGE = 10334;
+
+/** The driver refuses an oversize document itself, as an argument or when its buffer ends. */
+function isTooLarge(error: unknown): boolean {
+  const { MongoInvalidArgumentError, MongoServerError } = mongoose.mongo;
+  if (error instanceof MongoServerError) return error.code === BSON_TOO_LARGE;
+  return error instanceof MongoInvalidArgumentError || error instanceof RangeError;
+}
+
+/** The write whose document, or whose entry's text, is larger than MongoDB takes. */
+function oversizeWrite(plan: Plan): RefusedWrite | undefined {
+  const texts = new Map(plan.entries.map((entry) => [entry.version, entry.wire]));
+  for (const { document, writer } of plan.writes) {
+    const text = texts.get(String(document[SYNC_FIELDS.version])) ?? '';
+    const bytes = Math.max(mongoose.mongo.BSON.calculateObjectSize(document), Buffer.byteLength(text));
+    if (bytes > LARGEST_BSON - BSON_MARGIN)
+      return new RefusedWrite(writer, {
+        code: 'document_too_large',
+        message:
+          'The document would be larger than the 16 MB that MongoDB takes; make it smaller and send it again.',
+      });
+  }
+  return undefined;
 }
 
 const DUPLICATE_KEY = 11000;
