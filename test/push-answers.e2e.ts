@@ -102,6 +102,22 @@ describe('answers of a push', () => {
     expect(JSON.stringify(answers)).not.toContain('dup key');
   });
 
+  it('let a unique value change hands inside one push, whichever document came first', async () => {
+    const person = (id: string, email: string) => ({
+      collection: 'unique',
+      operation: 'upsert',
+      doc_id: id,
+      data: { email },
+    });
+    await push([person('old-owner', 'value@y')]);
+    const answers = await push([
+      person('new-owner', 'temporary@y'),
+      person('old-owner', 'another@y'),
+      person('new-owner', 'value@y'),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['accepted', 'conflict_resolved', 'accepted']);
+  });
+
   it('take a document whose version the app left empty', async () => {
     const [answer] = await push([
       { collection: 'adopted', operation: 'upsert', doc_id: 'old', data: { n: 1 } },

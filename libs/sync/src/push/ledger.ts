@@ -60,8 +60,14 @@ export class Ledger {
     return new Ledger(this, this.snapshot);
   }
 
+  /** Keeps the documents in the order of their last change: what gave a unique value up is written before what took it. */
+  setDocument(key: string, state: DocumentState): void {
+    this.documents.delete(key);
+    this.documents.set(key, state);
+  }
+
   absorb(layer: Ledger): void {
-    for (const [key, state] of layer.documents) this.documents.set(key, state);
+    for (const [key, state] of layer.documents) this.setDocument(key, state);
     for (const [scope, head] of layer.heads) this.heads.set(scope, head);
     for (const [key, receipt] of layer.receipts) this.receipts.set(key, receipt);
     for (const entry of layer.entries) this.entries.push(entry);

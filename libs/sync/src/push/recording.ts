@@ -54,7 +54,7 @@ export function recordWrite(
     parent_version: change.parent,
     ...(stamp === version ? {} : { hlc: stamp }),
   };
-  layer.documents.set(change.key, state);
+  layer.setDocument(change.key, state);
   layer.heads.set(scopeId, { ...head, version, seq, moved: true });
   layer.entries.push({
     scope: scopeId,
