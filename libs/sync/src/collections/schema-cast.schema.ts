@@ -98,6 +98,7 @@ export class SchemaCast {
   /** One full run of the model. For data without binary fields it is the only one. */
   private async attempt(id: StoredId, data: object): Promise<Attempt> {
     const document = this.hydrate(id, data);
+    observeSubdocuments(document);
     let failure: unknown;
     try {
       await document.validate();
@@ -171,4 +172,20 @@ function withBytes(data: JsonObject, binaries: readonly BinaryText[]): object {
     if (last !== undefined) place[last] = bytes;
   }
   return copy;
+}
+
+/**
+ * Mongoose validates the elements of a document array side by side. When a later one throws at once (a `false` or ''
+ * among objects), nobody waits for the earlier ones any more, and the rejection of one of them ends the process. So
+ * each is observed here; Mongoose still gets the same promise.
+ */
+function observeSubdocuments(document: AnyDocument): void {
+  for (const subdocument of document.$getAllSubdocs()) {
+    const validate = subdocument.validate.bind(subdocument) as (...given: unknown[]) => Promise<void>;
+    subdocument.validate = (...given: unknown[]): Promise<void> => {
+      const validated = validate(...given);
+      validated.catch(() => undefined);
+      return validated;
+    };
+  }
 }

@@ -70,6 +70,22 @@ describe('what a cast may turn into another type', () => {
   });
 });
 
+describe('a list of documents with something else among them', () => {
+  it.each<[string, JsonObject]>([
+    ['false beside a document that does not cast', { many: [{ q: 'x' }, false] }],
+    ["'' beside a document that does not cast", { many: [{ at: 'abcdefghijkl' }, ''] }],
+    ['0 beside a valid document', { many: [{ q: 1 }, 0] }],
+  ])('is rejected, and ends no process: %s', async (_, data) => {
+    const unobserved = jest.fn();
+    process.on('unhandledRejection', unobserved);
+    expect(await refused(cast(data))).toMatchObject({ code: 'validation_failed' });
+    // Node tells of unobserved rejections once the microtasks are done.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unobserved);
+    expect(unobserved).not.toHaveBeenCalled();
+  });
+});
+
 describe('any data', () => {
   const scalars = fc.oneof(
     fc.constantFrom(
