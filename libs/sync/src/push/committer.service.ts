@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { HlcService } from '../hlc/hlc.service';
@@ -85,7 +86,7 @@ export async function commitUntil(session: mongo.ClientSession, deadline: number
       if (!mayBeCommitted(error)) throw error;
       if (performance.now() > deadline) throw new UnknownCommitError(error);
     }
-    await pause(retryPauseMs(attempts, Math.random()));
+    await delay(retryPauseMs(attempts, Math.random()));
   }
 }
 
@@ -96,8 +97,4 @@ export async function abortQuietly(session: mongo.ClientSession): Promise<void> 
   } catch {
     // The server ends it by itself.
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

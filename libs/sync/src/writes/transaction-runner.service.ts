@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
@@ -63,7 +64,7 @@ export class TransactionRunner {
       } finally {
         release?.();
       }
-      await pause(retryPauseMs(attempts, Math.random()));
+      await delay(retryPauseMs(attempts, Math.random()));
     }
   }
 
@@ -124,8 +125,4 @@ function busy(why: string, error?: unknown): SyncError {
     retryAfterSeconds: 1,
     cause: error,
   });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
