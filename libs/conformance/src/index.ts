@@ -1,0 +1,2 @@
+export type * from './history';
+export * from './verdict';
