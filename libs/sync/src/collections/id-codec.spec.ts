@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { isDocId, type DocId } from '../protocol/change';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
@@ -110,7 +111,7 @@ describe('scoped ids', () => {
         const same = codec.toStored(scopeA, idA) === codec.toStored(scopeB, idB);
         expect(same).toBe(scopeA === scopeB && idA === idB);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { castBy, everything, HEX, refused, taken, UUID } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
@@ -156,7 +157,7 @@ describe('any data', () => {
         // Nothing that was given is gone.
         expect(Object.keys(wire)).toEqual(expect.arrayContaining(Object.keys(data)));
       }),
-      { numRuns: 1500 },
+      runs(1500),
     );
     expect(accepted).toBeGreaterThan(100);
     expect(cast.reported).toEqual([]);

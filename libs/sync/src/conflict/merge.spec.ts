@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { encodeDocument } from '../collections/wire-codec';
 import type { JsonObject } from '../protocol/json';
@@ -40,7 +41,7 @@ describe('the merge by field', () => {
         expect(merge(base, base, changed, who)).toStrictEqual(changed);
         expect(merge(base, changed, changed, who)).toStrictEqual(changed);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 
@@ -63,7 +64,7 @@ describe('the merge by field', () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 
@@ -73,7 +74,7 @@ describe('the merge by field', () => {
         const other = who === 'ours' ? 'theirs' : 'ours';
         expect(merge(base, theirs, ours, other)).toStrictEqual(merge(base, ours, theirs, who));
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 
@@ -83,7 +84,7 @@ describe('the merge by field', () => {
         const once = merge(base, ours, theirs, who) as JsonObject;
         expect(merge(theirs, once, theirs, who)).toStrictEqual(once);
       }),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 

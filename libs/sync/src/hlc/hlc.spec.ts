@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import {
   compareHlc,
   formatHlc,
@@ -149,7 +150,7 @@ describe('the text form', () => {
         expect(textOrder(formatHlc(a), formatHlc(b))).toBe(Math.sign(compareHlc(a, b)));
         expect(Math.sign(byteOrder(formatHlc(a), formatHlc(b)))).toBe(Math.sign(compareHlc(a, b)));
       }),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 
@@ -212,7 +213,7 @@ describe('the text form', () => {
         const stamp = parseHlc(text);
         if (stamp) expect(formatHlc(stamp)).toBe(text);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 });

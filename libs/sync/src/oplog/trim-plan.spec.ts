@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import { planDeletion, planRaise, type TrimRules, type TrimState } from './trim-plan';
 
 const GRACE = 100;
@@ -178,7 +179,7 @@ describe('trimming, in any order of two processes', () => {
           }
         },
       ),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../hlc/hlc';
 import type { PullPage, ResyncReason } from '../protocol/pull';
 import { headPage, lookFor, pageOf, rowsToRead, type HeadView } from './cursor';
@@ -125,7 +126,7 @@ describe('following last_seq from the beginning', () => {
         expect(seen).toEqual(log.entries.filter((one) => names.has(one.collection)).map(({ seq }) => seq));
         expect(since).toBe(log.head?.version ?? ZERO_VERSION);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 
@@ -172,7 +173,7 @@ describe('a cursor', () => {
           });
         },
       ),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 

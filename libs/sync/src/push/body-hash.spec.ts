@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import type { PushChange } from '../protocol/push';
 import type { Json, JsonObject } from '../protocol/json';
 import { bodyHash, isWithinDepth } from './body-hash';
@@ -43,7 +44,7 @@ describe('the hash of a change', () => {
         const other = { ...body, data: body.data && (turned(body.data) as JsonObject) };
         expect(bodyHash(JSON.parse(JSON.stringify(other)) as PushChange)).toBe(bodyHash(body));
       }),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 
@@ -56,7 +57,7 @@ describe('the hash of a change', () => {
         expect(seen.get(hash) ?? text).toBe(text);
         seen.set(hash, text);
       }),
-      { numRuns: 3000 },
+      runs(3000),
     );
     expect(seen.size).toBeGreaterThan(500);
   });

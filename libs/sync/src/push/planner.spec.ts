@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import { DRIFT_MS, PushWorld, ready, RULES, type CollectionName } from '../../../../test/support/push-world';
 import { PushModel, type Expected, type ModelResolver } from '../../../../test/support/push-model';
 import type { Operation } from '../protocol/change';
@@ -227,9 +228,9 @@ describe('the planner', () => {
           for (const scope of ['A', 'B']) expect(world.stored(scope)).toEqual(world.folded(scope));
         }
       }),
-      { numRuns: 900 },
+      runs(900),
     );
-  }, 90_000);
+  });
 
   it('answers the same whether requests are planned in one group or one after another', () => {
     fc.assert(
@@ -259,7 +260,7 @@ describe('the planner', () => {
           expect(together.log).toEqual(apart.log);
         },
       ),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 });

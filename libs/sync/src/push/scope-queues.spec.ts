@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import type { PlanRequest } from './plan';
 import { GROUP_BYTES, GROUP_CHANGES, type PushJob } from './scope-queue';
 import { ScopeQueues, type Group } from './scope-queues';
@@ -182,7 +183,7 @@ describe('the queues of the scopes', () => {
           );
         }
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../hlc/hlc';
 import { Follower, type FollowerBounds } from './follower';
 import type { LogPosition } from './stream-entry';
@@ -303,7 +304,7 @@ describe('Follower, over any interleaving of commits, dispatches, reads and loss
           expect(model.follower.position?.seq ?? 0).toBe(model.log.length);
         },
       ),
-      { numRuns: 5_000 },
+      runs(5_000),
     );
   });
 
@@ -323,7 +324,7 @@ describe('Follower, over any interleaving of commits, dispatches, reads and loss
         expect(waiting).toBeLessThanOrEqual(model.bounds.entries + page.entries);
         expect(bytes).toBeLessThanOrEqual(model.bounds.bytes + page.bytes);
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     );
   });
 });
