@@ -1,0 +1,15 @@
+const path = require('node:path');
+
+const folder = process.env.MUTATION_FOLDER ?? 'libs/sync/src/hlc';
+
+/** @type {import('jest').Config} The specs of one folder, without the database that the whole suite starts. */
+const config = {
+  ...require('../../jest.config.js'),
+  rootDir: path.join(__dirname, '../..'),
+  testMatch: [`<rootDir>/${folder}/**/*.spec.ts`],
+};
+delete config.globalSetup;
+delete config.globalTeardown;
+delete config.reporters;
+
+module.exports = config;
