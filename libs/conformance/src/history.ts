@@ -9,6 +9,20 @@ export interface History {
   readonly seed: number;
   /** In the order in which the checker came to know them. */
   readonly events: readonly HistoryEvent[];
+  /** For invariant 8; without it the versions' time is not judged. */
+  readonly clock?: {
+    /** The checker's wall clock when the run began, in milliseconds since 1970. */
+    readonly startedAt: number;
+    /** How far the `Date` header of the first answer was ahead of that clock, in milliseconds; null: no header. */
+    readonly serverAhead: number | null;
+  };
+  /**
+   * Whether servers or database were disturbed on purpose during the run. Then a pull may for a moment not show what
+   * was just answered (a primary that does not yet know that it is none), which is otherwise judged.
+   */
+  readonly disturbed?: boolean;
+  /** The command that replays the run, for the report. */
+  readonly command?: string;
 }
 
 export type HistoryEvent =
@@ -63,6 +77,8 @@ export interface ChangeResult {
   readonly serverVersion: string | null;
   readonly code: string | null;
   readonly replayed: boolean;
+  /** Whether `error` held a text; missing: not recorded. */
+  readonly explained?: boolean;
   /** Of `server_document`, when there was one. */
   readonly serverDocument: { readonly version: string; readonly deleted: boolean } | null;
 }
@@ -119,7 +135,15 @@ export interface StreamEvent {
     | { readonly is: 'ping'; readonly lastSeq: string | null }
     | { readonly is: 'resync'; readonly reason: string }
     | { readonly is: 'error'; readonly code: string }
-    | { readonly is: 'closed'; readonly code: number };
+    /**
+     * Not recorded when the checker itself closes at the end of the run, after it has waited for what is still to
+     * come: a reader whose last event is none of `resync`, `error`, `closed`, `stalled` must have got everything that
+     * was acknowledged. When the checker closes in mid-run, it is recorded.
+     */
+    | { readonly is: 'closed'; readonly code: number }
+    /** The reader stops to take bytes from its socket, on purpose, and goes on. The others must not notice. */
+    | { readonly is: 'stalled' }
+    | { readonly is: 'resumed' };
 }
 
 export interface FullEvent {
@@ -158,6 +182,11 @@ export interface ProbeEvent {
   readonly kind: 'probe';
   readonly probe: Probe;
   readonly at: number;
+  /**
+   * Over HTTP: status and `code`. A pull that is answered with `full_resync_required` has status 200 and that as its
+   * code. Over a socket: the close code as status, and the code of the `error` message; `full_resync_required` is
+   * 1000 with that as its code.
+   */
   readonly answer: Answer;
   /** What was sent and what came back, in a few words; no token, no document. */
   readonly detail: string;

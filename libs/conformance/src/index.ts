@@ -1,2 +1,3 @@
 export type * from './history';
 export * from './verdict';
+export { judge } from './oracle/judge';

@@ -29,12 +29,18 @@ export interface Finding {
   readonly invariant: InvariantNumber;
   /** Facts that were compared; 0: the run did not exercise it, which is not the same as that it holds. */
   readonly checks: number;
-  /** Shortest history first. */
+  /** How often it was violated. */
+  readonly violated: number;
+  /** The first of them, at most 20, shortest history first. */
   readonly violations: readonly Violation[];
+  /** What of it this history cannot show, in sentences. */
+  readonly unchecked: readonly string[];
 }
 
 export interface Verdict {
   readonly seed: number;
+  /** The command that replays the run, when the history has it. */
+  readonly command: string | null;
   /** One an invariant, in their order. */
   readonly findings: readonly Finding[];
   /** Whether nothing was violated. */

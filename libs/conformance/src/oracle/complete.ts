@@ -1,0 +1,107 @@
+import type { PullEvent } from '../history';
+import { cutPull } from './evidence';
+import type { FindingBuilder } from './finding-builder';
+import { judgeFreshness } from './freshness';
+import { nameOf, type GapSearch } from './gaps';
+import type { HistoryIndex } from './history-index';
+import type { ScopeIndex } from './scope-index';
+import { evidenceOf } from './sendings';
+import { cursorText } from './stamps';
+
+/** Invariant 3: from a cursor everything above it, nothing below it later, nothing acknowledged is lost. */
+export function judgeComplete(
+  index: HistoryIndex,
+  gaps: ReadonlyMap<ScopeIndex, GapSearch>,
+  found: FindingBuilder,
+): void {
+  for (const scope of index.scopes) {
+    const search = gaps.get(scope);
+    if (search === undefined) continue;
+    found.checked(search.compared);
+    for (const gap of search.gaps) {
+      found.violated(
+        () =>
+          `${gap.reader} (${scope.tenant}), reading from ${gap.since || 'the beginning'}, was never given ` +
+          `${nameOf(gap.first)}${gap.count > 1 ? ` and ${gap.count - 1} more` : ''}, but got beyond it.`,
+        () => gap.shown,
+      );
+    }
+    acknowledged(scope, found);
+    for (const pull of scope.pulls) pages(scope, pull, found);
+    collectionsAsked(scope, found);
+    if (index.history.disturbed === true) {
+      found.unchecked(
+        'The run was disturbed: whether a pull at once shows what was just answered is not judged.',
+      );
+    } else {
+      judgeFreshness(scope, found);
+    }
+  }
+}
+
+/** Every acknowledged change is in the final log. */
+function acknowledged(scope: ScopeIndex, found: FindingBuilder): void {
+  for (const entry of scope.known.values()) {
+    if (entry.ack === null) continue;
+    const { ack } = entry;
+    if (entry.sight === null && !scope.mustBeRead(entry.version, ack.push.answeredAt)) {
+      found.unchecked(
+        scope.final === null
+          ? `No reader came to the end of the log of ${scope.tenant}: acknowledged changes that nobody saw are not judged.`
+          : `The log of ${scope.tenant} was read from ${scope.final.from || 'the beginning'} only: older changes that nobody saw are not judged.`,
+      );
+      continue;
+    }
+    found.checked();
+    if (entry.sight !== null) continue;
+    found.violated(
+      () =>
+        `${nameOf(entry)} was acknowledged to ${ack.push.client} (${scope.tenant}) and is not in the log.`,
+      () => [...evidenceOf(ack), ...lastFinalPage(scope)],
+    );
+  }
+}
+
+/** What a page says of itself: `last_seq` never behind what was given, never behind what was asked. */
+function pages(scope: ScopeIndex, pull: PullEvent, found: FindingBuilder): void {
+  if (pull.page === null || 'resync' in pull.page) return;
+  const { changes, lastSeq, hasMore } = pull.page;
+  const last = changes.at(-1);
+  found.checked(2);
+  if (cursorText(lastSeq) < cursorText(pull.since)) {
+    found.violated(
+      () =>
+        `${pull.reader} (${scope.tenant}) asked from ${pull.since ?? 'the beginning'} and got ${lastSeq} as its next cursor, which is below.`,
+      () => [cutPull(pull, [])],
+    );
+  }
+  if (last !== undefined && (hasMore ? last.version !== lastSeq : last.version > lastSeq)) {
+    found.violated(
+      () =>
+        `${pull.reader} (${scope.tenant}) was given ${last.version} last, and ${lastSeq} as its next cursor` +
+        `${hasMore ? ', though there is more' : ''}.`,
+      () => [cutPull(pull, [last.version])],
+    );
+  }
+}
+
+/** Nothing of collections that were not asked for. */
+function collectionsAsked(scope: ScopeIndex, found: FindingBuilder): void {
+  for (const pull of scope.pulls) {
+    if (pull.collections === null || pull.page === null || 'resync' in pull.page) continue;
+    for (const entry of pull.page.changes) {
+      found.checked();
+      if (pull.collections.includes(entry.collection)) continue;
+      found.violated(
+        () =>
+          `${pull.reader} (${scope.tenant}) asked for ${pull.collections?.join(', ') ?? ''} and got an entry of ${entry.collection}.`,
+        () => [cutPull(pull, [entry.version])],
+      );
+    }
+  }
+}
+
+function lastFinalPage(scope: ScopeIndex): PullEvent[] {
+  const last = scope.pulls.findLast(({ reader, page }) => reader.startsWith('final') && page !== null);
+  return last === undefined ? [] : [cutPull(last, [])];
+}

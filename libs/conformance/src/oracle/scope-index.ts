@@ -1,0 +1,214 @@
+import type {
+  AppWriteEvent,
+  FullEvent,
+  HistoryEvent,
+  PullEvent,
+  PushEvent,
+  Seen,
+  StreamEvent,
+  Tenant,
+} from '../history';
+import { cutRead } from './evidence';
+import { finalReadOf, type FinalRead } from './final-read';
+import {
+  evidenceOf,
+  mayHaveTakenEffect,
+  mutationKey,
+  sendingsOf,
+  tookEffect,
+  type Sending,
+} from './sendings';
+import { byVersion, cursorText } from './stamps';
+
+/** What is known of one entry of the log: the first sight of it, or an answer that names it. */
+export interface LogEntry {
+  readonly version: string;
+  readonly collection: string;
+  readonly docId: string;
+  /** Where it was first seen; null: only an answer names it. */
+  readonly sight: Sight | null;
+  /** The push that was answered with this version. */
+  ack: Sending | null;
+  /** When the latest read began that gave it; -Infinity when none did. */
+  lastReadAt: number;
+}
+
+export interface Sight {
+  readonly event: PullEvent | StreamEvent;
+  readonly entry: Seen;
+}
+
+/** An entry that somebody has seen. */
+export type SeenEntry = LogEntry & { readonly sight: Sight };
+
+export type ScopeEvent = PushEvent | PullEvent | StreamEvent | FullEvent | AppWriteEvent;
+
+/** What happened in one tenant. */
+export class ScopeIndex {
+  readonly pushes: PushEvent[] = [];
+  readonly pulls: PullEvent[] = [];
+  readonly fulls: FullEvent[] = [];
+  readonly appWrites: AppWriteEvent[] = [];
+  /** Events of each reader, over all its connections. */
+  readonly streams = new Map<string, StreamEvent[]>();
+  readonly sendingsByMutation = new Map<string, Sending[]>();
+  readonly sendingsByMarker = new Map<string, Sending[]>();
+  readonly appWriteByMarker = new Map<string, AppWriteEvent>();
+  /** Seen or acknowledged, by version. */
+  readonly known = new Map<string, LogEntry>();
+  /** Seen by anyone, rising. */
+  log: readonly SeenEntry[] = [];
+  readonly byMarker = new Map<string, SeenEntry[]>();
+  /** Rising, by collection and document. */
+  readonly byDocument = new Map<string, SeenEntry[]>();
+  /** Where an answered conflict left another marker than the change's: a merge, or the app's resolver. */
+  readonly merging = new Set<string>();
+  /** Versions that an answered merge gave. */
+  readonly merged = new Set<string>();
+  /** The last complete reading of the log; null when there was none. */
+  final: FinalRead | null = null;
+
+  #open: ReadonlySet<string> | null = null;
+
+  constructor(readonly tenant: Tenant) {}
+
+  add(event: ScopeEvent): void {
+    switch (event.kind) {
+      case 'push':
+        this.#addPush(event);
+        break;
+      case 'pull':
+        this.pulls.push(event);
+        if (event.page !== null && 'changes' in event.page) {
+          for (const entry of event.page.changes) this.#see(entry, event, event.sentAt);
+        }
+        break;
+      case 'stream':
+        push(this.streams, event.reader, event);
+        if (event.what.is === 'entry') this.#see(event.what.entry, event, event.at);
+        break;
+      case 'full':
+        this.fulls.push(event);
+        break;
+      case 'app-write':
+        this.appWrites.push(event);
+        this.appWriteByMarker.set(event.marker, event);
+        break;
+    }
+  }
+
+  /** After the last event. */
+  finish(): void {
+    const seen: SeenEntry[] = [];
+    for (const entry of this.known.values()) if (wasSeen(entry)) seen.push(entry);
+    this.log = seen.sort(byVersion);
+    for (const entry of this.log) {
+      if (entry.sight.entry.marker !== null) push(this.byMarker, entry.sight.entry.marker, entry);
+      push(this.byDocument, documentKey(entry.collection, entry.docId), entry);
+    }
+    this.final = finalReadOf(this.pulls);
+    for (const sendings of this.sendingsByMarker.values()) {
+      for (const { change, result } of sendings) this.#noteMerge(change.collection, change.marker, result);
+    }
+  }
+
+  /** Documents of changes that nobody knows the outcome of. */
+  openDocuments(): ReadonlySet<string> {
+    this.#open ??= new Set(this.#openKeys());
+    return this.#open;
+  }
+
+  *#openKeys(): Generator<string> {
+    for (const [marker, sendings] of this.sendingsByMarker) {
+      if (this.byMarker.has(marker) || !sendings.some(mayHaveTakenEffect)) continue;
+      const [first] = sendings;
+      if (first !== undefined) yield documentKey(first.change.collection, first.change.docId);
+    }
+  }
+
+  /** Whether the last complete reading of the log shows what became of a request that ended at `endedAt`. */
+  settled(endedAt: number): boolean {
+    return this.final !== null && this.final.from === '' && this.final.lastSentAt >= endedAt;
+  }
+
+  /** Whether an entry of this version, acknowledged at `answeredAt`, must be in the last complete reading. */
+  mustBeRead(version: string, answeredAt: number): boolean {
+    return this.final !== null && version > this.final.from && this.final.lastSentAt >= answeredAt;
+  }
+
+  /** The seq of a cursor, as far as it is known: 0 for the beginning. */
+  seqAt(since: string | null): number | null {
+    const cursor = cursorText(since);
+    return cursor === '' ? 0 : (this.known.get(cursor)?.sight?.entry.seq ?? null);
+  }
+
+  #addPush(event: PushEvent): void {
+    this.pushes.push(event);
+    for (const sending of sendingsOf(event)) {
+      const key = mutationKey(sending);
+      if (key !== null) push(this.sendingsByMutation, key, sending);
+      if (sending.change.marker !== null) push(this.sendingsByMarker, sending.change.marker, sending);
+      if (tookEffect(sending.result)) this.#acknowledge(sending);
+    }
+  }
+
+  #acknowledge(sending: Sending): void {
+    const version = sending.result?.newVersion ?? null;
+    if (version === null) return;
+    const entry = this.known.get(version);
+    if (entry === undefined) {
+      const { collection, docId } = sending.change;
+      this.known.set(version, {
+        version,
+        collection,
+        docId,
+        sight: null,
+        ack: sending,
+        lastReadAt: -Infinity,
+      });
+    } else {
+      entry.ack ??= sending;
+    }
+  }
+
+  #see(entry: Seen, event: PullEvent | StreamEvent, readAt: number): void {
+    const { version, collection, docId } = entry;
+    const before = this.known.get(version);
+    if (before === undefined || before.sight === null) {
+      const sight = { event, entry };
+      const ack = before?.ack ?? null;
+      this.known.set(version, { version, collection, docId, sight, ack, lastReadAt: readAt });
+    } else if (before.lastReadAt < readAt) {
+      before.lastReadAt = readAt;
+    }
+  }
+
+  #noteMerge(collection: string, marker: string | null, result: Sending['result']): void {
+    if (result?.status !== 'conflict_resolved' || result.newVersion === null) return;
+    const sight = this.known.get(result.newVersion)?.sight;
+    if (sight == null || sight.entry.marker === marker) return;
+    this.merging.add(collection);
+    this.merged.add(result.newVersion);
+  }
+}
+
+export function wasSeen(entry: LogEntry): entry is SeenEntry {
+  return entry.sight !== null;
+}
+
+/** How the checker knows of an entry: where it was seen, else the push that was answered with it. */
+export function evidenceFor(entry: LogEntry): HistoryEvent[] {
+  if (entry.sight !== null) return [cutRead(entry.sight.event, entry.version)];
+  return entry.ack === null ? [] : evidenceOf(entry.ack);
+}
+
+/** Names and ids are any text, so that they are not simply joined. */
+export function documentKey(collection: string, docId: string): string {
+  return `${String(collection.length)}:${collection}${docId}`;
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

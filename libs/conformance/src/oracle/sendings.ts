@@ -1,0 +1,67 @@
+import type { ChangeResult, PushEvent, SentChange } from '../history';
+import { cutPush } from './evidence';
+
+/** One change in one push: a retry of its mutation is another sending. */
+export interface Sending {
+  readonly push: PushEvent;
+  readonly index: number;
+  readonly change: SentChange;
+  readonly result: ChangeResult | null;
+}
+
+export function sendingsOf(push: PushEvent): Sending[] {
+  return push.changes.map((change, index) => ({
+    push,
+    index,
+    change,
+    result: push.results?.[index] ?? null,
+  }));
+}
+
+/** The push with only this change. */
+export function evidenceOf(...sendings: readonly Sending[]): PushEvent[] {
+  const pushes = new Map<PushEvent, Set<number>>();
+  for (const { push, index } of sendings) {
+    const indexes = pushes.get(push) ?? new Set<number>();
+    pushes.set(push, indexes.add(index));
+  }
+  return [...pushes].map(([push, indexes]) => cutPush(push, (_, index) => indexes.has(index)));
+}
+
+export function tookEffect(result: ChangeResult | null): boolean {
+  return result?.status === 'accepted' || result?.status === 'conflict_resolved';
+}
+
+/** Nobody told the client what became of it: no answer, or one of the server's own trouble. */
+export function outcomeUnknown({ answer }: PushEvent): boolean {
+  return answer === null || answer.status >= 500;
+}
+
+/** Whether this sending can be why the change is in the log. */
+export function mayHaveTakenEffect({ push, result }: Sending): boolean {
+  if (outcomeUnknown(push)) {
+    return push.atomic === 'mutation' || push.changes.every(({ flaw }) => flaw === null);
+  }
+  return tookEffect(result);
+}
+
+/** A client's name for a change; null when it gave none. Ids are any text, so that they are not simply joined. */
+export function mutationKey({ push, change }: Sending): string | null {
+  return change.mutation === null ? null : JSON.stringify([push.client, change.mutation]);
+}
+
+/** The same change of the same client, word for word. */
+export function sameBody(a: SentChange, b: SentChange): boolean {
+  return sameMeaning(a, b) && a.parent === b.parent && a.hlc === b.hlc;
+}
+
+/** The same effect on the same document, whatever it was based on. */
+export function sameMeaning(a: SentChange, b: SentChange): boolean {
+  return (
+    a.collection === b.collection &&
+    a.docId === b.docId &&
+    a.operation === b.operation &&
+    a.marker === b.marker &&
+    a.flaw === b.flaw
+  );
+}
