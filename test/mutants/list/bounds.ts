@@ -1,0 +1,101 @@
+import type { Mutant } from '../mutant';
+
+/** Invariants 8, 9 and 10: bounded clock, bounded memory, an answer for each change. */
+export const BOUNDS: readonly Mutant[] = [
+  {
+    name: 'clock-drift-unchecked',
+    about: 'a stamp of next year is as good as any',
+    violates: [8],
+    under: 'calm',
+    patches: [
+      { file: 'push/stamps.ts', find: 'if (hlc && isTooFarAhead(', replace: 'if (false && isTooFarAhead(' },
+    ],
+  },
+  {
+    name: 'changes-uncounted',
+    about: 'a push may hold any number of changes',
+    violates: [9],
+    under: 'calm',
+    patches: [
+      {
+        file: 'protocol/push.ts',
+        find: 'if (changes.length > maxChanges)',
+        replace: 'if (changes.length < 0)',
+      },
+    ],
+  },
+  {
+    name: 'limit-unchecked',
+    about: 'a page may have any number of rows',
+    violates: [9],
+    under: 'calm',
+    patches: [
+      {
+        file: 'protocol/read-query.ts',
+        find: 'limit < range.min || limit > range.max)',
+        replace: 'limit < range.min)',
+      },
+    ],
+  },
+  {
+    name: 'stalled-socket-stops-all',
+    about: 'while one socket is not read, the others wait for it',
+    violates: [9],
+    under: 'calm',
+    patches: [
+      {
+        file: 'ws/socket-session.gateway.ts',
+        find: 'const room = this.outbound.frame(message.frame);\n      if (room) await room;',
+        replace: `await gate;
+      const room = this.outbound.frame(message.frame);
+      if (room) await (gate = room);`,
+      },
+      {
+        file: 'ws/socket-session.gateway.ts',
+        find: 'const BURST = 40;',
+        replace: 'let gate: Promise<void> | undefined;\nconst BURST = 40;',
+      },
+    ],
+  },
+  {
+    name: 'one-bad-change-fails-all',
+    about: 'a rejected change takes its push with it, also where each change stands for itself',
+    violates: [10],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/request-planning.ts',
+        find: "const fails = this.request.atomic === 'batch' && answers.some(",
+        replace: 'const fails = answers.some(',
+      },
+    ],
+  },
+  {
+    name: 'rejection-without-code',
+    about: 'a rejection says nothing a client could go by',
+    violates: [10],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/answers.ts',
+        find: "return { status: 'rejected', new_version: null, server_version: null, code, error: message };",
+        replace:
+          "return { status: 'rejected', new_version: null, server_version: null, code: null, error: message };",
+      },
+    ],
+  },
+  {
+    name: 'bad-change-is-an-error',
+    about: 'a change that cannot be taken ends its request with 500',
+    violates: [10],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/push.service.ts',
+        find: 'if (!collection)\n      return refuse({',
+        replace:
+          "if (!collection) throw new Error('no such collection');\n    if (!collection)\n      return refuse({",
+      },
+    ],
+  },
+];

@@ -1,0 +1,99 @@
+import type { Mutant } from '../mutant';
+
+/** Invariant 3: pull and stream give every entry. */
+export const READERS: readonly Mutant[] = [
+  {
+    name: 'gap-before-live',
+    about: 'what is dispatched while a subscriber reads its backlog is forgotten',
+    violates: [3],
+    under: 'slow commits',
+    patches: [
+      {
+        file: 'stream/follower.ts',
+        find: 'if (this.live) for (const entry of pending ?? []) this.offer(entry);',
+        replace: '',
+      },
+      {
+        file: 'stream/follower.ts',
+        find: 'if (entry.seq !== this.tail.seq + 1 || (wanted',
+        replace: 'if ((wanted',
+      },
+    ],
+  },
+  {
+    name: 'page-ends-at-the-head',
+    about: 'a page that is cut by its limit moves the cursor to the end of the log',
+    violates: [3],
+    under: 'calm',
+    patches: [
+      {
+        file: 'pull/cursor.ts',
+        find: 'const hasMore = above.length > limit || (cutShort && last !== undefined);',
+        replace: 'const hasMore = cutShort && last !== undefined;',
+      },
+    ],
+  },
+  {
+    name: 'head-read-after-entries',
+    about: 'the cursor that ends a page is read after its entries',
+    violates: [3],
+    under: 'slow commits',
+    patches: [
+      {
+        file: 'pull/pull.service.ts',
+        find: 'return pageOf(look, head, rows, query.limit, cutShort);',
+        replace:
+          'return pageOf(look, (await this.oplog.readHead(scopeId, { session })) ?? head, rows, query.limit, cutShort);',
+      },
+    ],
+  },
+];
+
+/** Invariant 6: log, full resync and collection tell the same. */
+export const CONVERGENCE: readonly Mutant[] = [
+  {
+    name: 'delete-leaves-the-document',
+    about: 'a delete writes its log entry and no tombstone',
+    violates: [6],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/writes-of-plan.ts',
+        find: 'if (!written) continue;',
+        replace: 'if (!written || state.deleted) continue;',
+      },
+    ],
+  },
+  {
+    name: 'entry-holds-the-old-data',
+    about: 'the log tells the document as it was before the change',
+    violates: [6],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/recording.ts',
+        find: 'data: wireOf(state),',
+        replace: 'data: wireOf(current && !state.deleted && !current.deleted ? current : state),',
+      },
+    ],
+  },
+  {
+    name: 'document-not-written',
+    about: 'an update of a stored document reaches the log only',
+    violates: [6],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/plan-writer.repository.ts',
+        find: 'replaceOne: {\n      filter: {',
+        replace: 'updateOne: {\n      filter: {',
+      },
+      {
+        file: 'push/plan-writer.repository.ts',
+        find: '      replacement,\n    },',
+        replace:
+          '      update: { $set: { [SYNC_FIELDS.version]: replacement[SYNC_FIELDS.version] } },\n    },',
+      },
+    ],
+  },
+];

@@ -1,0 +1,50 @@
+import type { Mutant } from '../mutant';
+
+/** Invariant 4: a mutation takes effect at most once, and its retry gets the first answer. */
+export const RECEIPTS: readonly Mutant[] = [
+  {
+    name: 'no-receipts',
+    about: 'nothing is kept of a mutation: its retry is a new change',
+    violates: [4],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/plan-writer.repository.ts',
+        find: 'if (plan.receipts.length > 0) await',
+        replace: 'if (plan.receipts.length < 0) await',
+      },
+    ],
+  },
+  {
+    name: 'receipts-before-commit',
+    about: 'receipts are kept before the commit, so that a retry is answered for what never happened',
+    violates: [1, 4],
+    under: 'failing commits',
+    patches: [
+      {
+        file: 'push/plan-writer.repository.ts',
+        find: 'await this.oplog.receipts.insertMany([...plan.receipts], { session });',
+        replace: 'await this.oplog.receipts.insertMany([...plan.receipts]);',
+      },
+    ],
+  },
+  {
+    name: 'receipt-of-the-batch',
+    about: 'a mutation that is sent again beside others is taken for another one',
+    violates: [4],
+    under: 'calm',
+    patches: [
+      {
+        file: 'push/snapshot.repository.ts',
+        find: 'if (keys.length === 0) return new Map();',
+        replace: 'if (keys.length !== 1) return new Map();',
+      },
+      {
+        file: 'push/plan-writer.repository.ts',
+        find: 'await this.oplog.receipts.insertMany([...plan.receipts], { session });',
+        replace:
+          'await this.oplog.receipts.bulkWrite(plan.receipts.map((receipt) => ({ replaceOne: { filter: { _id: receipt._id }, replacement: receipt, upsert: true } })), { session });',
+      },
+    ],
+  },
+];
