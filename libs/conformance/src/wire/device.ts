@@ -1,0 +1,113 @@
+import type { Answer, ChangeResult, FullRow, PullEvent, SentChange } from '../history';
+import type { Endpoints } from './endpoints';
+import { bytesOf, exchange, type Reply } from './exchange';
+import { answerOf, parsePage, parseResults, parseRows } from './parse';
+import type { SeenPool } from './seen-pool';
+
+/** What all devices of a tenant share. */
+export interface Credentials {
+  /** Asked before each request, so that it may be renewed during a run. */
+  readonly token: () => string;
+  readonly secret: string;
+  /** Looks through everything that was received. */
+  readonly received: (bytes: string, where: string) => void;
+  readonly pool: SeenPool;
+}
+
+export interface Timing {
+  /** How long an answer may take, in milliseconds. */
+  readonly answerLimitMs: number;
+  /** A socket that nothing comes from for so long is given up, in milliseconds. */
+  readonly silenceLimitMs: number;
+}
+
+/** A change with the data that travels and that no history keeps. */
+export interface Outgoing {
+  readonly sent: SentChange;
+  /** As it goes over the wire. */
+  readonly wire: Readonly<Record<string, unknown>>;
+}
+
+export interface PullQuestion {
+  readonly since: string | null;
+  readonly collections: readonly string[] | null;
+  readonly limit?: number;
+}
+
+/** One device of one tenant, over the public wire only. Never throws for what a server does. */
+export class Device {
+  constructor(
+    readonly credentials: Credentials,
+    readonly endpoints: Endpoints,
+    readonly prefix: string,
+    readonly timing: Timing,
+  ) {}
+
+  async push(
+    client: string,
+    atomic: 'batch' | 'mutation',
+    changes: readonly Outgoing[],
+  ): Promise<{ answer: Answer; results: ChangeResult[] | null }> {
+    const body = JSON.stringify({ client_id: client, atomic, changes: changes.map(({ wire }) => wire) });
+    const reply = await this.ask('push', '/push', body);
+    return { answer: answerOf(reply), results: parseResults(reply) };
+  }
+
+  async pull({
+    since,
+    collections,
+    limit,
+  }: PullQuestion): Promise<{ answer: Answer; page: PullEvent['page'] }> {
+    const query = new URLSearchParams();
+    if (since !== null) query.set('since', since);
+    if (collections !== null) query.set('collections', collections.join());
+    if (limit !== undefined) query.set('limit', String(limit));
+    const reply = await this.ask('pull', `/pull?${query.toString()}`);
+    return { answer: answerOf(reply), page: parsePage(reply, (value) => this.credentials.pool.of(value)) };
+  }
+
+  /**
+   * All pages of a full resync.
+   *
+   * @param limit documents a page; 0 for one stream
+   */
+  async full(limit: number): Promise<{ answer: Answer; rows: FullRow[] | null; lastSeq: string | null }> {
+    const rows: FullRow[] = [];
+    let lastSeq: string | null = null;
+    let cursor: string | null = null;
+    for (;;) {
+      const query = new URLSearchParams({ limit: String(limit) });
+      if (cursor !== null) query.set('cursor', cursor);
+      const reply = await this.ask('full', `/full?${query.toString()}`);
+      const answer = answerOf(reply);
+      const page = reply?.status === 200 ? parseRows(reply.text, this.credentials.secret) : null;
+      if (reply === null || page === null) return { answer, rows: null, lastSeq };
+      for (const row of page) rows.push(row);
+      lastSeq = reply.headers.get('x-sync-lastseq');
+      cursor = reply.headers.get('x-sync-cursor');
+      if (cursor === null) return { answer, rows, lastSeq };
+    }
+  }
+
+  /**
+   * A request of any path below the prefix, as this tenant.
+   *
+   * @returns null when no answer came; the next request goes to the next server then
+   */
+  async ask(where: string, path: string, body?: string): Promise<Reply | null> {
+    return this.askRaw(where, `/${this.prefix}${path}`, body === undefined ? 'GET' : 'POST', body);
+  }
+
+  async askRaw(where: string, path: string, method: string, body?: string): Promise<Reply | null> {
+    const { endpoints, credentials, timing } = this;
+    const reply = await exchange(`${endpoints.base}${path}`, {
+      method,
+      token: credentials.token(),
+      ...(body === undefined ? {} : { body }),
+      limitMs: timing.answerLimitMs,
+    });
+    if (reply === null || reply.status === 503) endpoints.moveOn();
+    if (reply !== null) credentials.received(bytesOf(reply), where);
+    return reply;
+  }
+}

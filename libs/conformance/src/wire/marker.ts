@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+
+/** Begins every document id of the checker, so that a later run knows what an earlier one left. */
+const OWN_ID = 'nosc-';
+/** The same for collections whose ids are ObjectIds. */
+const OWN_OBJECT_ID = 'c0ffc0ff';
+
+/** What every marker of a tenant begins with, and nobody else can know. */
+export function secretOf(run: string, tenant: string): string {
+  return `nosc${createHash('sha256').update(`${run} ${tenant}`).digest('hex').slice(0, 20)}`;
+}
+
+/** @param number unique for the client */
+export function markerOf(secret: string, client: string, number: number): string {
+  return `${secret}-${client}-${String(number)}-x`;
+}
+
+/** The first marker with this secret in a text. */
+export function findMarker(text: string, secret: string): string | null {
+  const from = text.indexOf(secret);
+  if (from < 0) return null;
+  return /^[0-9a-z]+-[0-9a-z]+-\d+-x/.exec(text.slice(from, from + 120))?.[0] ?? null;
+}
+
+/** An id that no other run, owner or number has. */
+export function ownId(ids: 'text' | 'objectid', run: string, owner: number, number: number): string {
+  if (ids === 'text') return `${OWN_ID}${run}-${String(owner)}-${String(number)}`;
+  const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0');
+  const runPart = createHash('sha256').update(run).digest('hex').slice(0, 8);
+  return `${OWN_OBJECT_ID}${runPart}${hex(owner, 2)}${hex(number, 6)}`;
+}
+
+/** Whether a document was made by this or an earlier run of the checker. */
+export function isOwnId(docId: string): boolean {
+  return docId.startsWith(OWN_ID) || docId.startsWith(OWN_OBJECT_ID);
+}

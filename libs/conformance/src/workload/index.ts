@@ -1,0 +1,12 @@
+export type {
+  AppWrite,
+  Phase,
+  Progress,
+  Template,
+  Token,
+  WorkloadCollection,
+  WorkloadOptions,
+} from './options';
+export { WorkloadError } from './options';
+export { outagesOf, type Outage } from './outage';
+export { runWorkload, startWorkload, type Workload } from './run';

@@ -1,0 +1,133 @@
+/** Data of a document; `{marker}` in any of its strings is replaced. */
+export type Template = Readonly<Record<string, unknown>>;
+
+export interface WorkloadCollection {
+  readonly name: string;
+  readonly template: Template;
+  /** What its `_id` is: free text, or 24 hex digits. */
+  readonly ids: 'text' | 'objectid';
+}
+
+/** A route of the app that writes a document through SyncService. */
+export interface AppWrite {
+  readonly method: string;
+  /** Begins with a slash. */
+  readonly path: string;
+  readonly body: Template;
+}
+
+export type Token = string | (() => string);
+
+export interface WorkloadOptions {
+  /** Base URLs of the server processes of one deployment, at least one. */
+  readonly urls: readonly string[];
+  /** Of the tenant under test. Its scope is written to. A function is asked before each request. */
+  readonly token: Token;
+  /** Of a tenant of another scope: without it nothing is said of isolation. */
+  readonly otherToken?: Token;
+  readonly collections: readonly WorkloadCollection[];
+  readonly seed: number;
+  /** How long writers write. What stands before and after is bounded too, by the limits below. */
+  readonly seconds: number;
+  /** Names the run inside ids and mutations; the same name again would meet its own receipts. Default: by chance. */
+  readonly run?: string;
+  /** Of the sync routes; default `sync`. */
+  readonly prefix?: string;
+  /** Default: `<prefix>/stream`. */
+  readonly streamPath?: string;
+
+  /** Devices that push, and pull now and then. Default 6. */
+  readonly writers?: number;
+  /** Devices that pull; every third begins with a full resync, every third sleeps between. Default 3. */
+  readonly pullers?: number;
+  /** Devices that stay on the stream. Default 2. */
+  readonly listeners?: number;
+  /** Devices that subscribe for moments, again and again. Default 6. */
+  readonly briefListeners?: number;
+  /** Sockets that do not read for seconds. Default 1. */
+  readonly stalledSockets?: number;
+  /** Largest push. Default 50. */
+  readonly maxBatch?: number;
+  /** A writer's mean pause between pushes, in milliseconds. Default 5. */
+  readonly writerPauseMs?: number;
+  readonly appWrite?: AppWrite;
+  /** Flawed changes, to see them refused. Default true. */
+  readonly flaws?: boolean;
+  /** `limits.maxDocumentBytes` of the deployment. Default 1 MiB. */
+  readonly maxDocumentBytes?: number;
+  /** Writers stop there, so that the history fits into memory. Default 400,000. */
+  readonly maxChanges?: number;
+
+  /** How long an answer may take. Default 20,000. */
+  readonly answerLimitMs?: number;
+  /** A socket that nothing comes from for so long is opened anew. Default 65,000 (twice the server's ping). */
+  readonly silenceLimitMs?: number;
+  /** How long readers may take to reach the end. Default 20,000. */
+  readonly settleMs?: number;
+  /** How often the last readings and retries are tried before they are given up. Default 20. */
+  readonly maxUnansweredRetries?: number;
+
+  /** Told about four times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Ends the writing early; the rest follows as after `seconds`. */
+  readonly signal?: AbortSignal;
+}
+
+export type Phase = 'starting' | 'writing' | 'settling' | 'reading' | 'done';
+
+export interface Progress {
+  readonly phase: Phase;
+  /** Of the writing; milliseconds. */
+  readonly elapsedMs: number;
+  readonly pushes: number;
+  /** Sent, retries included. */
+  readonly changes: number;
+  readonly unanswered: number;
+  /** Entries that readers saw, all together. */
+  readonly seen: number;
+  readonly subscriptions: number;
+}
+
+/** The run cannot begin, or tells nothing. The message says what to do. */
+export class WorkloadError extends Error {
+  override readonly name = 'WorkloadError';
+}
+
+export type Settings = Required<
+  Omit<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'token'>
+> &
+  Pick<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'token'>;
+
+/** @param freshRun the name when none is given */
+export function settingsOf(options: WorkloadOptions, freshRun: () => string): Settings {
+  if (options.urls.length === 0) throw new WorkloadError('Give at least one URL of a server.');
+  if (options.collections.length === 0) throw new WorkloadError('Give at least one collection to write to.');
+  for (const { name, template } of options.collections)
+    if (!JSON.stringify(template).includes('{marker}'))
+      throw new WorkloadError(`The data for ${name} needs a string with {marker} in it.`);
+  if (options.appWrite && !JSON.stringify(options.appWrite.body).includes('{marker}'))
+    throw new WorkloadError("The body of the app's write needs a string with {marker} in it.");
+  const prefix = options.prefix ?? 'sync';
+  return {
+    run: freshRun(),
+    prefix,
+    streamPath: `${prefix}/stream`,
+    writers: 6,
+    pullers: 3,
+    listeners: 2,
+    briefListeners: 6,
+    stalledSockets: 1,
+    maxBatch: 50,
+    writerPauseMs: 5,
+    flaws: true,
+    maxDocumentBytes: 1024 * 1024,
+    maxChanges: 400_000,
+    answerLimitMs: 20_000,
+    silenceLimitMs: 65_000,
+    settleMs: 20_000,
+    maxUnansweredRetries: 20,
+    ...(Object.fromEntries(
+      Object.entries(options).filter(([, value]) => value !== undefined),
+    ) as unknown as WorkloadOptions),
+  };
+}

@@ -1,0 +1,76 @@
+import type { Device, Outgoing } from '../wire/device';
+import { markerOf, ownId } from '../wire/marker';
+import { WorkloadError, type WorkloadCollection } from './options';
+import type { Party } from './party';
+import { pause } from './pause';
+import { filled } from './template';
+
+const TRIES = 5;
+
+/**
+ * One document into each collection, before the run begins.
+ *
+ * @throws WorkloadError when no server answers, or one refuses what the run would send
+ */
+export async function preflight(party: Party): Promise<void> {
+  const { settings } = party;
+  const device = party.device();
+  const changes = settings.collections.map((collection, index) => first(party, collection, index));
+  const { answer, results } = await push(party, device, changes);
+  const who = party.tenant === 'main' ? 'the token' : 'the token of the other tenant';
+  if (answer === null)
+    throw new WorkloadError(
+      `No answer from ${settings.urls.join(', ')}. Is the server up, and is the URL the one below which ` +
+        `/${settings.prefix}/push is?`,
+    );
+  if (answer.status === 401 || answer.status === 403)
+    throw new WorkloadError(
+      `The server refuses ${who}: ${String(answer.status)} ${answer.code ?? ''}. Get a fresh one.`,
+    );
+  if (answer.status !== 200 || results === null)
+    throw new WorkloadError(
+      `POST /${settings.prefix}/push answers ${String(answer.status)} ${answer.code ?? ''}. Is this the right URL and prefix?`,
+    );
+  results.forEach(({ status, code }, index) => {
+    if (status === 'rejected')
+      throw new WorkloadError(
+        `${changes[index]?.sent.collection ?? ''} refuses a document with ${String(code)}. ` +
+          'Give data that the collection takes, and ids of its kind.',
+      );
+  });
+}
+
+async function push(party: Party, device: Device, changes: readonly Outgoing[]) {
+  for (let tries = 1; ; tries++) {
+    const event = await party.push(device, 'preflight', 'mutation', changes);
+    const open = event.answer === null || event.answer.status === 503;
+    if (!open || tries >= TRIES) return event;
+    await pause(200 * tries);
+  }
+}
+
+function first(party: Party, { name, template, ids }: WorkloadCollection, index: number): Outgoing {
+  const { run } = party.settings;
+  // The last owners of each tenant's half: writers begin at the first.
+  const docId = ownId(ids, run, party.tenant === 'main' ? 127 : 255, index);
+  const marker = markerOf(party.secret, 'preflight', index);
+  const mutation = `${run}-preflight-${String(index)}`;
+  return {
+    sent: {
+      ...{
+        collection: name,
+        docId,
+        operation: 'upsert',
+        mutation,
+        parent: null,
+        hlc: null,
+        marker,
+        flaw: null,
+      },
+    },
+    wire: {
+      ...{ collection: name, doc_id: docId, operation: 'upsert', mutation_id: mutation },
+      data: filled(template, marker),
+    },
+  };
+}

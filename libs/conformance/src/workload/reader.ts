@@ -1,0 +1,8 @@
+/** A device that follows the log with a cursor of its own. */
+export interface Reader {
+  readonly name: string;
+  /** Follows until `end`, then goes on to the newest acknowledged version, until `over`. */
+  follow(end: AbortSignal, over: AbortSignal): Promise<void>;
+  /** Whether it has reached the newest acknowledged version of its collections. */
+  reached(): boolean;
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import type { History } from '../history';
+import { writeThroughTheApp } from './app-writer';
+import { preflight } from './preflight';
+import { readEverything, sendAgain } from './final-reading';
+import { Journal } from './journal';
+import {
+  settingsOf,
+  WorkloadError,
+  type Phase,
+  type Progress,
+  type Settings,
+  type WorkloadOptions,
+} from './options';
+import { Party } from './party';
+import { pause } from './pause';
+import { probe } from './probes';
+import type { Reader } from './reader';
+import { otherReaders, readersOf } from './readers';
+import { trespass } from './trespasser';
+import { Writer } from './writer';
+import { baseOf } from '../wire/endpoints';
+
+/** A run that is under way: faults can be injected in between. */
+export interface Workload {
+  progress(): Progress;
+  /** Settles when writers write; rejects as `done` does when it never comes to that. */
+  readonly writing: Promise<void>;
+  /** Ends the writing now; settling and the last readings follow. */
+  stop(): Promise<History>;
+  readonly done: Promise<History>;
+}
+
+/**
+ * Writes, reads and listens for `seconds`, then reads everything again.
+ *
+ * @throws WorkloadError (by `done`) when the deployment cannot be reached or takes nothing: the message says what to do
+ */
+export function startWorkload(options: WorkloadOptions): Workload {
+  const settings = settingsOf({ ...options, urls: options.urls.map(baseOf) }, () =>
+    randomBytes(6).toString('hex'),
+  );
+  return new Run(settings);
+}
+
+/** @see startWorkload */
+export function runWorkload(options: WorkloadOptions): Promise<History> {
+  return startWorkload(options).done;
+}
+
+class Run implements Workload {
+  readonly writing: Promise<void>;
+  readonly done: Promise<History>;
+  private phase: Phase = 'starting';
+  private writingSince = 0;
+  private readonly journal: Journal;
+  /** Aborted: no more writing. */
+  private readonly end = new AbortController();
+  /** Aborted: readers stop where they are. */
+  private readonly over = new AbortController();
+  private readonly main: Party;
+  private readonly other: Party | undefined;
+
+  constructor(private readonly settings: Settings) {
+    const { token, otherToken, signal } = settings;
+    this.journal = new Journal(settings.seed);
+    this.main = new Party('main', token, settings, this.journal);
+    if (otherToken !== undefined) this.other = new Party('other', otherToken, settings, this.journal);
+    const stop = (): void => this.end.abort();
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    let begun: () => void = () => undefined;
+    this.writing = new Promise((resolve, reject) => {
+      begun = resolve;
+      this.end.signal.addEventListener('abort', () => reject(new WorkloadError('It ended before it began.')));
+    });
+    this.done = this.run(() => begun()).finally(() => signal?.removeEventListener('abort', stop));
+    this.writing.catch(() => undefined);
+  }
+
+  progress(): Progress {
+    const { pushes, changes, unanswered, seen, subscriptions } = this.journal.count;
+    const elapsedMs = this.phase === 'starting' ? 0 : this.journal.now() - this.writingSince;
+    return { phase: this.phase, elapsedMs, pushes, changes, unanswered, seen, subscriptions };
+  }
+
+  stop(): Promise<History> {
+    this.end.abort();
+    return this.done;
+  }
+
+  private async run(begun: () => void): Promise<History> {
+    const { settings, main, other, journal } = this;
+    const report = setInterval(() => settings.onProgress?.(this.progress()), 250);
+    try {
+      for (const party of this.parties()) await preflight(party);
+      await probe(main);
+      this.enter('writing');
+      begun();
+      const readers = [...readersOf(main), ...(other ? otherReaders(other) : [])];
+      const following = readers.map((reader) => reader.follow(this.end.signal, this.over.signal));
+      const writers = await this.write();
+      this.enter('settling');
+      await Promise.all(writers.map(sendAgain));
+      await this.settle(readers);
+      this.over.abort();
+      await Promise.all(following);
+      this.enter('reading');
+      for (const party of this.parties()) await readEverything(party);
+      await probe(main);
+      this.enter('done');
+      return journal.history();
+    } finally {
+      clearInterval(report);
+      this.end.abort();
+      this.over.abort();
+    }
+  }
+
+  private parties(): Party[] {
+    return this.other ? [this.main, this.other] : [this.main];
+  }
+
+  private async write(): Promise<Writer[]> {
+    const { settings, main, other } = this;
+    const end = this.end.signal;
+    const writers = Array.from({ length: settings.writers }, (_, index) => new Writer(main, index));
+    // The other one at a smaller rate.
+    if (other)
+      for (let index = 0; index < Math.ceil(settings.writers / 6); index++)
+        writers.push(new Writer(other, index));
+    const work = writers.map((writer) => writer.write(end));
+    if (settings.appWrite) work.push(writeThroughTheApp(main, settings.appWrite, end));
+    if (other) work.push(trespass(main, other, end));
+    await pause(settings.seconds * 1000, end);
+    this.end.abort();
+    await Promise.all(work);
+    return writers;
+  }
+
+  /** Until each reader has reached the newest acknowledged version, or the time for it is over. */
+  private async settle(readers: readonly Reader[]): Promise<void> {
+    const limit = this.journal.now() + this.settings.settleMs;
+    while (this.journal.now() < limit && !readers.every((reader) => reader.reached())) await pause(20);
+  }
+
+  private enter(phase: Phase): void {
+    this.phase = phase;
+    if (phase === 'writing') this.writingSince = this.journal.now();
+    this.settings.onProgress?.(this.progress());
+  }
+}

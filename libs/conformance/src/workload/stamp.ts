@@ -1,0 +1,20 @@
+/** How far ahead of any clock a stamp must lie to be refused everywhere. */
+const FAR_AHEAD_MS = 10 * 365 * 24 * 3600 * 1000;
+
+/** An edit stamp, as the device's own clock would draw it. */
+export function stampAt(ms: number, counter: number, node: string): string {
+  const time = new Date(ms).toISOString().replace(/[-:]/g, '');
+  return `${time}-${String(counter % 10_000).padStart(4, '0')}-${node}`;
+}
+
+export function farAhead(ms: number, node: string): string {
+  return stampAt(ms + FAR_AHEAD_MS, 0, node);
+}
+
+/** Milliseconds of a version; NaN for anything else. */
+export function millisecondsOf(version: string): number {
+  const part = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z/.exec(version)?.slice(1).map(Number);
+  if (!part) return Number.NaN;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0] = part;
+  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
+}
