@@ -135,4 +135,9 @@ describe('edit stamps', () => {
     expect([isNewer(legacy, b), isNewer(a, legacy)]).toEqual([true, true]);
     expect([isNewer(null, a), isNewer(OLD, a), isNewer(LATER, a)]).toEqual([false, false, true]);
   });
+
+  it('that no clock wrote (a document older than the log) are compared as the texts they are', () => {
+    expect([isNewer('v2', 'v1'), isNewer('v1', 'v1'), isNewer('v1', 'v2')]).toEqual([true, true, false]);
+    expect([isNewer(NOW, 'v1'), isNewer('v1', NOW)]).toEqual([false, true]);
+  });
 });

@@ -88,6 +88,45 @@ describe('the merge by field', () => {
     );
   });
 
+  it('takes values that travel as objects as a whole, from the newer side', () => {
+    const { Timestamp } = mongoose.mongo.BSON;
+    const plain = { inner: { pattern: 'p', options: '' } };
+    const kinds = [1, 2, 3].map((n) => ({
+      like: new RegExp(`n${String(n)}`),
+      at: new Timestamp({ t: n, i: n }),
+      inner: n === 1 ? plain.inner : new RegExp(`n${String(n)}`),
+    }));
+    const [base, ours, theirs] = kinds.map((stored) => ({ stored, wire: encodeDocument(stored) }));
+    for (const [who, winner] of [
+      ['ours', ours],
+      ['theirs', theirs],
+    ] as const)
+      expect(mergeFields(base!.wire, ours!, theirs!, who)).toStrictEqual(winner!.stored);
+    // Fields on one side, a value on the other: nothing to mix.
+    const fields = { stored: plain, wire: { inner: { pattern: 'q', options: '' } } };
+    const value = { stored: { inner: /x/ }, wire: encodeDocument({ inner: /x/ }) };
+    for (const [one, other] of [
+      [fields, value],
+      [value, fields],
+    ] as const)
+      for (const who of ['ours', 'theirs'] as const)
+        expect(mergeFields(encodeDocument(plain), one, other, who)).toStrictEqual(
+          (who === 'ours' ? one : other).stored,
+        );
+  });
+
+  it('merges inside objects without a prototype, and gives a document that may be changed', () => {
+    const bare = (a: number, b: number): JsonObject => {
+      const inner: Record<string, number> = Object.setPrototypeOf({ a, b }, null);
+      return { in: inner };
+    };
+    const merged = mergeFields(bare(1, 1), side(bare(2, 1)), side(bare(1, 2)), 'ours');
+    expect(merged).toEqual({ in: { a: 2, b: 2 } });
+    merged.in = 'changed';
+    expect(delete merged.in).toBe(true);
+    expect(merged).toEqual({});
+  });
+
   it('keeps stored values as they are: dates, ids, bytes and regular expressions', () => {
     const { ObjectId, Decimal128, Binary } = mongoose.mongo.BSON;
     const stored = (n: number): Record<string, unknown> => ({

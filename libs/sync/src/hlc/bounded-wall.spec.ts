@@ -7,6 +7,7 @@ import {
   MAX_ROUND_TRIP_MS,
   measureClock,
   STALE_AFTER_MS,
+  type ClockMeasure,
 } from './bounded-wall';
 
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
@@ -41,6 +42,13 @@ describe('boundedWall', () => {
     expect(boundedWall(0, measure, 0)).toBe(995_000);
     expect(boundedWall(0, measure, 2_000)).toBe(997_000);
     expect(boundedWall(9_000_000, measure, 2_000)).toBe(1_007_000);
+  });
+
+  it('counts from the moment of the measure, however long the process has run before', () => {
+    const measure = measureClock(1_000_000, 7_000_000, 7_000_000);
+    expect(databaseClock(measure, 7_002_000)).toBe(1_002_000);
+    // A monotonic clock that was read before the measure came moves nothing back.
+    expect(databaseClock(measure, 6_999_000)).toBe(1_000_000);
   });
 
   it('is the machine clock before the first measure', () => {
@@ -83,5 +91,26 @@ describe('betterMeasure', () => {
     expect(betterMeasure(undefined, slow)).toBe(slow);
     const late = measureClock(2_000, STALE_AFTER_MS, STALE_AFTER_MS + MAX_ROUND_TRIP_MS + 11);
     expect(betterMeasure(known, late)).toBe(late);
+  });
+
+  it('takes a slow one that was less slow than the old one', () => {
+    const at = 10 * STALE_AFTER_MS;
+    const measured = (sentAt: number, tookMs: number): ClockMeasure =>
+      measureClock(1_000, sentAt, sentAt + tookMs);
+    const worst = measured(at, 4 * MAX_ROUND_TRIP_MS);
+    const bad = measured(at + 5_000, 2 * MAX_ROUND_TRIP_MS);
+    expect(betterMeasure(worst, bad)).toBe(bad);
+    expect(betterMeasure(bad, measured(at + 10_000, 4 * MAX_ROUND_TRIP_MS))).toBe(bad);
+  });
+
+  it.each([
+    ['a round trip of the longest that counts as quick is quick', 2_000, MAX_ROUND_TRIP_MS, true],
+    ['one longer is not', 2_000, MAX_ROUND_TRIP_MS + 1, false],
+    ['a measure just as old as allowed is kept', STALE_AFTER_MS, MAX_ROUND_TRIP_MS + 1, false],
+    ['one older is not', STALE_AFTER_MS + 1, MAX_ROUND_TRIP_MS + 1, true],
+  ])('%s', (_name, age, tookMs, taken) => {
+    const old = measureClock(1_000, 500, 510);
+    const next = measureClock(2_000, old.at + age - tookMs, old.at + age);
+    expect(betterMeasure(old, next)).toBe(taken ? next : old);
   });
 });

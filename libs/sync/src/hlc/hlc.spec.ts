@@ -43,6 +43,18 @@ function byteOrder(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
+describe('the order of stamps', () => {
+  it('is decided by the node last, and a stamp is equal to itself alone', () => {
+    const [legacy, a, b] = ['', 'a', 'b'].map((id) => ({ ms: 5, counter: 1, node: id })) as [Hlc, Hlc, Hlc];
+    const sorted = [legacy, a, b];
+    for (const [at, one] of sorted.entries())
+      for (const [other, two] of sorted.entries())
+        expect(Math.sign(compareHlc(one, two))).toBe(Math.sign(at - other));
+    expect(compareHlc({ ...b, counter: 0 }, a)).toBeLessThan(0);
+    expect(compareHlc({ ...a, counter: 2 }, b)).toBeGreaterThan(0);
+  });
+});
+
 describe('the stamps of one clock', () => {
   it('rise strictly under any wall clock, as values and as texts', () => {
     fc.assert(

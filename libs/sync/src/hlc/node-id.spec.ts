@@ -18,6 +18,11 @@ describe('chooseNodeId', () => {
     expect(two).not.toBe(one);
   });
 
+  it('keeps the host name readable and stamps short', () => {
+    expect(chooseNodeId({ hostname: 'büro (eu) 7', random })).toBe('b-ro-eu-7-01234567');
+    expect(chooseNodeId({ hostname: 'h'.repeat(200), random })).toBe(`${'h'.repeat(32)}-01234567`);
+  });
+
   it('makes a usable id of any host name', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), (hostname) => {
@@ -30,6 +35,8 @@ describe('chooseNodeId', () => {
     ['option', { option: 'a b' }, 'the option hlcNodeId'],
     ['variable', { variable: 'x'.repeat(65) }, 'the variable HLC_NODE_ID'],
   ])('refuses a bad %s and names it', (_name, sources, named) => {
-    expect(() => chooseNodeId({ ...sources, random })).toThrow(named);
+    const refused = (): string => chooseNodeId({ ...sources, random });
+    expect(refused).toThrow(named);
+    expect(refused).toThrow(expect.objectContaining({ code: 'configuration', path: 'hlcNodeId' }));
   });
 });

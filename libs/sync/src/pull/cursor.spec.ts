@@ -151,6 +151,49 @@ describe('following last_seq from the beginning', () => {
   });
 });
 
+describe('what is read for a cursor', () => {
+  const [first, second, third] = [1, 2, 3].map((ms) => formatHlc({ ms, counter: 0, node: 'n' })) as [
+    string,
+    string,
+    string,
+  ];
+  const whole: HeadView = { version: third, seq: 3, floor: ZERO_VERSION };
+  const trimmed: HeadView = { ...whole, floor: second };
+
+  it('is the head alone when nothing can be above it', () => {
+    expect(lookFor(third, whole)).toEqual({ at: 'head' });
+    expect(lookFor(third, { ...whole, floor: third })).toEqual({ at: 'head' });
+    expect(lookFor(undefined, null)).toEqual({ at: 'head' });
+    expect(lookFor(ZERO_VERSION, null)).toEqual({ at: 'head' });
+    expect(headPage(whole)).toMatchObject({ entries: [], last_seq: third, seq: 3, has_more: false });
+  });
+
+  it('is the log from the cursor on, which has to be there unless it is the floor', () => {
+    expect(lookFor(undefined, whole)).toEqual({ at: 'log', from: undefined, mustMeet: false });
+    expect(lookFor(`${ZERO_VERSION}-any`, whole)).toEqual({ at: 'log', from: undefined, mustMeet: false });
+    expect(lookFor(second, whole)).toEqual({ at: 'log', from: second, mustMeet: true });
+    expect(lookFor(second, trimmed)).toEqual({ at: 'log', from: second, mustMeet: false });
+  });
+
+  it('is nothing once it was trimmed; a cursor one millisecond after the zero cursors is a cursor', () => {
+    for (const since of [undefined, ZERO_VERSION, first])
+      expect(lookFor(since, trimmed)).toEqual({ at: 'gone', reason: 'too_old' });
+    const early = formatHlc({ ms: 1, counter: 0, node: '' });
+    expect(lookFor(early, whole)).toEqual({ at: 'log', from: early, mustMeet: true });
+    expect(lookFor(early, null)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
+  });
+
+  it('is one row more than asked, beside the one at the cursor', () => {
+    const from = (at: string | undefined) => ({ at: 'log', from: at, mustMeet: at !== undefined }) as const;
+    expect(rowsToRead(from(undefined), 100)).toBe(101);
+    expect(rowsToRead(from(first), 100)).toBe(102);
+    // A reader that took all it was told to take was not cut short.
+    const row = { seq: 1, version: first, collection: 'tasks', wire: '{}' };
+    expect(pageOf(from(undefined), whole, [row], 5)).toMatchObject({ last_seq: third, has_more: false });
+    expect(pageOf(from(undefined), whole, [row], 5, true)).toMatchObject({ last_seq: first, has_more: true });
+  });
+});
+
 describe('a cursor', () => {
   it('is followed without a hole, or refused: after any trimming', () => {
     fc.assert(
