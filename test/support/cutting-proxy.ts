@@ -1,24 +1,35 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { SlowPipe, type Weather } from './slow-pipe';
 
-/** Stands between an app and its database and can lose one answer: the command takes effect, nobody hears of it. */
+/** A connection through the proxy. */
+interface Line {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly requests: SlowPipe;
+  readonly answers: SlowPipe;
+  /** The next answer is lost. */
+  deaf: boolean;
+}
+
+/** Stands between two programs, such as an app and its database, and is as bad a network as a test asks for. */
 export class CuttingProxy {
   private armed: { command: string; times: number } | undefined;
+  private readonly lines = new Set<Line>();
+  private readonly weather: Weather = { holding: false, delayMs: 0 };
+  private readonly halves = { requests: 0, answers: 0 };
   /** Answers that were lost. */
   cuts = 0;
 
   private constructor(
     private readonly server: Server,
-    private readonly sockets: Set<Socket>,
+    private target: number,
   ) {}
 
+  /** @param port that of the program behind; {@link aim} sets it later when it is not known yet */
   static async before(port: number): Promise<CuttingProxy> {
-    const sockets = new Set<Socket>();
-    const server = createServer();
-    const proxy = new CuttingProxy(server, sockets);
-    server.on('connection', (client) => {
-      const upstream = connect(port, '127.0.0.1');
-      proxy.join(client, upstream);
-    });
+    const server = createServer({ allowHalfOpen: true });
+    const proxy = new CuttingProxy(server, port);
+    server.on('connection', (client) => proxy.join(client));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -27,43 +38,101 @@ export class CuttingProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** New connections go to this port. */
+  aim(port: number): void {
+    this.target = port;
+  }
+
   /** The answers to the next requests that name this command never arrive: their connections break instead. */
   loseAnswerTo(command: string, times = 1): void {
     this.armed = { command, times };
   }
 
+  /** Breaks every connection; new ones are taken. Gives how many there were. */
+  cutAll(): number {
+    const { size } = this.lines;
+    for (const { client } of this.lines) client.resetAndDestroy();
+    return size;
+  }
+
+  /** The next so many requests, or answers, break off in their middle, and their connections with them. */
+  cutInMidMessage(which: 'requests' | 'answers', times: number): void {
+    this.halves[which] = times;
+  }
+
+  /** What is sent from now on, either way, arrives so many milliseconds late; 0: at once. */
+  delay(ms: number): void {
+    this.weather.delayMs = ms;
+  }
+
+  /** Nothing passes, and nobody is told, until it is let go; then all of it arrives, as after a cable's repair. */
+  hold(on: boolean): void {
+    this.weather.holding = on;
+    for (const { requests, answers } of this.lines) {
+      requests.flow();
+      answers.flow();
+    }
+  }
+
   async close(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
+    for (const line of this.lines) {
+      line.requests.close();
+      line.answers.close();
+      line.client.destroy();
+      line.upstream.destroy();
+    }
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  private join(client: Socket, upstream: Socket): void {
-    let cut = false;
-    for (const [socket, peer] of [
-      [client, upstream],
-      [upstream, client],
+  private join(client: Socket): void {
+    const upstream = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
+    const requests = new SlowPipe(this.weather);
+    const answers = new SlowPipe(this.weather);
+    const line: Line = { client, upstream, requests, answers, deaf: false };
+    this.lines.add(line);
+    for (const [socket, peer, pipe] of [
+      [client, upstream, requests],
+      [upstream, client, answers],
     ] as const) {
-      this.sockets.add(socket);
+      socket.setNoDelay(true);
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        this.sockets.delete(socket);
+        this.lines.delete(line);
         peer.destroy();
+        pipe.close();
       });
+      // Not before what is still under way has arrived.
+      socket.on('end', () => pipe.send(() => peer.end()));
     }
     client.on('data', (bytes) => {
       if (this.armed && this.armed.times > 0 && bytes.includes(this.armed.command)) {
         this.armed.times -= 1;
-        cut = true;
+        line.deaf = true;
       }
-      upstream.write(bytes);
+      requests.send(() => this.ask(line, bytes));
     });
-    upstream.on('data', (bytes) => {
-      if (!cut) {
-        client.write(bytes);
-        return;
-      }
+    upstream.on('data', (bytes) => answers.send(() => this.answer(line, bytes)));
+  }
+
+  private ask({ client, upstream }: Line, bytes: Buffer): void {
+    if (this.takeHalf('requests', bytes)) {
+      upstream.write(bytes.subarray(0, bytes.length >> 1), () => client.destroy());
+    } else if (!upstream.destroyed) upstream.write(bytes);
+  }
+
+  private answer({ client, deaf }: Line, bytes: Buffer): void {
+    if (deaf) {
       this.cuts += 1;
       client.destroy();
-    });
+    } else if (this.takeHalf('answers', bytes)) {
+      client.write(bytes.subarray(0, bytes.length >> 1), () => client.destroy());
+    } else if (!client.destroyed) client.write(bytes);
+  }
+
+  private takeHalf(which: 'requests' | 'answers', bytes: Buffer): boolean {
+    if (this.halves[which] === 0 || bytes.length < 2) return false;
+    this.halves[which] -= 1;
+    this.cuts += 1;
+    return true;
   }
 }

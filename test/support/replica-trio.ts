@@ -1,106 +1,133 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import mongoose, { type mongo } from 'mongoose';
 import { findMongod } from '../../libs/embedded-mongo/src';
+import { CuttingProxy } from './cutting-proxy';
+import { freePort, MongodProcess } from './mongod-process';
+import { until } from './until';
 
-interface Member {
-  readonly port: number;
-  readonly process: ChildProcess;
-  readonly client: mongo.MongoClient;
+const ELECTION_LIMIT_MS = 30_000;
+/** A machine that does many things at once must not look like a dead primary. */
+const ELECTION_TIMEOUT_MS = 2_000;
+
+export interface TrioOptions {
+  /**
+   * A proxy before each member, under whose port the set and its clients know it: also what the members tell each
+   * other passes it. Per-member horizons, which would leave the members alone, need TLS.
+   */
+  readonly proxied?: boolean;
+  /** The folder of a member's data, when it shall not be an ordinary one. */
+  readonly dbPath?: (index: number) => string | undefined;
 }
 
 /** Three members on loopback, for what a single one cannot show: elections, and writes that are not confirmed yet. */
 export class ReplicaTrio {
   private constructor(
-    private readonly members: Member[],
+    readonly members: readonly MongodProcess[],
+    /** In the members' order; none unless asked for. */
+    readonly proxies: readonly CuttingProxy[],
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<ReplicaTrio> {
+  static async start({ proxied = false, dbPath }: TrioOptions = {}): Promise<ReplicaTrio> {
     const { path } = await findMongod();
     const folder = await mkdtemp(join(tmpdir(), 'nos-trio-'));
-    const members: Member[] = [];
-    for (let index = 0; index < 3; index += 1) members.push(await startMember(path, folder));
-    const trio = new ReplicaTrio(members, folder);
-    await members[0]?.client.db('admin').command({
-      replSetInitiate: {
-        _id: 'trio',
-        members: members.map(({ port }, _id) => ({
-          _id,
-          host: `127.0.0.1:${String(port)}`,
-          priority: _id === 0 ? 2 : 1,
-        })),
-        settings: { electionTimeoutMillis: 1_000, heartbeatIntervalMillis: 500 },
-      },
-    });
-    await trio.primary();
+    const members: MongodProcess[] = [];
+    const proxies: CuttingProxy[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      const port = await freePort();
+      const own = dbPath?.(index) ?? (await mkdtemp(join(folder, 'db-')));
+      members.push(new MongodProcess({ path, port, dbPath: own, replicaSet: 'trio' }));
+      if (proxied) proxies.push(await CuttingProxy.before(port));
+    }
+    const trio = new ReplicaTrio(members, proxies, folder);
+    try {
+      for (const member of members) member.start();
+      await trio.initiate();
+    } catch (error) {
+      await trio.stop();
+      throw error;
+    }
     return trio;
   }
 
   uri(database: string): string {
-    const hosts = this.members.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
-    return `mongodb://${hosts}/${database}?replicaSet=trio&heartbeatFrequencyMS=500&connectTimeoutMS=2000`;
+    return `mongodb://${this.hosts().join(',')}/${database}?replicaSet=trio&heartbeatFrequencyMS=500&connectTimeoutMS=2000`;
+  }
+
+  /** `host:port` of each member, as the set and its clients know it. */
+  hosts(): string[] {
+    return this.members.map(
+      ({ settings }, index) => `127.0.0.1:${String(this.proxies[index]?.port ?? settings.port)}`,
+    );
   }
 
   /** Keeps the secondaries from copying, so that nothing new is confirmed by the majority. */
   async stall(on: boolean): Promise<void> {
     const primary = await this.primary();
     const mode = on ? 'alwaysOn' : 'off';
-    for (const member of this.members) {
-      if (member !== primary)
-        await member.client.db('admin').command({ configureFailPoint: 'stopReplProducer', mode });
-    }
+    for (const member of this.members)
+      if (member !== primary) await member.admin({ configureFailPoint: 'stopReplProducer', mode });
   }
 
   /** Kills the primary without a word. The set elects another one. */
   async killPrimary(): Promise<void> {
     const primary = await this.primary();
-    primary.process.kill('SIGKILL');
-    await primary.client.close();
-    this.members.splice(this.members.indexOf(primary), 1);
+    await primary.kill();
     await this.primary();
   }
 
+  /** Waits until there is one. After a frozen one is thawed two may hold themselves for it: the later elected counts. */
+  async primary(): Promise<MongodProcess> {
+    let found: MongodProcess | undefined;
+    await until(async () => (found = await this.findPrimary()) !== undefined, ELECTION_LIMIT_MS, 50);
+    return found!;
+  }
+
+  async findPrimary(): Promise<MongodProcess | undefined> {
+    const hellos = await Promise.all(this.members.map((member) => member.hello()));
+    let latest = -1;
+    let primary: MongodProcess | undefined;
+    hellos.forEach((hello, index) => {
+      const term = hello?.['isWritablePrimary'] === true ? termOf(hello) : -1;
+      if (term > latest) [latest, primary] = [term, this.members[index]];
+    });
+    return primary;
+  }
+
+  /** Whether there is a primary and all others follow it. */
+  async isWhole(): Promise<boolean> {
+    const hellos = await Promise.all(this.members.map((member) => member.hello()));
+    const primaries = hellos.filter((hello) => hello?.['isWritablePrimary'] === true).length;
+    const secondaries = hellos.filter((hello) => hello?.['secondary'] === true).length;
+    return primaries === 1 && secondaries === this.members.length - 1;
+  }
+
   async stop(): Promise<void> {
-    for (const { client, process } of this.members) {
-      await client.close();
-      process.kill('SIGKILL');
-    }
+    await Promise.all(this.members.map((member) => member.stop()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  private async primary(): Promise<Member> {
-    const deadline = Date.now() + 20_000;
-    while (Date.now() < deadline) {
-      for (const member of this.members) {
-        const hello = await member.client.db('admin').command({ hello: 1 });
-        if (hello['isWritablePrimary'] === true) return member;
+  private async initiate(): Promise<void> {
+    const [first] = this.members;
+    const members = this.hosts().map((host, _id) => ({ _id, host }));
+    const settings = { electionTimeoutMillis: ELECTION_TIMEOUT_MS, heartbeatIntervalMillis: 500 };
+    await until(async () => {
+      try {
+        await first?.admin({ replSetInitiate: { _id: 'trio', members, settings } });
+        return true;
+      } catch (error) {
+        // 23: the try before was heard, though its answer was not.
+        return (error as { code?: unknown }).code === 23;
       }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('The three members elected no primary.');
+    }, ELECTION_LIMIT_MS);
+    await this.primary();
   }
 }
 
-async function startMember(path: string, folder: string): Promise<Member> {
-  const port = await freePort();
-  const dbPath = await mkdtemp(join(folder, 'db-'));
-  const args = ['--port', String(port), '--dbpath', dbPath, '--replSet', 'trio', '--bind_ip', '127.0.0.1'];
-  const small = ['--storageEngine', 'wiredTiger', '--wiredTigerCacheSizeGB', '0.25'];
-  const server = spawn(path, [...args, ...small, '--setParameter', 'enableTestCommands=1'], {
-    stdio: 'ignore',
-  });
-  const uri = `mongodb://127.0.0.1:${String(port)}/?directConnection=true&serverSelectionTimeoutMS=20000`;
-  return { port, process: server, client: await mongoose.mongo.MongoClient.connect(uri) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** The election's term; the last bytes of the id that the primary of a term gives itself. */
+export function termOf(hello: Record<string, unknown>): number {
+  const id = hello['electionId'] as { toHexString(): string } | undefined;
+  return id ? Number.parseInt(id.toHexString().slice(8), 16) : 0;
 }

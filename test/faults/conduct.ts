@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FaultCluster } from './cluster';
+import { INJECTORS } from './injectors';
+import { FAULTS, type Fault, type Lane } from './schedule';
+
+/** What became of a fault. Times as in the history: milliseconds since the run began. */
+export interface Injected {
+  readonly fault: Fault;
+  readonly startedAt: number;
+  readonly healedAt: number;
+}
+
+export interface Conducted {
+  readonly injected: readonly Injected[];
+  /** What could not be done, or did not get well again, in a line each. */
+  readonly failures: readonly string[];
+}
+
+export interface ConductOptions {
+  /** Milliseconds since the run began. */
+  readonly now: () => number;
+  readonly onFault?: (fault: Fault) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Does the schedule's faults to the cluster, each lane by itself. A fault comes later than planned when the one before
+ * it in its lane was not over; one of a member comes only when all three members are well.
+ */
+export async function conduct(
+  cluster: FaultCluster,
+  schedule: readonly Fault[],
+  { now, onFault, signal }: ConductOptions,
+): Promise<Conducted> {
+  const injected: Injected[] = [];
+  const failures: string[] = [];
+  const lanes = new Map<Lane, Fault[]>();
+  for (const fault of schedule) {
+    const { lane } = FAULTS[fault.kind];
+    lanes.set(lane, [...(lanes.get(lane) ?? []), fault]);
+  }
+  const pause = (ms: number): Promise<void> =>
+    delay(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
+
+  const one = async (fault: Fault, lane: Lane): Promise<void> => {
+    await pause(fault.at - now());
+    if (signal?.aborted) return;
+    if (lane === 'member') await cluster.whole();
+    const startedAt = now();
+    onFault?.(fault);
+    const heal = await INJECTORS[fault.kind](cluster, fault);
+    try {
+      await pause(startedAt + fault.durationMs - now());
+    } finally {
+      await heal();
+    }
+    if (lane === 'member') await cluster.whole();
+    injected.push({ fault, startedAt, healedAt: now() });
+  };
+
+  await Promise.all(
+    [...lanes].map(async ([lane, faults]) => {
+      for (const fault of faults)
+        try {
+          await one(fault, lane);
+        } catch (error) {
+          failures.push(`${fault.kind} at ${String(Math.round(now()))} ms: ${(error as Error).message}`);
+        }
+    }),
+  );
+  return { injected: injected.sort((a, b) => a.startedAt - b.startedAt), failures };
+}

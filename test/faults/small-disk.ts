@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What a member needs for its journal and a run's data, and not much more. In memory. */
+const SIZE = '512m';
+const PIECE = Buffer.alloc(1 << 20);
+
+/** A file system in memory, of its own and of a fixed size, that can be filled without harm to anybody else. */
+export class SmallDisk {
+  private constructor(readonly folder: string) {}
+
+  /** Undefined where mounting is not permitted (it takes root). */
+  static mount(folder: string): SmallDisk | undefined {
+    mkdirSync(folder, { recursive: true });
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder]);
+    return status === 0 ? new SmallDisk(folder) : undefined;
+  }
+
+  /** Takes the last byte. */
+  async fill(): Promise<void> {
+    const file = await open(this.filler, 'a');
+    try {
+      for (let size = PIECE.length; size > 0;) {
+        try {
+          await file.write(PIECE, 0, size);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+          size >>= 1;
+        }
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  empty(): void {
+    rmSync(this.filler, { force: true });
+  }
+
+  unmount(): void {
+    const { status } = spawnSync('umount', [this.folder]);
+    // Somebody of this machine looks at it just now: it goes when they are done.
+    if (status !== 0) spawnSync('umount', ['-l', this.folder]);
+  }
+
+  private get filler(): string {
+    return join(this.folder, 'filler');
+  }
+}
