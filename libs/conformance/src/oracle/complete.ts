@@ -57,7 +57,7 @@ function acknowledged(scope: ScopeIndex, found: FindingBuilder): void {
     found.violated(
       () =>
         `${nameOf(entry)} was acknowledged to ${ack.push.client} (${scope.tenant}) and is not in the log.`,
-      () => [...evidenceOf(ack), ...lastFinalPage(scope)],
+      () => [...evidenceOf(ack), ...scope.lastFinalPage()],
     );
   }
 }
@@ -99,9 +99,4 @@ function collectionsAsked(scope: ScopeIndex, found: FindingBuilder): void {
       );
     }
   }
-}
-
-function lastFinalPage(scope: ScopeIndex): PullEvent[] {
-  const last = scope.pulls.findLast(({ reader, page }) => reader.startsWith('final') && page !== null);
-  return last === undefined ? [] : [cutPull(last, [])];
 }

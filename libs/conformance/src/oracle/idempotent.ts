@@ -2,7 +2,8 @@ import type { ChangeResult } from '../history';
 import type { FindingBuilder } from './finding-builder';
 import { nameOf } from './gaps';
 import type { HistoryIndex } from './history-index';
-import { documentKey, evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
+import { entriesOf } from './merges';
+import { evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
 import { evidenceOf, outcomeUnknown, sameBody, sameMeaning, tookEffect, type Sending } from './sendings';
 
 /** Conflicts whose rejection leaves a receipt. */
@@ -58,19 +59,6 @@ function twice(
       `${entries.map(nameOf).join(', ')}.`,
     () => [...evidenceOf(...sendings), ...entries.slice(0, 2).flatMap(evidenceFor)],
   );
-}
-
-/** Where the marker stands in the log; entries that a merge made, and so carry the marker of an older one, left out. */
-function entriesOf(scope: ScopeIndex, marker: string): SeenEntry[] {
-  const entries = scope.byMarker.get(marker) ?? [];
-  if (entries.length < 2) return entries;
-  return entries.filter(
-    (entry, at) => at === 0 || !(scope.merged.has(entry.version) || mayBeMerge(scope, entry)),
-  );
-}
-
-function mayBeMerge(scope: ScopeIndex, { collection, docId }: SeenEntry): boolean {
-  return scope.merging.has(collection) && scope.openDocuments().has(documentKey(collection, docId));
 }
 
 /** Answers to the same change of the same client. */

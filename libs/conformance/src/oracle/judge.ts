@@ -1,11 +1,19 @@
 import type { History } from '../history';
 import { INVARIANTS, type Finding, type InvariantNumber, type Verdict } from '../verdict';
+import { judgeAppWrites } from './app-writes';
+import { judgeAtomic } from './atomic';
+import { judgeBoundedClock } from './bounded-clock';
+import { judgeBoundedMemory } from './bounded-memory';
 import { judgeComplete } from './complete';
+import { judgeConvergent } from './convergent';
+import { judgeDisposed } from './disposed';
 import { FindingBuilder } from './finding-builder';
 import { findGaps } from './gaps';
 import { indexHistory, type HistoryIndex } from './history-index';
 import { judgeIdempotent } from './idempotent';
+import { judgeIsolated } from './isolated';
 import { judgeOrder } from './order';
+import { judgeTooLate } from './too-late';
 
 /**
  * Says which of the invariants of docs/protocol.md a history keeps. Pure: the same history gives the same verdict. Time
@@ -14,15 +22,23 @@ import { judgeOrder } from './order';
 export function judge(history: History): Verdict {
   const index = indexHistory(history);
   const gaps = new Map(index.scopes.map((scope) => [scope, findGaps(scope)]));
-  const judges: Partial<Record<InvariantNumber, (index: HistoryIndex, found: FindingBuilder) => void>> = {
+  const judges: Record<InvariantNumber, (index: HistoryIndex, found: FindingBuilder) => void> = {
+    1: judgeAtomic,
     2: judgeOrder,
     3: (_, found) => judgeComplete(index, gaps, found),
     4: judgeIdempotent,
+    5: judgeIsolated,
+    6: judgeConvergent,
+    7: (_, found) => judgeTooLate(index, gaps, found),
+    8: judgeBoundedClock,
+    9: judgeBoundedMemory,
+    10: judgeDisposed,
+    11: judgeAppWrites,
   };
   const findings = Object.keys(INVARIANTS).map((key): Finding => {
     const invariant = Number(key) as InvariantNumber;
     const found = new FindingBuilder(invariant);
-    judges[invariant]?.(index, found);
+    judges[invariant](index, found);
     return found.build();
   });
   return {

@@ -8,7 +8,7 @@ import type {
   StreamEvent,
   Tenant,
 } from '../history';
-import { cutRead } from './evidence';
+import { cutPull, cutRead } from './evidence';
 import { finalReadOf, type FinalRead } from './final-read';
 import {
   evidenceOf,
@@ -68,6 +68,7 @@ export class ScopeIndex {
   /** The last complete reading of the log; null when there was none. */
   final: FinalRead | null = null;
 
+  readonly #subscribedAt = new Map<string, number>();
   #open: ReadonlySet<string> | null = null;
 
   constructor(readonly tenant: Tenant) {}
@@ -85,7 +86,10 @@ export class ScopeIndex {
         break;
       case 'stream':
         push(this.streams, event.reader, event);
-        if (event.what.is === 'entry') this.#see(event.what.entry, event, event.at);
+        if (event.what.is === 'subscribed') this.#subscribedAt.set(event.reader, event.at);
+        if (event.what.is === 'entry') {
+          this.#see(event.what.entry, event, this.#subscribedAt.get(event.reader) ?? event.at);
+        }
         break;
       case 'full':
         this.fulls.push(event);
@@ -134,6 +138,12 @@ export class ScopeIndex {
   /** Whether an entry of this version, acknowledged at `answeredAt`, must be in the last complete reading. */
   mustBeRead(version: string, answeredAt: number): boolean {
     return this.final !== null && version > this.final.from && this.final.lastSentAt >= answeredAt;
+  }
+
+  /** The end of the last complete reading, without its rows: shows that something is not there. */
+  lastFinalPage(): HistoryEvent[] {
+    const last = this.pulls.findLast(({ reader, page }) => reader.startsWith('final') && page !== null);
+    return last === undefined ? [] : [cutPull(last, [])];
   }
 
   /** The seq of a cursor, as far as it is known: 0 for the beginning. */

@@ -1,0 +1,141 @@
+import { judgeOnePiece } from './one-piece';
+import type { FindingBuilder } from './finding-builder';
+import { nameOf } from './gaps';
+import type { HistoryIndex } from './history-index';
+import { evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
+import {
+  evidenceOf,
+  mayHaveTakenEffect,
+  outcomeUnknown,
+  sendingsOf,
+  tookEffect,
+  type Sending,
+} from './sendings';
+
+/** Invariant 1: what a push says and what the log holds are one thing, and a batch is all or none. */
+export function judgeAtomic(index: HistoryIndex, found: FindingBuilder): void {
+  for (const scope of index.scopes) {
+    for (const push of scope.pushes) {
+      const sendings = sendingsOf(push);
+      for (const sending of sendings) answered(scope, sending, found);
+      if (push.atomic !== 'batch' || push.changes.length < 2) continue;
+      if (push.results !== null) allOrNoneAnswered(scope, sendings, found);
+      else if (outcomeUnknown(push)) allOrNoneUnanswered(scope, sendings, found);
+    }
+    for (const [marker, sendings] of scope.sendingsByMarker) refused(scope, marker, sendings, found);
+    judgeOnePiece(scope, found);
+  }
+}
+
+/** What was answered as taken is in the log at that version, as this change of this document. */
+function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): void {
+  const { change, result, push } = sending;
+  const version = result?.newVersion ?? null;
+  if (version === null || result === null || !tookEffect(result)) return;
+  const entry = scope.known.get(version);
+  if (entry === undefined) return;
+  if (entry.sight === null) {
+    if (!scope.mustBeRead(version, push.answeredAt)) return;
+    found.checked();
+    found.violated(
+      () =>
+        `${push.client} (${scope.tenant}) was answered ${result.status} ${version} for ${textOf(sending)}, and the log has no such entry.`,
+      () => [...evidenceOf(sending), ...scope.lastFinalPage()],
+    );
+    return;
+  }
+  found.checked();
+  const seen = entry.sight.entry;
+  const wrong =
+    seen.collection !== change.collection || seen.docId !== (result.docId ?? change.docId)
+      ? 'another document'
+      : result.status === 'accepted' && change.operation !== seen.operation
+        ? 'another operation'
+        : result.status === 'accepted' && change.marker !== seen.marker && change.marker !== null
+          ? 'other content'
+          : null;
+  if (wrong === null) return;
+  found.violated(
+    () =>
+      `${push.client} (${scope.tenant}) was answered ${result.status} ${version} for ${textOf(sending)}; in the log that is ${wrong}: ${nameOf(entry)}.`,
+    () => [...evidenceOf(sending), ...evidenceFor(entry)],
+  );
+}
+
+/** Of a batch with a rejection nothing was taken, but for what an earlier push had been answered. */
+function allOrNoneAnswered(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
+  found.checked();
+  const rejected = sendings.find(({ result }) => result?.status === 'rejected');
+  const taken = sendings.find(({ result }) => tookEffect(result) && result?.replayed === false);
+  if (rejected === undefined || taken === undefined) return;
+  found.violated(
+    () =>
+      `Of one batch of ${taken.push.client} (${scope.tenant}), ${textOf(taken)} was ${taken.result?.status ?? ''} and ` +
+      `${textOf(rejected)} rejected (${rejected.result?.code ?? 'no code'}).`,
+    () => evidenceOf(rejected, taken),
+  );
+}
+
+/** Of a batch that nobody knows the outcome of, all is in the log or nothing. */
+function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
+  const { final } = scope;
+  if (final === null) return;
+  const missing: Sending[] = [];
+  let present: { sending: Sending; entry: SeenEntry } | null = null;
+  for (const sending of sendings) {
+    const { marker, collection } = sending.change;
+    if (marker === null) continue;
+    const entry = scope.byMarker.get(marker)?.[0];
+    if (entry === undefined) {
+      if (!scope.merging.has(collection)) missing.push(sending);
+    } else if (present === null && entry.version > final.from && entry.version <= final.to) {
+      present = { sending, entry };
+    }
+  }
+  found.checked();
+  const here = present;
+  const [gone] = missing;
+  if (here === null || gone === undefined) return;
+  // A retry in other company may have brought the one without the other.
+  if (!onlyTogether(scope, here.sending, gone)) return;
+  found.violated(
+    () =>
+      `Of one batch of ${gone.push.client} (${scope.tenant}), ${textOf(here.sending)} is in the log and ` +
+      `${textOf(gone)} is not.`,
+    () => [...evidenceOf(here.sending, gone), ...evidenceFor(here.entry), ...scope.lastFinalPage()],
+  );
+}
+
+function onlyTogether(scope: ScopeIndex, present: Sending, gone: Sending): boolean {
+  const causes = scope.sendingsByMarker.get(present.change.marker ?? '') ?? [];
+  return causes
+    .filter(mayHaveTakenEffect)
+    .every(
+      ({ push }) =>
+        push.atomic === 'batch' && push.changes.some(({ marker }) => marker === gone.change.marker),
+    );
+}
+
+/** What was refused each time is not in the log. */
+function refused(
+  scope: ScopeIndex,
+  marker: string,
+  sendings: readonly Sending[],
+  found: FindingBuilder,
+): void {
+  if (sendings.some(mayHaveTakenEffect)) return;
+  found.checked();
+  const entry = scope.byMarker.get(marker)?.[0];
+  const [first] = sendings;
+  if (entry === undefined || first === undefined) return;
+  found.violated(
+    () =>
+      `${textOf(first)} of ${first.push.client} (${scope.tenant}) was refused (` +
+      `${first.result?.code ?? String(first.push.answer?.status ?? 'as a whole')}), and is in the log as ${entry.version}.`,
+    () => [...evidenceOf(...sendings), ...evidenceFor(entry)],
+  );
+}
+
+function textOf({ change }: Sending): string {
+  return `${change.operation} ${change.collection} ${change.docId}`;
+}

@@ -1,0 +1,119 @@
+import type { ChangeResult, PushEvent } from '../history';
+import { cutFull, cutPull, cutPush } from './evidence';
+import { CHANGE_CODES, CONFLICT_CODES, MALFORMED_CODES, UNAVAILABLE_CODES } from './codes';
+import type { FindingBuilder } from './finding-builder';
+import type { HistoryIndex } from './history-index';
+import type { ScopeIndex } from './scope-index';
+import { evidenceOf, sendingsOf, tookEffect, type Sending } from './sendings';
+
+/** Invariant 10: each change has an end of its own, which says what to do; one bad change holds up no other. */
+export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void {
+  for (const scope of index.scopes) {
+    serverErrors(scope, found);
+    for (const push of scope.pushes) wholePush(scope, push, found);
+  }
+  for (const probe of index.probes) {
+    found.checked();
+    const status = probe.answer?.status ?? 0;
+    if (status < 500 || status >= 600 || status === 503) continue;
+    found.violated(
+      () => `The probe ${probe.probe} was answered ${status}.`,
+      () => [probe],
+    );
+  }
+}
+
+/** No 5xx but 503 with a code that says what to do. */
+function serverErrors(scope: ScopeIndex, found: FindingBuilder): void {
+  const requests = [
+    ...scope.pushes.map((event) => ({ event, cut: () => cutPush(event, (_, index) => index === 0) })),
+    ...scope.pulls.map((event) => ({ event, cut: () => cutPull(event, []) })),
+    ...scope.fulls.map((event) => ({ event, cut: () => cutFull(event, '', '') })),
+    ...scope.appWrites.map((event) => ({ event, cut: () => event })),
+  ];
+  for (const { event, cut } of requests) {
+    if (event.answer === null) continue;
+    found.checked();
+    const { status, code } = event.answer;
+    if (status < 500) continue;
+    // A route of the app's has its own way to say it.
+    if (status === 503 && (event.kind === 'app-write' || UNAVAILABLE_CODES.has(code ?? ''))) continue;
+    found.violated(
+      () => `A ${event.kind} of ${scope.tenant} was answered ${status} ${code ?? 'without a code'}.`,
+      () => [cut()],
+    );
+  }
+}
+
+function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): void {
+  if (push.answer === null) return;
+  const { status, code } = push.answer;
+  if (status !== 200) {
+    // Whether a token is good and how often one may ask is not the push's matter.
+    if (status >= 500 || [401, 403, 429].includes(status)) return;
+    found.checked();
+    if (status === 413 && push.changes.some(({ flaw }) => flaw === 'too-large')) return;
+    found.violated(
+      () => `A push of ${push.client} (${scope.tenant}) was refused as a whole: ${status} ${code ?? ''}.`,
+      () => [cutPush(push, ({ flaw }, index) => flaw !== null || index === 0)],
+    );
+    return;
+  }
+  found.checked();
+  if (push.results?.length !== push.changes.length) {
+    found.violated(
+      () =>
+        `A push of ${push.client} (${scope.tenant}) with ${push.changes.length} changes got ${push.results?.length ?? 0} results.`,
+      () => [cutPush(push, (_, index) => index === 0)],
+    );
+    return;
+  }
+  const sendings = sendingsOf(push);
+  const culprit = sendings.some(
+    ({ result }) => result?.status === 'rejected' && result.code !== 'batch_rolled_back',
+  );
+  for (const sending of sendings) {
+    if (sending.result === null) continue;
+    found.checked();
+    const wrong = wrongResult(sending.result) ?? wrongFor(sending, sending.result, culprit);
+    if (wrong === null) continue;
+    const { change } = sending;
+    found.violated(
+      () =>
+        `${change.operation} ${change.collection} ${change.docId} of ${push.client} (${scope.tenant}) was ` +
+        `${sending.result?.status ?? ''}${sending.result?.code == null ? '' : ` (${sending.result.code})`}: ${wrong}.`,
+      () => evidenceOf(sending),
+    );
+  }
+}
+
+/** What is wrong with a result whatever the change. */
+function wrongResult(result: ChangeResult): string | null {
+  if (tookEffect(result)) {
+    if (result.newVersion === null) return 'it has no new_version';
+    if (result.code !== null) return 'it has a code though it was taken';
+  } else if (result.status === 'rejected') {
+    if (result.newVersion !== null) return 'it has a new_version though it was rejected';
+    if (result.code === null || !CHANGE_CODES.has(result.code)) return 'it has no code of the protocol';
+    if (result.explained === false) return 'no error text says why';
+  } else {
+    return 'that is no status of the protocol';
+  }
+  const conflict = result.status === 'conflict_resolved' || CONFLICT_CODES.has(result.code ?? '');
+  // A replay shows the document only while it still is what it was.
+  if (conflict && !result.replayed && result.serverDocument === null) {
+    return 'it was a conflict, and server_document is missing';
+  }
+  return null;
+}
+
+/** What is wrong with it for this change. */
+function wrongFor({ change, push }: Sending, result: ChangeResult, culprit: boolean): string | null {
+  if (change.flaw !== null)
+    return result.status === 'rejected' ? null : `it is wrong on purpose (${change.flaw})`;
+  if (result.status !== 'rejected' || result.code === null) return null;
+  if (MALFORMED_CODES.has(result.code)) return 'nothing is wrong with it';
+  if (result.code !== 'batch_rolled_back') return null;
+  if (push.atomic === 'mutation') return 'each change of this push stands for itself';
+  return culprit ? null : 'no change of its batch was rejected for a reason of its own';
+}

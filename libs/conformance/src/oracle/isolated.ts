@@ -1,0 +1,75 @@
+import type { HistoryEvent, Tenant } from '../history';
+import { cutFull, cutPull } from './evidence';
+import type { FindingBuilder } from './finding-builder';
+import type { HistoryIndex } from './history-index';
+import type { ScopeIndex } from './scope-index';
+import { evidenceOf } from './sendings';
+
+/** HTTP's status, and the socket's close code. */
+const UNAUTHENTICATED = [401, 4401];
+
+/** Invariant 5: nobody learns of another tenant, and nobody without a valid token of anything. */
+export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void {
+  for (const leak of index.leaks) {
+    found.checked();
+    found.violated(
+      () => `${leak.to} received a secret of the other tenant: ${leak.where}.`,
+      () => [leak],
+    );
+  }
+  for (const probe of index.probes) {
+    if (probe.probe !== 'without-token' && probe.probe !== 'forged-token') continue;
+    if (probe.answer === null) {
+      found.unchecked('A request without a valid token got no answer.');
+      continue;
+    }
+    found.checked();
+    const { status, code } = probe.answer;
+    // A process that goes down, or cannot check tokens just now, tells nothing either.
+    if (UNAUTHENTICATED.includes(status) || status === 503 || status === 1012 || status === 1013) continue;
+    found.violated(
+      () =>
+        `A request with ${probe.probe === 'without-token' ? 'no' : 'a forged'} token was answered ${status} ${code ?? ''} instead of 401.`,
+      () => [probe],
+    );
+  }
+  for (const scope of index.scopes) foreignRows(index, scope, found);
+}
+
+/** No reader gets what the other tenant wrote. */
+function foreignRows(index: HistoryIndex, scope: ScopeIndex, found: FindingBuilder): void {
+  const look = (marker: string | null, reader: string, shown: () => HistoryEvent): void => {
+    if (marker === null) return;
+    found.checked();
+    const owner = index.ownerOf.get(marker);
+    if (owner === undefined || owner === scope.tenant) return;
+    found.violated(
+      () => `${reader} of ${scope.tenant} was given what ${owner} wrote.`,
+      () => [...writing(index, owner, marker), shown()],
+    );
+  };
+  for (const pull of scope.pulls) {
+    if (pull.page === null || 'resync' in pull.page) continue;
+    for (const { marker, version } of pull.page.changes) {
+      look(marker, pull.reader, () => cutPull(pull, [version]));
+    }
+  }
+  for (const events of scope.streams.values()) {
+    for (const event of events) {
+      if (event.what.is === 'entry') look(event.what.entry.marker, event.reader, () => event);
+    }
+  }
+  for (const full of scope.fulls) {
+    for (const { marker, collection, docId } of full.rows ?? []) {
+      look(marker, full.reader, () => cutFull(full, collection, docId));
+    }
+  }
+}
+
+function writing(index: HistoryIndex, owner: Tenant, marker: string): HistoryEvent[] {
+  const scope = index.scopes.find(({ tenant }) => tenant === owner);
+  const sending = scope?.sendingsByMarker.get(marker)?.[0];
+  if (sending !== undefined) return evidenceOf(sending);
+  const write = scope?.appWriteByMarker.get(marker);
+  return write === undefined ? [] : [write];
+}
