@@ -1,4 +1,4 @@
-import type { PlanRequest, PlannedAnswer, ReadyChange } from '../../libs/sync/src/push/plan';
+import type { PlanRequest, PlannedAnswer, ReadyChange, RequestChange } from '../../libs/sync/src/push/plan';
 
 type Data = Record<string, unknown>;
 
@@ -35,6 +35,14 @@ interface State {
  */
 export class PushModel {
   state: State = { documents: new Map(), heads: new Map(), log: new Map(), receipts: new Map() };
+  /** The end of the stamps that are drawn: four letters. */
+  node = 'node';
+  private begun: ReadonlyMap<string, string> | undefined;
+
+  /** A transaction begins: until the next one, no version that is drawn from here on can be anybody's parent. */
+  begin(): void {
+    this.begun = new Map(this.state.heads);
+  }
 
   /** @returns undefined when a resolver has to be asked and none is given */
   push(
@@ -45,10 +53,11 @@ export class PushModel {
   ): Expected[] | undefined {
     const committed = this.state;
     this.state = structuredClone(committed);
-    const run = new ModelRequest(this.state, request, wallMs, driftMs, resolver);
+    const begun = this.begun ?? new Map(committed.heads);
+    const run = new ModelRequest(this.state, request, { wallMs, driftMs, node: this.node, begun }, resolver);
     const expected: Expected[] = [];
     for (const entry of request.changes) {
-      const answer = entry.kind === 'refused' ? no(entry.rejection.code) : run.change(entry.change);
+      const answer = run.change(entry);
       if (!answer) {
         this.state = committed;
         return undefined;
@@ -60,7 +69,7 @@ export class PushModel {
     this.state = committed;
     return expected.map((answer, index) => {
       const entry = request.changes[index]!;
-      const before = entry.kind === 'ready' && committed.receipts.has(receiptKey(request, entry.change));
+      const before = committed.receipts.has(receiptKey(request, mutationOf(entry)));
       return answer.status === 'rejected' || before ? answer : no('batch_rolled_back');
     });
   }
@@ -72,22 +81,34 @@ export class PushModel {
   }
 }
 
+interface ModelClock {
+  readonly wallMs: number;
+  readonly driftMs: number;
+  readonly node: string;
+  /** The heads when the transaction began. */
+  readonly begun: ReadonlyMap<string, string>;
+}
+
 class ModelRequest {
   private readonly mine = new Map<string, { version: string; sent: Data | null; same: boolean }>();
 
   constructor(
     private readonly state: State,
     private readonly request: PlanRequest,
-    private readonly wallMs: number,
-    private readonly driftMs: number,
+    private readonly clock: ModelClock,
     private readonly resolver: ModelResolver | undefined,
   ) {}
 
-  change(change: ReadyChange): Expected | undefined {
-    if (!change.mutation) return this.decide(change);
-    const key = receiptKey(this.request, change);
-    const receipt = this.state.receipts.get(key);
-    if (receipt && receipt.body !== change.mutation.hash) return no('mutation_id_reused');
+  change(entry: RequestChange): Expected | undefined {
+    const mutation = mutationOf(entry);
+    const key = receiptKey(this.request, mutation);
+    const receipt = mutation && this.state.receipts.get(key);
+    const same = receipt !== undefined && receipt.body === mutation?.hash;
+    if (entry.kind === 'refused')
+      return same ? { ...receipt.answer, replayed: true } : no(entry.rejection.code);
+    const { change } = entry;
+    if (!mutation) return this.decide(change);
+    if (receipt && !same) return no('mutation_id_reused');
     if (receipt) {
       const { new_version: version, status } = receipt.answer;
       const now = this.state.documents.get(change.key);
@@ -96,17 +117,21 @@ class ModelRequest {
       return { ...receipt.answer, replayed: true };
     }
     const answer = this.decide(change);
-    if (answer) this.state.receipts.set(key, { body: change.mutation.hash, answer });
+    if (answer) this.state.receipts.set(key, { body: mutation.hash, answer });
     return answer;
   }
 
   private decide(change: ReadyChange): Expected | undefined {
     const { scopeId } = this.request;
+    const { wallMs, driftMs, begun } = this.clock;
+    if (change.verdict) return no(change.verdict.code);
     const current = this.state.documents.get(change.key);
     if (current && current.scope !== scopeId) return no('id_unavailable');
+    if (change.byServer) return this.write(change, undefined, change.document);
     const head = this.state.heads.get(scopeId) ?? '';
     for (const stamp of [change.parent, change.hlc])
-      if (stamp && ms(stamp) > Math.max(this.wallMs, ms(head)) + this.driftMs) return no('clock_drift');
+      if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');
+    if (current && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
 
     const mine = this.mine.get(change.key);
     const built = mine && (change.parent ?? '') < mine.version ? mine : undefined;
@@ -149,7 +174,7 @@ class ModelRequest {
   private write(change: ReadyChange, over: string | undefined, data: Data | null): Expected {
     const { scopeId } = this.request;
     const { documents, heads, log } = this.state;
-    const version = next(heads.get(scopeId), this.wallMs);
+    const version = next(heads.get(scopeId), this.clock);
     const before = documents.get(change.key);
     const edited = change.hlc ?? version;
     const stamp = before && !notOlder(edited, before.stamp) ? before.stamp : edited;
@@ -193,7 +218,11 @@ function yes(status: 'accepted' | 'conflict_resolved', version: string): Expecte
   return { status, new_version: version, server_version: null, code: null, replayed: false };
 }
 
-function receiptKey({ scopeId, clientId }: PlanRequest, { mutation }: ReadyChange): string {
+function mutationOf(entry: RequestChange): ReadyChange['mutation'] {
+  return entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+}
+
+function receiptKey({ scopeId, clientId }: PlanRequest, mutation: ReadyChange['mutation']): string {
   return JSON.stringify([scopeId, clientId, mutation?.id]);
 }
 
@@ -207,12 +236,12 @@ function ms(stamp: string): number {
   return y ? Date.parse(`${y}-${m!}-${d!}T${rest!.replace(/(..)(..)(..)/, '$1:$2:$3')}.${milli!}Z`) : 0;
 }
 
-function next(head: string | undefined, wallMs: number): string {
+function next(head: string | undefined, { wallMs, node }: ModelClock): string {
   const headMs = head ? ms(head) : -1;
   const counter = head ? Number(head.slice(21, 25)) + 1 : 0;
   const at = wallMs > headMs ? wallMs : counter > 9999 ? headMs + 1 : headMs;
   const text = new Date(at).toISOString().replace(/[-:]/g, '');
-  return `${text}-${String(at === headMs ? counter : 0).padStart(4, '0')}-node`;
+  return `${text}-${String(at === headMs ? counter : 0).padStart(4, '0')}-${node}`;
 }
 
 /** All stamps of the tests have a node of four letters: as texts they sort as the clock does. */

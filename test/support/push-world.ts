@@ -32,9 +32,21 @@ export class PushWorld {
   readonly log: EntryRecord[] = [];
   /** How much of a scope's log is trimmed. */
   readonly floors = new Map<string, number>();
+  /** The end of the stamps that are drawn. */
+  node = 'node';
+
+  /** Records are never changed in place: the maps alone are copied. */
+  clone(): PushWorld {
+    const copy = new PushWorld();
+    for (const field of ['heads', 'documents', 'receipts', 'floors'] as const)
+      for (const [key, value] of this[field]) (copy[field] as Map<string, unknown>).set(key, value);
+    copy.log.push(...this.log);
+    copy.node = this.node;
+    return copy;
+  }
 
   plan(requests: readonly PlanRequest[], wallMs: number): Plan {
-    const clock = { wallMs, node: 'node', maxDriftMs: DRIFT_MS };
+    const clock = { wallMs, node: this.node, maxDriftMs: DRIFT_MS };
     let snapshot = this.snapshot(requests);
     for (;;) {
       const plan = planPushes(snapshot, requests, clock);

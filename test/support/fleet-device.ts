@@ -1,0 +1,199 @@
+import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../../libs/sync/src/conflict/conflict';
+import type { CollectionRules } from '../../libs/sync/src/collections/collection';
+import type { LogChange, Operation } from '../../libs/sync/src/protocol/change';
+import type { JsonObject } from '../../libs/sync/src/protocol/json';
+import type { Atomicity } from '../../libs/sync/src/protocol/push';
+import { documentKey, type PlannedAnswer, type PlanRequest } from '../../libs/sync/src/push/plan';
+
+/** Every strategy with every delete policy, by the collection's name. */
+export const FLEET_RULES: ReadonlyMap<string, CollectionRules> = new Map(
+  [...CONFLICT_STRATEGIES, 'custom' as const].flatMap((strategy) =>
+    DELETE_UPDATE_POLICIES.map((deleteUpdatePolicy): [string, CollectionRules] => [
+      `${strategy} ${deleteUpdatePolicy}`,
+      { strategy, deleteUpdatePolicy },
+    ]),
+  ),
+);
+
+export interface DocumentName {
+  readonly collection: string;
+  readonly id: string;
+}
+
+/** What an edit does to the document that the device sees: sets a field, takes one away, or deletes all of it. */
+export interface Edit {
+  readonly operation: Operation;
+  readonly field: string;
+  readonly value: number | null;
+  readonly hlc: string | null;
+}
+
+export interface LocalDocument {
+  readonly version: string;
+  readonly data: JsonObject | null;
+}
+
+/** A change that waits in a device. Once it was sent, it is sent again in the same words. */
+interface Outgoing extends DocumentName {
+  readonly mutation: string;
+  readonly operation: Operation;
+  readonly data: JsonObject | null;
+  readonly hlc: string | null;
+  parent: string | null;
+  sent: boolean;
+}
+
+export interface Portion {
+  readonly skip: number;
+  readonly take: number;
+  readonly atomic: Atomicity;
+  /** The server refuses this one by now: a right was withdrawn, say. */
+  readonly refused: number | null;
+}
+
+/** An offline client: a local copy that only pulls change, edits that wait, and what answers have told beside that. */
+export class Device {
+  cursor: string | undefined;
+  readonly local = new Map<string, LocalDocument>();
+  /** What pushes were answered, until a pull has brought it. */
+  readonly told = new Map<string, LocalDocument>();
+  private queue: Outgoing[] = [];
+  private count = 0;
+
+  constructor(
+    readonly scope: string,
+    readonly client: string,
+    /** How far its clock is off. Milliseconds. */
+    readonly skewMs: number,
+  ) {}
+
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  /** @param reuse the number of an earlier mutation whose id is taken again, by mistake */
+  edit(name: DocumentName, edit: Edit, reuse: number | null): void {
+    const key = keyOf(name);
+    const seen = this.seen(key);
+    const before = this.queue.findLast((each) => keyOf(each) === key)?.data ?? seen?.data ?? {};
+    const number = reuse !== null && this.count > 0 ? reuse % this.count : this.count++;
+    const { [edit.field]: _, ...rest } = before;
+    const data: JsonObject = {
+      ...rest,
+      owner: `owned by ${this.scope}`,
+      ...(edit.value === null ? {} : { [edit.field]: edit.value }),
+    };
+    this.queue.push({
+      ...name,
+      mutation: `m${String(number)}`,
+      operation: edit.operation,
+      data: edit.operation === 'delete' ? null : data,
+      hlc: edit.hlc,
+      parent: seen?.version ?? null,
+      sent: false,
+    });
+  }
+
+  request({ skip, take, atomic, refused }: Portion): PlanRequest | undefined {
+    const portion = this.queue.slice(skip, skip + take);
+    if (portion.length === 0) return undefined;
+    for (const each of portion) each.sent = true;
+    const { scope: scopeId, client: clientId } = this;
+    return {
+      scopeId,
+      actorId: `${scopeId} ${clientId}`,
+      clientId,
+      atomic,
+      changes: portion.map((each, index) => {
+        const { mutation: id, operation, data, parent, hlc } = each;
+        const mutation = { id, hash: hashOf(each) };
+        if (index === refused)
+          return {
+            kind: 'refused',
+            wireId: each.id,
+            mutationId: id,
+            mutation,
+            rejection: { code: 'forbidden', message: '' },
+          };
+        return {
+          kind: 'ready',
+          change: {
+            collection: each.collection,
+            rules: FLEET_RULES.get(each.collection)!,
+            operation,
+            key: keyOf(each),
+            storedId: each.id,
+            wireId: each.id,
+            document: data,
+            parent,
+            hlc,
+            mutation,
+          },
+        };
+      }),
+    };
+  }
+
+  /** The answers have come: what was only rolled back stays in the queue. */
+  answered(request: PlanRequest, answers: readonly PlannedAnswer[]): void {
+    answers.forEach((answer, index) => {
+      if (answer.code === 'batch_rolled_back') return;
+      const entry = request.changes[index]!;
+      const hash = entry.kind === 'ready' ? entry.change.mutation?.hash : entry.mutation?.hash;
+      const at = this.queue.findIndex((each) => each.sent && hashOf(each) === hash);
+      if (at >= 0) this.queue.splice(at, 1);
+      if (entry.kind === 'refused') return;
+      const { key, document } = entry.change;
+      if (answer.conflict) this.learn(key, answer.conflict);
+      else if (answer.status === 'accepted' && answer.new_version !== null)
+        this.learn(key, { version: answer.new_version, data: document as JsonObject | null });
+    });
+  }
+
+  /** Entries of a page, put into the local copy as they come. */
+  pulled(changes: readonly LogChange[], cursor: string): void {
+    for (const { collection, doc_id: id, version, data } of changes) {
+      const key = documentKey(collection, id, id);
+      this.local.set(key, { version, data });
+      const told = this.told.get(key);
+      if (told?.version === version && !sameData(told.data, data))
+        throw new Error('an answer and the log say different things of one version');
+      if (told && told.version <= version) this.told.delete(key);
+    }
+    this.cursor = cursor;
+  }
+
+  /** Everything loaded anew. Unsent changes stay. */
+  loaded(documents: ReadonlyMap<string, LocalDocument>, cursor: string): void {
+    this.local.clear();
+    this.told.clear();
+    for (const [key, document] of documents) this.local.set(key, document);
+    this.cursor = cursor;
+  }
+
+  private seen(key: string): LocalDocument | undefined {
+    const [local, told] = [this.local.get(key), this.told.get(key)];
+    return local && told ? (told.version > local.version ? told : local) : (local ?? told);
+  }
+
+  private learn(key: string, { version, data }: LocalDocument): void {
+    if ((this.seen(key)?.version ?? '') >= version) return;
+    this.told.set(key, { version, data });
+    // What was not sent yet is an edit of what the device sees now.
+    for (const each of this.queue) if (!each.sent && keyOf(each) === key) each.parent = version;
+  }
+}
+
+export function keyOf({ collection, id }: DocumentName): string {
+  return documentKey(collection, id, id);
+}
+
+function hashOf(each: Outgoing): string {
+  const { operation, data, parent, hlc, mutation } = each;
+  return JSON.stringify([mutation, keyOf(each), operation, data, parent, hlc]);
+}
+
+function sameData(a: JsonObject | null, b: JsonObject | null): boolean {
+  const text = (data: JsonObject): string => JSON.stringify(Object.entries(data).sort());
+  return a && b ? text(a) === text(b) : a === b;
+}

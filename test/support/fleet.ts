@@ -1,0 +1,387 @@
+import assert from 'node:assert';
+import { SYNC_FIELDS } from '../../libs/sync/src/collections/stored-document';
+import { ZERO_VERSION } from '../../libs/sync/src/hlc/hlc';
+import type { LogChange } from '../../libs/sync/src/protocol/change';
+import type { JsonObject } from '../../libs/sync/src/protocol/json';
+import type { PullPage } from '../../libs/sync/src/protocol/pull';
+import { headPage, lookFor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
+import {
+  receiptText,
+  withAnswer,
+  type Plan,
+  type PlannedAnswer,
+  type PlanRequest,
+  type RequestOutcome,
+  type ResolverNeed,
+} from '../../libs/sync/src/push/plan';
+import { FLEET_RULES, keyOf, type Device, type DocumentName, type LocalDocument } from './fleet-device';
+import { PushModel, type Expected, type ModelResolver } from './push-model';
+import { DRIFT_MS, PushWorld, ready } from './push-world';
+
+/** A request on its way. The app's resolver is asked between its tries. */
+export interface Travelling {
+  request: PlanRequest;
+  readonly device: Device | undefined;
+  /** The answer never arrives. */
+  readonly lost: boolean;
+  readonly tries: Map<number, number>;
+  /** What a resolver's answer rested on, by change. */
+  readonly bases: Map<number, string>;
+}
+
+interface Checkpoint {
+  readonly world: PushWorld;
+  readonly model: PushModel['state'];
+  readonly firsts: Map<string, Expected>;
+  readonly floors: Map<string, number>;
+  readonly stamps: Map<string, string>;
+}
+
+const MAX_TRIES = 3;
+export const FLEET_SCOPES = ['A', 'B'] as const;
+
+const resolver: ModelResolver = (current, incoming) => {
+  const sum = Number(current?.['p'] ?? 0) + Number(incoming?.['p'] ?? 0);
+  if (sum === 3) return undefined;
+  return sum === 4 ? null : { ...current, ...incoming, resolved: sum };
+};
+
+/**
+ * A server and its devices in memory: the real planner, the real cursor rules, a model of pushes beside them that every
+ * answer is compared with, and the invariants that hold whatever happens, checked after every transaction.
+ */
+export class Fleet {
+  wallMs: number;
+  /** Pushes that wait for the app's resolver. */
+  readonly unresolved: Travelling[] = [];
+  private world = new PushWorld();
+  private readonly model = new PushModel();
+  /** The first answer to each mutation. */
+  private firsts = new Map<string, Expected>();
+  /** The floor of each scope: entries up to it may be gone. */
+  private floors = new Map<string, number>();
+  /** The edit stamp of each document. */
+  private stamps = new Map<string, string>();
+  private saved: Checkpoint | undefined;
+  private restores = 0;
+
+  constructor(startMs: number) {
+    this.wallMs = startMs;
+  }
+
+  /** A scope that has one entry already, drawn by a clock that was ahead. */
+  begin(scope: string, version: string, name: DocumentName): void {
+    const data = { owner: `owned by ${scope}`, p: 1 };
+    const { collection, id } = name;
+    const key = keyOf(name);
+    const place = { version, seq: 1, collection, operation: 'upsert' as const };
+    const wire: LogChange = { ...place, doc_id: id, data, parent_version: null };
+    this.world.log.push({
+      ...place,
+      scope,
+      doc: id,
+      actor: 'app',
+      at: new Date(this.wallMs),
+      wire: JSON.stringify(wire),
+    });
+    this.world.heads.set(scope, { _id: scope, version, seq: 1, floor: ZERO_VERSION, floorSeq: 0 });
+    this.world.documents.set(key, {
+      _id: id,
+      ...data,
+      [SYNC_FIELDS.version]: version,
+      [SYNC_FIELDS.actor]: 'app',
+      [SYNC_FIELDS.scope]: scope,
+      [SYNC_FIELDS.deleted]: false,
+    });
+    const { heads, documents, log } = this.model.state;
+    heads.set(scope, version);
+    documents.set(key, { scope, version, stamp: version, data });
+    log.set(scope, [{ key, version, data }]);
+    this.stamps.set(key, version);
+  }
+
+  /** One transaction: what is planned together is committed together. */
+  transaction(travelling: readonly Travelling[]): void {
+    const requests = travelling.map((each) => each.request);
+    const plan = this.world.plan(requests, this.wallMs);
+    this.expectSameApart(requests, plan);
+    const before = new Map(this.world.heads);
+    this.world.apply(plan);
+    this.model.begin();
+    plan.outcomes.forEach((outcome, index) => {
+      const each = travelling[index]!;
+      if (outcome.kind === 'answered') this.answer(each, outcome.answers);
+      else this.ask(each, outcome.needs);
+    });
+    this.expectEntries(requests, plan, before);
+    this.expectStamps();
+    for (const scope of FLEET_SCOPES)
+      assert.deepStrictEqual(
+        this.world.stored(scope),
+        this.world.folded(scope),
+        'the log folds to the documents',
+      );
+  }
+
+  /** The server stops before the commit: planning again says the same, and nothing of it was kept. */
+  abort(travelling: readonly Travelling[]): void {
+    const requests = travelling.map((each) => each.request);
+    const [first, second] = [this.world.plan(requests, this.wallMs), this.world.plan(requests, this.wallMs)];
+    assert.deepStrictEqual(first, second);
+  }
+
+  /** The app's own write, which nothing can refuse but a foreign id. */
+  serverWrite(scope: string, name: DocumentName, data: JsonObject | null): void {
+    const rules = FLEET_RULES.get(name.collection)!;
+    const request: PlanRequest = {
+      scopeId: scope,
+      actorId: 'app',
+      clientId: 'app',
+      atomic: 'batch',
+      changes: [
+        {
+          kind: 'ready',
+          change: {
+            collection: name.collection,
+            rules,
+            operation: data ? 'upsert' : 'delete',
+            key: keyOf(name),
+            storedId: name.id,
+            wireId: name.id,
+            document: data && { owner: `owned by ${scope}`, ...data },
+            parent: null,
+            hlc: null,
+            byServer: { reserved: undefined },
+          },
+        },
+      ],
+    };
+    this.transaction([{ request, device: undefined, lost: false, tries: new Map(), bases: new Map() }]);
+  }
+
+  /** Raises a scope's floor; `removed` percent of what is below it go at once. */
+  trim(scope: string, upTo: number, removed: number): void {
+    const all = this.world.versions(scope).length;
+    const floor = Math.max(this.floors.get(scope) ?? 0, Math.min(upTo, all));
+    this.floors.set(scope, floor);
+    const gone = Math.max(this.world.floors.get(scope) ?? 0, Math.floor((floor * removed) / 100));
+    this.world.floors.set(scope, gone);
+    this.model.trim(scope, all - gone);
+  }
+
+  /** One page of a pull; a device whose cursor is not known loads everything anew. */
+  pull(device: Device, limit: number): boolean {
+    const page = this.page(device.scope, device.cursor, limit);
+    if (typeof page === 'string') {
+      this.load(device);
+      return true;
+    }
+    assert(device.cursor === undefined || page.last_seq >= device.cursor, 'a cursor never goes back');
+    device.pulled(page.changes, page.last_seq);
+    return page.has_more;
+  }
+
+  load(device: Device): void {
+    device.loaded(this.full(device.scope), this.world.heads.get(device.scope)?.version ?? ZERO_VERSION);
+  }
+
+  checkpoint(): void {
+    const { world, model, firsts, floors, stamps } = this;
+    this.saved = {
+      world: world.clone(),
+      model: structuredClone(model.state),
+      firsts: new Map(firsts),
+      floors: new Map(floors),
+      stamps: new Map(stamps),
+    };
+  }
+
+  /** The database is restored from a backup; the processes that come up then have other node ids. */
+  restore(): void {
+    const { saved } = this;
+    if (!saved) return;
+    this.world = saved.world.clone();
+    this.model.state = structuredClone(saved.model);
+    this.firsts = new Map(saved.firsts);
+    this.floors = new Map(saved.floors);
+    this.stamps = new Map(saved.stamps);
+    this.unresolved.length = 0;
+    this.restores += 1;
+    this.world.node = this.model.node = `no${String(this.restores).padStart(2, '0')}`;
+  }
+
+  /** What the scope's collections hold, tombstones included. */
+  full(scope: string): Map<string, LocalDocument> {
+    const rows = new Map<string, LocalDocument>();
+    for (const [key, stored] of this.world.documents) {
+      if (stored[SYNC_FIELDS.scope] !== scope) continue;
+      const data = Object.entries(stored).filter(([name]) => name !== '_id' && !name.startsWith('_sync_'));
+      const deleted = stored[SYNC_FIELDS.deleted] === true;
+      rows.set(key, {
+        version: String(stored[SYNC_FIELDS.version]),
+        data: deleted ? null : (Object.fromEntries(data) as JsonObject),
+      });
+    }
+    return rows;
+  }
+
+  private page(scope: string, since: string | undefined, limit: number): PullPage | string {
+    const stored = this.world.heads.get(scope);
+    const log = this.world.log.filter((entry) => entry.scope === scope);
+    const floor = log[(this.floors.get(scope) ?? 0) - 1]?.version ?? ZERO_VERSION;
+    const head = stored ? { version: stored.version, seq: stored.seq, floor } : null;
+    const look = lookFor(since, head);
+    if (look.at === 'gone') return look.reason;
+    if (look.at === 'head' || !head) return headPage(head);
+    const rows = log
+      .slice(this.world.floors.get(scope) ?? 0)
+      .filter(({ version }) => look.from === undefined || version >= look.from);
+    return pageOf(look, head, rows.slice(0, rowsToRead(look, limit)), limit);
+  }
+
+  private answer(travelling: Travelling, answers: readonly PlannedAnswer[]): void {
+    const { request, device, lost } = travelling;
+    const expected = this.model.push(request, this.wallMs, DRIFT_MS, resolver);
+    assert.deepStrictEqual(told(answers), expected, 'the model answers the same');
+    this.expectFirstAnswers(request, answers);
+    const other = `owned by ${request.scopeId === 'A' ? 'B' : 'A'}`;
+    assert(!JSON.stringify(answers).includes(other), 'nothing of another scope in an answer');
+    if (!device || lost) return;
+    device.answered(request, answers);
+    if (answers.some((answer) => answer.code === 'parent_unknown')) this.load(device);
+  }
+
+  /** Outside of any transaction: the document may move on before the answer is used. */
+  private ask(travelling: Travelling, needs: readonly ResolverNeed[]): void {
+    assert.equal(
+      this.model.push(travelling.request, this.wallMs, DRIFT_MS),
+      undefined,
+      'a resolver is needed',
+    );
+    for (const { index, basis, current, incoming } of needs) {
+      assert.notEqual(travelling.bases.get(index), basis, 'a resolver is asked once about one state');
+      travelling.bases.set(index, basis);
+      const tries = (travelling.tries.get(index) ?? 0) + 1;
+      travelling.tries.set(index, tries);
+      const document = resolver(current, incoming);
+      const outcome =
+        document === undefined
+          ? { rejection: { code: 'resolver_failed' as const, message: '' } }
+          : { document };
+      travelling.request = withAnswer(
+        travelling.request,
+        index,
+        tries > MAX_TRIES
+          ? { verdict: { code: 'conflict_retry', message: '' } }
+          : { resolution: { basis, outcome } },
+      );
+    }
+    this.unresolved.push(travelling);
+  }
+
+  /** One after another, and with the scopes the other way round, the same requests come to the same. */
+  private expectSameApart(requests: readonly PlanRequest[], plan: Plan): void {
+    // A parent of a lost timeline is measured by the head that the transaction found, not by what it writes itself.
+    const lost = plan.outcomes.some(
+      (outcome) =>
+        outcome.kind === 'answered' && outcome.answers.some((answer) => answer.code === 'parent_unknown'),
+    );
+    if (requests.length < 2 || lost) return;
+    const together = this.world.clone();
+    together.apply(plan);
+    const turned = [...FLEET_SCOPES]
+      .reverse()
+      .flatMap((scope) => requests.filter((request) => request.scopeId === scope));
+    for (const order of sharesIds(requests) ? [requests] : [requests, turned]) {
+      const apart = this.world.clone();
+      const outcomes = new Map<PlanRequest, RequestOutcome>();
+      for (const request of order) {
+        const alone = apart.plan([request], this.wallMs);
+        apart.apply(alone);
+        outcomes.set(request, alone.outcomes[0]!);
+      }
+      requests.forEach((request, index) => {
+        assert.deepStrictEqual(brief(outcomes.get(request)!), brief(plan.outcomes[index]!));
+      });
+      assert.deepStrictEqual(apart.documents, together.documents);
+      assert.deepStrictEqual(apart.receipts, together.receipts);
+      assert.deepStrictEqual(apart.heads, together.heads);
+      for (const scope of FLEET_SCOPES)
+        assert.deepStrictEqual(
+          apart.log.filter((entry) => entry.scope === scope),
+          together.log.filter((entry) => entry.scope === scope),
+        );
+    }
+  }
+
+  private expectFirstAnswers(request: PlanRequest, answers: readonly PlannedAnswer[]): void {
+    // A failed batch leaves no receipts: what its mutations were answered was not their last word.
+    const stood = request.atomic === 'mutation' || answers.every((answer) => answer.status !== 'rejected');
+    request.changes.forEach((entry, index) => {
+      const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+      const answer = told(answers)[index]!;
+      if (!mutation || answer.code === 'batch_rolled_back' || answer.code === 'mutation_id_reused') return;
+      const name = receiptText(request.scopeId, request.clientId, mutation.id);
+      const first = this.firsts.get(name);
+      if (answer.replayed && first) assert.deepStrictEqual({ ...answer, replayed: false }, first);
+      else assert(!first || entry.kind === 'refused', 'a mutation is judged once');
+      const kept = this.world.receipts.get(name)?.hash === mutation.hash;
+      if (stood && entry.kind === 'ready' && !first && kept && !answer.replayed)
+        this.firsts.set(name, answer);
+    });
+  }
+
+  /** Each entry is the effect of a change that was answered with it, and each new version has its entry. */
+  private expectEntries(
+    requests: readonly PlanRequest[],
+    plan: Plan,
+    before: ReadonlyMap<string, { readonly version: string }>,
+  ): void {
+    const base = (scope: string): string => before.get(scope)?.version ?? '';
+    const named = new Set<string>();
+    plan.outcomes.forEach((outcome, index) => {
+      if (outcome.kind !== 'answered') return;
+      const { scopeId } = requests[index]!;
+      for (const { new_version: version } of outcome.answers)
+        if (version !== null && version > base(scopeId)) named.add(`${scopeId} ${version}`);
+    });
+    const entries = plan.entries.map(({ scope, version }) => `${scope} ${version}`);
+    assert.deepStrictEqual([...named].sort(), entries.sort());
+    for (const { scope, version } of plan.entries)
+      assert(version > base(scope), 'versions rise above the head');
+  }
+
+  private expectStamps(): void {
+    for (const [key, stored] of this.world.documents) {
+      const stamp = String(stored[SYNC_FIELDS.hlc] ?? stored[SYNC_FIELDS.version]);
+      assert(stamp >= (this.stamps.get(key) ?? ''), 'the stamps of a document only rise');
+      this.stamps.set(key, stamp);
+    }
+  }
+}
+
+function sharesIds(requests: readonly PlanRequest[]): boolean {
+  const owners = new Map<string, string>();
+  for (const request of requests)
+    for (const { key } of ready(request)) {
+      if ((owners.get(key) ?? request.scopeId) !== request.scopeId) return true;
+      owners.set(key, request.scopeId);
+    }
+  return false;
+}
+
+function brief(outcome: RequestOutcome): unknown {
+  return outcome.kind === 'answered'
+    ? outcome.answers
+    : outcome.needs.map(({ index, basis }) => [index, basis]);
+}
+
+function told(answers: readonly PlannedAnswer[]): Expected[] {
+  return answers.map(({ status, new_version, server_version, code, replayed }) => ({
+    status,
+    new_version,
+    server_version,
+    code,
+    replayed,
+  }));
+}
