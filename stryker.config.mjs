@@ -18,7 +18,8 @@ export default {
   jest: { configFile: 'test/mutation/jest.config.cjs', enableFindRelatedTests: true },
   coverageAnalysis: 'perTest',
   concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 1),
-  timeoutMS: 10_000,
+  // A busy machine is not an endless loop.
+  timeoutMS: 30_000,
   // Out of the tree, so that Jest, eslint and editors do not see the copies.
   tempDirName: path.join(tmpdir(), 'nest-offline-sync-mutation'),
   ignorePatterns: ['/dist', '/.data', '/coverage', '/docs', '/apps', '/test/*.ts'],
