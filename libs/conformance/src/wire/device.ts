@@ -2,15 +2,19 @@ import type { Answer, ChangeResult, FullRow, PullEvent, SentChange } from '../hi
 import type { Endpoints } from './endpoints';
 import { bytesOf, exchange, type Reply } from './exchange';
 import { answerOf, parsePage, parseResults, parseRows } from './parse';
+import type { Secrets } from './marker';
 import type { SeenPool } from './seen-pool';
 
 /** What all devices of a tenant share. */
 export interface Credentials {
   /** Asked before each request, so that it may be renewed during a run. */
   readonly token: () => string;
-  readonly secret: string;
+  /** Markers of one's own begin with the first one. */
+  readonly secrets: Secrets;
   /** Looks through everything that was received. */
   readonly received: (bytes: string, where: string) => void;
+  /** The `Date` header of each answer. */
+  readonly serverTime: (date: string | null) => void;
   readonly pool: SeenPool;
 }
 
@@ -80,7 +84,7 @@ export class Device {
       if (cursor !== null) query.set('cursor', cursor);
       const reply = await this.ask('full', `/full?${query.toString()}`);
       const answer = answerOf(reply);
-      const page = reply?.status === 200 ? parseRows(reply.text, this.credentials.secret) : null;
+      const page = reply?.status === 200 ? parseRows(reply.text, this.credentials.secrets) : null;
       if (reply === null || page === null) return { answer, rows: null, lastSeq };
       for (const row of page) rows.push(row);
       lastSeq = reply.headers.get('x-sync-lastseq');
@@ -107,7 +111,9 @@ export class Device {
       limitMs: timing.answerLimitMs,
     });
     if (reply === null || reply.status === 503) endpoints.moveOn();
-    if (reply !== null) credentials.received(bytesOf(reply), where);
+    if (reply === null) return null;
+    credentials.serverTime(reply.headers.get('date'));
+    credentials.received(bytesOf(reply), where);
     return reply;
   }
 }

@@ -15,9 +15,16 @@ export function markerOf(secret: string, client: string, number: number): string
   return `${secret}-${client}-${String(number)}-x`;
 }
 
-/** The first marker with this secret in a text. */
-export function findMarker(text: string, secret: string): string | null {
-  const from = text.indexOf(secret);
+export interface Secrets {
+  readonly own: string;
+  /** Of the other tenant: what must never be found. */
+  readonly foreign: string;
+}
+
+/** The first marker of either tenant in a text. */
+export function findMarker(text: string, { own, foreign }: Secrets): string | null {
+  const mine = text.indexOf(own);
+  const from = mine < 0 ? text.indexOf(foreign) : mine;
   if (from < 0) return null;
   return /^[0-9a-z]+-[0-9a-z]+-\d+-x/.exec(text.slice(from, from + 120))?.[0] ?? null;
 }

@@ -1,7 +1,7 @@
 import type { Answer, ChangeResult, FullRow, PullEvent, Seen } from '../history';
 import { digestOf } from './digest';
 import { jsonOf, type Reply } from './exchange';
-import { findMarker } from './marker';
+import { findMarker, type Secrets } from './marker';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,7 +14,7 @@ const text = (value: unknown): string | null => (typeof value === 'string' ? val
 const id = (value: unknown): string | null => (typeof value === 'number' ? String(value) : text(value));
 
 /** A log entry as pull and stream give it. What is missing becomes `''` or `-1`, for the oracle to find. */
-export function parseEntry(value: unknown, secret: string): Seen {
+export function parseEntry(value: unknown, secrets: Secrets): Seen {
   const entry = fieldsOf(value);
   const data = entry['data'];
   return {
@@ -23,7 +23,7 @@ export function parseEntry(value: unknown, secret: string): Seen {
     collection: text(entry['collection']) ?? '',
     docId: id(entry['doc_id']) ?? '',
     operation: text(entry['operation']) ?? '',
-    marker: data === null || data === undefined ? null : findMarker(JSON.stringify(data), secret),
+    marker: data === null || data === undefined ? null : findMarker(JSON.stringify(data), secrets),
     digest: digestOf(data),
   };
 }
@@ -38,6 +38,7 @@ export function parseResult(value: unknown): ChangeResult {
     serverVersion: text(result['server_version']),
     code: text(result['code']),
     replayed: result['replayed'] === true,
+    explained: typeof result['error'] === 'string' && result['error'] !== '',
     serverDocument:
       typeof document === 'object' && document !== null
         ? {
@@ -71,7 +72,7 @@ export function parsePage(reply: Reply | null, entryOf: (value: unknown) => Seen
 }
 
 /** The lines of a full resync; null when one of them is no JSON: the body broke off. */
-export function parseRows(body: string, secret: string): FullRow[] | null {
+export function parseRows(body: string, secrets: Secrets): FullRow[] | null {
   const rows: FullRow[] = [];
   for (const line of body.split('\n')) {
     if (line === '') continue;
@@ -85,7 +86,7 @@ export function parseRows(body: string, secret: string): FullRow[] | null {
       deleted: row['deleted'] === true,
       version: text(row['version']),
       digest: digestOf(data),
-      marker: data === null || data === undefined ? null : findMarker(line, secret),
+      marker: data === null || data === undefined ? null : findMarker(line, secrets),
     });
   }
   return rows;

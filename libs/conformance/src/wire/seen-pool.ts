@@ -1,4 +1,5 @@
 import type { Seen } from '../history';
+import type { Secrets } from './marker';
 import { parseEntry } from './parse';
 
 const RECENT = 20_000;
@@ -13,7 +14,7 @@ export class SeenPool {
   private texts = new Map<string, Seen>();
   private olderTexts = new Map<string, Seen>();
 
-  constructor(private readonly secret: string) {}
+  constructor(private readonly secrets: Secrets) {}
 
   get size(): number {
     return this.byVersion.size;
@@ -21,7 +22,7 @@ export class SeenPool {
 
   /** @param value a parsed entry */
   of(value: unknown): Seen {
-    const entry = parseEntry(value, this.secret);
+    const entry = parseEntry(value, this.secrets);
     const known = this.byVersion.get(entry.version);
     if (known === undefined) {
       this.byVersion.set(entry.version, entry);

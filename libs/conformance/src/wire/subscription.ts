@@ -4,9 +4,9 @@ import type { Device } from './device';
 import { fieldsOf } from './parse';
 import { jsonOf } from './exchange';
 
-export type StreamWhat = StreamEvent['what'];
+type StreamWhat = StreamEvent['what'];
 
-export interface SubscriptionQuestion {
+interface SubscriptionQuestion {
   readonly since: string | null;
   readonly collections: readonly string[] | null;
 }

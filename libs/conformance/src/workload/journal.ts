@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { History, HistoryEvent } from '../history';
+import type { Settings } from './options';
 
 /** Everything that happened, in the order in which it became known. */
 export class Journal {
@@ -8,7 +9,10 @@ export class Journal {
   private readonly beganAt = performance.now();
   private pushes = 0;
 
-  constructor(private readonly seed: number) {}
+  private readonly startedAt = Date.now();
+  private serverAhead: number | null = null;
+
+  constructor(private readonly settings: Settings) {}
 
   /** Milliseconds since the run began. */
   now(): number {
@@ -17,6 +21,13 @@ export class Journal {
 
   nextPushId(): number {
     return (this.pushes += 1);
+  }
+
+  /** @param date of an answer that came just now, as its header says it */
+  hearServerTime(date: string | null): void {
+    if (this.serverAhead !== null || date === null) return;
+    const ahead = Date.parse(date) - Date.now();
+    if (!Number.isNaN(ahead)) this.serverAhead = ahead;
   }
 
   add(event: HistoryEvent): void {
@@ -39,6 +50,13 @@ export class Journal {
   }
 
   history(): History {
-    return { seed: this.seed, events: this.events };
+    const { seed, disturbed, command } = this.settings;
+    return {
+      seed,
+      events: this.events,
+      clock: { startedAt: this.startedAt, serverAhead: this.serverAhead },
+      disturbed,
+      ...(command === undefined ? {} : { command }),
+    };
   }
 }

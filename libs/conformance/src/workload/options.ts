@@ -55,6 +55,8 @@ export interface WorkloadOptions {
   readonly flaws?: boolean;
   /** `limits.maxDocumentBytes` of the deployment. Default 1 MiB. */
   readonly maxDocumentBytes?: number;
+  /** `limits.maxPushBytes` of the deployment. Default 8 MiB. */
+  readonly maxPushBytes?: number;
   /** Writers stop there, so that the history fits into memory. Default 400,000. */
   readonly maxChanges?: number;
 
@@ -67,6 +69,10 @@ export interface WorkloadOptions {
   /** How often the last readings and retries are tried before they are given up. Default 20. */
   readonly maxUnansweredRetries?: number;
 
+  /** Faults are injected meanwhile: what only holds in peace is not judged then. Default false. */
+  readonly disturbed?: boolean;
+  /** For the report: what replays the run. */
+  readonly command?: string;
   /** Told about four times a second. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the writing early; the rest follows as after `seconds`. */
@@ -94,9 +100,9 @@ export class WorkloadError extends Error {
 }
 
 export type Settings = Required<
-  Omit<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'token'>
+  Omit<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'command'>
 > &
-  Pick<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'token'>;
+  Pick<WorkloadOptions, 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'command'>;
 
 /** @param freshRun the name when none is given */
 export function settingsOf(options: WorkloadOptions, freshRun: () => string): Settings {
@@ -121,11 +127,13 @@ export function settingsOf(options: WorkloadOptions, freshRun: () => string): Se
     writerPauseMs: 5,
     flaws: true,
     maxDocumentBytes: 1024 * 1024,
+    maxPushBytes: 8 * 1024 * 1024,
     maxChanges: 400_000,
     answerLimitMs: 20_000,
     silenceLimitMs: 65_000,
     settleMs: 20_000,
     maxUnansweredRetries: 20,
+    disturbed: false,
     ...(Object.fromEntries(
       Object.entries(options).filter(([, value]) => value !== undefined),
     ) as unknown as WorkloadOptions),

@@ -13,6 +13,7 @@ const RECENT = 64;
 export class Party {
   readonly secret: string;
   readonly pool: SeenPool;
+  readonly token: () => string;
   private readonly credentials: Credentials;
   private devices = 0;
   /** Newest acknowledged version by collection. */
@@ -28,12 +29,15 @@ export class Party {
   ) {
     const { run } = settings;
     this.secret = secretOf(run, tenant);
-    this.pool = new SeenPool(this.secret);
     const foreign = secretOf(run, tenant === 'main' ? 'other' : 'main');
+    const secrets = { own: this.secret, foreign };
+    this.pool = new SeenPool(secrets);
+    this.token = typeof token === 'string' ? () => token : token;
     this.credentials = {
-      token: typeof token === 'string' ? () => token : token,
-      secret: this.secret,
+      token: this.token,
+      secrets,
       pool: this.pool,
+      serverTime: (date) => journal.hearServerTime(date),
       received: (bytes, where) => {
         if (!bytes.includes(foreign)) return;
         const leak: LeakEvent = { kind: 'leak', to: tenant, at: journal.now(), where };
@@ -47,6 +51,11 @@ export class Party {
     const { urls, prefix, answerLimitMs, silenceLimitMs } = this.settings;
     const endpoints = new Endpoints(urls, this.devices++);
     return new Device(this.credentials, endpoints, prefix, { answerLimitMs, silenceLimitMs });
+  }
+
+  /** Each server in turn. */
+  base(): string {
+    return this.settings.urls[this.devices++ % this.settings.urls.length] ?? '';
   }
 
   /** The newest version that a reader of these collections must reach; null when nothing was acknowledged. */

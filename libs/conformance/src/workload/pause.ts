@@ -1,7 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
-/** Waits, or less when `signal` says that there is nothing to wait for any more. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return;
-  await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
+/** Waits, or less when one of the signals says that there is nothing to wait for any more. */
+export function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+  if (signals.some(({ aborted }) => aborted)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    for (const signal of signals) signal.addEventListener('abort', done);
+  });
 }

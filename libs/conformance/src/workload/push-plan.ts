@@ -79,7 +79,7 @@ export class PushPlanner {
         again.add(back);
         return { do: 'again', back };
       }
-      return this.edit(this.flaw(atomic));
+      return this.edit(this.flaw(atomic), atomic === 'batch' ? 0.04 : 0.2);
     });
     this.mutations += changes.filter((change) => change.do === 'edit').length;
     return { atomic, changes, twice, pullAfter, pause };
@@ -100,10 +100,10 @@ export class PushPlanner {
     return random.pick(['shape', 'clock-ahead', 'unknown-collection'] as const);
   }
 
-  private edit(flaw: Flaw | null): EditPlan {
+  private edit(flaw: Flaw | null, sharedShare = 0): EditPlan {
     const { random } = this;
     const collection = random.between(0, this.limits.collections - 1);
-    const of = flaw === null && random.chance(0.15) ? 'shared' : 'own';
+    const of = flaw === null && random.chance(sharedShare) ? 'shared' : 'own';
     const made = this.made[collection] ?? 0;
     const isNew = of === 'own' && (made === 0 || random.chance(0.45));
     const doc =

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { History } from '../history';
 import { writeThroughTheApp } from './app-writer';
 import { preflight } from './preflight';
@@ -63,7 +64,9 @@ class Run implements Workload {
 
   constructor(private readonly settings: Settings) {
     const { token, otherToken, signal } = settings;
-    this.journal = new Journal(settings.seed);
+    // A listener a device.
+    setMaxListeners(0, this.end.signal, this.over.signal);
+    this.journal = new Journal(settings);
     this.main = new Party('main', token, settings, this.journal);
     if (otherToken !== undefined) this.other = new Party('other', otherToken, settings, this.journal);
     const stop = (): void => this.end.abort();
@@ -94,7 +97,7 @@ class Run implements Workload {
     const report = setInterval(() => settings.onProgress?.(this.progress()), 250);
     try {
       for (const party of this.parties()) await preflight(party);
-      await probe(main);
+      await probe(main, true);
       this.enter('writing');
       begun();
       const readers = [...readersOf(main), ...(other ? otherReaders(other) : [])];
@@ -107,7 +110,7 @@ class Run implements Workload {
       await Promise.all(following);
       this.enter('reading');
       for (const party of this.parties()) await readEverything(party);
-      await probe(main);
+      await probe(main, false);
       this.enter('done');
       return journal.history();
     } finally {

@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../history';
 import type { Device } from '../wire/device';
-import { Subscription, type StreamWhat } from '../wire/subscription';
+import { Subscription } from '../wire/subscription';
 import type { Party } from './party';
 import { pause } from './pause';
 import { Random } from './random';
@@ -53,20 +53,19 @@ export class StreamReader implements Reader {
   private async connect(end: AbortSignal, over: AbortSignal): Promise<void> {
     const { random, habit, party } = this;
     let left = random.between(1, 60);
-    let subscription: Subscription | undefined;
     const brief = habit.kind === 'brief' && !end.aborted;
-    const tell = (what: StreamWhat): void => {
-      this.note(what);
-      if (what.is === 'entry' && brief && (left -= 1) === 0) subscription?.close();
+    const tell = (what: StreamEvent['what']): void => {
+      // Its own end is no event of the deployment's.
+      if (!over.aborted) this.note(what);
+      if (what.is === 'entry' && brief && (left -= 1) === 0) socket.close();
     };
     const question = { since: this.since(brief), collections: habit.collections };
-    subscription = new Subscription(this.device, party.settings.streamPath, question, tell);
-    const socket = subscription;
+    const socket = new Subscription(this.device, party.settings.streamPath, question, tell);
     const close = (): void => socket.close();
     over.addEventListener('abort', close, { once: true });
     const done = new AbortController();
     const closed = socket.closed.then(() => done.abort());
-    if (brief) await pause(random.between(10, 200), AbortSignal.any([done.signal, end]));
+    if (brief) await pause(random.between(3, 100), done.signal, end);
     if (brief) close();
     else if (habit.kind === 'stall') await this.stallNowAndThen(socket, end, done.signal);
     await closed;
@@ -80,17 +79,19 @@ export class StreamReader implements Reader {
   }
 
   private async stallNowAndThen(socket: Subscription, end: AbortSignal, closed: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([end, closed]);
-    while (!either.aborted) {
-      await pause(this.random.between(100, 1000), either);
-      if (either.aborted) return;
+    const isOver = (): boolean => end.aborted || closed.aborted;
+    while (!isOver()) {
+      await pause(this.random.between(100, 800), end, closed);
+      if (isOver()) return;
       socket.stall();
-      await pause(this.random.between(500, 4000), either);
+      this.note({ is: 'stalled' });
+      await pause(this.random.between(3500, 6000), end, closed);
+      if (!closed.aborted) this.note({ is: 'resumed' });
       socket.resume();
     }
   }
 
-  private note(what: StreamWhat): void {
+  private note(what: StreamEvent['what']): void {
     const { party, name: reader } = this;
     if (what.is === 'subscribed') this.connections += 1;
     const at = party.journal.now();

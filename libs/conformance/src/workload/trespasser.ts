@@ -55,14 +55,13 @@ async function tryCursor(intruder: Party, version: string): Promise<void> {
   const counter = Number(/Z-(\d{4})/.exec(version)?.[1] ?? '0');
   if (counter < 20 || intruder.pool.has(version)) return;
   const reply = await intruder.device().ask('pull', `/pull?since=${encodeURIComponent(version)}`);
-  const body = reply === null ? {} : fieldsOf(jsonOf(reply.text));
-  const reason = body['full_resync_required'] === true ? String(body['reason']) : null;
-  const answer = answerOf(reply);
+  const isResync = reply !== null && fieldsOf(jsonOf(reply.text))['full_resync_required'] === true;
+  const answer = isResync ? { status: reply.status, code: 'full_resync_required' } : answerOf(reply);
   intruder.journal.add({
     kind: 'probe',
     probe: 'unknown-cursor',
     at: intruder.journal.now(),
-    answer: answer === null ? null : { status: answer.status, code: reason ?? answer.code },
-    detail: `pull of the other tenant from a version of the tenant under test: ${reason ?? 'no full_resync_required'}`,
+    answer,
+    detail: `pull of the other tenant from a version of the tenant under test: ${answer?.code ?? 'no code'}`,
   });
 }
