@@ -55,7 +55,7 @@ export function figuresOf(
   const violations = (...numbers: InvariantNumber[]): number =>
     verdict.findings
       .filter(({ invariant }) => numbers.includes(invariant))
-      .reduce((sum, finding) => sum + finding.violations.length, 0);
+      .reduce((sum, finding) => sum + finding.violated, 0);
   const acknowledged = pushes.filter(isAcknowledged);
   return {
     faults: count(injected.map(({ fault }) => fault.kind)),

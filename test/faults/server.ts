@@ -8,6 +8,7 @@ import { SyncGuard, SyncService, SyncUser, type SyncIdentity } from 'nest-offlin
 import { AppModule } from '../../apps/demo/src/app.module';
 import { readEnvironment } from '../../apps/demo/src/config/environment';
 import { makeLogger } from '../../apps/demo/src/logger';
+import { SyncErrorsFilter } from '../../apps/demo/src/site/sync-errors.filter';
 
 /** A write of the app's own, through SyncService: it has the same invariants as a push. */
 @Controller('app-writes')
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
   });
   app.useBodyParser('json', { limit: '8mb' });
   app.useWebSocketAdapter(new WsAdapter(app));
+  app.useGlobalFilters(new SyncErrorsFilter());
   process.once('SIGTERM', () => {
     void app.close().then(() => process.exit(0));
   });
