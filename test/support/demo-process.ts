@@ -18,9 +18,19 @@ export interface DemoProcess {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** @throws Error with everything that the demo wrote when it ends before it is ready */
-export async function startDemo(variables: NodeJS.ProcessEnv): Promise<DemoProcess> {
-  const child = spawn(process.execPath, [join(ROOT, 'dist/apps/demo/src/main.js')], {
+/**
+ * @param from `dist`: as it was built last; `source`: as it stands, without a build
+ * @throws Error with everything that the demo wrote when it ends before it is ready
+ */
+export async function startDemo(
+  variables: NodeJS.ProcessEnv,
+  from: 'dist' | 'source' = 'dist',
+): Promise<DemoProcess> {
+  const program =
+    from === 'dist'
+      ? [join(ROOT, 'dist/apps/demo/src/main.js')]
+      : ['-r', join(ROOT, 'test/support/ts-hook.cjs'), join(ROOT, 'apps/demo/src/main.ts')];
+  const child = spawn(process.execPath, program, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', LOG_JSON: '1', ...variables },
     // Not in the project: nothing may depend on the folder that the demo is started in.
     cwd: '/',

@@ -13,7 +13,9 @@ import {
   type SyncOptions,
 } from 'nest-offline-sync';
 import { Registry } from 'prom-client';
+import { WallClock } from '../../libs/sync/src/hlc/wall-clock.service';
 import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
+import type { FixedWallClock } from '../../libs/sync/src/testing';
 import { inSeconds, testToken } from './jwt';
 
 export const SECRET = 'a secret of these tests that is long enough';
@@ -34,7 +36,7 @@ export interface HttpApp {
   readonly registry: Registry;
   readonly sync: SyncService;
   readonly logs: readonly string[];
-  as(scope: string, actor?: string): Device;
+  as(scope: string, actor?: string, clientId?: string): Device;
   /** A request as raw as a test wants it. */
   send(path: string, init?: RequestInit): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -46,6 +48,8 @@ export interface HttpAppOptions {
   readonly models?: ModelDefinition[];
   readonly providers?: ModuleMetadata['providers'];
   readonly stream?: boolean;
+  /** Takes the place of the wall clock, so that versions can be told beforehand. */
+  readonly clock?: FixedWallClock;
 }
 
 export async function startHttpApp(uri: string, given: HttpAppOptions = {}): Promise<HttpApp> {
@@ -60,7 +64,7 @@ export async function startHttpApp(uri: string, given: HttpAppOptions = {}): Pro
     verbose: note,
   };
   const registry = new Registry();
-  const testing = await Test.createTestingModule({
+  const building = Test.createTestingModule({
     imports: [
       MongooseModule.forRoot(uri, { ...given.client }),
       MongooseModule.forFeature(given.models ?? []),
@@ -75,7 +79,9 @@ export async function startHttpApp(uri: string, given: HttpAppOptions = {}): Pro
       }),
     ],
     providers: given.providers ?? [],
-  }).compile();
+  });
+  if (given.clock) building.overrideProvider(WallClock).useValue(given.clock);
+  const testing = await building.compile();
   const app = testing.createNestApplication<NestExpressApplication>({ bodyParser: false });
   app.useBodyParser('json', { limit: '8mb' });
   // As hosts may have it: `a[b]=c` becomes an object.
@@ -98,7 +104,7 @@ export async function startHttpApp(uri: string, given: HttpAppOptions = {}): Pro
     logs,
     sync: app.get(SyncService),
     send,
-    as: (scope, actor = 'ann') => new Device(send, scope, actor),
+    as: (scope, actor = 'ann', clientId?: string) => new Device(send, scope, actor, clientId),
     close: () => app.close(),
   };
 }

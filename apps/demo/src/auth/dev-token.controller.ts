@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { TokenDto, TokenRequestDto } from './token-request.dto';
 
 const LIFETIME_SECONDS = 8 * 3600;
@@ -15,6 +15,7 @@ export class DevTokenController {
   @HttpCode(200)
   @ApiOperation({ summary: 'A token for any user of any business (development only)' })
   @ApiOkResponse({ type: TokenDto })
+  @ApiBadRequestResponse({ description: 'A field is missing, unknown or too long' })
   async token(@Body() { user_id, business_id }: TokenRequestDto): Promise<TokenDto> {
     const token = await this.jwt.signAsync({ user_id, business_id }, { expiresIn: LIFETIME_SECONDS });
     return { token, expires_in: LIFETIME_SECONDS };

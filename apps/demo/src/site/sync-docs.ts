@@ -4,7 +4,8 @@ type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
 type Paths = OpenAPIObject['paths'];
 
 const VERSION = { type: 'string', example: '20260502T120000.000Z-0001-a1b2' } as const;
-const DOC_ID = { oneOf: [{ type: 'string' }, { type: 'integer' }], example: 'task-abc-123' };
+const ID_FORMS = [{ type: 'string' as const }, { type: 'integer' as const }];
+const DOC_ID = { oneOf: ID_FORMS, example: 'task-abc-123' };
 const DATA = { type: 'object', nullable: true, additionalProperties: true } as const;
 const OPERATION = { type: 'string', enum: ['upsert', 'delete'] };
 
@@ -32,22 +33,38 @@ export const syncSchemas: Schemas = {
         nullable: true,
         description: 'The version that the device had, or null.',
       },
-      mutation_id: { type: 'string', description: 'Makes a retry safe: the first answer is given again.' },
+      mutation_id: {
+        oneOf: ID_FORMS,
+        nullable: true,
+        example: 'm-1',
+        description: 'Makes a retry safe: the first answer is given again.',
+      },
+      hlc: { ...VERSION, nullable: true, description: 'When the device edited, by its own clock.' },
     },
   },
   SyncPushAnswer: {
     type: 'object',
+    required: ['results'],
     properties: { results: { type: 'array', items: { $ref: '#/components/schemas/SyncPushResult' } } },
   },
   SyncPushResult: {
     type: 'object',
+    required: ['doc_id', 'status', 'new_version', 'server_version', 'code', 'error'],
     properties: {
-      doc_id: DOC_ID,
+      doc_id: { ...DOC_ID, nullable: true, description: 'Null when the sent one was unusable.' },
       status: { type: 'string', enum: ['accepted', 'conflict_resolved', 'rejected'] },
       new_version: { ...VERSION, nullable: true },
       server_version: { ...VERSION, nullable: true },
       code: { type: 'string', nullable: true, example: 'conflict_stale' },
       error: { type: 'string', nullable: true },
+      server_document: {
+        type: 'object',
+        description: 'The document as it stands, where there was a conflict.',
+        required: ['version', 'deleted', 'data'],
+        properties: { version: VERSION, deleted: { type: 'boolean' }, data: DATA },
+      },
+      mutation_id: { type: 'string' },
+      replayed: { type: 'boolean', description: 'Only with true: this mutation was answered before.' },
     },
   },
   SyncPullAnswer: {
@@ -62,10 +79,26 @@ export const syncSchemas: Schemas = {
         description: 'Only with true: the cursor is of no use any more.',
       },
       reason: { type: 'string', enum: ['too_old', 'unknown_cursor'] },
+      collections: { type: 'array', items: { type: 'string' } },
+    },
+  },
+  SyncError: {
+    type: 'object',
+    required: ['statusCode', 'message'],
+    properties: {
+      statusCode: { type: 'integer', example: 400 },
+      code: {
+        type: 'string',
+        example: 'invalid_limit',
+        description: 'Missing where the JSON itself is broken.',
+      },
+      message: { type: 'string' },
+      path: { type: 'string', description: 'Where, when that is known.' },
     },
   },
   SyncChange: {
     type: 'object',
+    required: ['version', 'seq', 'collection', 'doc_id', 'operation', 'data', 'parent_version'],
     properties: {
       version: VERSION,
       seq: { type: 'integer', description: 'The same order as version.' },
@@ -74,8 +107,19 @@ export const syncSchemas: Schemas = {
       operation: OPERATION,
       data: DATA,
       parent_version: { ...VERSION, nullable: true },
+      hlc: { ...VERSION, description: 'The edit stamp, when it is not the version itself.' },
     },
   },
+};
+
+/** The refusals that every sync route has. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  '400': 'A parameter or the body has the wrong shape',
+  '401': 'No token, a bad or an expired one',
+  '403': 'The credentials do not allow this',
+  '413': 'Too large: send several pushes',
+  '500': 'An error of the server; the message has its id in the log',
+  '503': 'Busy, or the database is out of reach: try again after Retry-After seconds',
 };
 
 /** The three routes under a prefix such as `/sync`. */
@@ -95,6 +139,7 @@ export function syncPaths(prefix: string): Paths {
         requestBody: { required: true, content: json('SyncPush') },
         responses: {
           '200': { description: 'One result a change, in order', content: json('SyncPushAnswer') },
+          ...refusals(),
         },
       },
     },
@@ -107,7 +152,10 @@ export function syncPaths(prefix: string): Paths {
           collections,
           parameter('limit', 'integer', 'Changes in the answer at the most.'),
         ],
-        responses: { '200': { description: 'Changes in order', content: json('SyncPullAnswer') } },
+        responses: {
+          '200': { description: 'Changes in order', content: json('SyncPullAnswer') },
+          ...refusals(),
+        },
       },
     },
     [`${prefix}/full`]: {
@@ -131,6 +179,7 @@ export function syncPaths(prefix: string): Paths {
             },
             content: { 'application/x-ndjson': { schema: { type: 'string' } } },
           },
+          ...refusals(),
         },
       },
     },
@@ -139,6 +188,15 @@ export function syncPaths(prefix: string): Paths {
 
 function json(schema: string): Record<string, { schema: { $ref: string } }> {
   return { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } };
+}
+
+function refusals() {
+  return Object.fromEntries(
+    Object.entries(REFUSALS).map(([status, description]) => [
+      status,
+      { description, content: json('SyncError') },
+    ]),
+  );
 }
 
 function parameter(name: string, type: 'string' | 'integer', description: string, example?: string) {

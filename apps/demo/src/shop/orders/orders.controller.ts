@@ -1,10 +1,12 @@
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import {
+  ApiBadRequestResponse,
   ApiBearerAuth,
   ApiConflictResponse,
   ApiCreatedResponse,
   ApiOperation,
   ApiTags,
+  ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
 import { SyncGuard, SyncUser, type SyncIdentity } from 'nest-offline-sync';
 import { OrdersService } from './orders.service';
@@ -24,6 +26,8 @@ export class OrdersController {
   @ApiConflictResponse({
     description: 'An item is unknown or there is not enough of it. Nothing was written.',
   })
+  @ApiBadRequestResponse({ description: 'The order has the wrong shape' })
+  @ApiUnauthorizedResponse({ description: 'No token, a bad or an expired one' })
   async place(@SyncUser() identity: SyncIdentity, @Body() order: PlaceOrderDto): Promise<PlacedOrderDto> {
     return this.orders.place(identity, order);
   }

@@ -13,7 +13,7 @@ import {
 } from 'class-validator';
 
 export class WantedItemDto {
-  @ApiProperty({ description: 'ObjectId of an inventory item' })
+  @ApiProperty({ description: 'ObjectId of an inventory item', pattern: '^[0-9a-fA-F]{24}$' })
   @IsMongoId()
   itemId!: string;
 
@@ -30,7 +30,7 @@ export class PlaceOrderDto {
   @IsUUID()
   customerId?: string;
 
-  @ApiProperty({ type: [WantedItemDto] })
+  @ApiProperty({ type: [WantedItemDto], minItems: 1, maxItems: 100 })
   @ValidateNested({ each: true })
   @ArrayMinSize(1)
   @ArrayMaxSize(100)
