@@ -1,8 +1,10 @@
+import assert from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { encodeDocument } from '../collections/wire-codec';
-import type { JsonObject } from '../protocol/json';
+import { isObject, type JsonObject } from '../protocol/json';
 import { mergeFields, type Side } from './merge';
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'toString');
@@ -31,6 +33,30 @@ function at(object: unknown, name: string): unknown {
   return typeof object === 'object' && object !== null && Object.hasOwn(object, name)
     ? (object as JsonObject)[name]
     : undefined;
+}
+
+/** Every value that is no object with fields, by its path, as text. */
+function leaves(object: JsonObject, path = ''): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of Object.entries(object)) {
+    const here = `${path}/${name}`;
+    const isBranch = isObject(value) && Object.keys(value).length > 0;
+    for (const [below, leaf] of isBranch ? leaves(value, here) : [[here, JSON.stringify(value)] as const])
+      found.set(below, leaf);
+  }
+  return found;
+}
+
+function isInner(all: ReadonlyMap<string, string>, path: string): boolean {
+  return [...all.keys()].some((each) => each.startsWith(`${path}/`));
+}
+
+/** A copy with one field set, or taken away. */
+function edited(object: JsonObject, path: string, value: number | null): JsonObject {
+  const [name = '', ...rest] = path.split('.');
+  const { [name]: inner, ...others } = object;
+  if (rest.length > 0) return { ...others, [name]: edited(inner as JsonObject, rest.join('.'), value) };
+  return value === null ? others : { ...others, [name]: value };
 }
 
 describe('the merge by field', () => {
@@ -125,6 +151,90 @@ describe('the merge by field', () => {
     merged.in = 'changed';
     expect(delete merged.in).toBe(true);
     expect(merged).toEqual({});
+  });
+
+  it('takes every value, however deep, from the same place of one of the sides, and an array as one value', () => {
+    fc.assert(
+      fc.property(document, document, document, newer, (base, ours, theirs, who) => {
+        const [mine, others] = [leaves(ours), leaves(theirs)];
+        for (const [path, value] of leaves(merge(base, ours, theirs, who) as JsonObject)) {
+          // An object that both sides have emptied, each of other fields, is empty.
+          if (value === '{}') assert(mine.has(path) || isInner(mine, path) || others.has(path));
+          else assert(mine.get(path) === value || others.get(path) === value, path);
+        }
+      }),
+      runs(2000),
+    );
+  });
+
+  it('loses no field that nobody touched, and brings none back that one side has taken away', () => {
+    fc.assert(
+      fc.property(document, document, document, newer, (base, ours, theirs, who) => {
+        const result = merge(base, ours, theirs, who);
+        for (const name of Object.keys({ ...base, ...ours, ...theirs })) {
+          const [was, our, their, got] = [base, ours, theirs, result].map((each) => at(each, name));
+          if (isDeepStrictEqual(our, was) && isDeepStrictEqual(their, was)) expect(got).toStrictEqual(was);
+          if (our === undefined && isDeepStrictEqual(their, was)) expect(got).toBeUndefined();
+          if (their === undefined && isDeepStrictEqual(our, was)) expect(got).toBeUndefined();
+          // Taken away here and changed there: the newer side has it.
+          if (our === undefined && their !== undefined && !isDeepStrictEqual(their, was) && was !== undefined)
+            expect(got).toStrictEqual(who === 'ours' ? undefined : their);
+        }
+      }),
+      runs(2000),
+    );
+  });
+
+  it('does not care which side is which, apart from fields that both have changed', () => {
+    fc.assert(
+      fc.property(document, document, document, newer, (base, ours, theirs, who) => {
+        const [one, other] = [merge(base, ours, theirs, who), merge(base, theirs, ours, who)];
+        for (const name of Object.keys({ ...base, ...ours, ...theirs })) {
+          const [was, our, their] = [base, ours, theirs].map((each) => at(each, name));
+          const both = !isDeepStrictEqual(our, was) && !isDeepStrictEqual(their, was);
+          if (!both || isDeepStrictEqual(our, their)) expect(at(one, name)).toStrictEqual(at(other, name));
+        }
+      }),
+      runs(2000),
+    );
+  });
+
+  it('joins edits of different fields to the same document in whatever order they come', () => {
+    const edits = fc.uniqueArray(
+      fc.record({
+        path: fc.constantFrom('a', 'b', 'o.a', 'o.b', 'o.p.a', 'o.p.b'),
+        value: fc.option(fc.integer({ min: 3, max: 9 })),
+      }),
+      { selector: (edit) => edit.path, minLength: 1 },
+    );
+    const order = edits.chain((each) =>
+      fc.tuple(fc.constant(each), fc.shuffledSubarray(each, { minLength: each.length })),
+    );
+    fc.assert(
+      fc.property(order, newer, ([given, shuffled], who) => {
+        const base = { a: 1, b: 2, kept: 0, o: { a: 1, b: 2, kept: 0, p: { a: 1, b: 2, kept: 0 } } };
+        const joined = (some: typeof given): unknown =>
+          some.reduce<JsonObject>(
+            (stored, edit) => merge(base, stored, edited(base, edit.path, edit.value), who) as JsonObject,
+            base,
+          );
+        const all = given.reduce<JsonObject>((done, edit) => edited(done, edit.path, edit.value), base);
+        expect(joined(given)).toStrictEqual(all);
+        expect(joined(shuffled)).toStrictEqual(all);
+      }),
+      runs(1000),
+    );
+  });
+
+  it('changes neither the base nor the sides', () => {
+    fc.assert(
+      fc.property(document, document, document, newer, (...[base, ours, theirs, who]) => {
+        const before = structuredClone([base, ours, theirs]);
+        merge(base, ours, theirs, who);
+        expect([base, ours, theirs]).toStrictEqual(before);
+      }),
+      runs(500),
+    );
   });
 
   it('keeps stored values as they are: dates, ids, bytes and regular expressions', () => {
