@@ -114,6 +114,57 @@ describe('Follower', () => {
     expect(follower.next).toBe('read');
   });
 
+  it('has room again for what was taken', () => {
+    const follower = new Follower<Entry>(undefined, tasks, { entries: 10, bytes: 5 });
+    goLive(follower);
+    for (let seq = 1; seq <= 20; seq += 1) {
+      follower.offer(entry(seq, 'tasks', seq % 2 === 1 ? 2 : 3));
+      if (seq % 2 === 0) expect(takeAll(follower)).toEqual([seq - 1, seq]);
+    }
+    expect(follower.live).toBe(true);
+  });
+
+  it.each([
+    ['entries', { entries: 3, bytes: 1000 }, 1],
+    ['bytes', { entries: 1000, bytes: 6 }, 2],
+  ])(
+    'keeps as many %s as it may while a page is read, and lets all go above that',
+    (_what, bounds, bytes) => {
+      for (const [count, live] of [
+        [3, true],
+        [4, false],
+      ] as const) {
+        const follower = new Follower<Entry>(undefined, tasks, bounds);
+        follower.begin();
+        for (let seq = 1; seq <= count; seq += 1) follower.offer(entry(seq, 'other', bytes));
+        follower.page({ entries: [], more: false, end: ZERO });
+        expect(follower.live).toBe(live);
+        expect(follower.position?.seq).toBe(live ? 3 : 0);
+      }
+    },
+  );
+
+  it('says when there is something new to do, so that its reader is woken', () => {
+    const follower = new Follower<Entry>(undefined, tasks, ROOMY);
+    follower.begin();
+    expect(follower.offer(entry(1))).toBe(false);
+    follower.page({ entries: [], more: false, end: entry(1) });
+    expect(follower.offer(entry(2))).toBe(true);
+    expect(follower.offer(entry(2))).toBe(false);
+    expect(follower.offer(entry(3, 'other'))).toBe(false);
+    expect(follower.offer(entry(5, 'other'))).toBe(true);
+    expect(follower.offer(entry(6))).toBe(false);
+  });
+
+  it('never moves its position back, whatever an older head says', () => {
+    const follower = new Follower<Entry>(undefined, tasks, ROOMY);
+    goLive(follower, entry(7));
+    follower.lost();
+    goLive(follower, entry(5));
+    expect(follower.position?.seq).toBe(7);
+    expect(follower.readFrom).toBe(versionOf(7));
+  });
+
   it('does not go live from a page during which the stream was lost', () => {
     const follower = new Follower<Entry>(undefined, tasks, ROOMY);
     follower.begin();
@@ -171,8 +222,8 @@ class Model {
   readonly follower: Follower<Entry>;
   /** How many entries the stream has dispatched; undefined while it is lost. */
   private dispatched: number | undefined = 0;
-  /** The number that a read must see at the least, while one runs. */
-  private reading: number | undefined;
+  /** While a read runs: the number that it must see at the least, and the cursor that it began with. */
+  private reading: { readonly least: number; readonly since: string | undefined } | undefined;
 
   constructor(
     before: readonly boolean[],
@@ -239,15 +290,15 @@ class Model {
 
   begin(): void {
     if (this.dispatched === undefined || this.reading !== undefined || this.follower.next !== 'read') return;
-    this.reading = this.dispatched;
     this.follower.begin();
+    this.reading = { least: this.dispatched, since: this.follower.readFrom };
   }
 
   page(limit: number, seen: number, headBehind: number): void {
     if (this.reading === undefined) return;
-    const least = this.reading;
+    const { least, since } = this.reading;
     this.reading = undefined;
-    const from = this.log.find(({ version }) => version === this.follower.readFrom)?.seq ?? 0;
+    const from = this.log.find(({ version }) => version === since)?.seq ?? 0;
     // A cursor above the head is not known: the reader waits until the head has come up to it.
     const visible = Math.max(from, Math.min(this.log.length, least + seen));
     const head = this.log[Math.max(from, least, visible - headBehind) - 1];
