@@ -76,12 +76,17 @@ function answers(scope: ScopeIndex, sendings: readonly Sending[], found: Finding
   }
 }
 
-/** The answer that a receipt keeps: the earliest that took effect, else the earliest kept conflict. */
+/** The answer that a receipt keeps: of those that took effect, or of kept conflicts, whichever came first. */
 function firstKept(answered: readonly Sending[]): Sending | null {
-  const effects = answered.filter(({ result }) => tookEffect(result));
-  const kept = effects.length > 0 ? effects : answered.filter(isKeptConflict);
+  const effect = earliest(answered.filter(({ result }) => tookEffect(result)));
+  const conflict = earliest(answered.filter(isKeptConflict));
+  if (effect === null || conflict === null) return effect ?? conflict;
+  return conflict.push.answeredAt < effect.push.sentAt ? conflict : effect;
+}
+
+function earliest(sendings: readonly Sending[]): Sending | null {
   let first: Sending | null = null;
-  for (const sending of kept) {
+  for (const sending of sendings) {
     if (first === null || order(sending, first) < 0) first = sending;
   }
   return first;
