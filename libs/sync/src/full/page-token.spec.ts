@@ -45,7 +45,7 @@ describe('page token', () => {
 
   it('of another scope is refused in the same words as garbage', () => {
     const foreign = refused(encodePageToken(TOKEN), 'shop-2');
-    expect(foreign.code).toBe('invalid_cursor');
+    expect([foreign.code, foreign.path]).toEqual(['invalid_cursor', 'cursor']);
     expect(foreign.message).toBe(refused('garbage').message);
   });
 
@@ -55,6 +55,7 @@ describe('page token', () => {
     ['a field too much', { ...whole, more: 1 }],
     ['no field', {}],
     ['no position', { ...whole, from: undefined }],
+    ['something else for its position', { ...whole, from: undefined, form: 1 }],
     ['no object', [1, 2]],
     ['null', null],
     ['an index past the end', { ...whole, index: 2 }],
@@ -62,6 +63,9 @@ describe('page token', () => {
     ['half an index', { ...whole, index: 0.5 }],
     ['an index as text', { ...whole, index: '0' }],
     ['no collection', { ...whole, collections: [] }],
+    ['a text for its collections', { ...whole, collections: 'tasks' }],
+    ['an object for its collections', { ...whole, collections: { length: 2 } }],
+    ['a collection without a name', { ...whole, collections: ['tasks', ''] }],
     ['a collection twice', { ...whole, collections: ['tasks', 'tasks'] }],
     ['a collection that is no name', { ...whole, collections: ['tasks', 7] }],
     ['a cursor that is no version', { ...whole, lastSeq: 'soon' }],
@@ -73,8 +77,19 @@ describe('page token', () => {
 
   it('that was cut, changed or grown is refused', () => {
     const text = encodePageToken(TOKEN);
-    for (const bad of ['', '=', 'a b', `${text}=`, text.slice(0, -5), `${text}AAAA`, 'A'.repeat(20_000)])
+    for (const bad of [
+      '',
+      '=',
+      'a b',
+      `${text}=`,
+      `!${text}`,
+      text.slice(0, -5),
+      `${text}AAAA`,
+      'A'.repeat(20_000),
+    ])
       expect(refused(bad).code).toBe('invalid_cursor');
+    // Longer than a request line may be: nothing is parsed that this server cannot have made.
+    expect(refused(encodePageToken({ ...TOKEN, from: 'x'.repeat(20_000) })).code).toBe('invalid_cursor');
     fc.assert(
       fc.property(fc.string(), fc.base64String(), (any, base64) => {
         for (const bad of [any, base64]) expect(refused(bad).code).toBe('invalid_cursor');

@@ -1,4 +1,4 @@
-import { missingIndexes, uniqueIndexAdvice, type ExistingIndex } from './index-check';
+import { describeIndex, missingIndexes, uniqueIndexAdvice, type ExistingIndex } from './index-check';
 import type { IndexSpec } from './oplog-indexes';
 
 const wanted: IndexSpec = { key: { scope: 1, seq: 1 }, unique: true };
@@ -8,6 +8,16 @@ describe('missingIndexes', () => {
   it('finds an index by its key, whatever its name', () => {
     expect(missingIndexes([wanted], [{ ...existing, name: 'other' }])).toEqual([]);
     expect(missingIndexes([{ key: { at: 1 } }], [{ name: 'x', key: { at: 1 }, unique: false }])).toEqual([]);
+  });
+
+  it('finds it among others, and names each that is not there', () => {
+    const other: ExistingIndex = { name: '_id_', key: { _id: 1 }, unique: true };
+    const absent: IndexSpec = { key: { at: 1 } };
+    expect(missingIndexes([wanted, absent], [other, existing])).toEqual([absent]);
+    expect([wanted, absent].map((spec) => describeIndex('sync_oplog', spec))).toEqual([
+      'sync_oplog {"scope":1,"seq":1} unique',
+      'sync_oplog {"at":1}',
+    ]);
   });
 
   it.each<[string, Partial<ExistingIndex>]>([
@@ -48,6 +58,7 @@ describe('uniqueIndexAdvice', () => {
     ]);
     expect(tombstones).toContain('tombstones');
     expect(tombstones).not.toContain('begin with');
-    expect(uniqueIndexAdvice('items', [{ name: 'sku', key: { sku: 1 }, unique: true }])).toHaveLength(1);
+    const both = uniqueIndexAdvice('items', [{ name: 'sku', key: { sku: 1 }, unique: true }]);
+    expect(both).toEqual([expect.stringMatching(/does not begin with .*, and counts deleted documents/)]);
   });
 });

@@ -21,6 +21,7 @@ describe('planRaise', () => {
   it('keeps maxEntries at the most, however young they are', () => {
     expect(raise({ oldestYoung: 11, maxEntries: 30 })).toEqual({ kind: 'raise', to: 20 });
     expect(raise({ oldestYoung: 31, maxEntries: 30 })).toEqual({ kind: 'raise', to: 30 });
+    expect(raise({ maxEntries: 30 })).toEqual({ kind: 'raise', to: 20 });
     expect(raise({ maxEntries: 50 })).toEqual({ kind: 'nothing' });
   });
 
