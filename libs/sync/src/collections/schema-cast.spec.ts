@@ -147,6 +147,7 @@ describe('any data', () => {
 
   it('that is taken can be pulled and pushed back, and stays what it is', async () => {
     let accepted = 0;
+    const often = runs(1500);
     await fc.assert(
       fc.asyncProperty(documents, async (data) => {
         const first = await cast(data);
@@ -157,9 +158,9 @@ describe('any data', () => {
         // Nothing that was given is gone.
         expect(Object.keys(wire)).toEqual(expect.arrayContaining(Object.keys(data)));
       }),
-      runs(1500),
+      often,
     );
-    expect(accepted).toBeGreaterThan(100);
+    expect(accepted).toBeGreaterThan(often.numRuns / 15);
     expect(cast.reported).toEqual([]);
   });
 });

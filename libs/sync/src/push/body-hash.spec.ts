@@ -50,6 +50,7 @@ describe('the hash of a change', () => {
 
   it('differs for different bodies', () => {
     const seen = new Map<string, string>();
+    const often = runs(3000);
     fc.assert(
       fc.property(change, (body) => {
         const text = canonical(body);
@@ -57,9 +58,9 @@ describe('the hash of a change', () => {
         expect(seen.get(hash) ?? text).toBe(text);
         seen.set(hash, text);
       }),
-      runs(3000),
+      often,
     );
-    expect(seen.size).toBeGreaterThan(500);
+    expect(seen.size).toBeGreaterThan(often.numRuns / 6);
   });
 
   it('tells an object from a list of its pairs, a number from its text, and one id type from the other', () => {
