@@ -161,3 +161,36 @@ export function appWrite(at: number, marker: string, fields: Partial<AppWriteEve
 export function probe(name: Probe, status: number, code: string | null): ProbeEvent {
   return { kind: 'probe', probe: name, at: 50, answer: { status, code }, detail: 'a pull' };
 }
+
+/** Pushes of ten changes each, which three streams and a pulling reader follow. */
+export function longHistory(entries: number): History {
+  const events: HistoryEvent[] = [0, 1, 2].map((index) => subscribed(0, null, { reader: `s${index}` }));
+  const log: Seen[] = [];
+  for (let at = 1; at < entries; at += 10) {
+    const numbers = Array.from({ length: 10 }, (_, index) => at + index);
+    events.push(
+      push(
+        at,
+        numbers.map((number) => change(number)),
+        numbers.map((number) => taken(number)),
+      ),
+    );
+    const written = numbers.map((number) => entry(number));
+    for (const seen of written) {
+      log.push(seen);
+      for (const reader of ['s0', 's1', 's2']) events.push(got(at + 2, seen, { reader }));
+    }
+    const since = at === 1 ? null : (log[at - 2] as Seen).version;
+    events.push(pull(at + 3, 'p0', since, written, written.at(-1) as Seen));
+  }
+  const last = log.at(-1) as Seen;
+  events.push(
+    full(
+      entries + 10,
+      last.version,
+      log.map((seen) => row(seen)),
+    ),
+    finalPull(log, entries + 12),
+  );
+  return { ...history(), events };
+}
