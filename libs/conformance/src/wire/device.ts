@@ -38,6 +38,15 @@ export interface PullQuestion {
   readonly limit?: number;
 }
 
+export interface FullPage {
+  readonly answer: Answer;
+  /** Null when it did not come, or not to its end. */
+  readonly rows: FullRow[] | null;
+  readonly lastSeq: string | null;
+  /** The next page's cursor; null after the last. */
+  readonly next: string | null;
+}
+
 /** One device of one tenant, over the public wire only. Never throws for what a server does. */
 export class Device {
   constructor(
@@ -77,20 +86,27 @@ export class Device {
    */
   async full(limit: number): Promise<{ answer: Answer; rows: FullRow[] | null; lastSeq: string | null }> {
     const rows: FullRow[] = [];
-    let lastSeq: string | null = null;
     let cursor: string | null = null;
     for (;;) {
-      const query = new URLSearchParams({ limit: String(limit) });
-      if (cursor !== null) query.set('cursor', cursor);
-      const reply = await this.ask('full', `/full?${query.toString()}`);
-      const answer = answerOf(reply);
-      const page = reply?.status === 200 ? parseRows(reply.text, this.credentials.secrets) : null;
-      if (reply === null || page === null) return { answer, rows: null, lastSeq };
-      for (const row of page) rows.push(row);
-      lastSeq = reply.headers.get('x-sync-lastseq');
-      cursor = reply.headers.get('x-sync-cursor');
+      const page: FullPage = await this.fullPage(limit, cursor);
+      const { answer, lastSeq } = page;
+      if (page.rows === null) return { answer, rows: null, lastSeq };
+      for (const row of page.rows) rows.push(row);
+      cursor = page.next;
       if (cursor === null) return { answer, rows, lastSeq };
     }
+  }
+
+  async fullPage(limit: number, cursor: string | null): Promise<FullPage> {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (cursor !== null) query.set('cursor', cursor);
+    const reply = await this.ask('full', `/full?${query.toString()}`);
+    return {
+      answer: answerOf(reply),
+      rows: reply?.status === 200 ? parseRows(reply.text, this.credentials.secrets) : null,
+      lastSeq: reply?.headers.get('x-sync-lastseq') ?? null,
+      next: reply?.headers.get('x-sync-cursor') ?? null,
+    };
   }
 
   /**

@@ -21,11 +21,3 @@ export class Endpoints {
     this.at = (this.at + 1) % this.bases.length;
   }
 }
-
-/** @throws Error when `url` is no http or https URL */
-export function baseOf(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    throw new Error(`${url} is no URL of a server: give one such as https://api.example.com`);
-  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
-}

@@ -1,28 +1,33 @@
 import { WebSocket, type RawData } from 'ws';
 import type { StreamEvent } from '../history';
 import type { Device } from './device';
-import { fieldsOf } from './parse';
 import { jsonOf } from './exchange';
+import { fieldsOf } from './parse';
 
 type StreamWhat = StreamEvent['what'];
 
-interface SubscriptionQuestion {
+export interface SubscriptionQuestion {
   readonly since: string | null;
   readonly collections: readonly string[] | null;
 }
 
-/** One socket with one subscription, from `since` until it closes. Everything that comes is told, in its order. */
+/**
+ * One socket with one subscription after another. Everything that comes is told, in its order; a subscription is told
+ * when the server has begun it, so that what still came of the one before is not taken for its own.
+ */
 export class Subscription {
   /** Settles when the socket is closed, whoever closed it. */
   readonly closed: Promise<void>;
   private readonly socket: WebSocket;
   private silence: NodeJS.Timeout | undefined;
-  private subscribed = false;
+  private begun = false;
+  /** Asked, and not begun by the server yet. */
+  private readonly asked: SubscriptionQuestion[] = [];
 
   constructor(
     private readonly device: Device,
     streamPath: string,
-    private readonly question: SubscriptionQuestion,
+    question: SubscriptionQuestion,
     private readonly tell: (what: StreamWhat) => void,
   ) {
     const { endpoints, timing } = device;
@@ -31,7 +36,7 @@ export class Subscription {
       perMessageDeflate: false,
     });
     const { socket } = this;
-    socket.on('open', () => this.subscribe());
+    socket.on('open', () => this.subscribe(question));
     socket.on('message', (data: RawData) => this.take(data));
     socket.on('ping', () => this.heard());
     // A close event follows.
@@ -39,11 +44,27 @@ export class Subscription {
     this.closed = new Promise((resolve) => {
       socket.once('close', (code) => {
         clearTimeout(this.silence);
-        if (this.subscribed) this.tell({ is: 'closed', code });
+        if (this.begun) this.tell({ is: 'closed', code });
         else endpoints.moveOn();
         resolve();
       });
     });
+  }
+
+  /** Takes the place of the subscription before. Nothing happens on a socket that is closed. */
+  subscribe(question: SubscriptionQuestion): void {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    const { since, collections } = question;
+    this.asked.push(question);
+    const message = JSON.stringify({
+      type: 'subscribe',
+      ack: true,
+      token: this.device.credentials.token(),
+      ...(since === null ? {} : { since }),
+      ...(collections === null ? {} : { collections }),
+    });
+    this.socket.send(message, () => undefined);
+    this.heard();
   }
 
   /** Ends it now; nothing more is told but the end. */
@@ -63,21 +84,6 @@ export class Subscription {
     this.heard();
   }
 
-  private subscribe(): void {
-    const { since, collections } = this.question;
-    this.subscribed = true;
-    this.tell({ is: 'subscribed', since, collections });
-    this.socket.send(
-      JSON.stringify({
-        type: 'subscribe',
-        token: this.device.credentials.token(),
-        ...(since === null ? {} : { since }),
-        ...(collections === null ? {} : { collections }),
-      }),
-    );
-    this.heard();
-  }
-
   private take(data: RawData): void {
     this.heard();
     const { credentials } = this.device;
@@ -87,23 +93,35 @@ export class Subscription {
     if (known) return this.tell({ is: 'entry', entry: known });
     credentials.received(text, 'stream');
     const message = fieldsOf(jsonOf(text));
-    if (message['type'] !== undefined) return this.tellMessage(message);
+    if (message['type'] !== undefined) return this.takeMessage(message);
     const entry = credentials.pool.of(message);
     credentials.pool.keepText(text, entry);
     this.tell({ is: 'entry', entry });
   }
 
-  private tellMessage(message: Readonly<Record<string, unknown>>): void {
+  private takeMessage(message: Readonly<Record<string, unknown>>): void {
     const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     switch (message['type']) {
+      case 'subscribed':
+        return this.begin();
       case 'ping':
         return this.tell({ is: 'ping', lastSeq: text(message['last_seq']) });
       case 'full_resync_required':
+        // The answer in place of a beginning.
+        this.begin();
         return this.tell({ is: 'resync', reason: text(message['reason']) ?? '' });
       case 'error':
+        this.begin();
         return this.tell({ is: 'error', code: text(message['code']) ?? '' });
       default:
     }
+  }
+
+  private begin(): void {
+    const question = this.asked.shift();
+    if (!question) return;
+    this.begun = true;
+    this.tell({ is: 'subscribed', since: question.since, collections: question.collections });
   }
 
   /** A server that was frozen or cut off says nothing and closes nothing. */

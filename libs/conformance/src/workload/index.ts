@@ -7,6 +7,6 @@ export type {
   WorkloadCollection,
   WorkloadOptions,
 } from './options';
-export { WorkloadError } from './options';
 export { outagesOf, type Outage } from './outage';
 export { runWorkload, startWorkload, type Workload } from './run';
+export { WorkloadError } from './settings';

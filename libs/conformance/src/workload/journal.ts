@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { History, HistoryEvent } from '../history';
-import type { Settings } from './options';
+import type { Settings } from './settings';
 
 /** Everything that happened, in the order in which it became known. */
 export class Journal {

@@ -4,7 +4,8 @@ import { Endpoints } from '../wire/endpoints';
 import { secretOf } from '../wire/marker';
 import { SeenPool } from '../wire/seen-pool';
 import type { Journal } from './journal';
-import type { Settings, Token } from './options';
+import type { Token } from './options';
+import type { Settings } from './settings';
 import type { KnownDocument } from './trespasser';
 
 const RECENT = 64;

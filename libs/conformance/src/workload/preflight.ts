@@ -1,6 +1,7 @@
 import type { Device, Outgoing } from '../wire/device';
 import { markerOf, ownId } from '../wire/marker';
-import { WorkloadError, type WorkloadCollection } from './options';
+import type { WorkloadCollection } from './options';
+import { WorkloadError } from './settings';
 import type { Party } from './party';
 import { pause } from './pause';
 import { filled } from './template';

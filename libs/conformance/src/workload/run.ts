@@ -1,18 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { History } from '../history';
 import { writeThroughTheApp } from './app-writer';
 import { preflight } from './preflight';
 import { readEverything, sendAgain } from './final-reading';
 import { Journal } from './journal';
-import {
-  settingsOf,
-  WorkloadError,
-  type Phase,
-  type Progress,
-  type Settings,
-  type WorkloadOptions,
-} from './options';
+import type { Phase, Progress, WorkloadOptions } from './options';
+import { settingsOf, WorkloadError, type Settings } from './settings';
 import { Party } from './party';
 import { pause } from './pause';
 import { probe } from './probes';
@@ -20,7 +13,6 @@ import type { Reader } from './reader';
 import { otherReaders, readersOf } from './readers';
 import { trespass } from './trespasser';
 import { Writer } from './writer';
-import { baseOf } from '../wire/endpoints';
 
 /** A run that is under way: faults can be injected in between. */
 export interface Workload {
@@ -35,17 +27,16 @@ export interface Workload {
 /**
  * Writes, reads and listens for `seconds`, then reads everything again.
  *
- * @throws WorkloadError (by `done`) when the deployment cannot be reached or takes nothing: the message says what to do
+ * `done` rejects with a WorkloadError when the deployment cannot be reached or takes nothing.
+ *
+ * @throws WorkloadError for options that no run can be made of
  */
 export function startWorkload(options: WorkloadOptions): Workload {
-  const settings = settingsOf({ ...options, urls: options.urls.map(baseOf) }, () =>
-    randomBytes(6).toString('hex'),
-  );
-  return new Run(settings);
+  return new Run(settingsOf(options));
 }
 
 /** @see startWorkload */
-export function runWorkload(options: WorkloadOptions): Promise<History> {
+export async function runWorkload(options: WorkloadOptions): Promise<History> {
   return startWorkload(options).done;
 }
 

@@ -1,6 +1,7 @@
 import type { StreamEvent } from '../history';
 import type { Device } from '../wire/device';
-import { Subscription } from '../wire/subscription';
+import { Subscription, type SubscriptionQuestion } from '../wire/subscription';
+import { followBriefly } from './brief-following';
 import type { Party } from './party';
 import { pause } from './pause';
 import { Random } from './random';
@@ -19,11 +20,13 @@ export interface StreamHabit {
 
 /** A device on the stream, which comes back from its own last cursor. */
 export class StreamReader implements Reader {
+  readonly random: Random;
   private readonly device: Device;
-  private readonly random: Random;
   private cursor: string | null = null;
   private connections = 0;
   private needsFull = false;
+  /** Told of everything that comes. */
+  private watch: (what: StreamEvent['what']) => void = () => undefined;
 
   constructor(
     readonly name: string,
@@ -40,8 +43,9 @@ export class StreamReader implements Reader {
       if (this.needsFull) await this.full();
       await this.connect(end, over);
       // A server that refuses is not to be stormed.
-      if (this.habit.kind !== 'brief' || end.aborted || this.connections === before)
-        await pause(this.random.between(10, 50), over);
+      const isStorm = this.connections === before;
+      if (isStorm || this.habit.kind !== 'brief' || end.aborted)
+        await pause(this.random.between(10, isStorm ? 200 : 50), over);
     }
   }
 
@@ -50,32 +54,45 @@ export class StreamReader implements Reader {
     return target === null || (!this.needsFull && this.cursor !== null && this.cursor >= target);
   }
 
-  private async connect(end: AbortSignal, over: AbortSignal): Promise<void> {
-    const { random, habit, party } = this;
-    let left = random.between(1, 60);
-    const brief = habit.kind === 'brief' && !end.aborted;
-    const tell = (what: StreamEvent['what']): void => {
-      // Its own end is no event of the deployment's.
-      if (!over.aborted) this.note(what);
-      if (what.is === 'entry' && brief && (left -= 1) === 0) socket.close();
-    };
-    const question = { since: this.since(brief), collections: habit.collections };
-    const socket = new Subscription(this.device, party.settings.streamPath, question, tell);
-    const close = (): void => socket.close();
-    over.addEventListener('abort', close, { once: true });
-    const done = new AbortController();
-    const closed = socket.closed.then(() => done.abort());
-    if (brief) await pause(random.between(3, 100), done.signal, end);
-    if (brief) close();
-    else if (habit.kind === 'stall') await this.stallNowAndThen(socket, end, done.signal);
-    await closed;
-    over.removeEventListener('abort', close);
+  /** Brief ones begin anywhere near the end of the log now and then, otherwise where they stopped. */
+  question(anywhere: boolean): SubscriptionQuestion {
+    const { collections } = this.habit;
+    const recent = anywhere && this.random.chance(0.5) ? this.party.recentVersion(this.random.next()) : null;
+    return { since: recent ?? this.cursor, collections };
   }
 
-  /** Brief ones begin anywhere near the end of the log, the others where they stopped. */
-  private since(brief: boolean): string | null {
-    if (!brief || this.random.chance(0.5)) return this.cursor;
-    return this.party.recentVersion(this.random.next()) ?? this.cursor;
+  /**
+   * Settles with the first thing of the socket that `isIt` takes, or after `limitMs`, or when a signal says that there
+   * is nothing to wait for.
+   */
+  async awaits(
+    isIt: (what: StreamEvent['what']) => boolean,
+    limitMs: number,
+    ...signals: readonly AbortSignal[]
+  ): Promise<void> {
+    const came = new AbortController();
+    this.watch = (what) => {
+      if (isIt(what)) came.abort();
+    };
+    await pause(limitMs, came.signal, ...signals);
+    this.watch = () => undefined;
+  }
+
+  private async connect(end: AbortSignal, over: AbortSignal): Promise<void> {
+    const { habit, party } = this;
+    const brief = habit.kind === 'brief' && !end.aborted;
+    const socket = new Subscription(this.device, party.settings.streamPath, this.question(brief), (what) => {
+      // Its own end is no event of the deployment's.
+      if (!over.aborted) this.note(what);
+    });
+    const close = (): void => socket.close();
+    over.addEventListener('abort', close, { once: true });
+    const closed = new AbortController();
+    const closing = socket.closed.then(() => closed.abort());
+    if (brief) await followBriefly(this, socket, end, closed.signal);
+    else if (habit.kind === 'stall') await this.stallNowAndThen(socket, end, closed.signal);
+    await closing;
+    over.removeEventListener('abort', close);
   }
 
   private async stallNowAndThen(socket: Subscription, end: AbortSignal, closed: AbortSignal): Promise<void> {
@@ -103,6 +120,7 @@ export class StreamReader implements Reader {
     if (what.is === 'entry') this.moveTo(what.entry.version);
     if (what.is === 'ping' && what.lastSeq !== null) this.moveTo(what.lastSeq);
     if (what.is === 'resync') this.needsFull = true;
+    this.watch(what);
   }
 
   private moveTo(version: string): void {

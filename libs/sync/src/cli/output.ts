@@ -2,6 +2,8 @@
 export interface CliOutput {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Width of the terminal that `err` writes to; missing when it is none. */
+  readonly columns?: number;
 }
 
 /** Rows under headings, columns as wide as their widest cell. Numbers stand to the right. */

@@ -1,4 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
+import { WorkloadError } from '../../../conformance/src';
+import { addConformance } from './conformance';
 import { explainFailure } from './failure';
 import { addInit } from './init';
 import type { CliOutput } from './output';
@@ -9,29 +11,39 @@ import { addTrim } from './trim';
  * The command line.
  *
  * @param argv what stands behind the program's name
- * @returns the exit code: 0, or 1 with a message on `err` that says what to do
+ * @returns the exit code: 0, or 1 with a message on `err` that says what to do; `conformance` has 1 for what it found
+ *   and 2 for a run that could not be
  */
 export async function runCli(argv: readonly string[], output: CliOutput): Promise<number> {
-  const program = buildProgram(output);
+  let exitCode = 0;
+  const program = buildProgram(output, (code) => (exitCode = code));
+  const failed = argv[0] === 'conformance' ? 2 : 1;
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return exitCode;
   } catch (error) {
     // Commander has written its own message, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failed;
+    if (error instanceof WorkloadError) {
+      output.err(`error: ${error.message}\n`);
+      return failed;
+    }
     const uri = uriOf(argv) ?? process.env['MONGODB_URI'];
     output.err(`error: ${explainFailure(error, uri)}\n`);
-    return 1;
+    return failed;
   }
 }
 
-function buildProgram(output: CliOutput): Command {
+function buildProgram(output: CliOutput, exitWith: (code: number) => void): Command {
   const program = new Command('nest-offline-sync')
-    .description('Sets up, shows and trims what nest-offline-sync keeps in a MongoDB database.')
+    .description(
+      'Sets up, shows and trims what nest-offline-sync keeps in a MongoDB database, and checks a deployment of it.',
+    )
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.out(text), writeErr: (text) => output.err(text) });
   for (const command of [addInit(program, output), addStatus(program, output), addTrim(program, output)])
     addConnectionOptions(command);
+  addConformance(program, output, exitWith);
   return program;
 }
 
