@@ -49,6 +49,8 @@ export interface Portion {
   readonly atomic: Atomicity;
   /** The server refuses this one by now: a right was withdrawn, say. */
   readonly refused: number | null;
+  /** This one stands in the push a second time, at its end. */
+  readonly doubled: number | null;
 }
 
 /** An offline client: a local copy that only pulls change, edits that wait, and what answers have told beside that. */
@@ -94,10 +96,12 @@ export class Device {
     });
   }
 
-  request({ skip, take, atomic, refused }: Portion): PlanRequest | undefined {
+  request({ skip, take, atomic, refused, doubled }: Portion): PlanRequest | undefined {
     const portion = this.queue.slice(skip, skip + take);
     if (portion.length === 0) return undefined;
     for (const each of portion) each.sent = true;
+    const again = doubled === null ? undefined : portion[doubled];
+    if (again) portion.push(again);
     const { scope: scopeId, client: clientId } = this;
     return {
       scopeId,

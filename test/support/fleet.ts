@@ -258,6 +258,8 @@ export class Fleet {
       undefined,
       'a resolver is needed',
     );
+    const asked = needs.map((need) => need.change.key);
+    assert.equal(new Set(asked).size, asked.length, 'one change of a document is asked about at a time');
     for (const { index, basis, current, incoming } of needs) {
       assert.notEqual(travelling.bases.get(index), basis, 'a resolver is asked once about one state');
       travelling.bases.set(index, basis);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { isDocId, type DocId } from '../protocol/change';
+import { documentKey } from '../push/plan';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
 
 const bson = { ObjectId: mongoose.mongo.ObjectId, UUID: mongoose.mongo.UUID };
@@ -86,6 +87,34 @@ describe('global ids', () => {
         expect(same).toBe(Object.is(a, b) || (a === 0 && b === 0));
       }),
     );
+  });
+});
+
+describe('ids of every kind', () => {
+  const kinds = fc.constantFrom<IdKind>('string', 'number', 'objectId', 'uuid', 'free');
+  const hex = fc.string({ unit: fc.constantFrom(...'0aAfF9'), minLength: 24, maxLength: 24 });
+  const uuid = fc.uuid().map((text) => (text.charCodeAt(0) % 2 === 0 ? text.toUpperCase() : text));
+  const id = fc.oneof(anyId, hex, uuid, fc.constantFrom<DocId>(0, -0, 1, '0', '1', HEX, HEX.toUpperCase()));
+
+  it('meet in one stored document exactly when clients see them as the same', () => {
+    let met = 0;
+    fc.assert(
+      fc.property(kinds, fc.boolean(), id, id, fc.boolean(), (kind, scoped, one, two, twin) => {
+        const codec = scoped ? scopedIds(kind) : globalIds(kind, bson);
+        const other = twin && typeof one === 'string' ? one.toUpperCase() : twin ? one : two;
+        const [a, b] = [one, other].map((each) => codec.toStored('s', each));
+        if (a === undefined || b === undefined) return;
+        met++;
+        const [wireA, wireB] = [codec.toWire(a), codec.toWire(b)];
+        const same = bytesOf(a) === bytesOf(b);
+        expect(wireA === wireB).toBe(same);
+        expect(documentKey('c', a, wireA) === documentKey('c', b, wireB)).toBe(same);
+        // What clients are shown is the same id again.
+        expect(bytesOf(codec.toStored('s', wireA))).toBe(bytesOf(a));
+      }),
+      runs(3000),
+    );
+    expect(met).toBeGreaterThan(100);
   });
 });
 

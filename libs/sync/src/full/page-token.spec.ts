@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { ZERO_VERSION } from '../hlc/hlc';
+import { runs } from '../../../../test/support/runs';
+import { parseHlc, ZERO_VERSION } from '../hlc/hlc';
 import { SyncError } from '../protocol/errors';
 import type { Json } from '../protocol/json';
 import { decodePageToken, encodePageToken, type PageToken } from './page-token';
@@ -95,5 +96,41 @@ describe('page token', () => {
         for (const bad of [any, base64]) expect(refused(bad).code).toBe('invalid_cursor');
       }),
     );
+  });
+
+  it('that was forged is refused, or is one that this scope could have been given', () => {
+    const field = fc.constantFrom('v', 'scope', 'collections', 'index', 'from', 'lastSeq', 'more');
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom('shop-1', 'shop-2', 1, 0, ['notes'], ['tasks', 'notes', 'orders'], ZERO_VERSION),
+    );
+    const rewritten = fc
+      .array(fc.tuple(field, value), { minLength: 1, maxLength: 3 })
+      .map((changes) => encoded({ ...whole, ...Object.fromEntries(changes) }));
+    const good = encodePageToken(TOKEN);
+    const flipped = fc
+      .tuple(fc.nat({ max: good.length - 1 }), fc.constantFrom(...'AZaz09-_'))
+      .map(([at, char]) => good.slice(0, at) + char + good.slice(at + 1));
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.oneof(rewritten, flipped), (text) => {
+        let token: PageToken;
+        try {
+          token = decodePageToken(text, TOKEN.scope);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'invalid_cursor', message: refused('garbage').message });
+          return;
+        }
+        taken++;
+        expect(token.scope).toBe(TOKEN.scope);
+        expect(token.collections[token.index]).toEqual(expect.any(String));
+        expect(new Set(token.collections).size).toBe(token.collections.length);
+        expect(parseHlc(token.lastSeq)).toBeDefined();
+        // It says nothing that a token of this server's could not say.
+        expect(decodePageToken(encodePageToken(token), TOKEN.scope)).toEqual(token);
+      }),
+      runs(2000),
+    );
+    expect(taken).toBeGreaterThan(0);
   });
 });

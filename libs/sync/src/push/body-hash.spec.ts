@@ -37,6 +37,30 @@ function canonical(value: unknown): string {
   );
 }
 
+/** With the last value of the last object or list, at its deepest, changed. */
+function altered(value: Json): Json {
+  if (Array.isArray(value)) {
+    const list = value as Json[];
+    return list.length === 0 ? [0] : [...list.slice(0, -1), altered(list.at(-1)!)];
+  }
+  if (typeof value === 'object' && value !== null) {
+    const last = Object.keys(value).at(-1);
+    return last === undefined ? { a: 0 } : { ...value, [last]: altered((value as JsonObject)[last]!) };
+  }
+  return typeof value === 'number' ? String(value) : typeof value === 'string' ? `${value}\0` : 0;
+}
+
+/** Without the last key or item, at its deepest. */
+function shortened(value: Json): Json {
+  if (Array.isArray(value)) return (value as Json[]).slice(0, -1);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value as JsonObject);
+  const [name, inner] = entries.pop() ?? [];
+  if (name === undefined || inner === undefined) return value;
+  const isEmpty = typeof inner !== 'object' || inner === null || Object.keys(inner).length === 0;
+  return Object.fromEntries(isEmpty ? entries : [...entries, [name, shortened(inner)]]);
+}
+
 describe('the hash of a change', () => {
   it('is the same for every order of keys, and for a body that was parsed anew', () => {
     fc.assert(
@@ -61,6 +85,31 @@ describe('the hash of a change', () => {
       often,
     );
     expect(seen.size).toBeGreaterThan(often.numRuns / 6);
+  });
+
+  it('differs after any one alteration, however small and wherever it is', () => {
+    const alter = fc.constantFrom<(body: PushChange) => PushChange>(
+      (body) => ({ ...body, collection: `${body.collection} ` }),
+      (body) => ({ ...body, operation: body.operation === 'upsert' ? 'delete' : 'upsert' }),
+      (body) => ({
+        ...body,
+        doc_id: typeof body.doc_id === 'number' ? String(body.doc_id) : `${body.doc_id} `,
+      }),
+      (body) => ({ ...body, parent_version: body.hlc, hlc: body.parent_version }),
+      (body) => ({ ...body, data: body.data ? null : {} }),
+      (body) => ({ ...body, data: { ...body.data, 'a new key': null } }),
+      (body) => ({ ...body, data: { wrapped: body.data } }),
+      (body) => ({ ...body, data: body.data && (altered(body.data) as JsonObject) }),
+      (body) => ({ ...body, data: body.data && (shortened(body.data) as JsonObject) }),
+    );
+    fc.assert(
+      fc.property(change, alter, (body, change) => {
+        const other = change(body);
+        if (canonical(other) === canonical(body)) return;
+        expect(bodyHash(other)).not.toBe(bodyHash(body));
+      }),
+      runs(2000),
+    );
   });
 
   it('tells an object from a list of its pairs, a number from its text, and one id type from the other', () => {

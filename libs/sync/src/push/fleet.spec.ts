@@ -15,6 +15,7 @@ interface Sending {
   readonly take: number;
   readonly atomic: Atomicity;
   readonly refused: number | null;
+  readonly doubled: number | null;
   readonly lost: boolean;
   /** The same push comes twice, at the same time. */
   readonly twice: boolean;
@@ -63,6 +64,7 @@ const sending: fc.Arbitrary<Sending> = fc.record({
   take: fc.integer({ min: 1, max: 4 }),
   atomic: fc.constantFrom('batch', 'mutation'),
   refused: rarely(fc.nat({ max: 2 }), 5),
+  doubled: rarely(fc.nat({ max: 3 }), 6),
   lost: once(3),
   twice: once(5),
 });
@@ -204,7 +206,15 @@ class History {
   settle(): void {
     const { fleet, devices } = this;
     fleet.wallMs += 10 * DAY_MS;
-    const all = { skip: 0, take: 100, atomic: 'mutation', refused: null, lost: false, twice: false } as const;
+    const all = {
+      skip: 0,
+      take: 100,
+      atomic: 'mutation',
+      refused: null,
+      doubled: null,
+      lost: false,
+      twice: false,
+    } as const;
     for (let round = 0; devices.some((each) => each.waiting > 0) || fleet.unresolved.length > 0; round++) {
       if (round > 200) throw new Error('a queue never runs empty');
       const travelling = fleet.unresolved.splice(0);
