@@ -2,9 +2,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import purity from './eslint.purity.cjs';
 
-// One folder a run, tried by the specs of that folder alone: test/mutation/run.ts goes through all of them.
-const folder = process.env.MUTATION_FOLDER ?? 'libs/sync/src/hlc';
-const report = `coverage/mutation/${folder.replaceAll('/', '-')}`;
+// One folder (or one file of it) a run, tried by the specs of that folder alone: test/mutation/run.ts goes through all.
+const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/hlc';
+const report = `coverage/mutation/${target.replaceAll('/', '-')}`;
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
@@ -12,7 +12,7 @@ export default {
   plugins: ['@stryker-mutator/jest-runner'],
   // The pure files of the folder, by the list that the lint rule has.
   mutate: [
-    `${folder}/**/*.ts`,
+    target.endsWith('.ts') ? target : `${target}/**/*.ts`,
     ...['**/*.spec.ts', '**/index.ts', ...purity.ignores].map((pattern) => `!${pattern}`),
   ],
   jest: { configFile: 'test/mutation/jest.config.cjs', enableFindRelatedTests: true },
@@ -23,7 +23,7 @@ export default {
   // Out of the tree, so that Jest, eslint and editors do not see the copies.
   tempDirName: path.join(tmpdir(), 'nest-offline-sync-mutation'),
   ignorePatterns: ['/dist', '/.data', '/coverage', '/docs', '/apps', '/test/*.ts'],
-  reporters: ['clear-text', 'json', 'html'],
+  reporters: ['progress-append-only', 'clear-text', 'json', 'html'],
   jsonReporter: { fileName: `${report}.json` },
   htmlReporter: { fileName: `${report}.html` },
   clearTextReporter: { logTests: false, reportTests: false, allowColor: false },

@@ -1,6 +1,7 @@
 const path = require('node:path');
 
-const folder = process.env.MUTATION_FOLDER ?? 'libs/sync/src/hlc';
+const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/hlc';
+const folder = target.endsWith('.ts') ? path.posix.dirname(target) : target;
 
 /** @type {import('jest').Config} The specs of one folder, without the database that the whole suite starts. */
 const config = {

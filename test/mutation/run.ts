@@ -2,7 +2,7 @@
  * Mutation testing of the pure core: each small change of a file has to be noticed by a test of its folder. Prints the
  * survivors and a table; the reports are in coverage/mutation/.
  *
- * `npm run mutation -- [folder …]`, for example `npm run mutation -- libs/sync/src/hlc`; all of them take half an hour
+ * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/sync/src/hlc`; all of them take an hour
  * or more. MUTATION_CONCURRENCY sets how many mutants are tried side by side, FC_RUNS how often a property is.
  */
 import { spawnSync } from 'node:child_process';
@@ -22,12 +22,12 @@ interface Report {
 /** How many mutants of a folder ended how: Killed, Timeout, Survived, NoCoverage, … */
 type Count = ReadonlyMap<string, number>;
 
-function tryFolder(folder: string): Count | undefined {
-  const report = `coverage/mutation/${folder.replaceAll('/', '-')}.json`;
+function tryTarget(target: string): Count | undefined {
+  const report = `coverage/mutation/${target.replaceAll('/', '-')}.json`;
   rmSync(report, { force: true });
   const cli = join(dirname(require.resolve('@stryker-mutator/core/package.json')), 'bin/stryker.js');
   // A fixed seed: the same mutants survive in each run. Few runs: a property of a second makes hours of mutants.
-  const env = { FC_SEED: '1', FC_RUNS: '0.05', ...process.env, MUTATION_FOLDER: folder };
+  const env = { FC_SEED: '1', FC_RUNS: '0.05', ...process.env, MUTATION_TARGET: target };
   spawnSync(process.execPath, [cli, 'run'], { stdio: 'inherit', env });
   if (!existsSync(report)) return undefined;
   const { files } = JSON.parse(readFileSync(report, 'utf8')) as Report;
@@ -37,6 +37,7 @@ function tryFolder(folder: string): Count | undefined {
   return count;
 }
 
+const WIDTH = 46;
 const COLUMNS = ['Killed', 'Timeout', 'Survived', 'NoCoverage'];
 
 function row(name: string, count: Count): string {
@@ -44,17 +45,17 @@ function row(name: string, count: Count): string {
   const [killed = 0, timeout = 0] = figures;
   const tried = figures.reduce((sum, figure) => sum + figure, 0);
   const score = tried === 0 ? '-' : `${((100 * (killed + timeout)) / tried).toFixed(1)} %`;
-  return [name.padEnd(36), ...[score, ...figures].map((cell) => String(cell).padStart(11))].join('');
+  return [name.padEnd(WIDTH), ...[score, ...figures].map((cell) => String(cell).padStart(11))].join('');
 }
 
-const folders = process.argv.length > 2 ? process.argv.slice(2) : FOLDERS;
+const targets = process.argv.length > 2 ? process.argv.slice(2) : FOLDERS;
 const total = new Map<string, number>();
 const lines: string[] = [];
-for (const folder of folders) {
-  const count = tryFolder(folder);
+for (const target of targets) {
+  const count = tryTarget(target);
   if (!count) process.exitCode = 1;
   for (const [status, figure] of count ?? []) total.set(status, (total.get(status) ?? 0) + figure);
-  lines.push(count ? row(folder, count) : `${folder.padEnd(36)} did not run`);
+  lines.push(count ? row(target, count) : `${target.padEnd(WIDTH)} did not run`);
 }
-console.log(['folder'.padEnd(36), ...['score', ...COLUMNS].map((head) => head.padStart(11))].join(''));
+console.log(['folder'.padEnd(WIDTH), ...['score', ...COLUMNS].map((head) => head.padStart(11))].join(''));
 console.log([...lines, row('total', total)].join('\n'));
