@@ -6,6 +6,7 @@ import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { PullPage } from '../../libs/sync/src/protocol/pull';
 import { headPage, lookFor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
 import {
+  documentKey,
   receiptText,
   withAnswer,
   type Plan,
@@ -114,7 +115,7 @@ export class Fleet {
       else this.ask(each, outcome.needs);
     });
     this.expectEntries(requests, plan, before);
-    this.expectStamps();
+    this.expectStamps(plan);
     for (const scope of FLEET_SCOPES)
       assert.deepStrictEqual(
         this.world.stored(scope),
@@ -353,9 +354,16 @@ export class Fleet {
       assert(version > base(scope), 'versions rise above the head');
   }
 
-  private expectStamps(): void {
+  /** The log carries the same edit stamps as the documents, and those of a document only rise. */
+  private expectStamps(plan: Plan): void {
+    const logged = new Map<string, string>();
+    for (const { wire } of plan.entries) {
+      const { collection, doc_id: id, version, hlc } = JSON.parse(wire) as LogChange;
+      logged.set(documentKey(collection, id, id), hlc ?? version);
+    }
     for (const [key, stored] of this.world.documents) {
       const stamp = String(stored[SYNC_FIELDS.hlc] ?? stored[SYNC_FIELDS.version]);
+      assert.equal(logged.get(key) ?? stamp, stamp, 'the entry has the stamp of the document');
       assert(stamp >= (this.stamps.get(key) ?? ''), 'the stamps of a document only rise');
       this.stamps.set(key, stamp);
     }

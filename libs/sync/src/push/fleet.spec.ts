@@ -271,7 +271,7 @@ describe('a fleet of devices that are offline for a while', () => {
         for (const each of steps) history.run(each);
         history.settle();
       }),
-      runs(1200),
+      runs(1000),
     );
   });
 });
