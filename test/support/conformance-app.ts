@@ -1,8 +1,9 @@
-import { Body, Controller, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Post, UseFilters, UseGuards } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { WsAdapter } from '@nestjs/platform-ws';
 import {
+  SyncErrorFilter,
   SyncGuard,
   SyncModule,
   SyncService,
@@ -28,6 +29,7 @@ export const APP_WRITE: AppWrite = { method: 'POST', path: '/app-notes', body: {
 
 @Controller('app-notes')
 @UseGuards(SyncGuard)
+@UseFilters(SyncErrorFilter)
 class AppNotesController {
   constructor(private readonly sync: SyncService) {}
 

@@ -103,22 +103,27 @@ export class Subscription {
     const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     switch (message['type']) {
       case 'subscribed':
-        return this.begin();
+        return this.begin(text(message['last_seq']));
       case 'ping':
         return this.tell({ is: 'ping', lastSeq: text(message['last_seq']) });
       case 'full_resync_required':
-        // The answer in place of a beginning.
-        this.begin();
+        // In place of a beginning.
+        if (!this.begun) this.begin(null);
         return this.tell({ is: 'resync', reason: text(message['reason']) ?? '' });
       case 'error':
-        this.begin();
+        if (!this.begun) this.begin(null);
         return this.tell({ is: 'error', code: text(message['code']) ?? '' });
       default:
     }
   }
 
-  private begin(): void {
-    const question = this.asked.shift();
+  /**
+   * One that was asked for before the one before had begun takes its place without a word: which one begins is told
+   * by its cursor.
+   */
+  private begin(since: string | null): void {
+    const at = this.asked.findIndex((asked) => asked.since === since);
+    const question = this.asked.splice(0, (at < 0 ? this.asked.length : at) + 1).at(-1);
     if (!question) return;
     this.begun = true;
     this.tell({ is: 'subscribed', since: question.since, collections: question.collections });

@@ -49,6 +49,13 @@ export const SHARED_DOCS = 6;
 /** How many mutations back a writer repeats itself. */
 export const MEMORY = 64;
 
+/** By the number of the push, so that the shortest run has one of each. */
+const EARLY_FLAWS: Readonly<Partial<Record<number, Flaw>>> = {
+  3: 'clock-ahead',
+  5: 'shape',
+  7: 'unknown-collection',
+};
+
 export class PushPlanner {
   /** Own documents made so far, by collection. */
   private readonly made: number[];
@@ -72,6 +79,8 @@ export class PushPlanner {
     // Once early and then rarely: it is a megabyte.
     if (this.limits.flaws && (this.pushes === 20 || random.chance(0.0005)))
       return { atomic, changes: [this.edit('too-large')], twice: false, pullAfter: false, pause };
+    const early = this.limits.flaws ? EARLY_FLAWS[this.pushes] : undefined;
+    if (early) return { atomic: 'mutation', changes: [this.edit(early)], twice, pullAfter, pause };
     const again = new Set<number>();
     const changes = Array.from({ length: this.size() }, (): ChangePlan => {
       const back = random.between(1, MEMORY);
