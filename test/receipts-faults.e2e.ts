@@ -178,6 +178,44 @@ describe('a push whose database fails', () => {
     await onceAs(await device.push(changes));
   });
 
+  it('is taken once however often connections break in the middle of large and small pushes', async () => {
+    const text = 'x'.repeat(60_000);
+    let writing = true;
+    const cuts = (async () => {
+      for (let cut = 0; cut < 60; cut += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+        proxy.cutAll();
+      }
+    })();
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; n < 12; n += 1) {
+        const own = [1, 2, 3].map((k) => {
+          const id = `w${String(writer)}-${String(n)}-${String(k)}`;
+          return upsert('notes', id, { n, text: writer < 4 ? text : 'short' }, { mutation_id: id });
+        });
+        const scope = app.as(`cut${String(writer % 3)}`);
+        for (;;) {
+          const { status, body } = await scope.tryPush(own);
+          if (status === 200) break;
+          // Given up in time, and never as an error that nobody foresaw.
+          expect({ status, body }).toMatchObject({ status: 503, body: { statusCode: 503 } });
+        }
+      }
+    });
+    const reader = (async () => {
+      while (writing) {
+        const { status, body } = await app.as('cut0').send('/sync/pull');
+        if (status !== 200)
+          expect({ status, body }).toMatchObject({ status: 503, body: { statusCode: 503 } });
+      }
+    })();
+    await Promise.all([cuts, ...writers]).finally(() => (writing = false));
+    await reader;
+    let entries = 0;
+    for (const scope of ['cut0', 'cut1', 'cut2']) entries += (await app.as(scope).pull()).seq;
+    expect(entries).toBe(8 * 12 * 3);
+  }, 60_000);
+
   it('reads again as soon as the database does', async () => {
     await device.push(changes);
     await faults.set({ commands: ['find', 'aggregate'], errorCode: NOT_PRIMARY, appName });

@@ -1,3 +1,4 @@
+import { isSocketError } from '../oplog/socket-error';
 import { isObject } from '../protocol/json';
 
 /** SnapshotTooOld and SnapshotUnavailable: they carry no label, and come in mid-stream too. */
@@ -14,7 +15,10 @@ export function isSnapshotLoss(error: unknown): boolean {
 export function isInterruption(error: unknown): boolean {
   const name = error instanceof Error ? error.name : '';
   return (
-    INTERRUPTION.has(codeOf(error)) || name.startsWith('MongoNetwork') || name === 'MongoPoolClearedError'
+    INTERRUPTION.has(codeOf(error)) ||
+    isSocketError(error) ||
+    name.startsWith('MongoNetwork') ||
+    name === 'MongoPoolClearedError'
   );
 }
 

@@ -11,6 +11,7 @@ describe('isDatabaseOutOfReach', () => {
     ['no primary', new MongoServerSelectionError('timed out', { servers: new Map() } as never)],
     ["Mongoose's own word for it", new mongoose.Error.MongooseServerSelectionError('timed out')],
     ['a step-down', serverError(10107, 'not primary')],
+    ['a socket of the driver that broke', Object.assign(new Error('x'), { code: 'EPIPE', syscall: 'write' })],
     ['a time limit', serverError(50, 'operation exceeded time limit')],
   ])('knows %s', (_what, error) => {
     expect(isDatabaseOutOfReach(error)).toBe(true);

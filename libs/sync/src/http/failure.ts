@@ -1,3 +1,4 @@
+import { isSocketError } from '../oplog/socket-error';
 import type { ErrorCode } from '../protocol/errors';
 import { isObject } from '../protocol/json';
 
@@ -13,6 +14,7 @@ const OUT_OF_REACH_CODES = new Set([
 
 /** Whether an error says that the database cannot be reached or has no primary now: 503, try again. */
 export function isDatabaseOutOfReach(error: unknown): boolean {
+  if (isSocketError(error)) return true;
   if (!(error instanceof Error)) return false;
   if (OUT_OF_REACH_NAMES.test(error.name)) return true;
   if (!isDatabaseError(error)) return false;

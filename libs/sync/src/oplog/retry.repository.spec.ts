@@ -1,9 +1,9 @@
 import mongoose from 'mongoose';
-import { isRetryable, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { asLostConnection, isRetryable, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
 import { retryPauseMs } from '../push/retry-pause';
 import { TransientSyncError } from '../push/transient-error.repository';
 
-const { MongoError, MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
+const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
 
 function labelled(label: string): Error {
   const error = new MongoError('x');
@@ -14,6 +14,7 @@ function labelled(label: string): Error {
 /** What the driver throws when no primary was found in time. It puts no label on it, not for a commit either. */
 const noPrimary = new MongoServerSelectionError('no primary', {} as never);
 const reset = new MongoNetworkError('reset');
+const socketError = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' });
 
 describe('after an error', () => {
   it('a transaction is run again for conflicts and lost connections, and for nothing else', () => {
@@ -34,7 +35,7 @@ describe('after an error', () => {
   });
 
   it('of the commit, the commit is asked for again unless the server says that it was undone', () => {
-    for (const error of [labelled('UnknownTransactionCommitResult'), noPrimary, reset])
+    for (const error of [labelled('UnknownTransactionCommitResult'), noPrimary, reset, socketError])
       expect(mayBeCommitted(error)).toBe(true);
     for (const error of [labelled('TransientTransactionError'), new MongoError('x')])
       expect(mayBeCommitted(error)).toBe(false);
@@ -44,6 +45,26 @@ describe('after an error', () => {
     const error = new UnknownCommitError(noPrimary);
     expect(isRetryable(error)).toBe(false);
     expect(error).toMatchObject({ code: 'unavailable', status: 503, retryAfterSeconds: 2 });
+  });
+});
+
+describe('a connection that is lost', () => {
+  const inBulkWrite = (error: Error): Error => new MongoBulkWriteError(error as never, {} as never);
+
+  it('asks for the transaction again also where the driver does not say what it was', () => {
+    for (const error of [inBulkWrite(reset), inBulkWrite(noPrimary), socketError]) {
+      expect(isRetryable(error)).toBe(false);
+      const lost = asLostConnection(error);
+      expect(lost).toBeInstanceOf(MongoNetworkError);
+      expect((lost as Error).cause).toBe(error);
+      expect(isRetryable(lost)).toBe(true);
+    }
+  });
+
+  it('is not what any other error is taken for', () => {
+    const duplicate = new MongoBulkWriteError({ message: 'x', code: 11000 }, {} as never);
+    for (const error of [duplicate, new TypeError('x'), reset, noPrimary, null])
+      expect(asLostConnection(error)).toBe(error);
   });
 });
 

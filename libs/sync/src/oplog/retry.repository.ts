@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
 import { hasErrorLabel } from './oplog.repository';
+import { isSocketError } from './socket-error';
 import { SyncError } from '../protocol/errors';
 
 /** The commit was asked for, and until the deadline nobody said what became of it. */
@@ -13,7 +14,8 @@ export class UnknownCommitError extends SyncError {
   }
 }
 
-const { MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } = mongoose.mongo;
+const { MongoBulkWriteError, MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } =
+  mongoose.mongo;
 
 /**
  * Whether a failed commit may have happened all the same. The driver labels what came back from a server; it says
@@ -21,7 +23,9 @@ const { MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } =
  */
 export function mayBeCommitted(error: unknown): boolean {
   if (hasErrorLabel(error, 'TransientTransactionError')) return false;
-  return hasErrorLabel(error, 'UnknownTransactionCommitResult') || isOutOfReach(error);
+  return (
+    hasErrorLabel(error, 'UnknownTransactionCommitResult') || isOutOfReach(error) || isSocketError(error)
+  );
 }
 
 /**
@@ -31,6 +35,20 @@ export function mayBeCommitted(error: unknown): boolean {
 export function isRetryable(error: unknown): boolean {
   if (hasErrorLabel(error, 'UnknownTransactionCommitResult')) return false;
   return hasErrorLabel(error, 'TransientTransactionError') || isOutOfReach(error);
+}
+
+/**
+ * The error by which a command inside a transaction should have failed when the connection was lost; any other error
+ * as it is. The driver lets two through in a shape that says nothing of a retry: what befell a bulk write before it
+ * was sent (a cleared pool, no primary) is a MongoBulkWriteError without a label, and what ends a command while it is
+ * still being sent is the bare error of Node's socket.
+ */
+export function asLostConnection(error: unknown): unknown {
+  const inBulkWrite = error instanceof MongoBulkWriteError && isOutOfReach(error.errorResponse);
+  if (!inBulkWrite && !isSocketError(error)) return error;
+  const lost = new MongoNetworkError('The connection to the database was lost', { cause: error as Error });
+  lost.addErrorLabel('TransientTransactionError');
+  return lost;
 }
 
 function isOutOfReach(error: unknown): boolean {

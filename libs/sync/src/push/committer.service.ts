@@ -10,7 +10,7 @@ import type { Plan, PlanRequest } from './plan';
 import { PlanWriter } from './plan-writer.repository';
 import { planPushes } from './planner';
 import { retryPauseMs } from './retry-pause';
-import { mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { asLostConnection, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
 import { SnapshotRepository } from './snapshot.repository';
 
 /** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */
@@ -46,7 +46,9 @@ export class Committer {
     return this.sessions.use(async (session) => {
       try {
         session.startTransaction(TRANSACTION_OPTIONS);
-        const plan = await this.planAndWrite(session, requests);
+        const plan = await this.planAndWrite(session, requests).catch((error: unknown) => {
+          throw asLostConnection(error);
+        });
         await commitUntil(session, deadline);
         return plan;
       } finally {

@@ -5,6 +5,7 @@ import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { OplogRepository } from '../oplog/oplog.repository';
+import { asLostConnection } from '../oplog/retry.repository';
 import type { HeadRecord } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';
 import type { DocumentWrite, HeadMove, Plan } from './plan';
@@ -34,13 +35,14 @@ export class PlanWriter {
   /**
    * Writes everything but the heads: see {@link moveHeads}.
    *
-   * @throws RefusedWrite, TransientSyncError, or an error of the driver, unchanged
+   * @throws RefusedWrite, TransientSyncError, or an error of the driver, unchanged but for a lost connection that it
+   *   does not own up to
    */
   async write(session: mongo.ClientSession, plan: Plan): Promise<void> {
     try {
       await this.writeAll(session, plan);
     } catch (error) {
-      throw (isTooLarge(error) && oversizeWrite(plan)) || error;
+      throw (isTooLarge(error) && oversizeWrite(plan)) || asLostConnection(error);
     }
   }
 
@@ -76,7 +78,9 @@ export class PlanWriter {
   /** Compare-and-set: a head that was only read, or set to what it was, would protect nothing. */
   async moveHeads(session: mongo.ClientSession, moves: readonly HeadMove[]): Promise<void> {
     if (moves.length === 0) return;
-    const result = await this.oplog.heads.bulkWrite(moves.map(headOperation), { session, ordered: true });
+    const result = await this.oplog.heads
+      .bulkWrite(moves.map(headOperation), { session, ordered: true })
+      .catch((error: unknown) => Promise.reject(asLostConnection(error) as Error));
     const known = moves.filter((move) => move.fromSeq !== undefined).length;
     if (result.matchedCount !== known || result.insertedCount !== moves.length - known)
       throw new TransientSyncError('Another writer has moved the scope head');

@@ -1,4 +1,5 @@
 import mongoose from 'mongoose';
+import { isSocketError } from '../oplog/socket-error';
 import { SyncError } from '../protocol/errors';
 import type { Backlog } from './backlog.service';
 import { backoffMs } from './backoff';
@@ -129,5 +130,5 @@ function isPassing(error: unknown): boolean {
     return PASSING_CODES.has(Number(error.code)) || error.hasErrorLabel('RetryableError');
   }
   // Network, server selection, a pool that was cleared.
-  return error instanceof mongoose.mongo.MongoError;
+  return error instanceof mongoose.mongo.MongoError || isSocketError(error);
 }

@@ -12,6 +12,7 @@ import {
 import { HlcService } from '../hlc/hlc.service';
 import { WallClock } from '../hlc/wall-clock.service';
 import { OplogRepository } from '../oplog/oplog.repository';
+import { asLostConnection } from '../oplog/retry.repository';
 import type { HeadRecord } from '../oplog/records';
 import { SyncError } from '../protocol/errors';
 import type { HeadMove, PlanClock } from '../push/plan';
@@ -75,24 +76,11 @@ export class ScopeHeads {
    * transaction. Gives a version above the head, and above what the transaction has written, that is reserved for it.
    */
   async lock(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<string> {
-    const head = await this.oplog.heads.findOne({ _id: scopeId }, { session });
-    const written = heads.get(scopeId)?.head?.version;
-    const reserved = this.draw(later(written, later(head?.version, head?.reserved)));
-    if (head) {
-      // Another value than before, always: an update that changes nothing takes no lock.
-      const result = await this.oplog.heads.updateOne(
-        { _id: scopeId, seq: head.seq },
-        { $set: { reserved } },
-        { session },
-      );
-      if (result.matchedCount !== 1) throw new TransientSyncError('Another writer has moved the scope head');
-    } else {
-      await this.oplog.heads.insertOne({ ...NO_HEAD, _id: scopeId, reserved }, { session });
-      const known = heads.get(scopeId);
-      if (known) heads.set(scopeId, { ...known, fromSeq: NO_HEAD.seq });
+    try {
+      return await this.take(session, heads, scopeId);
+    } catch (error) {
+      throw asLostConnection(error);
     }
-    this.reservations.promise(session, reserved);
-    return reserved;
   }
 
   /** A version above the scope's head as it is now. Nothing keeps others from passing it. */
@@ -124,6 +112,27 @@ export class ScopeHeads {
 
   clock(): PlanClock {
     return { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
+  }
+
+  private async take(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<string> {
+    const head = await this.oplog.heads.findOne({ _id: scopeId }, { session });
+    const written = heads.get(scopeId)?.head?.version;
+    const reserved = this.draw(later(written, later(head?.version, head?.reserved)));
+    if (head) {
+      // Another value than before, always: an update that changes nothing takes no lock.
+      const result = await this.oplog.heads.updateOne(
+        { _id: scopeId, seq: head.seq },
+        { $set: { reserved } },
+        { session },
+      );
+      if (result.matchedCount !== 1) throw new TransientSyncError('Another writer has moved the scope head');
+    } else {
+      await this.oplog.heads.insertOne({ ...NO_HEAD, _id: scopeId, reserved }, { session });
+      const known = heads.get(scopeId);
+      if (known) heads.set(scopeId, { ...known, fromSeq: NO_HEAD.seq });
+    }
+    this.reservations.promise(session, reserved);
+    return reserved;
   }
 
   private draw(above: string | undefined): string {

@@ -3,6 +3,7 @@ import type { mongo } from 'mongoose';
 import type { StoredDocument } from '../collections/collection';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import type { SyncIdentity } from '../identity/identity';
+import { asLostConnection } from '../oplog/retry.repository';
 import { SyncError } from '../protocol/errors';
 import { PlanWriter, RefusedWrite } from '../push/plan-writer.repository';
 import { planPushes } from '../push/planner';
@@ -77,7 +78,8 @@ export class ScopeWriter {
     if (attempt.lost) throw attempt.lost;
     try {
       return await this.writeOne(attempt, identity, change);
-    } catch (error) {
+    } catch (thrown) {
+      const error = asLostConnection(thrown);
       if (error instanceof RefusedWrite)
         throw (attempt.lost = new SyncError(error.rejection.code, error.rejection.message, { cause: error }));
       if (!(error instanceof SyncError) && error instanceof Error) attempt.lost = error;
