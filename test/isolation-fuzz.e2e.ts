@@ -5,7 +5,7 @@ import { sockets } from './isolation/socket-attacks';
 import { runSockets } from './isolation/socket-duel';
 
 /** Runs of the short set. `SYNC_FUZZ_RUNS=2000 npx jest isolation-fuzz` for more. */
-const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? 60);
+const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? 40);
 /** To replay a failure: the seed and the path that it printed. */
 const REPLAY = {
   ...(process.env['SYNC_FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['SYNC_FUZZ_SEED']) }),

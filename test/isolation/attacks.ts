@@ -11,6 +11,8 @@ export interface HttpStep {
   readonly body: string | null;
   /** How the body is compressed; `lie`: only said to be. */
   readonly encoding: 'plain' | 'gzip' | 'br' | 'lie';
+  /** A pushes at the same time: both meet in one transaction. */
+  readonly alongside: boolean;
 }
 /** Bytes on a connection as they are: more requests than one, or none at all. */
 export interface RawStep {
@@ -81,6 +83,7 @@ const push: fc.Arbitrary<HttpStep> = fc
         ),
       },
     ),
+    alongside: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     encoding: fc.oneof(
       { weight: 15, arbitrary: fc.constant('plain' as const) },
       { weight: 1, arbitrary: fc.constantFrom('gzip' as const, 'br' as const, 'lie' as const) },
@@ -98,12 +101,27 @@ const push: fc.Arbitrary<HttpStep> = fc
     headers: [...it.authorization, it.contentType, ...it.extraHeaders],
     body: it.body,
     encoding: it.encoding,
+    alongside: it.alongside,
   })); // prettier-ignore
+
+const since = fc.oneof(
+  { weight: 3, arbitrary: fc.nat(6).map((n) => `since=⟦B.version.${String(n)}⟧`) },
+  { weight: 1, arbitrary: versions.map((version) => `since=${version}`) },
+);
+const limit = fc.nat(12).map((count) => `limit=${String(count)}`);
+/** What a client of good will asks: so that answers have something in them. */
+const goodQuery = fc
+  .tuple(
+    ...[since, collectionNames.map((names) => `collections=${names}`), limit].map((one) =>
+      fc.option(one, { nil: '' }),
+    ),
+  )
+  .map((parameters) => parameters.filter((text) => text !== ''));
 
 const parameter = fc.oneof(
   { weight: 6, arbitrary: versions.map((version) => `since=${version}`) },
   { weight: 6, arbitrary: collectionNames.map((names) => `collections=${names}`) },
-  { weight: 3, arbitrary: fc.nat(12).map((limit) => `limit=${String(limit)}`) },
+  { weight: 3, arbitrary: limit },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦A.page.${String(page)}⟧`) },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦B.page.${String(page)}⟧`) },
   {
@@ -152,7 +170,7 @@ const read: fc.Arbitrary<HttpStep> = fc
         ),
       },
     ),
-    parameters: fc.array(parameter, { maxLength: 4 }),
+    parameters: fc.oneof(goodQuery, fc.array(parameter, { maxLength: 3 })),
     method: fc.oneof(
       { weight: 20, arbitrary: fc.constant('GET') },
       { weight: 1, arbitrary: among('HEAD', 'OPTIONS', 'POST', 'DELETE', 'TRACE', 'PROPFIND', 'SEARCH', 'get') },
@@ -169,6 +187,7 @@ const read: fc.Arbitrary<HttpStep> = fc
     headers: [...it.authorization, ...it.extraHeaders],
     body: it.body,
     encoding: 'plain',
+    alongside: false,
   })); // prettier-ignore
 
 const raw: fc.Arbitrary<RawStep> = among(
@@ -204,5 +223,5 @@ export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
       { weight: 1, arbitrary: raw },
       { weight: 2, arbitrary: alice },
     ),
-    { minLength: 1, maxLength },
+    { minLength: 1, maxLength, size: 'max' },
   );

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { upsert } from '../support/http-app';
 import { testDatabase } from '../support/database';
@@ -78,11 +79,16 @@ export class Duel {
       step.kind === 'raw' ? step.text : [step.target, ...step.headers, step.body ?? ''].join('\n');
     bob.said += saidBy(written, bob.lexicons[0]);
     this.requests++;
+    const alongside = step.kind === 'http' && step.alongside ? this.aliceAlongside() : undefined;
     const [real, control] = (await Promise.all(
       this.worlds.map(({ port }, at) => exchange(port, render(step, bob.lexicons[at]!))),
     )) as [RawExchange, RawExchange];
     this.nothingOfAlice(bob, real.bytes, ...real.answers.map(({ body }) => body));
     noServerError(real);
+    if (alongside) {
+      await alongside;
+      await this.settle();
+    }
     same(outline(real), outline(control));
     learn(bob.lexicons[0].learnt, real);
     learn(bob.lexicons[1].learnt, control);
@@ -100,9 +106,45 @@ export class Duel {
     await this.settle();
   }
 
+  /**
+   * Another tenant that is not in the world without A, and has written nothing yet.
+   *
+   * @returns makes it push some documents, each secret
+   */
+  newNeighbour(): (count: number) => Promise<void> {
+    const device = this.worlds[0].app.as(randomBytes(9).toString('hex'));
+    let written = 0;
+    return async (count) => {
+      this.tick();
+      const changes = Array.from({ length: count }, (_, n) =>
+        upsert('notes', String(written + n), dataOf('notes', this.secrets)),
+      );
+      written += count;
+      for (const { new_version } of await device.push(changes)) this.secrets.versions.push(new_version!);
+    };
+  }
+
+  /**
+   * A's pushes that share transactions with what B sends now, stale ones among them. In the same millisecond A may draw
+   * the versions that B draws, so these are no secrets.
+   */
+  private async aliceAlongside(): Promise<void> {
+    const { alice } = this.worlds[0];
+    const parent_version = this.secrets.versions[0];
+    if (!alice) return;
+    const pushes = ['settled', 'merged', 'notes'].map((collection) => {
+      const ids = this.secrets.ids.slice(0, 4);
+      const changes = ids.map((id) =>
+        upsert(collection, id, dataOf(collection, this.secrets), { parent_version }),
+      );
+      return alice.push(changes, { atomic: 'mutation' });
+    });
+    await Promise.all(pushes);
+  }
+
   /** @throws Error with what came out; the text names no secret that was not drawn for this test */
   nothingOfAlice(bob: Bob, ...received: Buffer[]): void {
-    const hidden = hiddenTexts(this.secrets).filter((text) => !bob.said.includes(text));
+    const hidden = hiddenTexts(this.secrets);
     // Opaque texts of B's own may come back as they were sent, in a host's 404 for a path: that tells nothing.
     const opaque = [
       ...this.worlds[0].pages,
@@ -111,7 +153,9 @@ export class Duel {
     const heard = received.map((bytes) =>
       opaque.reduce((text, own) => (own === '' ? text : text.replaceAll(own, '')), bytes.toString('latin1')),
     );
-    const found = heard.flatMap((text) => secretsIn(Buffer.from(text, 'latin1'), hidden));
+    const found = heard
+      .flatMap((text) => secretsIn(Buffer.from(text, 'latin1'), hidden))
+      .filter((text) => !bob.said.includes(text));
     if (found.length > 0)
       throw new Error(
         `B received ${found.join(', ')} of A:\n${received.map(String).join('\n').slice(0, 4_000)}`,

@@ -18,6 +18,9 @@ export async function runSockets(duel: Duel, steps: readonly SocketStep[]): Prom
   const open: RawSocket[] = [];
   try {
     await push(duel, bob, 'before');
+    // A tenant that is as far as B: an entry of it would fit into B's stream by its number.
+    const neighbour = duel.newNeighbour();
+    await neighbour(OWN.length);
     for (const { target, headers, frames } of steps)
       bob.said += saidBy([target, ...headers, ...frames.map(({ text }) => text)].join('\n'), bob.lexicons[0]);
     const pairs = steps.map((step) => {
@@ -30,6 +33,7 @@ export async function runSockets(duel: Duel, steps: readonly SocketStep[]): Prom
         pair.map((socket, at) => talk(socket, step, (text) => fillIn(text, bob.lexicons[at]!))),
       ),
     );
+    await neighbour(1);
     await duel.alicePushes('notes', 2);
     await duel.alicePushes('typed', 1);
     await push(duel, bob, 'after');
@@ -139,6 +143,7 @@ async function push(duel: Duel, bob: Bob, when: string): Promise<void> {
     headers: ['Authorization: ⟦token.good⟧', 'Content-Type: application/json'],
     body: JSON.stringify({ client_id: 'device', changes }),
     encoding: 'plain',
+    alongside: false,
   };
   await duel.send(bob, step);
 }

@@ -32,7 +32,8 @@ export function drawSecrets(): Secrets {
     actor: text('actor-'),
     client: text('client-'),
     ids: [...several('id-', 3), 'live', 'gone'],
-    mutations: several('m-', 12),
+    // One for each change of the seed.
+    mutations: several('m-', 64),
     fields: [],
     versions: [],
   };
@@ -95,6 +96,8 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
         collection('drafts', 'scoped', { conflict: 'merge', deleteUpdatePolicy: 'reject_update' }),
       ],
       hlcNodeId: 'n1',
+      // So many that pushes of both tenants meet in one transaction.
+      lanes: 1,
       // The shortest that leaves a loaded machine time to answer a ping.
       pingIntervalMs: 400,
       limits: { maxSocketMessageBytes: 65_536, maxPushBytes: 262_144, maxDocumentBytes: 65_536 },
@@ -130,9 +133,8 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
 /** Documents, tombstones, receipts, resolved and rejected conflicts in every collection. */
 async function seedAlice(alice: Device, secrets: Secrets): Promise<string[]> {
   let mutation = 0;
-  const mutationId = (): { mutation_id: string } => ({
-    mutation_id:
-      secrets.mutations[mutation++ % secrets.mutations.length]! + (mutation > 12 ? String(mutation) : ''),
+  const mutationId = (): { mutation_id: string | undefined } => ({
+    mutation_id: secrets.mutations[mutation++],
   });
   const known = (results: readonly PushResult[]): void => {
     for (const { new_version } of results) if (new_version) secrets.versions.push(new_version);
