@@ -507,6 +507,14 @@ describe('what is no violation', () => {
       ],
     ],
     [
+      'a reader of one collection that ends at the last entry of a push that it asked for',
+      [
+        push(1, [change(1), change(2), change(3, { collection: 'cards' })], [taken(1), taken(2), taken(3)]),
+        pull(1, 'p0', null, [entry(1), entry(2)], entry(2), { collections: ['notes'] }),
+        finalPull([entry(1), entry(2), entry(3, { collection: 'cards' })]),
+      ],
+    ],
+    [
       'a reader that broke off before the end',
       [
         subscribed(0),

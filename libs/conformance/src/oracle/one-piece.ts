@@ -1,4 +1,4 @@
-import type { HistoryEvent } from '../history';
+import type { HistoryEvent, PushEvent } from '../history';
 import { cutFull, cutPull } from './evidence';
 import type { FindingBuilder } from './finding-builder';
 import { evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
@@ -11,47 +11,83 @@ interface End {
   readonly shown: () => HistoryEvent;
 }
 
-/** Nobody came to the end of the log in the middle of a push: its entries become visible together. */
+/** The ends of all readers that asked for the same collections. */
+interface Ends {
+  /** null: all. */
+  readonly asked: ReadonlySet<string> | null;
+  /** Rising. */
+  readonly ends: End[];
+}
+
+interface Written {
+  readonly sending: Sending;
+  readonly entry: SeenEntry;
+  readonly version: string;
+}
+
+/**
+ * Nobody came to the end of the log in the middle of a push: its entries become visible together. For a reader of some
+ * collections that means those of its entries that it asked for: the cursor it gets may be the last of them.
+ */
 export function judgeOnePiece(scope: ScopeIndex, found: FindingBuilder): void {
-  const ends = endsOf(scope).sort(byVersion);
+  const readers = endsOf(scope);
   for (const push of scope.pushes) {
     if (push.changes.length < 2) continue;
-    const written = sendingsOf(push).flatMap((sending) => {
+    const written = sendingsOf(push).flatMap((sending): Written[] => {
       const entry = wroteEntry(scope, sending);
       return entry === null ? [] : [{ sending, entry, version: entry.version }];
     });
     written.sort(byVersion);
-    const first = written[0];
-    const last = written.at(-1);
-    if (first === undefined || last === undefined || first.version === last.version) continue;
-    found.checked();
-    const after = ends[firstAbove(ends, first.version)];
-    const at = ends[firstAbove(ends, first.version) - 1];
-    const end = at?.version === first.version ? at : after;
-    if (end === undefined || end.version >= last.version) continue;
-    found.violated(
-      () =>
-        `A push of ${push.client} (${scope.tenant}) wrote ${first.version} to ${last.version}; a reader was told in ` +
-        `between that the log ends at ${end.version}.`,
-      () => [
-        ...evidenceOf(first.sending, last.sending),
-        end.shown(),
-        ...(outcomeUnknown(push) ? [...evidenceFor(first.entry), ...evidenceFor(last.entry)] : []),
-      ],
-    );
+    for (const { asked, ends } of readers) {
+      const visible = asked === null ? written : written.filter(({ entry }) => asked.has(entry.collection));
+      onePiece(scope, push, visible, ends, found);
+    }
   }
 }
 
-function endsOf(scope: ScopeIndex): End[] {
-  const ends: End[] = [];
+function onePiece(
+  scope: ScopeIndex,
+  push: PushEvent,
+  written: readonly Written[],
+  ends: readonly End[],
+  found: FindingBuilder,
+): void {
+  const first = written[0];
+  const last = written.at(-1);
+  if (first === undefined || last === undefined || first === last) return;
+  found.checked();
+  const above = firstAbove(ends, first.version);
+  const end = ends[above - 1]?.version === first.version ? ends[above - 1] : ends[above];
+  if (end === undefined || end.version >= last.version) return;
+  found.violated(
+    () =>
+      `A push of ${push.client} (${scope.tenant}) wrote ${first.version} to ${last.version}; a reader was told in ` +
+      `between that the log ends at ${end.version}.`,
+    () => [
+      ...evidenceOf(first.sending, last.sending),
+      end.shown(),
+      ...(outcomeUnknown(push) ? [...evidenceFor(first.entry), ...evidenceFor(last.entry)] : []),
+    ],
+  );
+}
+
+function endsOf(scope: ScopeIndex): Ends[] {
+  const all: Ends = { asked: null, ends: [] };
+  const byAsked = new Map<string, Ends>();
   for (const pull of scope.pulls) {
-    if (pull.page === null || 'resync' in pull.page || pull.page.hasMore) continue;
-    ends.push({ version: pull.page.lastSeq, shown: () => cutPull(pull, []) });
+    const { page, collections } = pull;
+    if (page === null || 'resync' in page || page.hasMore) continue;
+    const key = collections === null ? null : JSON.stringify([...collections].sort());
+    const group = key === null ? all : (byAsked.get(key) ?? { asked: new Set(collections), ends: [] });
+    if (key !== null) byAsked.set(key, group);
+    group.ends.push({ version: page.lastSeq, shown: () => cutPull(pull, []) });
   }
   for (const full of scope.fulls) {
-    if (full.lastSeq !== null) ends.push({ version: full.lastSeq, shown: () => cutFull(full, '', '') });
+    if (full.lastSeq !== null) all.ends.push({ version: full.lastSeq, shown: () => cutFull(full, '', '') });
   }
-  return ends;
+  const groups = [all, ...byAsked.values()];
+  for (const { ends } of groups) ends.sort(byVersion);
+  return groups;
 }
 
 /** The entry that this sending wrote; null when another sending of the mutation may have written it. */
