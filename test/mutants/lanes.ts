@@ -38,7 +38,7 @@ export function inLanes<T>(
   const over = Promise.all(lanes).then(
     () => undefined,
     (error: unknown) => {
-      for (const { settle } of waiting.splice(0)) settle(Promise.reject(error as Error));
+      for (const { settle } of waiting.splice(0)) settle(Promise.reject(error));
       throw error;
     },
   );
