@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { startWorkload, type Progress, type WorkloadOptions } from '../../libs/conformance/src/workload';
 import { judge } from '../../libs/conformance/src/oracle/judge';
 import type { History } from '../../libs/conformance/src/history';
@@ -10,8 +11,10 @@ import type { Fault } from './schedule';
 
 export interface CheckOptions {
   readonly seed: number;
-  /** How long writers write; the schedule must end before. */
+  /** How long writers write. Faults that have not begun by then are left out. */
   readonly lengthMs: number;
+  /** Writers stop so long after the last fault was healed, if that is sooner. */
+  readonly calmMs?: number;
   readonly faults: readonly Fault[];
   readonly workload?: Partial<WorkloadOptions>;
   readonly onFault?: (fault: Fault) => void;
@@ -27,7 +30,7 @@ export interface Checked {
 
 /** A workload over the public wire, the faults in its midst, and what the oracle says of it. */
 export async function check(cluster: FaultCluster, options: CheckOptions): Promise<Checked> {
-  const { seed, lengthMs, faults, onFault, onProgress } = options;
+  const { seed, lengthMs, calmMs, faults, onFault, onProgress } = options;
   await cluster.whole();
   const beganAt = performance.now();
   const workload = startWorkload({
@@ -49,10 +52,15 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
   const ended = new AbortController();
   // What keeps the writing from beginning is told by `done`.
   const conducting = workload.writing.then(
-    () => {
+    async () => {
       const begin = now();
       const schedule = faults.map((fault) => ({ ...fault, at: fault.at + begin }));
-      return conduct(cluster, schedule, { now, onFault, signal: ended.signal });
+      const conducted = await conduct(cluster, schedule, { now, onFault, signal: ended.signal });
+      if (calmMs !== undefined) {
+        await delay(calmMs, undefined, { signal: ended.signal }).catch(() => undefined);
+        workload.stop().catch(() => undefined);
+      }
+      return conducted;
     },
     () => ({ injected: [], failures: [] }),
   );

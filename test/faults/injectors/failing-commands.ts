@@ -34,17 +34,18 @@ export const commitUnknown = failing(
   byChance(0.4),
 );
 
-export const transientErrors: Injector = (cluster, fault) => {
-  const codes = [WRITE_CONFLICT, PRIMARY_STEPPED_DOWN, INTERRUPTED_AT_SHUTDOWN];
-  return failing(
-    {
-      failCommands: ['find', 'insert', 'update', 'aggregate'],
-      errorCode: codes[fault.target % codes.length],
-      errorLabels: ['TransientTransactionError'],
-    },
+/** What can befall a read outside of a transaction too, and what only those inside meet. */
+const TRANSIENT = [
+  { errorCode: WRITE_CONFLICT, failCommands: ['insert', 'update'] },
+  { errorCode: PRIMARY_STEPPED_DOWN, failCommands: ['find', 'insert', 'update', 'aggregate'] },
+  { errorCode: INTERRUPTED_AT_SHUTDOWN, failCommands: ['find', 'insert', 'update', 'aggregate'] },
+];
+
+export const transientErrors: Injector = (cluster, fault) =>
+  failing(
+    { ...TRANSIENT[fault.target % TRANSIENT.length], errorLabels: ['TransientTransactionError'] },
     byChance(0.15),
   )(cluster, fault);
-};
 
 export const commitsSlow = failing({
   failCommands: ['commitTransaction'],

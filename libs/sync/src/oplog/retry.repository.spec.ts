@@ -49,7 +49,7 @@ describe('after an error', () => {
 });
 
 describe('a connection that is lost', () => {
-  const inBulkWrite = (error: Error): Error => new MongoBulkWriteError(error as never, {} as never);
+  const inBulkWrite = (error: Error): Error => new MongoBulkWriteError(error, {} as never);
 
   it('asks for the transaction again also where the driver does not say what it was', () => {
     for (const error of [inBulkWrite(reset), inBulkWrite(noPrimary), socketError]) {
