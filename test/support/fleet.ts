@@ -218,6 +218,7 @@ export class Fleet {
       if (stored[SYNC_FIELDS.scope] !== scope) continue;
       const data = Object.entries(stored).filter(([name]) => name !== '_id' && !name.startsWith('_sync_'));
       const deleted = stored[SYNC_FIELDS.deleted] === true;
+      assert(!deleted || data.length === 0, 'a tombstone keeps nothing of the document');
       rows.set(key, {
         version: String(stored[SYNC_FIELDS.version]),
         data: deleted ? null : (Object.fromEntries(data) as JsonObject),

@@ -101,7 +101,7 @@ describe('ids of every kind', () => {
     fc.assert(
       fc.property(kinds, fc.boolean(), id, id, fc.boolean(), (kind, scoped, one, two, twin) => {
         const codec = scoped ? scopedIds(kind) : globalIds(kind, bson);
-        const other = twin && typeof one === 'string' ? one.toUpperCase() : twin ? one : two;
+        const other = !twin ? two : typeof one === 'string' ? one.toUpperCase() : String(one);
         const [a, b] = [one, other].map((each) => codec.toStored('s', each));
         if (a === undefined || b === undefined) return;
         met++;
