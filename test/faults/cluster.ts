@@ -35,9 +35,13 @@ export class FaultCluster {
   static async start({ servers: count, smallDisk = false }: ClusterOptions): Promise<FaultCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'nos-faults-'));
     const disk = smallDisk ? SmallDisk.mount(join(folder, 'disk')) : undefined;
-    const dbPath = (index: number): string | undefined =>
+    const diskOf = (index: number): string | undefined =>
       index === SMALL_DISK_MEMBER ? disk?.folder : undefined;
-    const trio = await ReplicaTrio.start({ proxied: true, dbPath });
+    const trio = await ReplicaTrio.start({ proxied: true, disk: diskOf }).catch((error: unknown) => {
+      disk?.unmount();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    });
     const secret = randomBytes(32).toString('hex');
     const servers: ServerProcess[] = [];
     const cluster = new FaultCluster(trio, servers, disk, folder, secret);

@@ -35,6 +35,9 @@ async function main(): Promise<void> {
   console.log(`Seed ${String(seed)}, ${String(minutes)} min, ${String(servers)} servers`);
 
   const cluster = await FaultCluster.start({ servers, smallDisk: true });
+  // Without this an interrupted run would leave its servers, and a mounted file system.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cluster.stop().finally(() => process.exit(1)));
   try {
     const without: FaultKind[] = FAULT_KINDS.filter(
       (kind) => (only && !only.includes(kind)) || (kind === 'disk-full' && !cluster.disk),

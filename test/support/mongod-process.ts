@@ -11,7 +11,7 @@ export interface MongodSettings {
 }
 
 /** How long a member that is frozen or dead keeps a question waiting. */
-const ANSWER_LIMIT_MS = 2_000;
+const ANSWER_LIMIT_MS = 3_000;
 
 /** A mongod that can be killed, frozen and started again on the same folder and port. */
 export class MongodProcess {
@@ -53,7 +53,7 @@ export class MongodProcess {
     this.child?.kill('SIGCONT');
   }
 
-  /** Past every proxy. A member that is down answers nothing: an error after two seconds. */
+  /** Past every proxy. A member that is down answers nothing: an error after three seconds. */
   get client(): mongo.MongoClient {
     this.direct ??= new mongoose.mongo.MongoClient(
       `mongodb://127.0.0.1:${String(this.settings.port)}/?directConnection=true`,

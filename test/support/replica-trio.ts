@@ -7,6 +7,9 @@ import { freePort, MongodProcess } from './mongod-process';
 import { until } from './until';
 
 const ELECTION_LIMIT_MS = 30_000;
+/** Three servers that start at once, on a machine that is busy. */
+const START_LIMIT_MS = 90_000;
+const TRIES = 3;
 /** A machine that does many things at once must not look like a dead primary. */
 const ELECTION_TIMEOUT_MS = 2_000;
 
@@ -16,8 +19,8 @@ export interface TrioOptions {
    * other passes it. Per-member horizons, which would leave the members alone, need TLS.
    */
   readonly proxied?: boolean;
-  /** The folder of a member's data, when it shall not be an ordinary one. */
-  readonly dbPath?: (index: number) => string | undefined;
+  /** The folder above a member's data, when it shall not be an ordinary one. */
+  readonly disk?: (index: number) => string | undefined;
 }
 
 /** Three members on loopback, for what a single one cannot show: elections, and writes that are not confirmed yet. */
@@ -29,15 +32,25 @@ export class ReplicaTrio {
     private readonly folder: string,
   ) {}
 
-  static async start({ proxied = false, dbPath }: TrioOptions = {}): Promise<ReplicaTrio> {
+  static async start(options: TrioOptions = {}): Promise<ReplicaTrio> {
+    // A port that was free may be somebody else's a moment later.
+    for (let tries = 1; ; tries += 1)
+      try {
+        return await this.launch(options);
+      } catch (error) {
+        if (tries === TRIES) throw error;
+      }
+  }
+
+  private static async launch({ proxied = false, disk }: TrioOptions): Promise<ReplicaTrio> {
     const { path } = await findMongod();
     const folder = await mkdtemp(join(tmpdir(), 'nos-trio-'));
     const members: MongodProcess[] = [];
     const proxies: CuttingProxy[] = [];
     for (let index = 0; index < 3; index += 1) {
       const port = await freePort();
-      const own = dbPath?.(index) ?? (await mkdtemp(join(folder, 'db-')));
-      members.push(new MongodProcess({ path, port, dbPath: own, replicaSet: 'trio' }));
+      const dbPath = await mkdtemp(join(disk?.(index) ?? folder, 'db-'));
+      members.push(new MongodProcess({ path, port, dbPath, replicaSet: 'trio' }));
       if (proxied) proxies.push(await CuttingProxy.before(port));
     }
     const trio = new ReplicaTrio(members, proxies, folder);
@@ -113,15 +126,21 @@ export class ReplicaTrio {
     const [first] = this.members;
     const members = this.hosts().map((host, _id) => ({ _id, host }));
     const settings = { electionTimeoutMillis: ELECTION_TIMEOUT_MS, heartbeatIntervalMillis: 500 };
-    await until(async () => {
-      try {
-        await first?.admin({ replSetInitiate: { _id: 'trio', members, settings } });
-        return true;
-      } catch (error) {
-        // 23: the try before was heard, though its answer was not.
-        return (error as { code?: unknown }).code === 23;
-      }
-    }, ELECTION_LIMIT_MS);
+    await until(
+      async () => {
+        if (!this.members.every(({ isRunning }) => isRunning))
+          throw new Error('A mongod ended right after its start.');
+        try {
+          await first?.admin({ replSetInitiate: { _id: 'trio', members, settings } });
+          return true;
+        } catch (error) {
+          // 23: the try before was heard, though its answer was not.
+          return (error as { code?: unknown }).code === 23;
+        }
+      },
+      START_LIMIT_MS,
+      100,
+    );
     await this.primary();
   }
 }
