@@ -11,5 +11,5 @@ export function canonical(value: unknown): string {
 /** 16 characters that differ when two documents do; null for no document. */
 export function digestOf(data: unknown): string | null {
   if (data === null || data === undefined) return null;
-  return createHash('sha256').update(canonical(data)).digest('base64url').slice(0, 16);
+  return createHash('sha256').update(canonical(data)).digest().toString('base64url', 0, 12);
 }

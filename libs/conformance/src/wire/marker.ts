@@ -26,7 +26,9 @@ export function findMarker(text: string, { own, foreign }: Secrets): string | nu
   const mine = text.indexOf(own);
   const from = mine < 0 ? text.indexOf(foreign) : mine;
   if (from < 0) return null;
-  return /^[0-9a-z]+-[0-9a-z]+-\d+-x/.exec(text.slice(from, from + 120))?.[0] ?? null;
+  const marker = /^[0-9a-z]+-[0-9a-z]+-\d+-x/.exec(text.slice(from, from + 120))?.[0];
+  // A copy: a part of a string would keep the whole document in memory.
+  return marker === undefined ? null : Buffer.from(marker, 'latin1').toString('latin1');
 }
 
 /** An id that no other run, owner or number has. */

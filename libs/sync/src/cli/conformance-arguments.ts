@@ -3,7 +3,7 @@ import type { AppWrite, Template } from '../../../conformance/src';
 
 /** Collects an option that may be given several times. */
 export function each<T>(parse: (value: string) => T) {
-  return (value: string, before: readonly T[]): readonly T[] => [...before, parse(value)];
+  return (value: string, before: readonly T[] = []): readonly T[] => [...before, parse(value)];
 }
 
 export function template(value: string): Template {

@@ -15,9 +15,9 @@ import type { CliOutput } from './output';
 interface Given {
   readonly token?: string;
   readonly otherToken?: string;
-  readonly collection: readonly string[];
-  readonly data: readonly ReturnType<typeof template>[];
-  readonly ids: readonly ReturnType<typeof idKind>[];
+  readonly collection?: readonly string[];
+  readonly data?: readonly ReturnType<typeof template>[];
+  readonly ids?: readonly ReturnType<typeof idKind>[];
   readonly appWrite?: ReturnType<typeof appWrite>;
   readonly seconds: number;
   readonly seed?: number;
@@ -50,19 +50,13 @@ export function addConformance(program: Command, output: CliOutput, exitWith: (c
         'of another scope, which is written to as well: without it nothing is said of isolation between tenants',
       ).env('SYNC_OTHER_TOKEN'),
     )
-    .option('--collection <name>', 'to write to; may be repeated', each(String), [])
+    .option('--collection <name>', 'to write to; may be repeated', each(String))
     .option(
       '--data <json>',
       'a document that the collection takes, with {marker} in one of its strings; one a collection, or one for all',
       each(template),
-      [],
     )
-    .option(
-      '--ids <kind>',
-      'text or objectid: what the ids of the collection are; as --data',
-      each(idKind),
-      [],
-    )
+    .option('--ids <kind>', 'text or objectid: what the ids of the collection are; as --data', each(idKind))
     .option(
       '--app-write <request>',
       'a route of the app that writes through SyncService: \'POST /orders {"note":"{marker}"}\'',
@@ -106,7 +100,7 @@ async function run(options: CheckOptions, output: CliOutput, record: Record | un
     });
     bar.end();
     await record?.write(check);
-    out(`${renderVerdict(check.verdict, { colour: output.columns !== undefined })}${remark(check, options)}`);
+    out(`${renderVerdict(check.verdict, { colour: output.colour })}${remark(check, options)}`);
     return check.verdict.held ? 0 : 1;
   } catch (error) {
     bar.end();
@@ -127,7 +121,7 @@ function remark({ left }: Check, { keep }: CheckOptions): string {
 
 /** @throws WorkloadError when something is missing */
 function optionsOf(urls: readonly string[], given: Given): CheckOptions {
-  const { token, otherToken, collection, data, ids, seconds, writers, prefix, force, keep } = given;
+  const { token, otherToken, collection = [], data = [], ids = [], seconds, writers, prefix } = given;
   if (token === undefined || token === '')
     throw new WorkloadError('Give --token, or SYNC_TOKEN in the environment.');
   const [first] = collection;
@@ -147,8 +141,8 @@ function optionsOf(urls: readonly string[], given: Given): CheckOptions {
     ...(otherToken ? { otherToken } : {}),
     ...(writers === undefined ? {} : { writers }),
     ...(given.appWrite ? { appWrite: given.appWrite } : {}),
-    ...(force ? { force } : {}),
-    ...(keep ? { keep } : {}),
+    ...(given.force ? { force: true } : {}),
+    ...(given.keep ? { keep: true } : {}),
   };
 }
 
@@ -156,7 +150,7 @@ function optionsOf(urls: readonly string[], given: Given): CheckOptions {
 function commandOf(urls: readonly string[], given: Given, seed: number): string {
   const quoted = (text: string): string =>
     /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-  const { collection, data, ids, seconds, writers, prefix } = given;
+  const { collection = [], data = [], ids = [], seconds, writers, prefix } = given;
   const parts = [
     ...urls,
     ...collection.flatMap((name) => ['--collection', name]),

@@ -4,6 +4,8 @@ export interface CliOutput {
   readonly err: (text: string) => void;
   /** Width of the terminal that `err` writes to; missing when it is none. */
   readonly columns?: number;
+  /** Whether `out` may be coloured; default: no. */
+  readonly colour?: boolean;
 }
 
 /** Rows under headings, columns as wide as their widest cell. Numbers stand to the right. */
