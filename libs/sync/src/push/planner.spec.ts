@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import { DRIFT_MS, PushWorld, ready, RULES, type CollectionName } from '../../../../test/support/push-world';
@@ -136,7 +137,7 @@ function pushAlone(world: PushWorld, first: PlanRequest, wallMs: number): readon
     world.apply(plan);
     const outcome = plan.outcomes[0]!;
     if (outcome.kind === 'answered') return outcome.answers;
-    expect([plan.writes, plan.entries, plan.receipts, plan.heads]).toEqual([[], [], [], []]);
+    assert.deepStrictEqual([plan.writes, plan.entries, plan.receipts, plan.heads], [[], [], [], []]);
     for (const { index, basis, current: server, incoming } of outcome.needs) {
       const document = resolver(server, incoming);
       current = withAnswer(current, index, {
@@ -162,7 +163,7 @@ function told(answers: readonly PlannedAnswer[]): Expected[] {
 }
 
 function expectNothingForeign(scope: string, what: unknown): void {
-  expect(JSON.stringify(what)).not.toContain(`owned by ${scope === 'A' ? 'B' : 'A'}`);
+  assert(!JSON.stringify(what).includes(`owned by ${scope === 'A' ? 'B' : 'A'}`), 'nothing of another scope');
 }
 
 describe('the planner', () => {
@@ -179,8 +180,11 @@ describe('the planner', () => {
           answers: readonly PlannedAnswer[],
           expected: readonly Expected[] | undefined,
         ): void => {
-          expect(told(answers)).toEqual(expected);
-          expect(answers.map((answer) => answer.wireId)).toEqual(ready(each).map((change) => change.wireId));
+          assert.deepStrictEqual(told(answers), expected);
+          assert.deepStrictEqual(
+            answers.map((answer) => answer.wireId),
+            ready(each).map((change) => change.wireId),
+          );
           expectNothingForeign(each.scopeId, answers);
           // A failed batch leaves no receipts: what its mutations were answered was not their last word.
           const stood = each.atomic === 'mutation' || answers.every((answer) => answer.status !== 'rejected');
@@ -189,8 +193,8 @@ describe('the planner', () => {
             if (!mutation || answer.code === 'batch_rolled_back') return;
             const name = JSON.stringify([each.scopeId, each.clientId, mutation.id]);
             if (answer.replayed && firsts.has(name))
-              expect({ ...answer, replayed: false }).toEqual(firsts.get(name));
-            else if (answer.status !== 'rejected') expect(firsts.has(name)).toBe(false);
+              assert.deepStrictEqual({ ...answer, replayed: false }, firsts.get(name));
+            else if (answer.status !== 'rejected') assert(!firsts.has(name), 'taken once');
             if (stood && !answer.replayed && world.receipts.has(name)) firsts.set(name, answer);
           });
         };
@@ -215,7 +219,7 @@ describe('the planner', () => {
             const expected = model.push(each, wallMs, DRIFT_MS);
             if (outcome.kind === 'answered') check(each, outcome.answers, expected);
             else {
-              expect(expected).toBeUndefined();
+              assert.equal(expected, undefined);
               for (const { current, base } of outcome.needs)
                 expectNothingForeign(each.scopeId, [current, base]);
               deferred.push(each);
@@ -225,7 +229,7 @@ describe('the planner', () => {
             const answers = pushAlone(world, each, wallMs);
             check(each, answers, model.push(each, wallMs, DRIFT_MS, resolver));
           }
-          for (const scope of ['A', 'B']) expect(world.stored(scope)).toEqual(world.folded(scope));
+          for (const scope of ['A', 'B']) assert.deepStrictEqual(world.stored(scope), world.folded(scope));
         }
       }),
       runs(900),
@@ -255,9 +259,9 @@ describe('the planner', () => {
           });
           const brief = (outcomes: typeof answers): unknown =>
             outcomes.map((outcome) => (outcome.kind === 'answered' ? told(outcome.answers) : outcome.kind));
-          expect(brief([...plan.outcomes])).toEqual(brief(answers));
-          expect(together.documents).toEqual(apart.documents);
-          expect(together.log).toEqual(apart.log);
+          assert.deepStrictEqual(brief([...plan.outcomes]), brief(answers));
+          assert.deepStrictEqual(together.documents, apart.documents);
+          assert.deepStrictEqual(together.log, apart.log);
         },
       ),
       runs(1000),
