@@ -191,6 +191,8 @@ describe('what is read for a cursor', () => {
     // A reader that took all it was told to take was not cut short.
     const row = { seq: 1, version: first, collection: 'tasks', wire: '{}' };
     expect(pageOf(from(undefined), whole, [row], 5)).toMatchObject({ last_seq: third, has_more: false });
+    // As many as were asked, and no row behind them: the end.
+    expect(pageOf(from(undefined), whole, [row], 1)).toMatchObject({ last_seq: third, has_more: false });
     expect(pageOf(from(undefined), whole, [row], 5, true)).toMatchObject({ last_seq: first, has_more: true });
   });
 });
