@@ -38,26 +38,6 @@ export const BOUNDS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'stalled-socket-stops-all',
-    about: 'while one socket is not read, the others wait for it',
-    violates: [9],
-    under: 'calm',
-    patches: [
-      {
-        file: 'ws/socket-session.gateway.ts',
-        find: 'const room = this.outbound.frame(message.frame);\n      if (room) await room;',
-        replace: `await gate;
-      const room = this.outbound.frame(message.frame);
-      if (room) await (gate = room);`,
-      },
-      {
-        file: 'ws/socket-session.gateway.ts',
-        find: 'const BURST = 40;',
-        replace: 'let gate: Promise<void> | undefined;\nconst BURST = 40;',
-      },
-    ],
-  },
-  {
     name: 'one-bad-change-fails-all',
     about: 'a rejected change takes its push with it, also where each change stands for itself',
     violates: [10],

@@ -18,6 +18,12 @@ export const READERS: readonly Mutant[] = [
         find: 'if (entry.seq !== this.tail.seq + 1 || (wanted',
         replace: 'if ((wanted',
       },
+      {
+        // A moment between the two, so that it need not be met by chance.
+        file: 'stream/stream-subscription.service.ts',
+        find: 'this.follower.page(answer);',
+        replace: 'await new Promise((go) => setTimeout(go, 20));\n      this.follower.page(answer);',
+      },
     ],
   },
   {

@@ -1,0 +1,50 @@
+import { CONDITIONS, type ConditionName } from './mutants/conditions';
+import { inLanes, type Lanes } from './mutants/lanes';
+import { MUTANTS } from './mutants/list';
+import { tryMutant, tryWhole, type Outcome } from './mutants/trial';
+
+/**
+ * The conformance check can fail: every deliberately broken build is caught, under conditions in which the whole one
+ * holds. All of it runs in two lanes from the beginning; each test waits for its own result.
+ */
+const LIMIT_MS = 600_000;
+const conditions = Object.keys(CONDITIONS) as ConditionName[];
+let lanes: Lanes<Outcome>;
+
+beforeAll(() => {
+  lanes = inLanes(2, [
+    ...conditions.map((name) => (mongod: Parameters<typeof tryWhole>[0]) => tryWhole(mongod, name)),
+    ...MUTANTS.map((mutant) => (mongod: Parameters<typeof tryMutant>[0]) => tryMutant(mongod, mutant)),
+  ]);
+});
+
+afterAll(() => lanes.over, LIMIT_MS);
+
+function shown({ verdict }: Outcome): string[] {
+  return verdict.findings.flatMap(({ invariant, violations }) =>
+    violations.slice(0, 2).map(({ message }) => `${String(invariant)}: ${message}`),
+  );
+}
+
+describe('the whole build', () => {
+  it.each(conditions)(
+    'holds: %s',
+    async (name) => {
+      const outcome = await lanes.results[conditions.indexOf(name)]!;
+      expect(shown(outcome)).toEqual([]);
+      expect(outcome.verdict.held).toBe(true);
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('a broken build is caught', () => {
+  it.each(MUTANTS.map((mutant, index) => [mutant.name, mutant, index] as const))(
+    '%s',
+    async (_, { violates }, index) => {
+      const { found } = await lanes.results[conditions.length + index]!;
+      expect(violates.filter((invariant) => found.includes(invariant))).not.toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
