@@ -233,6 +233,35 @@ describe('around the shop', () => {
     );
   });
 
+  it('docs name every answer that a sync route can give, refusals and null ids too', async () => {
+    const document = (await (await fetch(`${url}/docs-json`)).json()) as {
+      paths: Record<string, Record<string, { responses: object }>>;
+      components: { schemas: Record<string, { properties: Record<string, object> }> };
+    };
+    for (const [path, method] of [
+      ['/sync/push', 'post'],
+      ['/sync/pull', 'get'],
+      ['/sync/full', 'get'],
+    ] as const)
+      expect(Object.keys(document.paths[path]?.[method]?.responses ?? {})).toEqual(
+        expect.arrayContaining(['200', '400', '401', '403', '413', '503']),
+      );
+    for (const [path, status] of [
+      ['/auth/token', '400'],
+      ['/orders', '400'],
+      ['/orders', '401'],
+    ] as const)
+      expect(document.paths[path]?.['post']?.responses).toHaveProperty(status);
+    const { SyncPushResult, SyncPushedChange } = document.components.schemas;
+    expect(SyncPushResult?.properties['doc_id']).toMatchObject({ nullable: true });
+    expect(Object.keys(SyncPushResult?.properties ?? {})).toEqual(
+      expect.arrayContaining(['server_document', 'mutation_id', 'replayed']),
+    );
+    expect(SyncPushedChange?.properties['mutation_id']).toMatchObject({
+      oneOf: [{ type: 'string' }, { type: 'integer' }],
+    });
+  });
+
   it('the front page leads to all of it', async () => {
     const page = await (await fetch(url)).text();
     for (const path of ['/docs', '/health', '/metrics', 'POST /sync/push', 'WS /sync/stream'])

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { steps } from './isolation/attacks';
 import { Duel } from './isolation/duel';
+import { PLAIN_ATTACKS } from './isolation/plain-attacks';
 import { sockets } from './isolation/socket-attacks';
 import { runSockets } from './isolation/socket-duel';
 
@@ -26,7 +27,7 @@ describe('a hostile tenant', () => {
     async () => {
       await fc.assert(
         fc.asyncProperty(steps(14), (some) => duel.run(some)),
-        { numRuns: RUNS, ...REPLAY },
+        { numRuns: RUNS, examples: PLAIN_ATTACKS.map((some) => [some]), ...REPLAY },
       );
       process.stdout.write(`isolation-fuzz: ${String(RUNS)} runs, ${String(duel.requests)} requests\n`);
     },

@@ -125,11 +125,11 @@ export class Duel {
   }
 
   /**
-   * A's pushes that share transactions with what B sends now, stale ones among them. In the same millisecond A may draw
+   * A's pushes that share transactions with what B sends now, stale ones and retries among them. In the same millisecond A may draw
    * the versions that B draws, so these are no secrets.
    */
   private async aliceAlongside(): Promise<void> {
-    const { alice } = this.worlds[0];
+    const { alice, pushed } = this.worlds[0];
     const parent_version = this.secrets.versions[0];
     if (!alice) return;
     const pushes = ['settled', 'merged', 'notes'].map((collection) => {
@@ -139,7 +139,7 @@ export class Duel {
       );
       return alice.push(changes, { atomic: 'mutation' });
     });
-    await Promise.all(pushes);
+    await Promise.all([...pushes, alice.push(pushed)]);
   }
 
   /** @throws Error with what came out; the text names no secret that was not drawn for this test */

@@ -55,6 +55,8 @@ export interface World {
   readonly conflicts: readonly Conflict[];
   /** Page tokens that A was given. */
   readonly pages: readonly string[];
+  /** Changes that A has pushed, with their mutation ids: to be sent again, which changes nothing. */
+  readonly pushed: readonly object[];
   /** A hash over whatever belongs to A: documents, log, receipts, head. */
   hashOfAlice(): Promise<string>;
 }
@@ -104,7 +106,7 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
     },
   });
   const alice = withAlice ? app.as(secrets.scope, secrets.actor, secrets.client) : undefined;
-  const pages = alice ? await seedAlice(alice, secrets) : [];
+  const { pages, pushed } = alice ? await seedAlice(alice, secrets) : { pages: [], pushed: [] };
   if (!alice)
     for (const name of GLOBAL)
       await app.db
@@ -118,6 +120,7 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
     alice,
     conflicts,
     pages,
+    pushed,
     hashOfAlice: () =>
       databaseHash(app.db, {
         $or: [
@@ -131,7 +134,8 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
 }
 
 /** Documents, tombstones, receipts, resolved and rejected conflicts in every collection. */
-async function seedAlice(alice: Device, secrets: Secrets): Promise<string[]> {
+async function seedAlice(alice: Device, secrets: Secrets): Promise<{ pages: string[]; pushed: object[] }> {
+  const pushed: object[] = [];
   let mutation = 0;
   const mutationId = (): { mutation_id: string | undefined } => ({
     mutation_id: secrets.mutations[mutation++],
@@ -140,9 +144,9 @@ async function seedAlice(alice: Device, secrets: Secrets): Promise<string[]> {
     for (const { new_version } of results) if (new_version) secrets.versions.push(new_version);
   };
   for (const name of COLLECTIONS) {
-    const first = await alice.push(
-      secrets.ids.map((id) => upsert(name, id, dataOf(name, secrets), mutationId())),
-    );
+    const changes = secrets.ids.map((id) => upsert(name, id, dataOf(name, secrets), mutationId()));
+    const first = await alice.push(changes);
+    pushed.push(...changes);
     const parent_version = first[0]!.new_version;
     known(first);
     known(
@@ -164,7 +168,7 @@ async function seedAlice(alice: Device, secrets: Secrets): Promise<string[]> {
     const { headers } = await alice.send(`/sync/full?${query}`);
     pages.push(headers.get('x-sync-cursor') ?? '');
   }
-  return pages;
+  return { pages, pushed };
 }
 
 /** A document of A's, every field of it a secret. */
