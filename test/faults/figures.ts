@@ -109,7 +109,7 @@ function longestOutage(asked: readonly Asked[]): number {
 function recoveryOf({ at }: Election, pushes: readonly PushEvent[], injected: readonly Injected[]): Recovery {
   const last = injected.findLast(
     ({ fault, startedAt }) =>
-      /^(primary|secondary|disk)-/.test(fault.kind) &&
+      /^(primary|secondary|set|disk)-/.test(fault.kind) &&
       startedAt < at &&
       at - startedAt < FAULT_TO_ELECTION_MS,
   );

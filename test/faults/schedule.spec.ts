@@ -11,7 +11,7 @@ const options = fc.record({
 const laneOf = ({ kind }: Fault): Lane => FAULTS[kind].lane;
 
 describe('a schedule of faults', () => {
-  it('never has two faults of one lane at a time: a majority of the members, and all servers but one, are up', () => {
+  it('never has two faults of one lane at a time: of the members one is down, and of the servers', () => {
     fc.assert(
       fc.property(options, (given) => {
         const free = new Map<Lane, number>();
@@ -57,10 +57,10 @@ describe('a schedule of faults', () => {
     expect(schedule({ ...given, seed: 7 })).not.toEqual(schedule({ ...given, seed: 8 }));
   });
 
-  it('tries every kind within ten minutes', () => {
+  it('tries every kind within five minutes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
-        const kinds = new Set(schedule({ seed, lengthMs: 600_000, servers: 3 }).map(({ kind }) => kind));
+        const kinds = new Set(schedule({ seed, lengthMs: 300_000, servers: 3 }).map(({ kind }) => kind));
         expect([...kinds].sort()).toEqual([...FAULT_KINDS].sort());
       }),
     );

@@ -17,8 +17,8 @@ interface KindRule {
 }
 
 /**
- * Every kind of fault. At most one member and one server are ever down, so that a majority and somebody to ask remain:
- * that is the one promise that a deployment has to keep.
+ * Every kind of fault. At most one member and one server are down at a time, so that a majority and somebody to ask
+ * remain; but for `set-killed`, after which nothing can be written until they are back.
  */
 export const FAULTS = {
   /** kill -9 of the primary, started again later. */
@@ -30,6 +30,8 @@ export const FAULTS = {
   'primary-unreachable': { lane: 'member', lasts: [4_000, 15_000] },
   'secondary-killed': { lane: 'member', lasts: [3_000, 10_000] },
   'secondary-frozen': { lane: 'member', lasts: [3_000, 10_000] },
+  /** kill -9 of all three at once, as when the power goes: what was acknowledged stands in their journals. */
+  'set-killed': { lane: 'member', lasts: [500, 3_000] },
   /** Its disk is full; it ends, and is started again when there is room. */
   'disk-full': { lane: 'member', lasts: [3_000, 8_000] },
 

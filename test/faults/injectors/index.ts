@@ -12,7 +12,14 @@ import {
   transientErrors,
 } from './failing-commands';
 import type { Injector } from './injector';
-import { diskFull, primaryFrozen, primaryKilled, secondaryFrozen, secondaryKilled } from './members-down';
+import {
+  diskFull,
+  primaryFrozen,
+  primaryKilled,
+  secondaryFrozen,
+  secondaryKilled,
+  setKilled,
+} from './members-down';
 import { primarySteppedDown, primaryUnreachable } from './primary-lost';
 import { serverFrozen, serverKilled, serversRolled } from './servers-down';
 
@@ -23,6 +30,7 @@ export const INJECTORS: Record<FaultKind, Injector> = {
   'primary-unreachable': primaryUnreachable,
   'secondary-killed': secondaryKilled,
   'secondary-frozen': secondaryFrozen,
+  'set-killed': setKilled,
   'disk-full': diskFull,
   'commit-never-heard': commitNeverHeard,
   'commit-unknown': commitUnknown,

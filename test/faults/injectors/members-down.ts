@@ -11,6 +11,11 @@ export const primaryKilled: Injector = async ({ trio }) => kill(await trio.prima
 
 export const secondaryKilled: Injector = async (cluster, fault) => kill(await secondary(cluster, fault));
 
+export const setKilled: Injector = async ({ trio: { members } }) => {
+  await Promise.all(members.map((member) => member.kill()));
+  return () => members.forEach((member) => member.start());
+};
+
 export const primaryFrozen: Injector = async ({ trio }) => freeze(await trio.primary());
 
 export const secondaryFrozen: Injector = async (cluster, fault) => freeze(await secondary(cluster, fault));
