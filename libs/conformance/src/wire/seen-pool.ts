@@ -16,10 +16,6 @@ export class SeenPool {
 
   constructor(private readonly secrets: Secrets) {}
 
-  get size(): number {
-    return this.byVersion.size;
-  }
-
   /** @param value a parsed entry */
   of(value: unknown): Seen {
     const entry = parseEntry(value, this.secrets);

@@ -10,11 +10,3 @@ export function stampAt(ms: number, counter: number, node: string): string {
 export function farAhead(ms: number, node: string): string {
   return stampAt(ms + FAR_AHEAD_MS, 0, node);
 }
-
-/** Milliseconds of a version; NaN for anything else. */
-export function millisecondsOf(version: string): number {
-  const part = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z/.exec(version)?.slice(1).map(Number);
-  if (!part) return Number.NaN;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0] = part;
-  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
-}
