@@ -11,7 +11,7 @@ export interface Gap {
   readonly count: number;
   /** Nothing of what was asked stands between the cursor and the gap. */
   readonly atStart: boolean;
-  /** None of them was given to anyone who began to read later than this reader. */
+  /** The first of them was given to nobody who began to read later than this reader. */
   readonly vanished: boolean;
   /** What shows it: the cursor, and what came after the gap. */
   readonly shown: readonly HistoryEvent[];
@@ -125,7 +125,7 @@ class Walk implements GapSearch {
     const [first] = run;
     if (first !== undefined) {
       const { reader, since, readAt } = at;
-      const vanished = run.every((entry) => entry.lastReadAt < readAt);
+      const vanished = first.lastReadAt < readAt;
       const events = [at.began, shown()].filter((event) => event !== null);
       this.gaps.push({
         reader,

@@ -327,6 +327,16 @@ const BROKEN: readonly Broken[] = [
     /cannot be had any more/,
     [pull(1, 'p0', null, [entry(1)], entry(1)), pull(3, 'p1', null, [entry(2)], entry(2))],
   ],
+  [
+    'a cursor below the floor that is told that nothing is new',
+    7,
+    /cannot be had any more/,
+    [
+      pull(1, 'p0', null, [entry(1), entry(2)], entry(2)),
+      pull(3, 'p1', v(1), [], entry(3)),
+      pull(5, 'p0', v(2), [entry(3)], entry(3)),
+    ],
+  ],
   ['an unknown cursor that gets a page', 7, /was never written/, [probe('unknown-cursor', 200, null)]],
   ['text as a cursor', 7, /no cursor/, [probe('malformed-cursor', 200, null)]],
   [

@@ -72,7 +72,7 @@ function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: Fin
     found.violated(
       () =>
         `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and was not told that ` +
-        `${nameOf(gap.first)}${gap.count > 1 ? ` and ${gap.count - 1} more` : ''} above that cursor cannot be had any more.`,
+        `${nameOf(gap.first)}, the next above that cursor, cannot be had any more.`,
       () => gap.shown,
     );
   }
