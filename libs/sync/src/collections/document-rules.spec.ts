@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { checkDocument } from './document-rules';
 
 const limits = { maxDepth: 32, maxDocumentBytes: 1 << 20 };

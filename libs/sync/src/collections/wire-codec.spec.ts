@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import type { StoredDocument } from './collection';
 import { encodeDocument, encodeValue } from './wire-codec';
@@ -143,6 +144,7 @@ describe('wire codec', () => {
         expect(JSON.stringify(encodeDocument(stored(document)))).toBe(before);
         expect(() => JSON.parse(before) as unknown).not.toThrow();
       }),
+      runs(500),
     );
   });
 
@@ -151,6 +153,7 @@ describe('wire codec', () => {
       fc.property(fc.jsonValue({ depthSize: 'medium' }), (value) => {
         expect(JSON.stringify(encodeValue(value))).toBe(JSON.stringify(value));
       }),
+      runs(500),
     );
   });
 });

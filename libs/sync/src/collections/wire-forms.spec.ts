@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { isBase64Text, isDecimalText, isInt64Text, isIsoDateText } from './wire-forms';
 
 describe('string forms of other types', () => {

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import '../../../../test/support/runs';
 import { isNodeId } from './hlc';
 import { chooseNodeId } from './node-id';
 

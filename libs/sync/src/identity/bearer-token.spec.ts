@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import '../../../../test/support/runs';
 import { bearerToken, expiryOf, isTokenText, MAX_TOKEN_LENGTH, tokenExpiry } from './bearer-token';
 
 const jwt = (payload: unknown): string =>

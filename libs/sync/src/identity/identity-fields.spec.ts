@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import '../../../../test/support/runs';
 import { Types } from 'mongoose';
 import { identityText, MAX_IDENTITY_BYTES, readField } from './identity-fields';
 

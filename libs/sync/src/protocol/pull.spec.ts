@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { SyncError } from './errors';
 import { parseFullQuery } from './full';

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { SyncError } from './errors';
 import { parsePushRequest, type ParsedChange } from './push';
 

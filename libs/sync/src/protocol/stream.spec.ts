@@ -1,6 +1,15 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { SyncError, type ErrorCode } from './errors';
-import { closeFor, errorText, parseClientMessage, pingText, STREAM_CLOSE, subscribedText } from './stream';
+import {
+  closeFor,
+  errorText,
+  fullResyncText,
+  parseClientMessage,
+  pingText,
+  STREAM_CLOSE,
+  subscribedText,
+} from './stream';
 
 const VERSION = '20260502T120000.000Z-0001-a1b2';
 
@@ -32,6 +41,25 @@ describe('messages of a client', () => {
       const message = parseClientMessage(JSON.stringify({ type: 'subscribe', since, collections: [] }));
       expect(message).toMatchObject({ since: undefined, collections: undefined });
     }
+  });
+
+  it('reads fresh credentials, an end of the subscription and the answer to a ping', () => {
+    expect(parseClientMessage('{"type":"token","token":"fresh","more":1}')).toEqual({
+      type: 'token',
+      token: 'fresh',
+    });
+    for (const type of ['unsubscribe', 'pong'])
+      expect(parseClientMessage(JSON.stringify({ type, since: 1 }))).toEqual({ type });
+  });
+
+  it('takes blank and null fields for missing ones, and an acknowledgement where it is asked for', () => {
+    for (const none of [undefined, null, '']) {
+      const text = JSON.stringify({ type: 'subscribe', token: none, scope_id: none, ack: none || null });
+      expect(parseClientMessage(text)).toMatchObject({ token: undefined, scopeId: undefined, ack: false });
+    }
+    expect(parseClientMessage('{"type":"subscribe","ack":true}')).toMatchObject({ ack: true });
+    expect(parseClientMessage('{"type":"subscribe","ack":false}')).toMatchObject({ ack: false });
+    expect(refusal('{"type":"token","token":""}').path).toBe('token');
   });
 
   it.each([
@@ -95,8 +123,20 @@ describe('messages of the server', () => {
 
   it('leaves out what it does not know', () => {
     expect(subscribedText(['a'], undefined)).toBe('{"type":"subscribed","collections":["a"]}');
+    expect(subscribedText(['a'], VERSION)).toBe(
+      `{"type":"subscribed","collections":["a"],"last_seq":"${VERSION}"}`,
+    );
+    expect(errorText(new SyncError('invalid_cursor', 'No.', { path: 'since' }))).toBe(
+      '{"type":"error","code":"invalid_cursor","message":"No.","path":"since"}',
+    );
     expect(errorText(new SyncError('forbidden', 'No.'))).toBe(
       '{"type":"error","code":"forbidden","message":"No."}',
+    );
+  });
+
+  it('names the collections and the reason of a full resync', () => {
+    expect(fullResyncText(['a', 'b'], 'too_old')).toBe(
+      '{"type":"full_resync_required","collections":["a","b"],"reason":"too_old"}',
     );
   });
 
@@ -106,6 +146,7 @@ describe('messages of the server', () => {
     ['unauthenticated', 4401],
     ['forbidden', 4403],
     ['scope_missing', 4403],
+    ['payload_too_large', 1009],
     ['unavailable', 1013],
     ['shutting_down', 1012],
     ['internal', 1011],

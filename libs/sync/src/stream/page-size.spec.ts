@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
 
 const entries = (count: number, bytes: number): { bytes: number }[] =>

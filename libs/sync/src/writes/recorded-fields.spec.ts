@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import type { StoredDocument, SyncedCollection } from '../collections/collection';
 import { encodeDocument } from '../collections/wire-codec';
 import type { JsonObject } from '../protocol/json';
