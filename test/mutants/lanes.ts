@@ -38,8 +38,9 @@ export function inLanes<T>(
   const over = Promise.all(lanes).then(
     () => undefined,
     (error: unknown) => {
-      for (const { settle } of waiting.splice(0)) settle(Promise.reject(error));
-      throw error;
+      const failure = new Error('A lane of the broken builds ended early.', { cause: error });
+      for (const { settle } of waiting.splice(0)) settle(Promise.reject(failure));
+      throw failure;
     },
   );
   return { results: given.map(({ result }) => result), over };

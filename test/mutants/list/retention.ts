@@ -13,6 +13,11 @@ export const RETENTION: readonly Mutant[] = [
         find: "[{ $set: { floor: { $literal: entry.version }, floorSeq: { $literal: toSeq }, floorAt: '$$NOW' } }],",
         replace: "[{ $set: { floorAt: '$$NOW' } }],",
       },
+      {
+        file: 'oplog/trim-once.service.ts',
+        find: 'planDeletion(state, now, this.settings.trimGraceMs)',
+        replace: 'planDeletion(state, now, 0)',
+      },
     ],
   },
   {
