@@ -46,8 +46,3 @@ export function editStamp(hlc: string | null, version: string, current: string |
   const own = hlc ?? version;
   return current === null || isNewer(own, current) ? own : current;
 }
-
-export function later(a: string | null, b: string | null): string | null {
-  if (a === null || b === null) return a ?? b;
-  return a > b ? a : b;
-}
