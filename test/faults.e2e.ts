@@ -40,7 +40,7 @@ describe('a replica set of three and two server processes, under one fault after
 
   it('did each of the faults, and got over each', () => {
     const { conducted, figures } = checked;
-    expect(conducted.failures).toEqual([]);
+    expect([...conducted.skipped, ...conducted.failures]).toEqual([]);
     expect(figures.faults).toEqual(Object.fromEntries(FAULTS.map(({ kind }) => [kind, 1])));
   });
 

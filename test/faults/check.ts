@@ -62,7 +62,7 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
       }
       return conducted;
     },
-    () => ({ injected: [], failures: [] }),
+    () => ({ injected: [], skipped: [], failures: [] }),
   );
   let told: History;
   try {

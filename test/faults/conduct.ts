@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultCluster } from './cluster';
 import { INJECTORS } from './injectors';
+import type { Heal } from './injectors/injector';
 import { FAULTS, type Fault, type Lane } from './schedule';
 
 /** What became of a fault. Times as in the history: milliseconds since the run began. */
@@ -12,7 +13,9 @@ export interface Injected {
 
 export interface Conducted {
   readonly injected: readonly Injected[];
-  /** What could not be done, or did not get well again, in a line each. */
+  /** What could not be done, such as to a primary that another fault had just frozen, in a line each. */
+  readonly skipped: readonly string[];
+  /** What did not get well again, in a line each. */
   readonly failures: readonly string[];
 }
 
@@ -33,7 +36,10 @@ export async function conduct(
   { now, onFault, signal }: ConductOptions,
 ): Promise<Conducted> {
   const injected: Injected[] = [];
+  const skipped: string[] = [];
   const failures: string[] = [];
+  const tell = (fault: Fault, error: unknown): string =>
+    `${fault.kind} at ${String(Math.round(now()))} ms: ${(error as Error).message}`;
   const lanes = new Map<Lane, Fault[]>();
   for (const fault of schedule) {
     const { lane } = FAULTS[fault.kind];
@@ -48,7 +54,14 @@ export async function conduct(
     if (lane === 'member') await cluster.whole();
     const startedAt = now();
     onFault?.(fault);
-    const heal = await INJECTORS[fault.kind](cluster, fault);
+    let heal: Heal;
+    try {
+      heal = await INJECTORS[fault.kind](cluster, fault);
+    } catch (error) {
+      // A server that does not stop in order, or does not start again, is not skipped.
+      (lane === 'server' ? failures : skipped).push(tell(fault, error));
+      return;
+    }
     try {
       await pause(startedAt + fault.durationMs - now());
     } finally {
@@ -64,9 +77,9 @@ export async function conduct(
         try {
           await one(fault, lane);
         } catch (error) {
-          failures.push(`${fault.kind} at ${String(Math.round(now()))} ms: ${(error as Error).message}`);
+          failures.push(tell(fault, error));
         }
     }),
   );
-  return { injected: injected.sort((a, b) => a.startedAt - b.startedAt), failures };
+  return { injected: injected.sort((a, b) => a.startedAt - b.startedAt), skipped, failures };
 }

@@ -1,4 +1,4 @@
-import type { History, PushEvent } from '../../libs/conformance/src/history';
+import type { History, PullEvent, PushEvent } from '../../libs/conformance/src/history';
 import type { InvariantNumber, Verdict } from '../../libs/conformance/src/verdict';
 import type { Injected } from './conduct';
 import type { Election } from './primary-watch';
@@ -51,7 +51,10 @@ export function figuresOf(
   elections: readonly Election[],
 ): Figures {
   const pushes = history.events.filter((event) => event.kind === 'push');
-  const pulls = history.events.filter((event) => event.kind === 'pull');
+  // A writer's look at what it has pushed is not tried again at once: the time to its next one is no outage.
+  const pulls = history.events.filter(
+    (event) => event.kind === 'pull' && !event.reader.includes('-writer-'),
+  ) as PullEvent[];
   const violations = (...numbers: InvariantNumber[]): number =>
     verdict.findings
       .filter(({ invariant }) => numbers.includes(invariant))

@@ -65,6 +65,7 @@ async function main(): Promise<void> {
     });
     const missed = missedGoals(figures);
     console.log(`\n${renderVerdict(verdict)}\n${renderFigures(figures)}`);
+    for (const skip of conducted.skipped) console.log(`Left out: ${skip}`);
     for (const failure of conducted.failures) console.log(`FAILED ${failure}`);
     if (missed.length > 0)
       console.log(`FAILED: after ${String(missed.length)} new primaries writes did not flow in time`);
