@@ -98,6 +98,7 @@ describe('ids of every kind', () => {
 
   it('meet in one stored document exactly when clients see them as the same', () => {
     let met = 0;
+    const often = runs(3000);
     fc.assert(
       fc.property(kinds, fc.boolean(), id, id, fc.boolean(), (kind, scoped, one, two, twin) => {
         const codec = scoped ? scopedIds(kind) : globalIds(kind, bson);
@@ -112,9 +113,9 @@ describe('ids of every kind', () => {
         // What clients are shown is the same id again.
         expect(bytesOf(codec.toStored('s', wireA))).toBe(bytesOf(a));
       }),
-      runs(3000),
+      often,
     );
-    expect(met).toBeGreaterThan(100);
+    expect(met).toBeGreaterThan(often.numRuns / 30);
   });
 });
 
