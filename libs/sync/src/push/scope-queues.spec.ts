@@ -273,4 +273,51 @@ describe('the queues of the scopes', () => {
     expect(queues.isFull('a', 1, 64 << 20)).toBe(true);
     expect(queues.isFull('b', 2, 100)).toBe(false);
   });
+
+  it('have room again for what was taken, and for what has expired', () => {
+    const queues = new ScopeQueues();
+    const large = { scope: 'a', changes: 15_000, bytes: 40 << 20 };
+    queues.add(jobOf(large));
+    queues.add(jobOf({ scope: 'a' }));
+    expect(queues.takeGroup(0, false)!.jobs).toHaveLength(1);
+    expect(queues.isFull('a', 15_000, 40 << 20)).toBe(false);
+    queues.add(jobOf({ ...large, deadline: 10 }));
+    expect(queues.isFull('a', 15_000, 100)).toBe(true);
+    expect(queues.isFull('a', 1, 40 << 20)).toBe(true);
+    expect(queues.removeExpired(10)).toHaveLength(1);
+    expect(queues.isFull('a', 15_000, 40 << 20)).toBe(false);
+  });
+
+  it('wake for the next push that expires, also after others have', () => {
+    const queues = new ScopeQueues();
+    for (const deadline of [100, 300, 200]) queues.add(jobOf({ scope: 'a', deadline }));
+    expect(queues.nextWake(0)).toBe(100);
+    expect(queues.removeExpired(99)).toEqual([]);
+    expect(queues.removeExpired(100).map(({ deadline }) => deadline)).toEqual([100]);
+    expect(queues.nextWake(100)).toBe(200);
+    expect(queues.removeExpired(300).map(({ deadline }) => deadline)).toEqual([300, 200]);
+    expect(queues.nextWake(300)).toBeUndefined();
+  });
+
+  it('count the conflicts of a scope in a row, from the last success on', () => {
+    const queues = new ScopeQueues();
+    for (const name of ['a', 'b']) queues.add(jobOf({ scope: name }));
+    expect([queues.conflicted(['a'], 0), queues.conflicted(['a', 'b'], 0)]).toEqual([1, 2]);
+    queues.succeeded(['a', 'b']);
+    expect(queues.conflicted(['b', 'a'], 0)).toBe(1);
+  });
+
+  it('hold a scope back until the later of two moments, and say whether anything waits in it', () => {
+    const queues = new ScopeQueues();
+    expect(queues.hasJobs('a')).toBe(false);
+    queues.holdBack('a', 50);
+    queues.add(jobOf({ scope: 'a' }));
+    expect(queues.hasJobs('a')).toBe(true);
+    queues.holdBack('a', 50);
+    queues.holdBack('a', 10);
+    expect(queues.nextWake(0)).toBe(50);
+    expect(queues.takeGroup(49, false)).toBeUndefined();
+    expect(queues.takeGroup(50, false)!.jobs).toHaveLength(1);
+    expect(queues.hasJobs('a')).toBe(false);
+  });
 });
