@@ -2,7 +2,7 @@
  * The soak: one server process under a steady mixed load for an hour, in rounds. Each round is a conformance run of a
  * fresh tenant (writers, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) beside
  * full resyncs that are left in the middle; its verdict counts. Between two rounds nobody is connected: then the
- * process's memory and descriptors and the database's cursors, connections and open transactions are noted.
+ * process's memory (after a garbage collection) and descriptors and the database's cursors, connections and open transactions are noted.
  *
  * `npm run build && npm run check:soak -- [--minutes 60] [--seed 1] [--json FILE]`. Linux: it reads /proc. Ends with 1
  * when memory grows by more than 1 MB in ten minutes after the warm-up, the p99 of a push drifts, something is left
@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     SYNC_TRIM_INTERVAL_MS: '10000',
     SYNC_TRIM_GRACE_MS: '60000',
     SYNC_PING_INTERVAL_MS: '5000',
+    NODE_OPTIONS: `--require=${join(__dirname, 'collect-garbage.cjs')}`,
   });
   const client = await mongoose.mongo.MongoClient.connect(mongod.uri, { maxPoolSize: 1 });
   const database = client.db('soak');
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     while (elapsed() < seconds) {
       const number = rounds.length + 1;
       const history = await load(demo.url, Number(values.seed) + number, `round${String(number)}`, abandoned);
+      process.kill(pid, 'SIGUSR2');
       const rest = await atRest(() => takeCensus(pid, database));
       rounds.push(roundOf(history, elapsed(), rest));
       print(number, rounds.at(-1)!);

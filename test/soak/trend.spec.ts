@@ -32,6 +32,7 @@ describe('the drift of a series', () => {
   it('compares its end with its beginning, whatever single points do', () => {
     const steady = [3, 3, 90, 3, 3, 3, 3, 3, 3].map((value, at) => ({ at, value }));
     expect(drift(steady)).toBe(1);
+    expect(drift(steady.slice(0, 2))).toBe(1);
     expect(drift(steady.map(({ at, value }) => ({ at, value: at < 6 ? value : 2 * value })))).toBe(2);
   });
 });

@@ -25,9 +25,10 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-/** Median of the last third of the points over the median of the first third: 1 when nothing drifts. */
+/** Median of the last third of the points over the median of the first third: 1 when nothing drifts, or of too few. */
 export function drift(points: readonly Point[]): number {
   const third = Math.floor(points.length / 3);
+  if (third === 0) return 1;
   const values = points.map(({ value }) => value);
   return quantile(values.slice(-third), 0.5) / quantile(values.slice(0, third), 0.5);
 }
