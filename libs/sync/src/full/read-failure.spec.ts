@@ -15,12 +15,12 @@ describe('a full resync whose read failed', () => {
   });
 
   it('reads on when the cursor, the primary or the connection is gone', () => {
-    for (const code of [43, 237, 91, 189, 10107, 11600, 11602, 13435, 13436])
+    for (const code of [43, 237, 91, 189, 10107, 11600, 11601, 11602, 13435, 13436])
       expect(isInterruption(answered(code))).toBe(true);
     expect(isInterruption(new MongoNetworkError('reset'))).toBe(true);
     expect(isInterruption(new MongoNetworkTimeoutError('late'))).toBe(true);
-    const cleared = Object.assign(new Error('cleared'), { name: 'MongoPoolClearedError' });
-    expect(isInterruption(cleared)).toBe(true);
+    for (const name of ['MongoPoolClearedError', 'PoolClearedOnNetworkError'])
+      expect(isInterruption(Object.assign(new Error('cleared'), { name }))).toBe(true);
   });
 
   it('fails for good with anything else', () => {

@@ -12,6 +12,10 @@ describe('isDatabaseOutOfReach', () => {
     ["Mongoose's own word for it", new mongoose.Error.MongooseServerSelectionError('timed out')],
     ['a step-down', serverError(10107, 'not primary')],
     ['a socket of the driver that broke', Object.assign(new Error('x'), { code: 'EPIPE', syscall: 'write' })],
+    [
+      'a read that waited for the majority and was interrupted',
+      serverError(11601, 'operation was interrupted'),
+    ],
     ['a time limit', serverError(50, 'operation exceeded time limit')],
   ])('knows %s', (_what, error) => {
     expect(isDatabaseOutOfReach(error)).toBe(true);

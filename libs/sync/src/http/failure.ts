@@ -7,9 +7,9 @@ export const RETRY_AFTER_SECONDS = 2;
 
 const OUT_OF_REACH_NAMES =
   /^Mongo(ose)?(Network|ServerSelection|PoolCleared|WaitQueueTimeout|NotConnected|TopologyClosed|ClientClosed|OperationTimeout)|^PoolCleared/;
-/** Time limits, stepping down, no primary, lost connections: codes of the server. */
+/** Time limits, interruptions, stepping down, no primary, lost connections: codes of the server. */
 const OUT_OF_REACH_CODES = new Set([
-  6, 7, 50, 64, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+  6, 7, 50, 64, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
 ]);
 
 /** Whether an error says that the database cannot be reached or has no primary now: 503, try again. */

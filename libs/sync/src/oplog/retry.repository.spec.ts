@@ -3,7 +3,8 @@ import { asLostConnection, isRetryable, mayBeCommitted, UnknownCommitError } fro
 import { retryPauseMs } from '../push/retry-pause';
 import { TransientSyncError } from '../push/transient-error.repository';
 
-const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
+const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
+  mongoose.mongo;
 
 function labelled(label: string): Error {
   const error = new MongoError('x');
@@ -14,6 +15,8 @@ function labelled(label: string): Error {
 /** What the driver throws when no primary was found in time. It puts no label on it, not for a commit either. */
 const noPrimary = new MongoServerSelectionError('no primary', {} as never);
 const reset = new MongoNetworkError('reset');
+const interrupted = new MongoServerError({ code: 11601, errmsg: 'operation was interrupted' });
+const noSuchTransaction = new MongoServerError({ code: 251, errmsg: 'no such transaction' });
 const socketError = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' });
 
 describe('after an error', () => {
@@ -23,6 +26,7 @@ describe('after an error', () => {
       labelled('TransientTransactionError'),
       noPrimary,
       reset,
+      interrupted,
     ])
       expect(isRetryable(error)).toBe(true);
     for (const error of [
@@ -35,9 +39,16 @@ describe('after an error', () => {
   });
 
   it('of the commit, the commit is asked for again unless the server says that it was undone', () => {
-    for (const error of [labelled('UnknownTransactionCommitResult'), noPrimary, reset, socketError])
+    const driversSlip = new TypeError('error.hasErrorLabel is not a function');
+    for (const error of [
+      ...[labelled('UnknownTransactionCommitResult'), noPrimary, reset, socketError],
+      ...[driversSlip, noSuchTransaction, interrupted],
+    ])
       expect(mayBeCommitted(error)).toBe(true);
-    for (const error of [labelled('TransientTransactionError'), new MongoError('x')])
+    const undone = new MongoServerError({ code: 251, errmsg: 'no such transaction' });
+    undone.addErrorLabel('TransientTransactionError');
+    const refused = new MongoServerError({ code: 11000, errmsg: 'duplicate' });
+    for (const error of [labelled('TransientTransactionError'), new MongoError('x'), undone, refused])
       expect(mayBeCommitted(error)).toBe(false);
   });
 

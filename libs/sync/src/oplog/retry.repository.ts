@@ -14,17 +14,32 @@ export class UnknownCommitError extends SyncError {
   }
 }
 
-const { MongoBulkWriteError, MongoNetworkError, MongoServerSelectionError, MongoNotConnectedError } =
-  mongoose.mongo;
+const {
+  MongoBulkWriteError,
+  MongoNetworkError,
+  MongoNotConnectedError,
+  MongoServerError,
+  MongoServerSelectionError,
+} = mongoose.mongo;
+
+/** Whoever waits is sent away: a session was ended from outside, a server woke up that was frozen. */
+const INTERRUPTED = 11601;
+const NO_SUCH_TRANSACTION = 251;
 
 /**
  * Whether a failed commit may have happened all the same. The driver labels what came back from a server; it says
- * nothing when there is no server to ask again (a lost primary), though its first try may have arrived.
+ * nothing when there is no server to ask again (a lost primary), though its first try may have arrived, and it fails
+ * by itself, with a TypeError, over the bare error of a socket. A server that knows of no such transaction, but cannot
+ * have that confirmed by the majority, may be a primary of yesterday: it sends its word without the transient label.
  */
 export function mayBeCommitted(error: unknown): boolean {
   if (hasErrorLabel(error, 'TransientTransactionError')) return false;
   return (
-    hasErrorLabel(error, 'UnknownTransactionCommitResult') || isOutOfReach(error) || isSocketError(error)
+    hasErrorLabel(error, 'UnknownTransactionCommitResult') ||
+    isOutOfReach(error) ||
+    isSocketError(error) ||
+    error instanceof TypeError ||
+    hasCode(error, NO_SUCH_TRANSACTION, INTERRUPTED)
   );
 }
 
@@ -34,7 +49,9 @@ export function mayBeCommitted(error: unknown): boolean {
  */
 export function isRetryable(error: unknown): boolean {
   if (hasErrorLabel(error, 'UnknownTransactionCommitResult')) return false;
-  return hasErrorLabel(error, 'TransientTransactionError') || isOutOfReach(error);
+  return (
+    hasErrorLabel(error, 'TransientTransactionError') || isOutOfReach(error) || hasCode(error, INTERRUPTED)
+  );
 }
 
 /**
@@ -57,4 +74,8 @@ function isOutOfReach(error: unknown): boolean {
     error instanceof MongoServerSelectionError ||
     error instanceof MongoNotConnectedError
   );
+}
+
+function hasCode(error: unknown, ...codes: readonly number[]): boolean {
+  return error instanceof MongoServerError && codes.includes(Number(error.code));
 }

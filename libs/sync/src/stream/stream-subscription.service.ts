@@ -122,7 +122,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
 
 /** Server errors that a read survives by trying again: elections, shutdowns, time limits. */
 const PASSING_CODES = new Set([
-  6, 7, 50, 89, 91, 134, 189, 202, 262, 290, 358, 384, 9001, 10107, 11600, 11602, 13435, 13436,
+  6, 7, 50, 89, 91, 134, 189, 202, 262, 290, 358, 384, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
 ]);
 
 function isPassing(error: unknown): boolean {
