@@ -14,6 +14,7 @@ import { FullService } from './full/full.service';
 import { SyncHealthIndicator } from './health/sync-health.service';
 import { HlcService } from './hlc/hlc.service';
 import { WallClock } from './hlc/wall-clock.service';
+import { LastAnswers } from './http/last-answers.service';
 import { SyncController } from './http/sync.controller';
 import { IdentityService } from './identity/identity.service';
 import { SyncGuard } from './identity/sync.guard';
@@ -71,6 +72,7 @@ function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule 
       ...(definition.providers ?? []),
       ...configured(extras),
       ...SERVICES,
+      ...(extras.http ? [LastAnswers] : []),
       ...(extras.stream ? [SyncGateway] : []),
     ],
     controllers: extras.http ? [controllerAt(extras.prefix)] : [],
