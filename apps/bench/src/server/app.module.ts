@@ -1,0 +1,30 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import { RECOMMENDED_DRIVER_TIMES, SyncModule } from 'nest-offline-sync';
+import type { ServerEnvironment } from './environment';
+import { Task, TaskSchema } from './task.schema';
+
+/** A host app with nothing but sync in it: defaults everywhere, a token a request. */
+@Module({})
+export class AppModule {
+  static register(environment: ServerEnvironment): DynamicModule {
+    const { mongoUri, database, secret, pingIntervalMs } = environment;
+    return {
+      module: AppModule,
+      imports: [
+        MongooseModule.forRoot(mongoUri, { dbName: database, ...RECOMMENDED_DRIVER_TIMES, retryAttempts: 0 }),
+        MongooseModule.forFeature([{ name: Task.name, schema: TaskSchema }]),
+        SyncModule.forRoot({
+          collections: [
+            { name: 'notes', freeForm: true, ids: 'global' },
+            { name: 'tasks', ids: 'global' },
+          ],
+          jwt: { secret },
+          actorIdField: 'user_id',
+          scopeIdField: 'business_id',
+          ...(pingIntervalMs === undefined ? {} : { pingIntervalMs }),
+        }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,31 @@
+/** What the benchmark tells its server. */
+export interface ServerEnvironment {
+  readonly mongoUri: string;
+  readonly database: string;
+  readonly secret: string;
+  readonly workers: number;
+  readonly pingIntervalMs: number | undefined;
+}
+
+/** The same as environment variables. */
+export function toVariables(environment: ServerEnvironment): NodeJS.ProcessEnv {
+  const { mongoUri, database, secret, workers, pingIntervalMs } = environment;
+  return {
+    MONGODB_URI: mongoUri,
+    MONGODB_DATABASE: database,
+    JWT_SECRET: secret,
+    WORKERS: String(workers),
+    ...(pingIntervalMs === undefined ? {} : { PING_INTERVAL_MS: String(pingIntervalMs) }),
+  };
+}
+
+export function fromVariables(variables: NodeJS.ProcessEnv): ServerEnvironment {
+  const { MONGODB_URI = '', MONGODB_DATABASE = '', JWT_SECRET = '', WORKERS, PING_INTERVAL_MS } = variables;
+  return {
+    mongoUri: MONGODB_URI,
+    database: MONGODB_DATABASE,
+    secret: JWT_SECRET,
+    workers: Number(WORKERS ?? 1),
+    pingIntervalMs: PING_INTERVAL_MS === undefined ? undefined : Number(PING_INTERVAL_MS),
+  };
+}
