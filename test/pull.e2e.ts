@@ -1,4 +1,5 @@
 import { ValidationPipe, type CallHandler, type ExecutionContext } from '@nestjs/common';
+import mongoose from 'mongoose';
 import { map, type Observable } from 'rxjs';
 import type { LogChange } from '../libs/sync/src/protocol/change';
 import { testDatabase } from './support/database';
@@ -113,6 +114,40 @@ describe('pull', () => {
     const { body } = await pull('quiet', { since: log.head });
     expect(body).toMatchObject({ changes: [], last_seq: log.head, seq: 3, has_more: false });
     expect(started).toEqual(['majority']);
+  });
+
+  it('shares one read of heads among the pulls of many scopes that come at once', async () => {
+    const logs = Array.from({ length: 12 }, (_, n) => new SeededScope(reading.db, `crowd-${String(n)}`));
+    for (const [n, log] of logs.entries()) await log.write(someWrites(n + 1));
+    const heads: object[] = [];
+    const count = ({ command }: { command: object }): void => {
+      if ((command as { find?: string }).find === 'sync_heads') heads.push(command);
+    };
+    reading.client.on('commandStarted', count);
+    const identity = (n: number) => ({ scopeId: `crowd-${String(n % 13)}`, actorId: 'ann' });
+    const answers = await Promise.all(
+      Array.from({ length: 130 }, (_, n) => reading.sync.pull(identity(n), { since: logs[n % 13]?.head })),
+    );
+    reading.client.off('commandStarted', count);
+    for (const [n, answer] of answers.entries())
+      expect(answer).toMatchObject({ entries: [], seq: n % 13 === 12 ? 0 : (n % 13) + 1, has_more: false });
+    expect(heads.length).toBeLessThanOrEqual(4);
+  });
+
+  it('reads entries that are no older than the head', async () => {
+    await new SeededScope(reading.db, 'causal').write(someWrites(3));
+    const after: unknown[] = [];
+    const note = ({ command }: { command: object }): void => {
+      const { find, readConcern } = command as {
+        find?: string;
+        readConcern?: { afterClusterTime?: unknown };
+      };
+      if (find === 'sync_oplog') after.push(readConcern?.afterClusterTime);
+    };
+    reading.client.on('commandStarted', note);
+    await pull('causal');
+    reading.client.off('commandStarted', note);
+    expect(after).toEqual([expect.any(mongoose.mongo.Timestamp)]);
   });
 
   it('leads from an empty scope to its first write', async () => {

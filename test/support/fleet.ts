@@ -237,7 +237,8 @@ export class Fleet {
     if (look.at === 'head' || !head) return headPage(head);
     const rows = log
       .slice(this.world.floors.get(scope) ?? 0)
-      .filter(({ version }) => look.from === undefined || version >= look.from);
+      .filter(({ version }) => look.from === undefined || version >= look.from)
+      .map(({ seq, version, wire }) => ({ seq, version, wire: Buffer.from(wire) }));
     return pageOf(look, head, rows.slice(0, rowsToRead(look, limit)), limit);
   }
 

@@ -14,7 +14,7 @@ export interface LoggedEntry {
   readonly version: string;
   readonly collection: string;
   readonly bytes: number;
-  readonly wire: string;
+  readonly wire: Buffer;
 }
 
 /** A page on its way: the head is read, the rows are not. */
@@ -43,7 +43,7 @@ export class ScopeLog {
     this.ms += step;
     const seq = this.entries.length + 1;
     const version = formatHlc({ ms: this.ms, counter: seq, node: 'log' });
-    const entry = { seq, version, collection, bytes, wire: String(seq) };
+    const entry = { seq, version, collection, bytes, wire: Buffer.from(String(seq)) };
     this.entries.push(entry);
     return entry;
   }

@@ -15,7 +15,7 @@ export const READERS: readonly Mutant[] = [
       },
       {
         file: 'stream/follower.ts',
-        find: 'if (entry.seq !== this.tail.seq + 1 || (wanted',
+        find: 'if (entry.seq !== this.tailSeq + 1 || (wanted',
         replace: 'if ((wanted',
       },
       {
@@ -49,7 +49,7 @@ export const READERS: readonly Mutant[] = [
         file: 'pull/pull.service.ts',
         find: 'return pageOf(look, head, rows, query.limit, cutShort);',
         replace:
-          'return pageOf(look, (await this.oplog.readHead(scopeId, { session })) ?? head, rows, query.limit, cutShort);',
+          'return pageOf(look, (await this.oplog.readHead(scopeId)) ?? head, rows, query.limit, cutShort);',
       },
     ],
   },

@@ -2,10 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import mongoose, { type Connection, type mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../sync.tokens';
 import type { SyncSettings } from '../sync.settings';
+import { EntryBytes } from './entry-bytes';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from './records';
-
-/** What a reader needs of an entry. */
-export type EntryView = Pick<EntryRecord, 'seq' | 'version' | 'collection' | 'wire'>;
 
 export interface EntryQuery {
   readonly scopeId: string;
@@ -15,23 +13,28 @@ export interface EntryQuery {
   readonly collections: readonly string[];
   readonly limit: number;
   /**
-   * About how many characters of wire text to hold at the most: once they are reached, no further batch is read and
-   * the answer is shorter than `limit`. The row at `since` does not count. Default: no such bound.
+   * About how many bytes of wire text to hold at the most: once they are reached, no further batch is read and the
+   * answer is shorter than `limit`. The row at `since` does not count. Default: no such bound.
    */
-  readonly maxChars?: number;
-  /** See at least what was committed up to here (the last event of the change stream). */
+  readonly maxBytes?: number;
+  /** See at least what was committed up to here: what the head's read or the change stream has seen. */
   readonly after?: mongo.Timestamp;
-  /** Never see less than this session has seen: also over a failover between two reads. */
-  readonly session?: mongo.ClientSession;
 }
 
 export interface HeadQuery {
-  readonly session?: mongo.ClientSession;
   /**
    * Wait until this primary has confirmed with the majority that it still is the primary. A new primary's majority
-   * view may for a moment be older than what its predecessor has acknowledged. Not with a session.
+   * view may for a moment be older than what its predecessor has acknowledged.
    */
   readonly linearizable?: boolean;
+}
+
+/** Heads of one moment, as the majority had them. */
+export interface ReadHeads {
+  /** By scope; a scope without one has never been written. */
+  readonly heads: ReadonlyMap<string, HeadRecord>;
+  /** A read `after` it sees at least what these heads tell of, also from another primary. */
+  readonly time: mongo.Timestamp | undefined;
 }
 
 /** Longest that a client's read may take: shorter than the grace between raising a floor and deleting below it. */
@@ -67,30 +70,47 @@ export class OplogRepository {
   }
 
   /** The scope's head as the majority has it; null before its first write. */
-  readHead(scopeId: string, { session, linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
+  readHead(scopeId: string, { linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
     return this.heads.findOne(
       { _id: scopeId },
       {
         maxTimeMS: READ_TIME_LIMIT_MS,
-        ...(session ? { session } : {}),
         ...(linearizable ? { readConcern: { level: 'linearizable' } } : {}),
       },
     );
   }
 
+  /**
+   * The heads of scopes, in one read.
+   *
+   * @param after see at least what was committed up to here
+   */
+  async readHeads(scopeIds: readonly string[], after?: mongo.Timestamp): Promise<ReadHeads> {
+    const session = this.sessionAfter(after);
+    try {
+      const [only, ...others] = scopeIds;
+      const ids = others.length === 0 && only !== undefined ? only : { $in: [...scopeIds] };
+      const options = { maxTimeMS: READ_TIME_LIMIT_MS, batchSize: scopeIds.length + 1, session };
+      const heads = await this.heads.find({ _id: ids }, options).toArray();
+      return { heads: new Map(heads.map((head) => [head._id, head])), time: session.operationTime };
+    } finally {
+      await session.endSession();
+    }
+  }
+
   /** Entries in order of their versions, from `since` on (inclusive). */
-  async readEntries(query: EntryQuery): Promise<EntryView[]> {
-    const { scopeId, since, collections, limit, maxChars = Infinity, after } = query;
+  async readEntries(query: EntryQuery): Promise<EntryBytes[]> {
+    const { scopeId, since, collections, limit, maxBytes = Infinity, after } = query;
     const asked = { collection: { $in: [...collections] } };
     const filter: mongo.Filter<EntryRecord> =
       since === undefined
         ? { scope: scopeId, ...asked }
         : { scope: scopeId, version: { $gte: since }, $or: [{ version: since }, asked] };
-    const own = query.session === undefined && after ? this.sessionAfter(after) : undefined;
-    const session = query.session ?? own;
-    if (query.session && after) query.session.advanceOperationTime(after);
-    const cursor = this.entries.find<EntryView>(filter, {
-      projection: { _id: 0, seq: 1, version: 1, collection: 1, wire: 1 },
+    const session = after && this.sessionAfter(after);
+    const cursor = this.entries.find<Buffer>(filter, {
+      // Bytes: the texts go on to the client as they are.
+      raw: true,
+      projection: { _id: 0, seq: 1, version: 1, wire: 1 },
       sort: { version: 1 },
       hint: { scope: 1, version: 1 },
       limit,
@@ -98,25 +118,27 @@ export class OplogRepository {
       maxTimeMS: READ_TIME_LIMIT_MS,
       ...(session ? { session } : {}),
     });
-    const rows: EntryView[] = [];
-    let chars = 0;
+    const rows: EntryBytes[] = [];
+    let bytes = 0;
     try {
-      while (chars < maxChars && (await cursor.hasNext())) {
+      while (bytes < maxBytes && (await cursor.hasNext())) {
         for (const row of cursor.readBufferedDocuments()) {
-          rows.push(row);
-          if (row.version !== since) chars += row.wire.length;
+          const entry = new EntryBytes(row);
+          // Only the first row can be the one at the cursor.
+          if (rows.length > 0 || entry.version !== since) bytes += entry.wire.length;
+          rows.push(entry);
         }
       }
       return rows;
     } finally {
       await cursor.close();
-      await own?.endSession();
+      await session?.endSession();
     }
   }
 
-  private sessionAfter(time: mongo.Timestamp): mongo.ClientSession {
+  private sessionAfter(time: mongo.Timestamp | undefined): mongo.ClientSession {
     const session = this.client.startSession({ causalConsistency: true });
-    session.advanceOperationTime(time);
+    if (time) session.advanceOperationTime(time);
     return session;
   }
 }

@@ -129,12 +129,17 @@ describe('parseFullQuery', () => {
 
 describe('an answer', () => {
   it('carries the entries as they were written, character by character', () => {
-    const wires = ['{"seq":1,"data":{"n":1.50,"t":"\\ud800"}}', '{ "seq": 2 }'];
-    const entries = wires.map((wire, index) => ({ wire, seq: index + 1, version: VERSION }));
+    const wires = ['{"seq":1,"data":{"n":1.50,"t":"\\ud800"}}', '{ "seq": 2, "ü": "日本 🚲" }'];
+    const entries = wires.map((wire, index) => ({
+      wire: Buffer.from(wire),
+      seq: index + 1,
+      version: VERSION,
+    }));
     const page = new PullPage(entries, VERSION, 2, true);
     expect(page.json).toBe(
       `{"changes":[${wires.join(',')}],"last_seq":"${VERSION}","seq":2,"has_more":true}`,
     );
+    expect(page.body.toString()).toBe(page.json);
     expect(JSON.parse(JSON.stringify(page))).toEqual(JSON.parse(page.json));
     expect(page.changes.map(({ seq }) => seq)).toEqual([1, 2]);
   });

@@ -48,11 +48,14 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
 export interface PulledEntry {
   readonly seq: number;
   readonly version: string;
-  /** The entry's own JSON text: a LogChange. */
-  readonly wire: string;
+  /** The entry's own JSON text, a LogChange, in UTF-8. Shared: never write into it. */
+  readonly wire: Buffer;
 }
 
-/** One page of a pull. Its `json` joins the entries' own texts: nothing is parsed or encoded again. */
+const BEGINNING = '{"changes":[';
+const COMMA = 44;
+
+/** One page of a pull. Its `body` joins the entries' own bytes: nothing is parsed or encoded again. */
 export class PullPage {
   readonly full_resync_required = false;
   private parsed: readonly LogChange[] | undefined;
@@ -70,14 +73,28 @@ export class PullPage {
 
   /** The entries as typed values, parsed when first asked for. */
   get changes(): readonly LogChange[] {
-    return (this.parsed ??= this.entries.map(({ wire }) => JSON.parse(wire) as LogChange));
+    return (this.parsed ??= this.entries.map(({ wire }) => JSON.parse(wire.toString()) as LogChange));
   }
 
-  /** The answer's body. */
+  /** The answer's body, in UTF-8. */
+  get body(): Buffer {
+    const { entries, last_seq, seq, has_more } = this;
+    const end = `],${JSON.stringify({ last_seq, seq, has_more }).slice(1)}`;
+    const body = Buffer.allocUnsafe(
+      entries.reduce((sum, { wire }) => sum + wire.length + 1, BEGINNING.length + Buffer.byteLength(end)),
+    );
+    let at = body.write(BEGINNING);
+    for (const { wire } of entries) {
+      at += wire.copy(body, at);
+      body[at++] = COMMA;
+    }
+    if (entries.length > 0) at -= 1;
+    return body.subarray(0, at + body.write(end, at));
+  }
+
+  /** The answer's body as text. */
   get json(): string {
-    const changes = this.entries.map(({ wire }) => wire).join(',');
-    const { last_seq, seq, has_more } = this;
-    return `{"changes":[${changes}],${JSON.stringify({ last_seq, seq, has_more }).slice(1)}`;
+    return this.body.toString();
   }
 
   toJSON(): object {
@@ -100,6 +117,10 @@ export class FullResyncRequired {
     readonly collections: readonly string[],
     readonly reason: ResyncReason,
   ) {}
+
+  get body(): Buffer {
+    return Buffer.from(this.json);
+  }
 
   get json(): string {
     return JSON.stringify(this);

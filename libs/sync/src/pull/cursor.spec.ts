@@ -9,7 +9,7 @@ interface Entry {
   readonly seq: number;
   readonly version: string;
   readonly collection: string;
-  readonly wire: string;
+  readonly wire: Buffer;
 }
 
 /** A scope's log as MongoDB would hold it: what trimming has removed stands below the floor. */
@@ -24,7 +24,7 @@ class Log {
     this.ms += step;
     const seq = this.entries.length + 1;
     const version = formatHlc({ ms: this.ms, counter: seq, node: `n-${String(step)}` });
-    this.entries.push({ seq, version, collection, wire: String(seq) });
+    this.entries.push({ seq, version, collection, wire: Buffer.from(String(seq)) });
   }
 
   /** Raises the floor to the entry of this number, and removes some of what is below it. */
@@ -189,7 +189,7 @@ describe('what is read for a cursor', () => {
     expect(rowsToRead(from(undefined), 100)).toBe(101);
     expect(rowsToRead(from(first), 100)).toBe(102);
     // A reader that took all it was told to take was not cut short.
-    const row = { seq: 1, version: first, collection: 'tasks', wire: '{}' };
+    const row = { seq: 1, version: first, collection: 'tasks', wire: Buffer.from('{}') };
     expect(pageOf(from(undefined), whole, [row], 5)).toMatchObject({ last_seq: third, has_more: false });
     // As many as were asked, and no row behind them: the end.
     expect(pageOf(from(undefined), whole, [row], 1)).toMatchObject({ last_seq: third, has_more: false });

@@ -13,12 +13,23 @@ import {
   type PulledEntry,
   type ResyncReason,
 } from '../protocol/pull';
+import type { HeadRecord } from '../oplog/records';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { headPage, lookFor, pageOf, rowsToRead } from './cursor';
+import { SharedReads } from './shared-reads.service';
 
-/** About how much wire text a page holds at the most, in characters (invariant 9). A larger page is given in parts. */
-export const MAX_PAGE_CHARS = 8 << 20;
+/** About how much wire text a page holds at the most, in bytes (invariant 9). A larger page is given in parts. */
+export const MAX_PAGE_BYTES = 8 << 20;
+
+/** How heads are read for many pulls at once. */
+const HEAD_READS = { keys: 500, patienceMs: 50, atOnce: 4 };
+
+/** A scope's head, and the time after which a read sees all that it tells of. */
+interface SeenHead {
+  readonly head: HeadRecord | null;
+  readonly time: mongo.Timestamp | undefined;
+}
 
 export interface PageQuery {
   /** A version, or undefined for the beginning. */
@@ -33,12 +44,16 @@ export interface PageQuery {
 /** Reads a scope's log from a cursor on (invariants 3, 5, 7). */
 @Injectable()
 export class PullService {
+  private readonly heads: SharedReads<SeenHead>;
+
   constructor(
     @Inject(OplogRepository) private readonly oplog: OplogRepository,
     @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
-  ) {}
+  ) {
+    this.heads = new SharedReads((scopeIds) => this.readHeads(scopeIds), HEAD_READS);
+  }
 
   /**
    * One page of what is new since a cursor, in the order of the versions.
@@ -69,35 +84,40 @@ export class PullService {
   }
 
   /**
-   * Head, then entries, in one causally consistent session: the entries are never older than the head, also when the
-   * primary changes in between. Otherwise last_seq could pass entries that were not given.
+   * Head, then entries, and the entries are never older than the head, also when the primary changes in between.
+   * Otherwise last_seq could pass entries that were not given.
    */
   private async look(scopeId: string, query: PageQuery): Promise<PullPage | ResyncReason> {
-    const session = this.oplog.client.startSession({ causalConsistency: true });
-    try {
-      if (query.after) session.advanceOperationTime(query.after);
-      const head = await this.oplog.readHead(scopeId, { session });
-      const look = lookFor(query.since, head);
-      if (look.at === 'gone') return look.reason;
-      if (look.at === 'head' || !head) return headPage(head);
-      const wanted = rowsToRead(look, query.limit);
-      const rows = await this.oplog.readEntries({
-        scopeId,
-        since: look.from,
-        collections: query.collections,
-        limit: wanted,
-        maxChars: MAX_PAGE_CHARS,
-        session,
-      });
-      const cutShort = rows.length < wanted && charsAbove(look.from, rows) >= MAX_PAGE_CHARS;
-      return pageOf(look, head, rows, query.limit, cutShort);
-    } finally {
-      await session.endSession();
-    }
+    const { head, time } = query.after
+      ? (await this.readHeads([scopeId], query.after))(scopeId)
+      : await this.heads.get(scopeId);
+    const look = lookFor(query.since, head);
+    if (look.at === 'gone') return look.reason;
+    if (look.at === 'head' || !head) return headPage(head);
+    const wanted = rowsToRead(look, query.limit);
+    const rows = await this.oplog.readEntries({
+      scopeId,
+      since: look.from,
+      collections: query.collections,
+      limit: wanted,
+      maxBytes: MAX_PAGE_BYTES,
+      after: time,
+    });
+    const cutShort = rows.length < wanted && bytesAbove(look.from, rows) >= MAX_PAGE_BYTES;
+    return pageOf(look, head, rows, query.limit, cutShort);
+  }
+
+  private async readHeads(
+    scopeIds: readonly string[],
+    after?: mongo.Timestamp,
+  ): Promise<(scopeId: string) => SeenHead> {
+    const { heads, time } = await this.oplog.readHeads(scopeIds, after);
+    return (scopeId) => ({ head: heads.get(scopeId) ?? null, time });
   }
 }
 
-/** What `maxChars` of the repository counts. */
-function charsAbove(since: string | undefined, rows: readonly PulledEntry[]): number {
-  return rows.reduce((chars, { version, wire }) => (version === since ? chars : chars + wire.length), 0);
+/** What `maxBytes` of the repository counts. */
+function bytesAbove(since: string | undefined, rows: readonly PulledEntry[]): number {
+  const above = rows[0]?.version === since ? rows.slice(1) : rows;
+  return above.reduce((sum, { wire }) => sum + wire.length, 0);
 }

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import mongoose from 'mongoose';
+import { runs } from '../../../../test/support/runs';
+import { EntryBytes } from './entry-bytes';
+
+const { BSON, Long, Double } = mongoose.mongo;
+
+function bytesOf(document: object): Buffer {
+  return Buffer.from(BSON.serialize(document));
+}
+
+const ENTRY = { seq: 7, version: '20260502T120000.000Z-0001-a1b2', wire: '{"seq":7}' };
+
+describe('the bytes of an entry', () => {
+  it('tell what the driver would make of them, whatever stands beside', () => {
+    const text = fc.string({ unit: 'grapheme' });
+    const others = fc.dictionary(
+      fc.constantFrom('collection', 'actor', 'w', 'wires', 'se', 'versio'),
+      fc.oneof(
+        text,
+        fc.double(),
+        fc.integer(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.date({ noInvalidDate: true }),
+        fc.uint8Array().map((given) => new mongoose.mongo.Binary(given)),
+        fc.constant(new mongoose.mongo.ObjectId()),
+        fc.constant(mongoose.mongo.Decimal128.fromString('1.5')),
+        fc.constant(/a/i),
+        fc.record({ wire: text, seq: fc.integer() }),
+        fc.array(text),
+      ),
+    );
+    fc.assert(
+      fc.property(
+        others,
+        text,
+        text,
+        fc.maxSafeInteger(),
+        fc.boolean(),
+        (before, version, wire, seq, last) => {
+          const own = { seq, version, wire };
+          const bytes = bytesOf(last ? { ...before, ...own } : { ...own, ...before });
+          const decoded = BSON.deserialize(bytes);
+          const entry = new EntryBytes(bytes);
+          expect(entry).toMatchObject({
+            seq: decoded['seq'] as number,
+            version: decoded['version'] as string,
+          });
+          expect(entry.wire.toString()).toBe(decoded['wire']);
+        },
+      ),
+      runs(500),
+    );
+  });
+
+  it.each([Long.fromNumber(2 ** 40), new Double(7), 7, 2 ** 40])('take %p for a number', (seq) => {
+    expect(new EntryBytes(bytesOf({ ...ENTRY, seq })).seq).toBe(Number(seq));
+  });
+
+  it('are found anywhere in a batch', () => {
+    const batch = Buffer.concat([bytesOf({ x: 1 }), bytesOf(ENTRY)]);
+    const entry = new EntryBytes(batch.subarray(bytesOf({ x: 1 }).length));
+    expect([entry.seq, entry.version, entry.wire.toString()]).toEqual([7, ENTRY.version, ENTRY.wire]);
+  });
+
+  it.each([{}, { ...ENTRY, wire: 5 }, { ...ENTRY, version: null }, { seq: 1, wire: '{}' }])(
+    'are refused when a field is not what the engine writes: %p',
+    (document) => {
+      expect(() => new EntryBytes(bytesOf(document))).toThrow('lacks');
+    },
+  );
+
+  it('are refused when they are broken', () => {
+    const bytes = bytesOf(ENTRY);
+    bytes[4] = 0x20;
+    expect(() => new EntryBytes(bytes)).toThrow('no BSON');
+    expect(() => new EntryBytes(bytesOf(ENTRY).subarray(0, 20))).toThrow();
+  });
+});
