@@ -78,6 +78,7 @@ describe('pull', () => {
     const first = await pull('pages', { limit: '10' });
     expect(first.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(first.headers.get('cache-control')).toBe('no-store');
+    expect(first.headers.get('etag')).toBeNull();
     expect(Object.keys(first.body)).toEqual(['changes', 'last_seq', 'seq', 'has_more']);
     expect(first.body).toMatchObject({ last_seq: versions[9], seq: 10, has_more: true });
     expect(first.body.changes[4]).toEqual({
@@ -279,6 +280,14 @@ describe('pull', () => {
     const response = await fetch(`${reading.url}/sync/pull`);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ statusCode: 401, code: 'unauthenticated' });
+  });
+
+  it('tells a HEAD request how long the answer is', async () => {
+    await new SeededScope(reading.db, 'heading').write(someWrites(4));
+    const head = await fetch(`${reading.url}/sync/pull`, { method: 'HEAD', headers: reading.as('heading') });
+    const whole = await fetch(`${reading.url}/sync/pull`, { headers: reading.as('heading') });
+    expect(head.status).toBe(200);
+    expect(head.headers.get('content-length')).toBe(String((await whole.arrayBuffer()).byteLength));
   });
 
   it('is a plain method too, with typed changes', async () => {

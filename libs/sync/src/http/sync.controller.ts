@@ -22,7 +22,7 @@ import { SyncGuard, SyncUser } from '../identity/sync.guard';
 import type { FullRequest } from '../protocol/full';
 import type { PullRequest } from '../protocol/pull';
 import { SyncService } from '../sync.service';
-import { destroyResponse, rawResponse } from './connection';
+import { destroyResponse, rawResponse, sendJson } from './connection';
 import { describeFailure } from './failure';
 import { fullBody } from './full-body';
 import { SyncErrorFilter } from './sync-error.filter';
@@ -53,7 +53,7 @@ export class SyncController {
     @Body() body: unknown,
     @Res() response: unknown,
   ): Promise<void> {
-    this.answer(response, JSON.stringify(await this.sync.push(identity, body)));
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.push(identity, body))));
   }
 
   /** Gives what is new since a cursor. */
@@ -63,7 +63,7 @@ export class SyncController {
     @Query() query: PullRequest,
     @Res() response: unknown,
   ): Promise<void> {
-    this.answer(response, (await this.sync.pull(identity, query)).json);
+    this.answer(response, (await this.sync.pull(identity, query)).body);
   }
 
   /** Streams the scope's documents as they stand. */
@@ -98,9 +98,8 @@ export class SyncController {
     this.host.httpAdapter.reply(response, file, 200);
   }
 
-  private answer(response: unknown, json: string): void {
-    this.setHeaders(response, { 'Content-Type': 'application/json; charset=utf-8' });
-    this.host.httpAdapter.reply(response, json, 200);
+  private answer(response: unknown, body: Buffer): void {
+    sendJson(this.host.httpAdapter, response, body);
   }
 
   private setHeaders(response: unknown, headers: Readonly<Record<string, string>>): void {
