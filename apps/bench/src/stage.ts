@@ -17,6 +17,7 @@ export class Stage implements Bench {
   private readonly servers = new Map<Served, Promise<Server>>();
   private readonly own: Server[] = [];
   private store: Promise<BareStore> | undefined;
+  private sockets: Promise<Server> | undefined;
 
   private constructor(
     private readonly options: Options,
@@ -54,6 +55,25 @@ export class Stage implements Bench {
 
   async ownServer(database: string, options: { pingIntervalMs?: number } = {}): Promise<Server> {
     const server = await this.ours({ database, workers: 1, pingIntervalMs: options.pingIntervalMs });
+    this.own.push(server);
+    return server;
+  }
+
+  async ownOriginal(): Promise<Server> {
+    const server = await startOriginal(this.mongoUri, 'bench_original_own', this.tokens.secret);
+    this.own.push(server);
+    return server;
+  }
+
+  bareSockets(): Promise<Server> {
+    return (this.sockets ??= this.ownSockets());
+  }
+
+  async ownSockets(): Promise<Server> {
+    const server = await startServer({
+      ...node('The bare sockets', 'apps/bench/src/echo/sockets.js'),
+      env: {},
+    });
     this.own.push(server);
     return server;
   }

@@ -38,6 +38,8 @@ export async function startOriginal(mongoUri: string, database: string, secret: 
       JWT_SECRET: secret,
       PYTHONDONTWRITEBYTECODE: '1',
     },
+    // It waits for its change streams, for ever.
+    stopLimitMs: 2000,
     ready: (line) => {
       const port = RUNNING.exec(line)?.[1];
       return port === undefined ? undefined : { port: Number(port) };

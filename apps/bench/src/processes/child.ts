@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 const START_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 15_000;
 /** Of what a process wrote, for the message when it fails. */
 const KEPT_LINES = 30;
 
@@ -22,6 +22,8 @@ export interface ServerProgram {
   readonly env: NodeJS.ProcessEnv;
   /** Finds the port in a line of the output. */
   readonly ready: (line: string) => Ready | undefined;
+  /** How long it may take to stop before it is killed. */
+  readonly stopLimitMs?: number;
 }
 
 export interface Ready {
@@ -66,7 +68,8 @@ export async function startServer(program: ServerProgram): Promise<Server> {
     url: `http://127.0.0.1:${String(port)}`,
     pids: pids ?? [child.pid ?? 0],
     stop: async () => {
-      const killer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+      if (!running.has(child)) return;
+      const killer = setTimeout(() => child.kill('SIGKILL'), program.stopLimitMs ?? STOP_LIMIT_MS);
       child.kill('SIGTERM');
       await exited;
       clearTimeout(killer);

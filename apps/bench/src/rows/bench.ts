@@ -20,6 +20,12 @@ export interface Bench {
   server(variant: Served): Promise<Server>;
   /** A server that is used by one row only, on a database of its own. */
   ownServer(database: string, options?: { pingIntervalMs?: number }): Promise<Server>;
+  /** The peer on a process and a database of its own: one that will hang. */
+  ownOriginal(): Promise<Server>;
+  /** The bare ws server, one for the run. */
+  bareSockets(): Promise<Server>;
+  /** A fresh one. */
+  ownSockets(): Promise<Server>;
 }
 
 export interface Turn {

@@ -1,5 +1,29 @@
 import type { Row } from './bench';
+import { BURST_ROW } from './burst';
+import { FLOW_ROW } from './flow';
+import { FULL_ROWS } from './full';
+import { FULL_MILLION_ROW } from './full-million';
+import { GROWTH_ROW } from './growth';
+import { ONE_DOCUMENT_ROW } from './one-document';
+import { PULL_ROWS } from './pull';
+import { PULL_NOTHING_ROW } from './pull-nothing';
 import { PUSH_ROWS } from './push';
+import { SOCKETS_ROW } from './sockets';
+import { START_UP_ROW } from './start-up';
+import { STREAM_ROWS } from './stream';
 
 /** In the order of the table. */
-export const ROWS: readonly Row[] = [...PUSH_ROWS];
+export const ROWS: readonly Row[] = [
+  ...PUSH_ROWS,
+  ONE_DOCUMENT_ROW,
+  ...PULL_ROWS,
+  PULL_NOTHING_ROW,
+  ...FULL_ROWS,
+  FULL_MILLION_ROW,
+  FLOW_ROW,
+  ...STREAM_ROWS,
+  BURST_ROW,
+  SOCKETS_ROW,
+  GROWTH_ROW,
+  START_UP_ROW,
+];
