@@ -56,21 +56,21 @@ export const ISOLATION: readonly Mutant[] = [
     patches: [
       {
         file: 'stream/change-stream-hub.service.ts',
-        find: 'const subscribers = this.scopes.get(entry.scope);',
+        find: 'const subscribers = this.scopes.get(scope);',
         replace: 'const subscribers = new Set([...this.scopes.values()].flatMap((of) => [...of]));',
       },
       {
         file: 'stream/follower.ts',
-        find: "if (this.stage !== 'live' || !this.tail || entry.seq <= this.tail.seq) return false;",
-        replace: `if (this.stage !== 'live' || !this.tail) return false;
-    if (this.asked.has(entry.collection) && entry.seq <= this.tail.seq) {
-      this.queue.push(entry);
+        find: "if (this.stage !== 'live' || entry.seq <= this.tailSeq) return false;",
+        replace: `if (this.stage !== 'live') return false;
+    if (this.asked.has(entry.collection) && entry.seq <= this.tailSeq) {
+      this.push(entry);
       return true;
     }`,
       },
       {
         file: 'stream/follower.ts',
-        find: 'if (entry.seq !== this.tail.seq + 1 || (wanted',
+        find: 'if (entry.seq !== this.tailSeq + 1 || (wanted',
         replace: 'if ((wanted',
       },
     ],

@@ -3,7 +3,8 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nes
 import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../oplog/oplog.repository';
-import { SYNC_METRICS } from '../sync.tokens';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { backoffMs } from './backoff';
 import { followInserts, type InsertedEntry, type InsertListener } from './change-stream.repository';
 import { errorKind } from './error-kind';
@@ -12,15 +13,19 @@ import { LiveEntry } from './stream-entry';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {
-  offer(entry: LiveEntry): void;
+  /** In the order of the log. */
+  offer(entries: readonly LiveEntry[]): void;
+  /** There is a stream again: {@link ChangeStreamHub.seenUpTo} is known. */
+  opened(): void;
   /** Entries may have been missed: read the log from the last one on. */
   lost(): void;
   /** The process goes down. */
   closed(): void;
 }
 
-/** After so many deliveries the sockets get a turn to write. */
-const DELIVERIES_PER_TURN = 4_000;
+/** So much is handed out at once at the most: between two such runs the sockets get a turn. */
+const RUN_ENTRIES = 256;
+const RUN_BYTES = 256 << 10;
 /** A stream that lived so long was a good one: the next one is opened without a long wait. */
 const STABLE_MS = 5_000;
 /** The server's cursor is gone after milliseconds; its last answer, which nobody needs, may take a second longer. */
@@ -43,16 +48,24 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
   private seen: mongo.Timestamp | undefined;
   private readonly waiting = new Set<() => void>();
   private lastEvent: Date | undefined;
-  private deliveries = 0;
+  /** What has come and was not handed out yet, by scope. */
+  private arrived = new Map<string, LiveEntry[]>();
+  private arrivedEntries = 0;
+  private arrivedBytes = 0;
+  private readonly runBytes: number;
   private readonly listener: InsertListener = {
     opened: (time) => this.opened(time),
-    inserted: (entry, time) => this.dispatch(entry, time),
+    inserted: (entry, time) => this.gather(entry, time),
   };
 
   constructor(
     @Inject(OplogRepository) private readonly oplog: OplogRepository,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
-  ) {}
+    @Inject(SYNC_SETTINGS) { socketBufferBytes }: SyncSettings,
+  ) {
+    // A run that alone fills what may wait for a subscriber would send it back to the log for nothing.
+    this.runBytes = Math.min(RUN_BYTES, socketBufferBytes / 2);
+  }
 
   /** False while a lost stream has not been opened again. */
   get alive(): boolean {
@@ -115,8 +128,10 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     this.closing.abort();
-    this.tellAll((subscriber) => subscriber.closed());
     this.release();
+    // The sockets' clients are told by their gateway, in the same turn.
+    await nextTurn();
+    this.tellAll((subscriber) => subscriber.closed());
     const limit = new AbortController();
     await Promise.race([this.running, pause(CLOSE_LIMIT_MS, limit.signal)]);
     limit.abort();
@@ -137,8 +152,10 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
           failures,
         });
       }
-      if (this.seen) this.tellAll((subscriber) => subscriber.lost());
+      const wasOpen = this.seen !== undefined;
+      // First: who is told reads on at once, and must not take this stream for a live one.
       this.seen = undefined;
+      if (wasOpen) this.tellAll((subscriber) => subscriber.lost());
       await pause(backoffMs(this.failures, Math.random()), signal);
     }
   }
@@ -149,20 +166,39 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     this.openings += 1;
     if (this.failures > 0) this.logger.log({ message: 'Change stream open', failures: this.failures });
     this.release();
+    this.tellAll((subscriber) => subscriber.opened());
   }
 
-  private dispatch(entry: InsertedEntry, time: mongo.Timestamp | undefined): Promise<void> | undefined {
+  /**
+   * Keeps an entry for its scope's subscribers until the driver has no more of what the database's answer brought: its
+   * promises resolve without a turn of the event loop in between, so that the next tick comes behind the last of them.
+   */
+  private gather(entry: InsertedEntry, time: mongo.Timestamp | undefined): Promise<void> | undefined {
     this.lastEvent = new Date();
     if (time && this.seen && time.greaterThan(this.seen)) this.seen = time;
-    const subscribers = this.scopes.get(entry.scope);
-    if (!subscribers) return undefined;
+    if (!this.scopes.has(entry.scope)) return undefined;
     this.metrics.streamLag(Math.max(0, this.lastEvent.getTime() - entry.at.getTime()) / 1000);
+    if (this.arrivedEntries === 0) process.nextTick(() => this.dispatch());
     const live = new LiveEntry(entry.version, entry.seq, entry.wire, entry.collection);
-    for (const subscriber of subscribers) subscriber.offer(live);
-    this.deliveries += subscribers.size;
-    if (this.deliveries < DELIVERIES_PER_TURN) return undefined;
-    this.deliveries = 0;
+    const run = this.arrived.get(entry.scope);
+    if (run) run.push(live);
+    else this.arrived.set(entry.scope, [live]);
+    this.arrivedEntries += 1;
+    this.arrivedBytes += live.bytes;
+    if (this.arrivedEntries < RUN_ENTRIES && this.arrivedBytes < this.runBytes) return undefined;
+    this.dispatch();
     return nextTurn();
+  }
+
+  private dispatch(): void {
+    const { arrived } = this;
+    if (this.arrivedEntries === 0) return;
+    this.arrived = new Map();
+    this.arrivedEntries = this.arrivedBytes = 0;
+    for (const [scope, entries] of arrived) {
+      const subscribers = this.scopes.get(scope);
+      if (subscribers) for (const subscriber of subscribers) subscriber.offer(entries);
+    }
   }
 
   private tellAll(tell: (subscriber: HubSubscriber) => void): void {

@@ -21,9 +21,7 @@ const ROOMY: FollowerBounds = { entries: 100, bytes: 1000 };
 const tasks = new Set(['tasks']);
 
 function takeAll(follower: Follower<Entry>): number[] {
-  const seqs: number[] = [];
-  for (let next = follower.take(); next; next = follower.take()) seqs.push(next.seq);
-  return seqs;
+  return follower.take(Infinity).map(({ seq }) => seq);
 }
 
 function goLive(follower: Follower<Entry>, end: LogPosition = ZERO): void {
@@ -66,7 +64,7 @@ describe('Follower', () => {
     follower.offer(entry(8));
     follower.offer(entry(9, 'other'));
     expect(follower.position?.seq).toBe(7);
-    follower.take();
+    expect(takeAll(follower)).toEqual([8]);
     expect(follower.position?.seq).toBe(9);
   });
 
@@ -112,6 +110,23 @@ describe('Follower', () => {
     goLive(follower);
     follower.lost();
     expect(follower.next).toBe('read');
+  });
+
+  it('hands over at once what fits, and never less than one entry', () => {
+    const follower = new Follower<Entry>(undefined, tasks, ROOMY);
+    goLive(follower);
+    for (let seq = 1; seq <= 8; seq += 1) follower.offer(entry(seq, seq === 6 ? 'other' : 'tasks', 10));
+    const taken = (bytes: number): number[] => follower.take(bytes).map(({ seq }) => seq);
+    expect(taken(-1)).toEqual([1]);
+    expect(taken(29)).toEqual([2, 3]);
+    expect(follower.position?.seq).toBe(3);
+    expect(taken(20)).toEqual([4, 5]);
+    // The entry that nobody asked for lies before one that still waits.
+    expect(follower.position?.seq).toBe(5);
+    expect(taken(20)).toEqual([7, 8]);
+    expect(follower.position?.seq).toBe(8);
+    expect(taken(20)).toEqual([]);
+    expect(follower.next).toBe('wait');
   });
 
   it('has room again for what was taken', () => {
@@ -178,7 +193,8 @@ describe('Follower', () => {
 /** A scope's log, the stream that dispatches it and the reads that run against it, for the model below. */
 type Step =
   | { readonly do: 'commit'; readonly asked: boolean; readonly bytes: number }
-  | { readonly do: 'dispatch' | 'take'; readonly times: number }
+  | { readonly do: 'dispatch'; readonly times: number }
+  | { readonly do: 'take'; readonly bytes: number }
   | { readonly do: 'begin' | 'fail' | 'lose' | 'drop' }
   | { readonly do: 'reopen'; readonly skip: number }
   | { readonly do: 'repeat'; readonly back: number }
@@ -196,7 +212,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant('take' as const), times: fc.integer({ min: 1, max: 4 }) }),
+    arbitrary: fc.record({ do: fc.constant('take' as const), bytes: nat(16) }),
   },
   { weight: 5, arbitrary: fc.constant({ do: 'begin' as const }) },
   {
@@ -248,8 +264,7 @@ class Model {
         for (let i = 0; i < command.times; i += 1) this.dispatch();
         return;
       case 'take':
-        for (let i = 0; i < command.times; i += 1) this.take();
-        return;
+        return this.take(command.bytes);
       case 'begin':
         return this.begin();
       case 'page':
@@ -310,9 +325,11 @@ class Model {
     this.follower.page({ entries, more, end });
   }
 
-  take(): void {
-    const next = this.follower.take();
-    if (next) this.taken.push(next.seq);
+  take(bytes: number): void {
+    const run = this.follower.take(bytes);
+    const size = run.reduce((sum, each) => sum + each.bytes, 0);
+    if (run.length > 1) expect(size).toBeLessThanOrEqual(bytes);
+    this.taken.push(...run.map(({ seq }) => seq));
   }
 
   /** Lets everything come to rest: all dispatched, all read, all taken. */
@@ -321,7 +338,7 @@ class Model {
     this.commit(true, 1);
     for (let rounds = 0; rounds < 10_000; rounds += 1) {
       this.dispatch();
-      if (this.follower.next === 'take') this.take();
+      if (this.follower.next === 'take') this.take(3);
       else if (this.reading !== undefined) this.page(3, 100, 0);
       else if (this.follower.next === 'read') this.begin();
       else if (this.dispatched === this.log.length) return;
@@ -365,14 +382,10 @@ describe('Follower, over any interleaving of commits, dispatches, reads and loss
         const model = new Model([], 0);
         for (const command of steps) model.run(command);
         const follower = model.follower;
-        let waiting = 0;
-        let bytes = 0;
-        for (let next = follower.take(); next; next = follower.take()) {
-          waiting += 1;
-          bytes += next.bytes;
-        }
+        const waiting = follower.take(Infinity);
+        const bytes = waiting.reduce((sum, each) => sum + each.bytes, 0);
         const page = { entries: 5, bytes: 5 * 6 };
-        expect(waiting).toBeLessThanOrEqual(model.bounds.entries + page.entries);
+        expect(waiting.length).toBeLessThanOrEqual(model.bounds.entries + page.entries);
         expect(bytes).toBeLessThanOrEqual(model.bounds.bytes + page.bytes);
       }),
       runs(1_000),

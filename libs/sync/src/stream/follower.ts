@@ -32,15 +32,20 @@ export interface BacklogPage<E> {
 export class Follower<E extends FollowedEntry> {
   private stage: 'behind' | 'reading' | 'live' = 'behind';
   /** What may be delivered. Everything in it is in order and committed, whatever happens to the stream. */
-  private readonly queue: E[] = [];
+  private queue: E[] = [];
   private queuedBytes = 0;
   /** What was dispatched while a page is being read; undefined once that was too much. */
   private pending: (E & { readonly collection: string })[] | undefined;
   private pendingBytes = 0;
-  /** Everything asked up to here is delivered or queued. */
-  private tail: LogPosition | undefined;
+  /**
+   * Everything asked up to here is delivered or queued. Two bare fields, not an entry and not an object: there are many
+   * subscribers, none may hold an entry's text, and this moves with every entry.
+   */
+  private tailSeq = UNPLACED;
+  private tailVersion = '';
   /** Everything asked up to here is delivered, while some still wait. */
-  private delivered: LogPosition | undefined;
+  private deliveredSeq = UNPLACED;
+  private deliveredVersion = '';
 
   /**
    * @param since the client's cursor; undefined starts at the beginning of the log
@@ -64,12 +69,14 @@ export class Follower<E extends FollowedEntry> {
 
   /** The cursor that the next page starts at. */
   get readFrom(): string | undefined {
-    return this.tail?.version ?? this.since;
+    return this.tailSeq === UNPLACED ? this.since : this.tailVersion;
   }
 
   /** A cursor that the client may keep: everything asked up to it was delivered. Undefined before the first page. */
   get position(): LogPosition | undefined {
-    return this.queue.length === 0 ? this.tail : this.delivered;
+    return this.queue.length === 0
+      ? placeOf(this.tailSeq, this.tailVersion)
+      : placeOf(this.deliveredSeq, this.deliveredVersion);
   }
 
   /** The shell is about to read a page that sees at least what was dispatched so far. */
@@ -102,9 +109,9 @@ export class Follower<E extends FollowedEntry> {
    */
   offer(entry: E & { readonly collection: string }): boolean {
     if (this.stage === 'reading') this.hold(entry);
-    if (this.stage !== 'live' || !this.tail || entry.seq <= this.tail.seq) return false;
+    if (this.stage !== 'live' || entry.seq <= this.tailSeq) return false;
     const wanted = this.asked.has(entry.collection);
-    if (entry.seq !== this.tail.seq + 1 || (wanted && !this.hasRoom(entry))) this.stage = 'behind';
+    if (entry.seq !== this.tailSeq + 1 || (wanted && !this.hasRoom(entry))) this.stage = 'behind';
     else if (wanted) this.push(entry);
     else this.advance(entry);
     return wanted || !this.live;
@@ -116,17 +123,40 @@ export class Follower<E extends FollowedEntry> {
     if (this.live) this.stage = 'behind';
   }
 
-  /** Hands over the next entry. Only when {@link next} is `take`. */
-  take(): E | undefined {
-    const entry = this.queue.shift();
-    if (!entry) return undefined;
-    this.queuedBytes -= entry.bytes;
-    this.delivered = placeOf(entry);
-    return entry;
+  /**
+   * Hands over what waits, from its oldest on: as many entries as fit into `bytes`, at least one. Only when {@link next}
+   * is `take`.
+   */
+  take(bytes: number): readonly E[] {
+    const count = this.fitting(bytes);
+    const run = count === this.queue.length ? this.queue : this.queue.splice(0, count);
+    if (run === this.queue) this.queue = [];
+    for (const entry of run) this.queuedBytes -= entry.bytes;
+    const last = run.at(-1);
+    if (last) {
+      this.deliveredSeq = last.seq;
+      this.deliveredVersion = last.version;
+    }
+    return run;
+  }
+
+  private fitting(bytes: number): number {
+    if (this.queuedBytes <= bytes) return this.queue.length;
+    let count = 0;
+    let sum = 0;
+    for (const entry of this.queue) {
+      sum += entry.bytes;
+      if (sum > bytes && count > 0) break;
+      count += 1;
+    }
+    return count;
   }
 
   private push(entry: E): void {
-    if (this.queue.length === 0) this.delivered = this.tail;
+    if (this.queue.length === 0) {
+      this.deliveredSeq = this.tailSeq;
+      this.deliveredVersion = this.tailVersion;
+    }
     this.queue.push(entry);
     this.queuedBytes += entry.bytes;
     this.advance(entry);
@@ -148,11 +178,15 @@ export class Follower<E extends FollowedEntry> {
   }
 
   private advance(to: LogPosition): void {
-    if (this.tail === undefined || to.seq > this.tail.seq) this.tail = placeOf(to);
+    if (to.seq <= this.tailSeq) return;
+    this.tailSeq = to.seq;
+    this.tailVersion = to.version;
   }
 }
 
-/** The bare place, so that no entry's text is held for it. */
-function placeOf({ version, seq }: LogPosition): LogPosition {
-  return { version, seq };
+/** Before the first page: no place of a log. */
+const UNPLACED = -1;
+
+function placeOf(seq: number, version: string): LogPosition | undefined {
+  return seq === UNPLACED ? undefined : { version, seq };
 }

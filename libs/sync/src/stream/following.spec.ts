@@ -10,7 +10,7 @@ const PAGE = 3;
 type Step =
   | { readonly do: 'commit'; readonly collection: string; readonly bytes: number }
   | { readonly do: 'dispatch'; readonly times: number }
-  | { readonly do: 'take'; readonly socket: number; readonly times: number }
+  | { readonly do: 'take'; readonly socket: number; readonly bytes: number }
   | { readonly do: 'begin'; readonly socket: number; readonly behind: number }
   | { readonly do: 'page'; readonly socket: number }
   | { readonly do: 'fail' | 'ping'; readonly socket: number }
@@ -35,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant('take' as const), socket, times: fc.integer({ min: 1, max: 4 }) }),
+    arbitrary: fc.record({ do: fc.constant('take' as const), socket, bytes: fc.nat({ max: 20 }) }),
   },
   {
     weight: 6,
@@ -82,13 +82,14 @@ class Client {
     this.follower = this.connect();
   }
 
-  take(): void {
+  take(bytes: number): void {
     const before = this.follower.position;
-    const entry = this.follower.take();
-    if (!entry) return;
+    const run = this.follower.take(bytes);
+    const last = run.at(-1);
+    if (!last) return;
     if (before) this.expectNoHole(before.seq);
-    this.seen.push(entry.seq);
-    this.cursor = entry.version;
+    this.seen.push(...run.map(({ seq }) => seq));
+    this.cursor = last.version;
   }
 
   /** A ping carries the subscription's position: everything asked up to there was sent. */
@@ -240,7 +241,7 @@ class Process {
         const { next } = client.follower;
         if (next === 'wait') continue;
         quiet = false;
-        if (next === 'take') client.take();
+        if (next === 'take') client.take(2);
         else if (client.isReading) client.page();
         else client.begin(this.dispatched!, 0);
       }
@@ -266,8 +267,7 @@ class Process {
     const client = this.clients[action.socket]!;
     switch (action.do) {
       case 'take':
-        for (let n = 0; n < action.times; n++) client.take();
-        return;
+        return client.take(action.bytes);
       case 'begin':
         if (this.dispatched !== undefined) client.begin(this.dispatched, action.behind);
         return;

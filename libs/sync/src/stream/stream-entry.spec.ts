@@ -1,21 +1,22 @@
 import { LiveEntry, StreamEntry } from './stream-entry';
 
 describe('an entry on its way to subscribers', () => {
-  it('weighs its bytes, not its characters, and is encoded once for all sockets', () => {
-    const json = '{"title":"Grüße 😀"}';
-    const entry = new StreamEntry('v', 1, json);
+  const json = '{"title":"Grüße 😀"}';
+
+  it.each([json, Buffer.from(json)])('weighs its bytes, not its characters', (wire) => {
+    const entry = new StreamEntry('v', 1, wire);
     expect(entry.kind).toBe('change');
     expect(entry.bytes).toBe(Buffer.byteLength(json));
-    expect(entry.frame.toString()).toBe(json);
-    expect(entry.frame).toBe(entry.frame);
+    expect(entry.json).toBe(json);
+    expect(entry.wire).toEqual(Buffer.from(json));
   });
 
   it('is the same as the change stream gives it, with its collection', () => {
-    const { version, seq, json, collection, bytes } = new LiveEntry('v', 2, '{}', 'tasks');
-    expect({ version, seq, json, collection, bytes }).toEqual({
+    const { version, seq, wire, collection, bytes } = new LiveEntry('v', 2, '{}', 'tasks');
+    expect({ version, seq, wire: wire.toString(), collection, bytes }).toEqual({
       version: 'v',
       seq: 2,
-      json: '{}',
+      wire: '{}',
       collection: 'tasks',
       bytes: 2,
     });

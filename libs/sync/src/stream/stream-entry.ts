@@ -6,28 +6,26 @@ export interface LogPosition {
   readonly seq: number;
 }
 
-/**
- * One log entry on its way to subscribers. All subscribers of a process share the object, so the text is turned into
- * bytes once, however many sockets it goes to.
- */
+/** One log entry on its way to subscribers. All subscribers of a process share the object. */
 export class StreamEntry implements LogPosition {
   readonly kind = 'change';
-  /** UTF-8 length of {@link json}. */
-  readonly bytes: number;
-  private encoded: Buffer | undefined;
+  /** The entry's own JSON text (a LogChange) in UTF-8, exactly as pull sends it. Shared: never write into it. */
+  readonly wire: Buffer;
 
   constructor(
     readonly version: string,
     readonly seq: number,
-    /** The entry's own JSON text (a LogChange), exactly as pull sends it. */
-    readonly json: string,
+    wire: string | Buffer,
   ) {
-    this.bytes = Buffer.byteLength(json);
+    this.wire = typeof wire === 'string' ? Buffer.from(wire) : wire;
   }
 
-  /** The text as bytes. Shared: never write into it. */
-  get frame(): Buffer {
-    return (this.encoded ??= Buffer.from(this.json));
+  get bytes(): number {
+    return this.wire.length;
+  }
+
+  get json(): string {
+    return this.wire.toString();
   }
 }
 
@@ -36,10 +34,10 @@ export class LiveEntry extends StreamEntry {
   constructor(
     version: string,
     seq: number,
-    json: string,
+    wire: string,
     readonly collection: string,
   ) {
-    super(version, seq, json);
+    super(version, seq, wire);
   }
 }
 

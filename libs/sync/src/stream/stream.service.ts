@@ -7,8 +7,9 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import { Backlog } from './backlog.service';
 import { ChangeStreamHub } from './change-stream-hub.service';
+import type { FollowerBounds } from './follower';
 import type { StreamMessage } from './stream-entry';
-import { StreamSubscription } from './stream-subscription.service';
+import { StreamSubscription, type StreamSource } from './stream-subscription.service';
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
@@ -24,15 +25,17 @@ const WAITING_ENTRIES = 4_096;
 /** Follows a scope's log for as long as somebody listens (invariants 3, 5, 7, 9). */
 @Injectable()
 export class StreamService {
-  private readonly backlog: Backlog;
+  private readonly source: StreamSource;
+  private readonly bounds: FollowerBounds;
 
   constructor(
-    @Inject(ChangeStreamHub) private readonly hub: ChangeStreamHub,
+    @Inject(ChangeStreamHub) hub: ChangeStreamHub,
     @Inject(PullService) pull: PullService,
     @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
-    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
-    this.backlog = new Backlog(pull);
+    this.source = { hub, backlog: new Backlog(pull) };
+    this.bounds = { entries: WAITING_ENTRIES, bytes: settings.socketBufferBytes };
   }
 
   /**
@@ -44,29 +47,28 @@ export class StreamService {
   async *subscribe(
     identity: SyncIdentity,
     request: StreamRequest = {},
-    signal: AbortSignal = new AbortController().signal,
+    signal?: AbortSignal,
   ): AsyncGenerator<StreamMessage, void, undefined> {
     yield* await this.open(identity, request, signal);
   }
 
   /**
-   * The same in two steps: checks the request first, and tells where the subscriber stands while it is iterated.
+   * The same in two steps: checks the request first, and tells where the subscriber stands while it is used.
    *
    * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`
    */
   async open(
     identity: SyncIdentity,
     request: StreamRequest,
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     const since = sinceParameter(query);
     const collections = await this.readable(identity, collectionsParameter(query));
-    const bounds = { entries: WAITING_ENTRIES, bytes: this.settings.socketBufferBytes };
+    const { bounds } = this;
     return new StreamSubscription(
       { scopeId: identity.scopeId, since, collections, bounds },
-      this.hub,
-      this.backlog,
+      this.source,
       signal,
     );
   }

@@ -3,23 +3,17 @@ import type { IdentityService } from '../identity/identity.service';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
 
-/** Longest that setTimeout can wait. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** Who is behind one socket: verified when asked for, the same scope and actor for the socket's whole life. */
 export class SocketCredentials {
   private identity: SyncIdentity | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  /** When they end, in milliseconds since 1970. */
+  endsAt = Infinity;
 
-  /**
-   * @param limitMs how long a check may take
-   * @param ended called when the credentials should have run out: {@link review} says whether they have
-   */
+  /** @param limitMs how long a check may take */
   constructor(
     private readonly upgrade: IncomingMessage,
     private readonly identities: IdentityService,
     private readonly limitMs: number,
-    private readonly ended: () => void,
   ) {}
 
   /**
@@ -45,25 +39,17 @@ export class SocketCredentials {
   }
 
   /**
-   * Looks whether the credentials still hold, and watches when they end.
+   * Looks whether the credentials still hold.
    *
    * @throws SyncError `unauthenticated` when they have run out
    */
   review(): void {
-    clearTimeout(this.timer);
-    const { expiresAt } = this.identity ?? {};
-    if (!expiresAt) return;
-    const left = expiresAt.getTime() - Date.now();
-    if (left <= 0)
+    this.endsAt = this.identity?.expiresAt?.getTime() ?? Infinity;
+    if (this.endsAt <= Date.now())
       throw new SyncError(
         'unauthenticated',
         'The token has expired. Connect again with a fresh one, or send it before the old one ends: {"type":"token","token":"…"}.',
       );
-    this.timer = setTimeout(this.ended, Math.min(left, MAX_TIMER_MS));
-  }
-
-  dispose(): void {
-    clearTimeout(this.timer);
   }
 }
 

@@ -17,9 +17,12 @@ import {
 import type { StreamSubscription } from '../stream/stream-subscription.service';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../sync.settings';
+import type { Phase } from './beats';
 import { Liveness } from './liveness.gateway';
 import { Outbound } from './outbound.gateway';
+import type { Pulsing } from './pulse.gateway';
 import type { ServerSocket } from './server-socket';
+import type { SharedFrames } from './shared-frames';
 import { asSyncError } from './socket-failure.gateway';
 import { SocketCredentials, within } from './socket-credentials.gateway';
 import { TokenBucket } from './token-bucket';
@@ -29,6 +32,7 @@ export interface SessionContext {
   readonly streams: StreamService;
   readonly settings: SyncSettings;
   readonly logger: Logger;
+  readonly frames: SharedFrames;
 }
 
 /** Messages that a client may send at once, and a second from then on. */
@@ -38,13 +42,10 @@ const PER_SECOND = 10;
 interface Running {
   readonly subscription: StreamSubscription;
   readonly asked: readonly string[] | undefined;
-  readonly stop: AbortController;
 }
 
 /** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
-export class SocketSession {
-  /** Resolves when the socket has closed. */
-  readonly closed: Promise<void>;
+export class SocketSession implements Pulsing {
   private readonly outbound: Outbound;
   private readonly liveness: Liveness;
   private readonly credentials: SocketCredentials;
@@ -57,33 +58,50 @@ export class SocketSession {
   private running: Running | undefined;
   private closing = false;
 
-  /** Attaches every listener at once: a message or an error may come with the next event. */
+  /**
+   * Attaches every listener at once: a message or an error may come with the next event.
+   *
+   * @param closed called when the socket has closed
+   */
   constructor(
     private readonly socket: ServerSocket,
     upgrade: IncomingMessage,
     private readonly context: SessionContext,
+    readonly phase: Phase,
+    closed: (session: SocketSession) => void,
   ) {
-    const { identities, settings } = context;
-    this.outbound = new Outbound(socket, upgrade.socket, settings.socketBufferBytes);
-    this.credentials = new SocketCredentials(upgrade, identities, settings.subscribeTimeoutMs, () =>
-      this.enqueue(() => this.credentials.review()),
-    );
-    this.liveness = new Liveness(socket, upgrade.socket, settings.pingIntervalMs, () =>
-      this.outbound.text(pingText(this.running?.subscription.position)),
-    );
+    const { identities, settings, frames } = context;
+    const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
+    this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => this.deliver());
+    this.credentials = new SocketCredentials(upgrade, identities, subscribeTimeoutMs);
+    this.liveness = new Liveness(socket, upgrade.socket, pingIntervalMs);
     this.subscribeTimer = setTimeout(
       () => this.close('no_subscribe', 'No subscribe message came in time.'),
-      settings.subscribeTimeoutMs,
+      subscribeTimeoutMs,
     );
     socket.on('message', (data, isBinary) => this.receive(data, isBinary));
+    socket.on('pong', () => this.liveness.seen());
     // What went wrong on the wire (a frame that is too large, a reset) has closed the socket already.
     socket.on('error', () => undefined);
-    this.closed = new Promise((resolve) =>
-      socket.on('close', () => {
-        this.end();
-        resolve();
-      }),
-    );
+    socket.on('close', () => {
+      this.end();
+      closed(this);
+    });
+  }
+
+  get endsAt(): number {
+    return this.credentials.endsAt;
+  }
+
+  /** The credentials should have run out. Those that are being checked may be fresh ones. */
+  ended(): void {
+    this.credentials.endsAt = Infinity;
+    this.enqueue(() => this.credentials.review());
+  }
+
+  beat(): void {
+    if (this.closing) return;
+    this.liveness.beat(() => this.outbound.ping(pingText(this.running?.subscription.position)));
   }
 
   /** Closes the socket, with its reason. A client that is to come back comes back with its last version. */
@@ -158,27 +176,30 @@ export class SocketSession {
   ): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
-    const stop = new AbortController();
     const identity = await this.credentials.identify(undefined);
-    const opening = streams.open(identity, { since, collections: asked }, stop.signal);
+    const opening = streams.open(identity, { since, collections: asked });
     const subscription = await within(opening, settings.subscribeTimeoutMs);
     if (this.closing || turn !== this.latest) return;
     announce(subscription.collections);
-    this.running = { subscription, asked, stop };
-    this.pump(this.running).catch((error: unknown) => {
-      if (!stop.signal.aborted) this.fail(error);
-    });
+    this.running = { subscription, asked };
+    subscription.open(() => this.deliver());
+    this.deliver();
   }
 
-  private async pump({ subscription, stop }: Running): Promise<void> {
-    for await (const message of subscription) {
-      if (stop.signal.aborted) return;
-      if (message.kind === 'resync') {
-        this.outbound.text(fullResyncText(message.collections, message.reason));
-        return this.close('done', 'Load everything anew, then subscribe again.');
+  /** Sends what there is, as long as there is room: called when there may be more of either. */
+  private deliver(): void {
+    try {
+      for (let room = this.outbound.room; room > 0; room = this.outbound.room) {
+        const next = this.running?.subscription.next(room);
+        if (next === undefined) return;
+        if ('kind' in next) {
+          this.outbound.text(fullResyncText(next.collections, next.reason));
+          return this.close('done', 'Load everything anew, then subscribe again.');
+        }
+        this.outbound.entries(next);
       }
-      const room = this.outbound.frame(message.frame);
-      if (room) await room;
+    } catch (error) {
+      this.fail(error);
     }
   }
 
@@ -201,7 +222,7 @@ export class SocketSession {
   }
 
   private stopStreaming(): void {
-    this.running?.stop.abort();
+    this.running?.subscription.close();
     this.running = undefined;
   }
 
@@ -209,9 +230,6 @@ export class SocketSession {
     this.closing = true;
     clearTimeout(this.subscribeTimer);
     this.stopStreaming();
-    this.liveness.stop();
-    this.credentials.dispose();
-    this.outbound.release();
   }
 }
 

@@ -16,8 +16,10 @@ import { StreamService } from '../stream/stream.service';
 import type { SyncExtras } from '../sync.extras';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import { Pulse } from './pulse.gateway';
 import type { ServerSocket, SocketServer } from './server-socket';
 import { openSocketServer } from './socket-server.gateway';
+import { SharedFrames } from './shared-frames';
 import { SocketSession, type SessionContext } from './socket-session.gateway';
 
 /** How long peers have to answer a close before they are cut off. */
@@ -32,6 +34,9 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
   private readonly logger = new Logger(SyncGateway.name);
   private readonly sessions = new Set<SocketSession>();
   private readonly context: SessionContext;
+  private readonly pulse: Pulse;
+  /** While the process goes down: resolves when the last socket has closed. */
+  private emptied: () => void = () => undefined;
   private server: SocketServer | undefined;
 
   constructor(
@@ -44,7 +49,9 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
-    this.context = { identities, streams, settings, logger: this.logger };
+    const frames = new SharedFrames(setImmediate);
+    this.context = { identities, streams, settings, logger: this.logger, frames };
+    this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 
   /** @throws SyncError `configuration` when the app has no WsAdapter */
@@ -65,15 +72,16 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
 
   /** Tells every client to come back to another process. Later, Nest would have cut them off. */
   async beforeApplicationShutdown(): Promise<void> {
-    if (!this.server) return;
-    this.server.close();
-    const open = [...this.sessions];
-    for (const session of open) session.close('restart', 'The server is going down.');
-    const limit = new AbortController();
-    const closed = Promise.all(open.map((session) => session.closed));
-    await Promise.race([closed, pause(CLOSE_LIMIT_MS, limit.signal)]);
-    limit.abort();
+    this.server?.close();
+    for (const session of this.sessions) session.close('restart', 'The server is going down.');
+    if (this.sessions.size > 0) {
+      const limit = new AbortController();
+      const empty = new Promise<void>((resolve) => (this.emptied = resolve));
+      await Promise.race([empty, pause(CLOSE_LIMIT_MS, limit.signal)]);
+      limit.abort();
+    }
     for (const session of this.sessions) session.terminate();
+    this.pulse.stop();
   }
 
   private hasServer(): boolean {
@@ -84,17 +92,19 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
   private accept(socket: ServerSocket, upgrade: unknown): void {
     try {
       if (!(upgrade instanceof IncomingMessage)) return socket.terminate();
-      const session = new SocketSession(socket, upgrade, this.context);
-      this.sessions.add(session);
+      const closed = (session: SocketSession): void => this.left(session);
+      this.sessions.add(new SocketSession(socket, upgrade, this.context, this.pulse.join(), closed));
       this.metrics.sockets(this.sessions.size);
-      void session.closed.then(() => {
-        this.sessions.delete(session);
-        this.metrics.sockets(this.sessions.size);
-      });
     } catch (error) {
       // Thrown on, it would end the process.
       this.logger.error('A socket could not be taken', error instanceof Error ? error.stack : undefined);
       socket.terminate();
     }
+  }
+
+  private left(session: SocketSession): void {
+    this.sessions.delete(session);
+    this.metrics.sockets(this.sessions.size);
+    if (this.sessions.size === 0) this.emptied();
   }
 }
