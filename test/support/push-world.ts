@@ -45,11 +45,20 @@ export class PushWorld {
     return copy;
   }
 
+  /** As the committer does it: receipts are looked up when the plan asks for them, or when one is there already. */
   plan(requests: readonly PlanRequest[], wallMs: number): Plan {
     const clock = { wallMs, node: this.node, maxDriftMs: DRIFT_MS };
-    let snapshot = this.snapshot(requests);
+    const { receipts, ...rest } = this.snapshot(requests);
+    let snapshot: PlanSnapshot = { ...rest, receipts: undefined };
     for (;;) {
       const plan = planPushes(snapshot, requests, clock);
+      const exists = plan.receipts.some(({ _id }) =>
+        this.receipts.has(receiptText(_id.scope, _id.client, _id.mutation)),
+      );
+      if (plan.needsReceipts || (exists && !snapshot.receipts)) {
+        snapshot = { ...snapshot, receipts };
+        continue;
+      }
       if (plan.missingBases.length === 0) return plan;
       const bases = new Map(snapshot.bases);
       for (const { scopeId, collection, storedId, key, version } of plan.missingBases) {

@@ -29,6 +29,7 @@ import { Committer } from './push/committer.service';
 import { FairTurns } from './push/fair-turns.service';
 import { PlanWriter } from './push/plan-writer.repository';
 import { PushQueue } from './push/push-queue.service';
+import { PushIntake } from './push/push-intake.service';
 import { PushService } from './push/push.service';
 import { ResolverService } from './push/resolver.service';
 import { SnapshotRepository } from './push/snapshot.repository';
@@ -135,6 +136,7 @@ const SERVICES: Provider[] = [
   Committer,
   PushQueue,
   ResolverService,
+  PushIntake,
   PushService,
   ScopeHeads,
   ScopeWriter,

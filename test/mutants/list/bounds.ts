@@ -71,10 +71,9 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'push/push.service.ts',
-        find: 'if (!collection)\n      return refuse({',
-        replace:
-          "if (!collection) throw new Error('no such collection');\n    if (!collection)\n      return refuse({",
+        file: 'push/push-intake.service.ts',
+        find: 'if (!collection) {',
+        replace: "if (!collection) throw new Error('no such collection');\n      if (!collection) {",
       },
     ],
   },

@@ -93,7 +93,7 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'push/plan-writer.repository.ts',
-        find: '[SYNC_FIELDS.scope]: write.scopeId,\n',
+        find: '[SYNC_FIELDS.scope]: scopeId,\n',
         replace: '\n',
       },
     ],

@@ -15,8 +15,7 @@ const NO_LAST_GUARD: readonly Patch[] = [
 ];
 
 const HEADS_READ = 'this.oplog.heads.find({ _id: { $in: [...scopes] } }, { session }).toArray();';
-const HEAD_UPDATE =
-  'return { updateOne: { filter: { _id: scopeId, seq: fromSeq }, update: { $set: { version, seq } } } };';
+const HEAD_UPDATE = 'return { q: { _id: scopeId, seq: fromSeq }, u: { $set: { version, seq } } };';
 
 /** Invariant 2: versions rise in commit order. */
 export const ORDER: readonly Mutant[] = [
@@ -54,7 +53,7 @@ export const ORDER: readonly Mutant[] = [
       {
         file: 'push/plan-writer.repository.ts',
         find: HEAD_UPDATE,
-        replace: 'return { updateOne: { filter: { _id: scopeId }, update: { $set: { version, seq } } } };',
+        replace: 'return { q: { _id: scopeId }, u: { $set: { version, seq } } };',
       },
     ],
   },
@@ -68,11 +67,11 @@ export const ORDER: readonly Mutant[] = [
       {
         file: 'push/plan-writer.repository.ts',
         find: HEAD_UPDATE,
-        replace: 'return { updateOne: { filter: { _id: scopeId }, update: { $max: { seq: 0 } } } };',
+        replace: 'return { q: { _id: scopeId }, u: { $max: { seq: 0 } } };',
       },
       {
         file: 'push/committer.service.ts',
-        find: 'await commitUntil(session, deadline);\n        return plan;',
+        find: 'await commitUntil(session, deadline);\n      return plan;',
         replace: `await commitUntil(session, deadline);
         for (const { scopeId, version, seq } of plan.heads)
           await this.writer.oplog.heads.updateOne({ _id: scopeId }, { $max: { version, seq } });
@@ -99,7 +98,7 @@ export const ORDER: readonly Mutant[] = [
       {
         file: 'push/plan-writer.repository.ts',
         find: HEAD_UPDATE,
-        replace: 'return { updateOne: { filter: { _id: scopeId }, update: { $set: { version, seq } } } };',
+        replace: 'return { q: { _id: scopeId }, u: { $set: { version, seq } } };',
       },
     ],
   },
@@ -111,14 +110,13 @@ export const ORDER: readonly Mutant[] = [
     patches: [
       {
         file: 'push/recording.ts',
-        find: 'return formatHlc(sendHlc(parseHlc(last) ?? ZERO_HLC, clock.wallMs, clock.node));',
-        replace: `own = sendHlc(own, clock.wallMs, clock.node);
-  return formatHlc(own);`,
+        find: 'return sendHlc(last, clock.wallMs, clock.node);',
+        replace: 'return (own = sendHlc(own ?? { ...last, ms: 0 }, clock.wallMs, clock.node));',
       },
       {
         file: 'push/recording.ts',
-        find: 'function nextVersion(',
-        replace: 'let own = ZERO_HLC;\nfunction nextVersion(',
+        find: 'function nextHlc(',
+        replace: 'let own: Hlc | undefined;\nfunction nextHlc(',
       },
     ],
   },

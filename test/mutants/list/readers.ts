@@ -78,8 +78,10 @@ export const CONVERGENCE: readonly Mutant[] = [
     patches: [
       {
         file: 'push/recording.ts',
-        find: 'data: wireOf(state),',
-        replace: 'data: wireOf(current && !state.deleted && !current.deleted ? current : state),',
+        find: 'fields === change.document && change.text !== undefined',
+        replace: `current && !deleted && !current.deleted
+      ? JSON.stringify(encodeDocument(current.fields))
+      : fields === change.document && change.text !== undefined`,
       },
     ],
   },
@@ -91,14 +93,8 @@ export const CONVERGENCE: readonly Mutant[] = [
     patches: [
       {
         file: 'push/plan-writer.repository.ts',
-        find: 'replaceOne: {\n      filter: {',
-        replace: 'updateOne: {\n      filter: {',
-      },
-      {
-        file: 'push/plan-writer.repository.ts',
-        find: '      replacement,\n    },',
-        replace:
-          '      update: { $set: { [SYNC_FIELDS.version]: replacement[SYNC_FIELDS.version] } },\n    },',
+        find: '    },\n    u,\n  };',
+        replace: '    },\n    u: { $set: { [SYNC_FIELDS.version]: u[SYNC_FIELDS.version] } },\n  };',
       },
     ],
   },

@@ -1,5 +1,7 @@
 import type { Mutant } from '../mutant';
 
+const RECEIPTS_WRITE = 'const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);';
+
 /** Invariant 4: a mutation takes effect at most once, and its retry gets the first answer. */
 export const RECEIPTS: readonly Mutant[] = [
   {
@@ -23,8 +25,8 @@ export const RECEIPTS: readonly Mutant[] = [
     patches: [
       {
         file: 'push/plan-writer.repository.ts',
-        find: 'await this.oplog.receipts.insertMany([...plan.receipts], { session });',
-        replace: 'await this.oplog.receipts.insertMany([...plan.receipts]);',
+        find: RECEIPTS_WRITE,
+        replace: RECEIPTS_WRITE.replace(', session)', ', undefined)'),
       },
     ],
   },
@@ -41,9 +43,13 @@ export const RECEIPTS: readonly Mutant[] = [
       },
       {
         file: 'push/plan-writer.repository.ts',
-        find: 'await this.oplog.receipts.insertMany([...plan.receipts], { session });',
-        replace:
-          'await this.oplog.receipts.bulkWrite(plan.receipts.map((receipt) => ({ replaceOne: { filter: { _id: receipt._id }, replacement: receipt, upsert: true } })), { session });',
+        find: RECEIPTS_WRITE,
+        replace: `if (receipts.length > 1)
+      return void (await this.oplog.receipts.bulkWrite(
+        receipts.map((receipt) => ({ replaceOne: { filter: { _id: receipt._id }, replacement: receipt, upsert: true } })),
+        { session },
+      ));
+    ${RECEIPTS_WRITE}`,
       },
     ],
   },

@@ -16,7 +16,7 @@ export const TRANSACTIONS: readonly Mutant[] = [
       },
       {
         file: 'push/committer.service.ts',
-        find: 'await commitUntil(session, deadline);\n        return plan;',
+        find: 'await commitUntil(session, deadline);\n      return plan;',
         replace: 'early(plan);\n        await commitUntil(session, deadline);\n        return plan;',
       },
       {
@@ -42,7 +42,7 @@ export const TRANSACTIONS: readonly Mutant[] = [
       },
       {
         file: 'push/committer.service.ts',
-        find: 'await commitUntil(session, deadline);\n        return plan;',
+        find: 'await commitUntil(session, deadline);\n      return plan;',
         replace: 'early(plan);\n        await commitUntil(session, deadline);\n        return plan;',
       },
       {
@@ -89,8 +89,8 @@ export const TRANSACTIONS: readonly Mutant[] = [
     patches: [
       {
         file: 'push/plan-writer.repository.ts',
-        find: 'await this.oplog.entries.insertMany([...plan.entries], { session });',
-        replace: 'await this.oplog.entries.insertMany([...plan.entries]);',
+        find: 'await insertAll(this.target(this.oplog.entries), entries, sizeAt, session)',
+        replace: 'await insertAll(this.target(this.oplog.entries), entries, sizeAt, undefined)',
       },
       {
         file: 'oplog/oplog-indexes.ts',

@@ -42,8 +42,8 @@ export interface SyncedCollection {
   /** The native collection: `_id` and `_sync_*` are ours to write. */
   readonly store: mongo.Collection<StoredDocument>;
   authorize(identity: SyncIdentity, action: CollectionAction): Promise<boolean>;
-  /** Transform, key and size checks, DTO, then {@link cast}: for what clients send. Never throws for bad data. */
-  prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Promise<Prepared>;
+  /** Transform, key and size checks, DTO, then {@link cast}: for what clients send. Never throws for bad data. At once where nobody has to be waited for. */
+  prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Prepared | Promise<Prepared>;
   /** Key checks and the schema alone: for a resolver's document and the app's own writes. Never throws for bad data. */
   cast(docId: DocId, data: JsonObject): Promise<Prepared>;
   /** The app's own resolver, when `rules.strategy` is `custom`. */

@@ -27,10 +27,16 @@ export interface PreparationSteps {
 export class Preparation {
   constructor(private readonly steps: PreparationSteps) {}
 
-  async prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Promise<Prepared> {
-    const { limits, transform, dto } = this.steps;
+  prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Prepared | Promise<Prepared> {
+    const { limits, transform, dto, schema } = this.steps;
     const rejection = checkDocument(data, limits);
     if (rejection) return { ok: false, rejection };
+    return transform || dto || schema ? this.byTheApp(identity, docId, data) : { ok: true, document: data };
+  }
+
+  /** Through the code that the app has given. */
+  private async byTheApp(identity: SyncIdentity, docId: DocId, data: JsonObject): Promise<Prepared> {
+    const { transform, dto } = this.steps;
     let current = data;
     if (transform) {
       const transformed = await this.transform(transform, identity, docId, data);

@@ -41,9 +41,16 @@ export function parseHlc(text: string): Hlc | undefined {
 
 /** The wire form of a stamp. */
 export function formatHlc({ ms, counter, node }: Hlc): string {
-  const time = new Date(ms).toISOString().replace(/[-:]/g, '');
-  const stamp = `${time}-${String(counter).padStart(4, '0')}`;
+  const stamp = `${timeText(ms)}-${String(counter).padStart(4, '0')}`;
   return node === '' ? stamp : `${stamp}-${node}`;
+}
+
+/** The last time that was written: the versions of one push share it. */
+let known = { ms: NaN, text: '' };
+
+function timeText(ms: number): string {
+  if (ms !== known.ms) known = { ms, text: new Date(ms).toISOString().replace(/[-:]/g, '') };
+  return known.text;
 }
 
 /** Negative, zero or positive, as `a` is before, equal to or after `b`. The node decides last. */

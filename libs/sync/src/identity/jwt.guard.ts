@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Logger, type CanActivate } from '@nestjs/common';
+import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
-import type { SyncJwtOptions } from '../sync.options';
+import type { SyncJwtOptions, SyncRequest } from '../sync.options';
+import { bearerToken } from './bearer-token';
 import { resolveJwt } from './jwt.options';
 import { registerJwtStrategy } from './jwt.strategy';
 import { tokenFailure } from './token-failure';
+import { VerifiedTokens } from './verified-tokens';
 
 /** The shipped check of bearer tokens, and how to take it out of passport's table when the app ends. */
 export interface JwtCheck {
@@ -12,13 +14,33 @@ export interface JwtCheck {
   readonly dispose: () => void;
 }
 
+/** How many tokens are known at the most, and how long one is taken for verified: as long as a key set is kept. */
+const KNOWN_TOKENS = 10_000;
+const KNOWN_FOR_MS = 600_000;
+
 /** @throws SyncError `configuration` for options that could verify nothing, or too much */
 export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
   const verification = resolveJwt(options);
   if (verification.warning !== undefined) new Logger('SyncModule').warn(verification.warning);
   const name = `nest-offline-sync:${randomUUID()}`;
   const dispose = registerJwtStrategy(name, verification);
+  const tokens = new VerifiedTokens(KNOWN_TOKENS, KNOWN_FOR_MS);
   class JwtGuard extends AuthGuard(name) {
+    /** A device asks again and again with the same token: passport verifies it the first time. */
+    override async canActivate(context: ExecutionContext): Promise<boolean> {
+      const request = context.switchToHttp().getRequest<SyncRequest>();
+      const { authorization } = request.headers;
+      const token = bearerToken(typeof authorization === 'string' ? authorization : undefined);
+      const known = token === undefined ? undefined : tokens.get(token, Date.now());
+      if (known !== undefined) {
+        request.user = known;
+        return true;
+      }
+      const passes = (await super.canActivate(context)) as boolean;
+      if (passes && token !== undefined) tokens.keep(token, request.user, Date.now());
+      return passes;
+    }
+
     /** @throws SyncError `unauthenticated` with the reason, which passport's own answer leaves out */
     override handleRequest<User>(error: unknown, user: User | false | null | undefined, info: unknown): User {
       if (error instanceof Error) throw error;

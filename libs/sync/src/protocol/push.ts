@@ -94,7 +94,6 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {
-  const where = `changes[${String(index)}]`;
   const raw: Record<string, unknown> = isObject(value) ? value : {};
   const docId = isDocId(raw['doc_id']) ? normalized(raw['doc_id']) : null;
   const mutationId = parseMutationId(raw['mutation_id']);
@@ -102,7 +101,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
     ok: false,
     doc_id: docId,
     mutation_id: mutationId ?? null,
-    rejection: { code, message: `${where}${field} ${problem}.` },
+    rejection: { code, message: `changes[${String(index)}]${field} ${problem}.` },
   });
 
   if (!isObject(value)) return refuse('invalid_change', '', 'must be an object');

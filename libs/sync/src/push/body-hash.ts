@@ -1,27 +1,38 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PushChange } from '../protocol/push';
 import { isObject } from '../protocol/json';
 
 /**
  * A hash of what a change asks for, the same for every order of keys: a client that builds its JSON anew for a retry
  * still sends the same mutation.
+ *
+ * @param text the JSON of the change's data, where it is known
  */
-export function bodyHash(change: PushChange): string {
+export function bodyHash(change: PushChange, text = JSON.stringify(change.data)): string {
   const { collection, operation, doc_id, data, parent_version, hlc } = change;
-  return createHash('sha256')
-    .update(JSON.stringify([collection, operation, doc_id, parent_version, hlc, sorted(data)]))
-    .digest('base64url');
+  const request = JSON.stringify([collection, operation, doc_id, parent_version, hlc]);
+  return hash('sha256', request + (isSorted(data) ? text : JSON.stringify(sorted(data))), 'base64url');
 }
 
-/** Only called for data whose depth has been checked. Objects become arrays of pairs, so no key is special. */
+/** Whether the keys stand in the order that {@link sorted} gives them. */
+function isSorted(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isSorted);
+  if (!isObject(value)) return true;
+  let last = '';
+  for (const key of Object.keys(value)) {
+    if (key < last || !isSorted(value[key])) return false;
+    last = key;
+  }
+  return true;
+}
+
+/** Only called for data whose depth has been checked. Objects without a prototype, so that no key is special. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (!isObject(value)) return value;
-  return {
-    o: Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key])]),
-  };
+  const target = Object.create(null) as Record<string, unknown>;
+  for (const key of Object.keys(value).sort()) target[key] = sorted(value[key]);
+  return target;
 }
 
 /** Whether objects and arrays go at most `depth` levels into one another. Never looks further down than that. */

@@ -7,7 +7,7 @@ import { EngineSessions } from '../oplog/engine-sessions.service';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import type { Plan, PlanRequest } from './plan';
-import { PlanWriter } from './plan-writer.repository';
+import { PlanWriter, ReceiptExists } from './plan-writer.repository';
 import { planPushes } from './planner';
 import { retryPauseMs } from './retry-pause';
 import { asLostConnection, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
@@ -20,12 +20,18 @@ export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
   readPreference: 'primary',
 };
 
+/** For how long after a replay the receipts are looked up first. Milliseconds. */
+const EXPECT_REPLAYS_MS = 1_000;
+
 /**
  * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
  * does not retry but for the commit itself: whoever calls it forms the group anew.
  */
 @Injectable()
 export class Committer {
+  /** performance.now(). */
+  private replaysUntil = 0;
+
   constructor(
     private readonly sessions: EngineSessions,
     private readonly snapshots: SnapshotRepository,
@@ -45,25 +51,46 @@ export class Committer {
   async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
     return this.sessions.use(async (session) => {
       try {
-        session.startTransaction(TRANSACTION_OPTIONS);
-        const plan = await this.planAndWrite(session, requests).catch((error: unknown) => {
-          throw asLostConnection(error);
-        });
-        await commitUntil(session, deadline);
-        return plan;
-      } finally {
-        if (session.inTransaction()) await abortQuietly(session);
+        return await this.inTransaction(session, requests, deadline);
+      } catch (error) {
+        if (!(error instanceof ReceiptExists)) throw error;
+        // Where one client asks again, others will: after an outage, say.
+        this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
+        return this.inTransaction(session, requests, deadline);
       }
     });
+  }
+
+  private async inTransaction(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    deadline: number,
+  ): Promise<Plan> {
+    try {
+      session.startTransaction(TRANSACTION_OPTIONS);
+      const plan = await this.planAndWrite(session, requests).catch((error: unknown) => {
+        throw asLostConnection(error);
+      });
+      await commitUntil(session, deadline);
+      return plan;
+    } finally {
+      if (session.inTransaction()) await abortQuietly(session);
+    }
   }
 
   private async planAndWrite(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<Plan> {
     const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
     let snapshot = await this.snapshots.load(session, requests);
+    if (performance.now() < this.replaysUntil)
+      snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
     let plan = planPushes(snapshot, requests, clock);
-    while (plan.missingBases.length > 0) {
-      const found = await this.snapshots.bases(session, plan.missingBases);
-      snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
+    for (;;) {
+      if (plan.needsReceipts)
+        snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+      else if (plan.missingBases.length > 0) {
+        const found = await this.snapshots.bases(session, plan.missingBases);
+        snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
+      } else break;
       plan = planPushes(snapshot, requests, clock);
     }
     // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a

@@ -1,7 +1,7 @@
 import { encodeDocument } from '../collections/wire-codec';
 import { isSyncField, SYNC_FIELDS } from '../collections/stored-document';
 import type { StoredDocument, StoredId } from '../collections/collection';
-import { ZERO_VERSION } from '../hlc/hlc';
+import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../hlc/hlc';
 import type { EntryRecord, ReceiptRecord } from '../oplog/records';
 import type { JsonObject } from '../protocol/json';
 import type { PlanSnapshot } from './plan';
@@ -25,6 +25,8 @@ export interface DocumentState {
     readonly actorId: string;
     readonly request: number;
     readonly change: number;
+    /** Of the entry's text. */
+    readonly chars: number;
   };
 }
 
@@ -33,6 +35,8 @@ export interface HeadState {
   /** The version that the transaction found: the newest that anybody can have seen. */
   readonly committed: string;
   readonly version: string;
+  /** `version`, read once: each change of a plan draws the next one from it. */
+  readonly hlc: Hlc;
   readonly seq: number;
   readonly moved: boolean;
 }
@@ -78,13 +82,16 @@ export class Ledger {
     if (planned) return planned;
     const stored = this.snapshot.heads.get(scopeId);
     const version = stored?.version ?? ZERO_VERSION;
-    return {
+    const head: HeadState = {
       fromSeq: stored?.seq,
       committed: version,
       version,
+      hlc: parseHlc(version) ?? ZERO_HLC,
       seq: stored?.seq ?? 0,
       moved: false,
     };
+    this.heads.set(scopeId, head);
+    return head;
   }
 
   document(key: string): DocumentState | 'foreign' | undefined {
@@ -95,7 +102,7 @@ export class Ledger {
   }
 
   receipt(key: string): ReceiptRecord | undefined {
-    return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts.get(key);
+    return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts?.get(key);
   }
 
   /** Whether the receipt is of this very layer: it goes when the layer is dropped. */

@@ -1,15 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import mongoose, { type mongo } from 'mongoose';
-import type { StoredDocument } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { OplogRepository } from '../oplog/oplog.repository';
 import { asLostConnection } from '../oplog/retry.repository';
-import type { HeadRecord } from '../oplog/records';
+import type { EntryRecord, HeadRecord } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';
 import type { DocumentWrite, HeadMove, Plan } from './plan';
 import { TransientSyncError } from './transient-error.repository';
+import {
+  insertAll,
+  LARGEST_BSON,
+  updateAll,
+  type Target,
+  type UpdateStatement,
+  type WriteFailure,
+  type WriteReport,
+} from './write-commands.repository';
 
 /**
  * The database refused one document (a unique index, a validator of the collection). The transaction is gone; the
@@ -24,6 +32,14 @@ export class RefusedWrite extends Error {
   }
 }
 
+/**
+ * A mutation of the plan has a receipt already: it was answered before. The transaction is gone; with the receipts
+ * looked up, the plan gives the first answer again.
+ */
+export class ReceiptExists extends Error {
+  override readonly name = 'ReceiptExists';
+}
+
 /** Carries a plan out, inside a transaction, and decides nothing. Every filter has the scope; every count is checked. */
 @Injectable()
 export class PlanWriter {
@@ -35,8 +51,8 @@ export class PlanWriter {
   /**
    * Writes everything but the heads: see {@link moveHeads}.
    *
-   * @throws RefusedWrite, TransientSyncError, or an error of the driver, unchanged but for a lost connection that it
-   *   does not own up to
+   * @throws ReceiptExists, RefusedWrite, TransientSyncError, or an error of the driver, unchanged but for a lost
+   *   connection that it does not own up to
    */
   async write(session: mongo.ClientSession, plan: Plan): Promise<void> {
     try {
@@ -47,6 +63,8 @@ export class PlanWriter {
   }
 
   private async writeAll(session: mongo.ClientSession, plan: Plan): Promise<void> {
+    // Before the documents: what was answered before must not be refused by a unique index that it itself has filled.
+    if (plan.receipts.length > 0) await this.writeReceipts(session, plan);
     const byCollection = new Map<string, DocumentWrite[]>();
     for (const write of plan.writes) {
       const writes = byCollection.get(write.collection);
@@ -54,8 +72,19 @@ export class PlanWriter {
       else byCollection.set(write.collection, [write]);
     }
     for (const [name, writes] of byCollection) await this.writeDocuments(session, name, writes);
-    if (plan.entries.length > 0) await this.oplog.entries.insertMany([...plan.entries], { session });
-    if (plan.receipts.length > 0) await this.oplog.receipts.insertMany([...plan.receipts], { session });
+    if (plan.entries.length > 0) await this.writeEntries(session, plan.entries);
+  }
+
+  private async writeEntries(session: mongo.ClientSession, entries: readonly EntryRecord[]): Promise<void> {
+    const sizeAt = (index: number): number => entries[index]?.wire.length ?? 0;
+    expectNoFailure(await insertAll(this.target(this.oplog.entries), entries, sizeAt, session));
+  }
+
+  private async writeReceipts(session: mongo.ClientSession, { receipts }: Plan): Promise<void> {
+    const target = this.target(this.oplog.receipts);
+    const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);
+    if (report.failure?.code === DUPLICATE_KEY) throw new ReceiptExists();
+    expectNoFailure(report);
   }
 
   private async writeDocuments(
@@ -65,57 +94,89 @@ export class PlanWriter {
   ): Promise<void> {
     const store = this.collections.get(name)?.store;
     if (!store) throw new Error(`Collection ${name} is not registered`);
-    try {
-      const result = await store.bulkWrite(writes.map(documentOperation), { session, ordered: true });
-      const replaced = writes.filter((write) => write.kind === 'replace').length;
-      if (result.matchedCount !== replaced)
+    const target = this.target(store);
+    for (const run of runsOfKind(writes)) {
+      const sizeAt = (index: number): number => run[index]?.chars ?? 0;
+      const report = await (run[0]?.kind === 'insert'
+        ? insertAll(
+            target,
+            run.map(({ document }) => document),
+            sizeAt,
+            session,
+          )
+        : updateAll(target, run.map(replacement), sizeAt, session));
+      if (report.failure) throw refusedWrite(report.failure, run);
+      if (report.count !== run.length)
         throw new TransientSyncError('A document changed beside the engine while it was written');
-    } catch (error) {
-      throw refusedWrite(error, writes) ?? error;
     }
+  }
+
+  private target({ collectionName: name }: { readonly collectionName: string }): Target {
+    return { db: this.oplog.db, name };
   }
 
   /** Compare-and-set: a head that was only read, or set to what it was, would protect nothing. */
   async moveHeads(session: mongo.ClientSession, moves: readonly HeadMove[]): Promise<void> {
-    if (moves.length === 0) return;
-    const result = await this.oplog.heads
-      .bulkWrite(moves.map(headOperation), { session, ordered: true })
-      .catch((error: unknown) => Promise.reject(asLostConnection(error) as Error));
-    const known = moves.filter((move) => move.fromSeq !== undefined).length;
-    if (result.matchedCount !== known || result.insertedCount !== moves.length - known)
-      throw new TransientSyncError('Another writer has moved the scope head');
+    const target = this.target(this.oplog.heads);
+    const known = moves.filter((move) => move.fromSeq !== undefined).map(headUpdate);
+    const first = moves.filter((move) => move.fromSeq === undefined).map(newHead);
+    try {
+      const moved = await updateAll(target, known, () => HEAD_CHARS, session);
+      expectNoFailure(moved);
+      if (moved.count !== known.length)
+        throw new TransientSyncError('Another writer has moved the scope head');
+      expectNoFailure(await insertAll(target, first, () => HEAD_CHARS, session));
+    } catch (error) {
+      throw asLostConnection(error);
+    }
   }
 }
 
-function documentOperation(write: DocumentWrite): mongo.AnyBulkWriteOperation<StoredDocument> {
-  if (write.kind === 'insert') return { insertOne: { document: write.document as never } };
-  const { _id, ...replacement } = write.document;
+/** The writes in their order, cut where inserts and replacements take turns: what gave a unique value up comes before what took it. */
+function runsOfKind(writes: readonly DocumentWrite[]): (readonly DocumentWrite[])[] {
+  const runs: DocumentWrite[][] = [];
+  for (const write of writes) {
+    const run = runs.at(-1);
+    if (run?.[0]?.kind === write.kind) run.push(write);
+    else runs.push([write]);
+  }
+  return runs;
+}
+
+function replacement({ document, scopeId, expectedVersion }: DocumentWrite): UpdateStatement {
+  const { _id, ...u } = document;
   return {
-    replaceOne: {
-      filter: {
-        _id: _id as never,
-        [SYNC_FIELDS.scope]: write.scopeId,
-        // Whatever the app left there that is no version counts as none.
-        [SYNC_FIELDS.version]: write.expectedVersion ?? { $not: { $type: 'string' } },
-      },
-      replacement,
+    q: {
+      _id,
+      [SYNC_FIELDS.scope]: scopeId,
+      // Whatever the app left there that is no version counts as none.
+      [SYNC_FIELDS.version]: expectedVersion ?? { $not: { $type: 'string' } },
     },
+    u,
   };
 }
 
-function headOperation({
-  scopeId,
-  fromSeq,
-  version,
-  seq,
-}: HeadMove): mongo.AnyBulkWriteOperation<HeadRecord> {
-  if (fromSeq === undefined)
-    return { insertOne: { document: { _id: scopeId, version, seq, floor: ZERO_VERSION, floorSeq: 0 } } };
-  return { updateOne: { filter: { _id: scopeId, seq: fromSeq }, update: { $set: { version, seq } } } };
+function headUpdate({ scopeId, fromSeq, version, seq }: HeadMove): UpdateStatement {
+  return { q: { _id: scopeId, seq: fromSeq }, u: { $set: { version, seq } } };
 }
 
-/** MongoDB's own bound, whatever limits.maxDocumentBytes says: merges can grow a document beyond what one push may hold. */
-const LARGEST_BSON = 16 << 20;
+function newHead({ scopeId, version, seq }: HeadMove): HeadRecord {
+  return { _id: scopeId, version, seq, floor: ZERO_VERSION, floorSeq: 0 };
+}
+
+/** Of the engine's own records nothing is ever refused but by a conflict, and that fails the command as a whole. */
+function expectNoFailure({ failure }: WriteReport): void {
+  if (!failure) return;
+  throw new mongoose.mongo.MongoServerError({
+    code: failure.code,
+    errmsg: 'A write of the engine was refused',
+  });
+}
+
+/** No head and no receipt is longer as JSON, whatever their ids. */
+const HEAD_CHARS = 1000;
+const RECEIPT_CHARS = 1500;
+
 /** What the engine's fields and the entry around a document may take. */
 const BSON_MARGIN = 16 << 10;
 const BSON_TOO_LARGE = 10334;
@@ -147,22 +208,22 @@ const DUPLICATE_KEY = 11000;
 const DOCUMENT_VALIDATION = 121;
 
 /** The answer never holds the server's text: it names other people's keys. */
-function refusedWrite(error: unknown, writes: readonly DocumentWrite[]): RefusedWrite | undefined {
-  if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) return undefined;
-  const first = [error.writeErrors].flat()[0];
-  const write = first && writes[first.index];
-  if (!write) return undefined;
-  if (first.code === DOCUMENT_VALIDATION)
-    return new RefusedWrite(write.writer, {
+function refusedWrite(
+  { index, code, keyPattern, message }: WriteFailure,
+  writes: readonly DocumentWrite[],
+): Error {
+  const writer = writes[index]?.writer;
+  if (!writer || (code !== DOCUMENT_VALIDATION && code !== DUPLICATE_KEY))
+    return new mongoose.mongo.MongoServerError({ code, errmsg: 'The database refused a document' });
+  if (code === DOCUMENT_VALIDATION)
+    return new RefusedWrite(writer, {
       code: 'validation_failed',
       message:
         'The document does not satisfy the validation rules of its collection; mend it and send it again.',
     });
-  if (first.code !== DUPLICATE_KEY) return undefined;
-  const { keyPattern = {} } = (first.err.errInfo ?? first.err) as { keyPattern?: Record<string, unknown> };
-  const ofId = Object.keys(keyPattern).join() === '_id' || /index: _id_ /.test(first.errmsg ?? '');
+  const ofId = Object.keys(keyPattern).join() === '_id' || message.includes('index: _id_ ');
   return new RefusedWrite(
-    write.writer,
+    writer,
     ofId
       ? { code: 'id_unavailable', message: 'This doc_id cannot be used here; choose another one.' }
       : {

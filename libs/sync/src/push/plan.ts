@@ -29,6 +29,8 @@ export interface ReadyChange {
   readonly wireId: DocId;
   /** Null for a delete. Without `_id` and `_sync_*`. */
   readonly document: StoredDocument | null;
+  /** The document's JSON, when it is stored just as it came: the entry's text is made around it. */
+  readonly text?: string;
   readonly parent: string | null;
   readonly hlc: string | null;
   /** Absent: no receipt, a retry is a new change. */
@@ -68,8 +70,8 @@ export interface PlanSnapshot {
   readonly heads: ReadonlyMap<string, HeadRecord>;
   /** By {@link documentKey}. A document of another scope is `foreign`: nothing of it gets this far. */
   readonly documents: ReadonlyMap<string, StoredDocument | 'foreign'>;
-  /** By {@link receiptText}. */
-  readonly receipts: ReadonlyMap<string, ReceiptRecord>;
+  /** By {@link receiptText}. Undefined: not looked up; see {@link Plan.needsReceipts}. */
+  readonly receipts: ReadonlyMap<string, ReceiptRecord> | undefined;
   /** By {@link baseText}: the document at a version, null when it was deleted then, undefined when the log has it no more. */
   readonly bases: ReadonlyMap<string, JsonObject | null | undefined>;
 }
@@ -124,6 +126,8 @@ export interface DocumentWrite {
   readonly kind: 'insert' | 'replace';
   readonly expectedVersion: string | undefined;
   readonly document: StoredDocument & { readonly _id: StoredId };
+  /** How long its entry's text is: about its size. */
+  readonly chars: number;
   /** Who wrote it last: request and change index. A unique index that refuses the write rejects this change. */
   readonly writer: { readonly request: number; readonly change: number };
 }
@@ -152,6 +156,12 @@ export interface Plan {
   readonly heads: readonly HeadMove[];
   /** Merge bases that the snapshot lacks: read them and plan again. */
   readonly missingBases: readonly BaseNeed[];
+  /**
+   * The receipts were not looked up, and the plan leaves none for some mutation: only they can tell whether that one
+   * was answered before. Read them and plan again. A plan that leaves a receipt for each mutation needs no look: the
+   * database refuses to write one that is there, and with it everything else.
+   */
+  readonly needsReceipts: boolean;
 }
 
 /** Identifies a stored document over all collections, whatever the BSON type of its id. */

@@ -12,10 +12,12 @@ import { documentWrites, headMoves } from './writes-of-plan';
 export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanRequest[], clock: PlanClock): Plan {
   const ledger = Ledger.over(snapshot);
   const missing = new Map<string, BaseNeed>();
+  let needsReceipts = false;
   const outcomes = requests.map((request, index): RequestOutcome => {
     const planning = new RequestPlanning(ledger.layer(), snapshot, request, index, clock, missing);
     const { outcome, stands } = planning.run();
     if (stands) ledger.absorb(planning.layer);
+    if (!snapshot.receipts && (stands ? planning.leavesOut : hasMutation(request))) needsReceipts = true;
     return outcome;
   });
   return {
@@ -25,5 +27,10 @@ export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanReques
     receipts: [...ledger.receipts.values()],
     heads: headMoves(ledger),
     missingBases: [...missing.values()],
+    needsReceipts,
   };
+}
+
+function hasMutation({ changes }: PlanRequest): boolean {
+  return changes.some((entry) => (entry.kind === 'ready' ? entry.change.mutation : entry.mutation));
 }

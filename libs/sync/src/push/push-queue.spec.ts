@@ -29,6 +29,7 @@ class ScriptedCommitter {
       receipts: [],
       heads: [],
       missingBases: [],
+      needsReceipts: false,
     };
   }
 

@@ -1,7 +1,8 @@
 import type { StoredDocument } from '../collections/collection';
-import { formatHlc, parseHlc, sendHlc, ZERO_HLC } from '../hlc/hlc';
+import { encodeDocument } from '../collections/wire-codec';
+import { formatHlc, parseHlc, sendHlc, type Hlc } from '../hlc/hlc';
 import type { LogChange } from '../protocol/change';
-import { wireOf, type DocumentState, type Ledger } from './ledger';
+import type { DocumentState, Ledger } from './ledger';
 import type { PlanClock, PlanRequest, ReadyChange } from './plan';
 import { editStamp } from './stamps';
 
@@ -26,15 +27,34 @@ export function recordWrite(
 ): DocumentState & { readonly version: string } {
   const { scopeId, actorId } = request;
   const head = layer.head(scopeId);
-  const version = change.byServer?.reserved ?? nextVersion(head.version, clock);
+  const reserved = change.byServer?.reserved;
+  const hlc = (reserved === undefined ? undefined : parseHlc(reserved)) ?? nextHlc(head.hlc, clock);
+  const version = reserved ?? formatHlc(hlc);
   const seq = head.seq + 1;
   const stamp = editStamp(change.hlc, version, current?.stamp ?? null);
+  const deleted = document === null;
+  const fields = deleted ? {} : keepCreatedAt(document, current, change.rules.createdAtField);
+  const operation = deleted ? 'delete' : 'upsert';
+  const wire = entryText(
+    {
+      version,
+      seq,
+      collection: change.collection,
+      doc_id: change.wireId,
+      operation,
+      parent_version: change.parent,
+      ...(stamp === version ? {} : { hlc: stamp }),
+    },
+    fields === change.document && change.text !== undefined
+      ? change.text
+      : JSON.stringify(deleted ? null : encodeDocument(fields)),
+  );
   const state = {
     scopeId,
     version,
     stamp,
-    deleted: document === null,
-    fields: document === null ? {} : keepCreatedAt(document, current, change.rules.createdAtField),
+    deleted,
+    fields,
     origin: current?.origin ?? { exists: false, version: undefined },
     written: {
       collection: change.collection,
@@ -42,36 +62,35 @@ export function recordWrite(
       actorId,
       request: requestIndex,
       change: changeIndex,
+      chars: wire.length,
     },
   };
-  const entry: LogChange = {
-    version,
-    seq,
-    collection: change.collection,
-    doc_id: change.wireId,
-    operation: state.deleted ? 'delete' : 'upsert',
-    data: wireOf(state),
-    parent_version: change.parent,
-    ...(stamp === version ? {} : { hlc: stamp }),
-  };
   layer.setDocument(change.key, state);
-  layer.heads.set(scopeId, { ...head, version, seq, moved: true });
+  layer.heads.set(scopeId, { ...head, version, hlc, seq, moved: true });
   layer.entries.push({
     scope: scopeId,
     seq,
     version,
     collection: change.collection,
     doc: change.storedId,
-    operation: entry.operation,
+    operation,
     actor: actorId,
     at: new Date(clock.wallMs),
-    wire: JSON.stringify(entry),
+    wire,
   });
   return state;
 }
 
-function nextVersion(last: string, clock: PlanClock): string {
-  return formatHlc(sendHlc(parseHlc(last) ?? ZERO_HLC, clock.wallMs, clock.node));
+function nextHlc(last: Hlc, clock: PlanClock): Hlc {
+  return sendHlc(last, clock.wallMs, clock.node);
+}
+
+/** The JSON of a LogChange, its fields in their order, around the JSON that its data has already. */
+function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
+  const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
+  const before = JSON.stringify({ version, seq, collection, doc_id, operation });
+  const after = JSON.stringify({ parent_version, hlc });
+  return `${before.slice(0, -1)},"data":${data},${after.slice(1)}`;
 }
 
 function keepCreatedAt(

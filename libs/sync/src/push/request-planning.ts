@@ -17,6 +17,8 @@ import {
 /** One request's way through the planner. Works on a layer of its own, which only counts when the request stands. */
 export class RequestPlanning {
   private readonly decisions: ChangeDecisions;
+  /** Some mutation was decided without leaving a receipt. */
+  leavesOut = false;
   /** Answers that go back to what this request itself did: they fall with it. */
   private readonly repeats = new Set<PlannedAnswer>();
 
@@ -63,7 +65,10 @@ export class RequestPlanning {
       if (this.layer.holdsReceipt(key)) this.repeats.add(answer);
       return answer;
     }
-    if (entry.kind === 'refused') return { ...common, ...rejected(entry.rejection), replayed: false };
+    if (entry.kind === 'refused') {
+      if (mutation) this.leavesOut = true;
+      return { ...common, ...rejected(entry.rejection), replayed: false };
+    }
     if (receipt) return { ...common, ...rejected(MUTATION_ID_REUSED), replayed: false };
     const decided = this.decisions.decide(entry.change, index);
     if (key !== undefined) this.keepReceipt(key, entry.change, decided);

@@ -24,12 +24,12 @@ export class SnapshotRepository {
     private readonly collections: CollectionRegistry,
   ) {}
 
+  /** Heads and documents; for the receipts see {@link receipts}. */
   async load(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<PlanSnapshot> {
     // Operations of one session run one after another.
     const heads = await this.heads(session, [...new Set(requests.map((request) => request.scopeId))]);
-    const receipts = await this.receipts(session, requests);
     const documents = await this.documents(session, requests);
-    return { heads, receipts, documents, bases: new Map() };
+    return { heads, receipts: undefined, documents, bases: new Map() };
   }
 
   private async heads(
@@ -40,7 +40,8 @@ export class SnapshotRepository {
     return new Map(rows.map((head) => [head._id, head]));
   }
 
-  private async receipts(
+  /** What the requests' mutations were answered before, by {@link receiptText}. */
+  async receipts(
     session: mongo.ClientSession,
     requests: readonly PlanRequest[],
   ): Promise<Map<string, ReceiptRecord>> {

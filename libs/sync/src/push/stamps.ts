@@ -1,5 +1,5 @@
 import { isNewer } from '../conflict/judge';
-import { isTooFarAhead, parseHlc, ZERO_HLC } from '../hlc/hlc';
+import { isTooFarAhead, parseHlc } from '../hlc/hlc';
 import type { Rejection } from '../protocol/errors';
 import type { DocumentState, HeadState } from './ledger';
 import type { PlanClock, ReadyChange } from './plan';
@@ -11,10 +11,9 @@ export function refuseStamps(
   head: HeadState,
   clock: PlanClock,
 ): Rejection | undefined {
-  const headMs = (parseHlc(head.version) ?? ZERO_HLC).ms;
   for (const [name, stamp] of stampsOf(change)) {
     const hlc = stamp === null ? undefined : parseHlc(stamp);
-    if (hlc && isTooFarAhead(hlc, clock.wallMs, headMs, clock.maxDriftMs))
+    if (hlc && isTooFarAhead(hlc, clock.wallMs, head.hlc.ms, clock.maxDriftMs))
       return {
         code: 'clock_drift',
         message: `${name} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,

@@ -23,6 +23,7 @@ export function documentWrites(ledger: Ledger): DocumentWrite[] {
         [SYNC_FIELDS.deleted]: state.deleted,
         ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
       },
+      chars: written.chars,
       writer: { request: written.request, change: written.change },
     });
   }
