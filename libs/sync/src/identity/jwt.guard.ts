@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import type { SyncJwtOptions, SyncRequest } from '../sync.options';
@@ -14,9 +14,7 @@ export interface JwtCheck {
   readonly dispose: () => void;
 }
 
-/** How many tokens are known at the most, and how long one is taken for verified: as long as a key set is kept. */
 const KNOWN_TOKENS = 10_000;
-const KNOWN_FOR_MS = 600_000;
 
 /** @throws SyncError `configuration` for options that could verify nothing, or too much */
 export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
@@ -24,20 +22,21 @@ export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
   if (verification.warning !== undefined) new Logger('SyncModule').warn(verification.warning);
   const name = `nest-offline-sync:${randomUUID()}`;
   const dispose = registerJwtStrategy(name, verification);
-  const tokens = new VerifiedTokens(KNOWN_TOKENS, KNOWN_FOR_MS);
+  // A key set may lose the key that a token was verified with.
+  const tokens = verification.key instanceof KeyObject ? new VerifiedTokens(KNOWN_TOKENS) : undefined;
   class JwtGuard extends AuthGuard(name) {
     /** A device asks again and again with the same token: passport verifies it the first time. */
     override async canActivate(context: ExecutionContext): Promise<boolean> {
       const request = context.switchToHttp().getRequest<SyncRequest>();
       const { authorization } = request.headers;
       const token = bearerToken(typeof authorization === 'string' ? authorization : undefined);
-      const known = token === undefined ? undefined : tokens.get(token, Date.now());
+      const known = token === undefined ? undefined : tokens?.get(token, Date.now());
       if (known !== undefined) {
         request.user = known;
         return true;
       }
       const passes = (await super.canActivate(context)) as boolean;
-      if (passes && token !== undefined) tokens.keep(token, request.user, Date.now());
+      if (passes && token !== undefined) tokens?.keep(token, request.user, Date.now());
       return passes;
     }
 

@@ -13,14 +13,8 @@ export class VerifiedTokens {
   /** By the token's hash: no token is kept. The oldest first. */
   private readonly known = new Map<string, Verified>();
 
-  /**
-   * @param limit tokens at the most; the oldest is forgotten then
-   * @param maxAgeMs how long a verification counts at the most: a key that is withdrawn stops to count then
-   */
-  constructor(
-    private readonly limit: number,
-    private readonly maxAgeMs: number,
-  ) {}
+  /** @param limit tokens at the most; the oldest is forgotten then */
+  constructor(private readonly limit: number) {}
 
   /** The payload of a token that was verified before and has not expired. */
   get(token: string, nowMs: number): unknown {
@@ -32,11 +26,10 @@ export class VerifiedTokens {
     return undefined;
   }
 
-  /** Keeps a verified token's payload up to its `exp`, and never longer than the age. */
+  /** Keeps a verified token's payload up to its `exp`. */
   keep(token: string, payload: unknown, nowMs: number): void {
-    const expiresAt =
-      isObject(payload) && typeof payload['exp'] === 'number' ? payload['exp'] * 1000 : Infinity;
-    const until = Math.min(expiresAt, nowMs + this.maxAgeMs);
+    const { exp } = isObject(payload) ? payload : {};
+    const until = typeof exp === 'number' ? exp * 1000 : Infinity;
     if (!(until > nowMs)) return;
     const [oldest] = this.known.size < this.limit ? [] : this.known.keys();
     if (oldest !== undefined) this.known.delete(oldest);
