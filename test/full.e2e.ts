@@ -429,7 +429,7 @@ describe('full', () => {
       { collections: ['tasks'], limit: 5 },
     );
     let text = '';
-    for await (const chunk of page.lines) text += chunk;
+    for await (const chunk of page.lines) text += String(chunk);
     expect(linesOf(text)).toMatchObject([{ doc_id: 'method-1', data: { n: 1 } }]);
     expect(page.nextCursor).toBeUndefined();
   });
@@ -534,7 +534,7 @@ describe('full', () => {
         let text = '';
         let chunks = 0;
         for await (const chunk of page.lines) {
-          text += chunk;
+          text += String(chunk);
           chunks += 1;
           if (chunks === 100) await failing({ times: 1 }, code);
         }
@@ -558,7 +558,7 @@ describe('full', () => {
       );
       let text = '';
       for await (const chunk of page.lines) {
-        text += chunk;
+        text += String(chunk);
         const id = commands.findLast((command) => command['getMore'] !== undefined)?.['getMore'];
         if (id === undefined || killed.length > 2 || killed.includes(id)) continue;
         killed.push(id);

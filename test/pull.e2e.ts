@@ -401,7 +401,7 @@ describe('pull after push', () => {
     const [version] = await push('same', 'c1', [upsert('a', { n: 1 }), upsert('b', { n: 1 })]);
     const full = await reading.sync.full({ scopeId: 'same', actorId: 'ann' });
     let text = '';
-    for await (const chunk of full.lines) text += chunk;
+    for await (const chunk of full.lines) text += String(chunk);
     await push('same', 'c1', [
       { ...upsert('a', { n: 2 }), parent_version: version },
       { collection: 'tasks', operation: 'delete', doc_id: 'b', parent_version: full.lastSeq },

@@ -54,7 +54,7 @@ describe('push', () => {
       ['two', { n: 2 }, versions[1]],
     ]);
     const lines: string[] = [];
-    for await (const chunk of (await sync.full(ALICE, {})).lines) lines.push(chunk);
+    for await (const chunk of (await sync.full(ALICE, {})).lines) lines.push(String(chunk));
     expect(
       lines
         .join('')

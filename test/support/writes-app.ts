@@ -143,7 +143,7 @@ export async function threeStates(
   const log = fold({}, await pullAll(running, identity));
   const page = await running.sync.full(identity, { limit: 0 });
   let text = '';
-  for await (const chunk of page.lines) text += chunk;
+  for await (const chunk of page.lines) text += String(chunk);
   const full: State = {};
   for (const line of text.split('\n').filter((part) => part !== '')) {
     const { collection, doc_id, data, deleted } = JSON.parse(line) as LogChange & { deleted: boolean };

@@ -42,9 +42,9 @@ export const ISOLATION: readonly Mutant[] = [
         replace: 'store.find({}, this.walk',
       },
       {
-        file: 'full/scope-view.repository.ts',
-        find: 'yield fresh.filter((row) => row[SYNC_FIELDS.scope] === this.scopeId);',
-        replace: 'yield fresh;',
+        file: 'full/line-writer.ts',
+        find: 'if (!this.isOfScope) this.out.back(start);',
+        replace: '',
       },
     ],
   },

@@ -59,6 +59,11 @@ export function isName(bytes: Uint8Array, from: number, to: number, name: string
   return true;
 }
 
+/** Whether the name between two places begins with this. @param prefix in ASCII */
+export function nameStartsWith(bytes: Uint8Array, from: number, to: number, prefix: string): boolean {
+  return to - from >= prefix.length && isName(bytes, from, from + prefix.length, prefix);
+}
+
 /**
  * Where a value ends that begins at `at`.
  *

@@ -1,5 +1,20 @@
-import type { Connection, mongo } from 'mongoose';
+import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { StoredDocument } from './collection';
+
+/** What may differ between what is stored and what the driver makes of it. */
+const DECODING = {
+  promoteValues: true,
+  promoteLongs: true,
+  promoteBuffers: false,
+  useBigInt64: false,
+  // A stored pattern that JavaScript does not know would otherwise make the document unreadable.
+  bsonRegExp: true,
+};
+
+/** A raw document as a {@link nativeCollection} gives it. */
+export function decodeStored(bytes: Uint8Array): StoredDocument {
+  return mongoose.mongo.BSON.deserialize(bytes, { ...DECODING, validation: { utf8: false } });
+}
 
 /** The driver's collection with every option said that the host's own client settings could change. */
 export function nativeCollection(connection: Connection, name: string): mongo.Collection<StoredDocument> {
@@ -9,12 +24,7 @@ export function nativeCollection(connection: Connection, name: string): mongo.Co
     writeConcern: { w: 'majority' },
     readPreference: 'primary',
     ignoreUndefined: true,
-    promoteValues: true,
-    promoteLongs: true,
-    promoteBuffers: false,
-    useBigInt64: false,
-    // A stored pattern that JavaScript does not know would otherwise make the document unreadable.
-    bsonRegExp: true,
+    ...DECODING,
     serializeFunctions: false,
     raw: false,
     // One string of bytes that are no UTF-8 would otherwise stop every reader of the scope.

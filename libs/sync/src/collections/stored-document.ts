@@ -8,6 +8,8 @@ export const SYNC_FIELDS = {
   hlc: '_sync_hlc',
 } as const;
 
+export const SYNC_FIELD_PREFIX = '_sync_';
+
 export function isSyncField(key: string): boolean {
-  return key.startsWith('_sync_');
+  return key.startsWith(SYNC_FIELD_PREFIX);
 }

@@ -1,15 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry.service';
 import type { StoredId, SyncedCollection } from '../collections/collection';
+import { decodeStored } from '../collections/native-collection.repository';
 import { ZERO_VERSION } from '../hlc/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../oplog/oplog.repository';
 import { SyncError } from '../protocol/errors';
-import { encodeLine, parseFullQuery, type FullRequest } from '../protocol/full';
+import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { lookFor } from '../pull/cursor';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import { LineWriter } from './line-writer';
 import { decodePageToken, encodePageToken, invalidPageCursor, type PageToken } from './page-token';
 import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view.repository';
 import { StartedLines } from './started-lines';
@@ -20,8 +22,8 @@ export interface FullPage {
   readonly lastSeq: string;
   /** The next page's `cursor`; undefined on the last. */
   readonly nextCursor: string | undefined;
-  /** NDJSON, in chunks of whole lines, of about 32 kB. Read them to the end or call `return()`. */
-  readonly lines: StartedLines;
+  /** NDJSON in UTF-8, in chunks of whole lines, of about 64 kB. Read them to the end or call `return()`. */
+  readonly lines: StartedLines<Buffer>;
 }
 
 /** A part of a page: documents of one collection. */
@@ -30,8 +32,8 @@ interface Section {
   readonly range: IdRange;
 }
 
-/** Chunks are given when they have grown to this many characters, and whenever a batch of the database ends. */
-const CHUNK_CHARS = 32 << 10;
+/** Chunks are given when they have grown to this many bytes, and whenever a batch of the database ends. */
+const CHUNK_BYTES = 64 << 10;
 
 /** Gives a scope's documents as they stand, with the cursor to pull from afterwards (invariants 5, 6, 9). */
 @Injectable()
@@ -71,7 +73,11 @@ export class FullService {
       const done = (): void => {
         this.metrics.fullResync((performance.now() - started) / 1000);
       };
-      return { lastSeq, nextCursor, lines: await StartedLines.of(encode(view, plan.sections, done)) };
+      return {
+        lastSeq,
+        nextCursor,
+        lines: await StartedLines.of(encode(view, identity.scopeId, plan.sections, done)),
+      };
     } catch (error) {
       await view.close();
       throw error;
@@ -162,21 +168,19 @@ async function planPage(
 
 async function* encode(
   view: ScopeView,
+  scopeId: string,
   sections: readonly Section[],
   done: () => void,
-): AsyncGenerator<string, undefined, undefined> {
+): AsyncGenerator<Buffer, undefined, undefined> {
   try {
-    let chunk = '';
     for (const { collection, range } of sections) {
+      const lines = new LineWriter(collection, scopeId, decodeStored, CHUNK_BYTES);
       for await (const batch of view.batches(collection.store, range)) {
         for (const document of batch) {
-          chunk += encodeLine(collection, document);
-          if (chunk.length < CHUNK_CHARS) continue;
-          yield chunk;
-          chunk = '';
+          lines.write(document);
+          if (lines.length >= CHUNK_BYTES) yield lines.take();
         }
-        if (chunk !== '') yield chunk;
-        chunk = '';
+        if (lines.length > 0) yield lines.take();
       }
     }
   } finally {

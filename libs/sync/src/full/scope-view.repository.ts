@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import mongoose, { type mongo } from 'mongoose';
 import type { StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import { decodeStored } from '../collections/native-collection.repository';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import { READ_TIME_LIMIT_MS, type OplogRepository } from '../oplog/oplog.repository';
 import { SYNCED_COLLECTION_INDEX } from '../oplog/oplog-indexes';
@@ -23,6 +24,8 @@ export const ALL_IDS: IdRange = { from: new MinKey(), to: new MaxKey() };
 
 /** Documents of one round trip; MongoDB stops at 16 MB anyway. */
 const BATCH = 1000;
+/** A batch up to this size is used while the next one is on its way: no request holds two large ones. */
+const AHEAD_BYTES = 4 << 20;
 /** How often in a row a read is taken up again without a document in between. */
 const MAX_RESUMES = 3;
 
@@ -66,30 +69,32 @@ export class ScopeView {
     return this.read(async () => (await this.ids(store, range, { batchSize: BATCH }).toArray()).length);
   }
 
-  /** The documents of the range in the order of their ids, a batch a time. The cursor is closed when this ends. */
-  async *batches(
-    store: Store,
-    range: IdRange,
-  ): AsyncGenerator<readonly StoredDocument[], undefined, undefined> {
+  /**
+   * The documents of the range in the order of their ids, as BSON, a batch a time. The next batch is on its way while
+   * one is used. The cursor is closed when this ends.
+   */
+  async *batches(store: Store, range: IdRange): AsyncGenerator<readonly Buffer[], undefined, undefined> {
     let last: { readonly id: StoredId } | undefined;
     let resumes = 0;
     for (;;) {
       const from = last ? last.id : range.from;
       // No time limit: trimming never touches documents, and a stream takes as long as its reader.
-      const cursor = store.find({ [SYNC_FIELDS.scope]: this.scopeId }, this.walk({ from, to: range.to }));
+      const options = { ...this.walk({ from, to: range.to }), raw: true };
+      const cursor = store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options);
       let open: mongo.Long | undefined;
+      let next: Promise<boolean> | undefined;
       try {
-        while (await cursor.hasNext()) {
+        while (await (next ?? cursor.hasNext())) {
           // Kept, because an error takes it from the cursor.
           open = cursor.id;
           const rows = cursor.readBufferedDocuments();
+          next = isSmall(rows) ? ahead(cursor) : undefined;
           // The bound is inclusive: taken up again, the last row given comes once more.
-          const fresh = last && sameId(rows[0]?.['_id'], last.id) ? rows.slice(1) : rows;
+          const fresh = last && sameId(idOf(rows[0]), last.id) ? rows.slice(1) : rows;
           if (fresh.length === 0) continue;
-          last = { id: fresh.at(-1)?.['_id'] };
+          last = { id: idOf(fresh.at(-1)) };
           resumes = 0;
-          // MongoDB takes a list that holds the scope for the scope; a document in two scopes is in none.
-          yield fresh.filter((row) => row[SYNC_FIELDS.scope] === this.scopeId);
+          yield fresh;
         }
         open = undefined;
         return;
@@ -97,6 +102,8 @@ export class ScopeView {
         resumes += 1;
         if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
       } finally {
+        // One operation of a session after the other.
+        await next?.catch(() => undefined);
         await cursor.close();
         await this.kill(store, open);
       }
@@ -183,6 +190,23 @@ export function idFromJson(json: Json): { readonly id: StoredId } | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The id of a raw document. */
+function idOf(document: Buffer | undefined): StoredId {
+  return document && decodeStored(document)['_id'];
+}
+
+/** Whether there is room for another batch beside this one. */
+function isSmall(batch: readonly Buffer[]): boolean {
+  return batch.reduce((sum, { length }) => sum + length, 0) <= AHEAD_BYTES;
+}
+
+/** Sends for the next batch. Whoever wants it hears of an error. */
+function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
+  const next = cursor.hasNext();
+  next.catch(() => undefined);
+  return next;
 }
 
 function sameId(a: StoredId, b: StoredId): boolean {

@@ -5,14 +5,14 @@
  * Its source has been started, so `return()` always reaches the source's `finally`, also before the first chunk was
  * taken. (A generator that was never started skips it, and would leave a cursor open.)
  */
-export class StartedLines implements AsyncIterableIterator<string, undefined> {
+export class StartedLines<T> implements AsyncIterableIterator<T, undefined> {
   private constructor(
-    private first: IteratorResult<string, undefined> | undefined,
-    private readonly source: AsyncGenerator<string, undefined, undefined>,
+    private first: IteratorResult<T, undefined> | undefined,
+    private readonly source: AsyncGenerator<T, undefined, undefined>,
   ) {}
 
   /** @throws what reading the first chunk throws */
-  static async of(source: AsyncGenerator<string, undefined, undefined>): Promise<StartedLines> {
+  static async of<T>(source: AsyncGenerator<T, undefined, undefined>): Promise<StartedLines<T>> {
     return new StartedLines(await source.next(), source);
   }
 
@@ -20,14 +20,14 @@ export class StartedLines implements AsyncIterableIterator<string, undefined> {
     return this;
   }
 
-  next(): Promise<IteratorResult<string, undefined>> {
+  next(): Promise<IteratorResult<T, undefined>> {
     const { first } = this;
     this.first = undefined;
     return first ? Promise.resolve(first) : this.source.next();
   }
 
   /** Gives everything up that the page holds open. To be called by whoever does not read to the end. */
-  return(): Promise<IteratorResult<string, undefined>> {
+  return(): Promise<IteratorResult<T, undefined>> {
     this.first = undefined;
     return this.source.return(undefined);
   }

@@ -3,17 +3,18 @@ import { gunzipSync } from 'node:zlib';
 import { fullBody } from './full-body';
 
 const CHUNK = '{"line":"é"}\n'.repeat(3000);
+const BYTES = Buffer.from(CHUNK);
 
 function chunks(
   count: number,
   fail = false,
-): { lines: AsyncIterable<string>; taken: () => number; ended: Promise<void> } {
+): { lines: AsyncIterable<Buffer>; taken: () => number; ended: Promise<void> } {
   let taken = 0;
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
-  async function* generate(): AsyncGenerator<string> {
+  async function* generate(): AsyncGenerator<Buffer> {
     try {
-      for (; taken < count; taken += 1) yield await Promise.resolve(CHUNK);
+      for (; taken < count; taken += 1) yield await Promise.resolve(BYTES);
       if (fail) throw new Error('the database is gone');
     } finally {
       end();

@@ -5,7 +5,7 @@ import { constants, createGzip } from 'node:zlib';
  * The body of a full resync as a byte stream. Its reader's pace is the database's pace, and destroying it ends `lines`,
  * and with them the cursor in the database.
  */
-export function fullBody(lines: AsyncIterable<string>, gzip: boolean): Readable {
+export function fullBody(lines: AsyncIterable<Uint8Array>, gzip: boolean): Readable {
   const source = Readable.from(lines, { objectMode: false });
   if (!gzip) return source;
   // Level 1: the database is waited for, not the wire. Each chunk is flushed, so that rows go out as they come.

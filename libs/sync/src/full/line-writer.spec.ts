@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import mongoose from 'mongoose';
+import { runs } from '../../../../test/support/runs';
+import type { IdCodec, StoredDocument } from '../collections/collection';
+import { globalIds, scopedIds } from '../collections/id-codec';
+import { decodeStored } from '../collections/native-collection.repository';
+import { encodeLine } from '../protocol/full';
+import { LineWriter } from './line-writer';
+
+const { mongo } = mongoose;
+const VERSION = '20260502T120000.000Z-0001-a1b2';
+const SYNC = {
+  _sync_version: VERSION,
+  _sync_actor_id: 'ann',
+  _sync_scope_id: 'shop',
+  _sync_deleted: false,
+};
+
+const IDS: readonly [string, IdCodec][] = [
+  ['global', globalIds('free', mongo)],
+  ['scoped', scopedIds('free')],
+];
+const bytesOf = (document: object): Buffer => Buffer.from(mongo.BSON.serialize(document));
+
+function linesOf(ids: IdCodec, documents: readonly Buffer[]): string {
+  const writer = new LineWriter({ name: 'to "do"', ids }, 'shop', decodeStored, 16);
+  for (const document of documents) writer.write(document);
+  return writer.take().toString();
+}
+
+describe.each(IDS)('lines with %s ids', (_mode, ids) => {
+  const expected = (document: Buffer): string => encodeLine({ name: 'to "do"', ids }, decodeStored(document));
+
+  const storedId = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string().map((id) => JSON.stringify(['shop', id])),
+    fc.maxSafeInteger().map((id) => JSON.stringify(['shop', id])),
+    fc.integer(),
+    fc.double(),
+    fc.uuid().map((id) => new mongo.UUID(id)),
+    fc.uint8Array({ minLength: 12, maxLength: 12 }).map((id) => new mongo.ObjectId(id)),
+    fc.constantFrom<unknown>(null, true, { a: 1 }, mongo.Long.MAX_VALUE, new Date(0)),
+  );
+  const engineFields = fc.record(
+    {
+      _sync_version: fc.constantFrom<unknown>(VERSION, null, 5, 'é"'),
+      _sync_actor_id: fc.string(),
+      _sync_scope_id: fc.constant('shop'),
+      _sync_deleted: fc.constantFrom<unknown>(true, false, 1, null),
+      _sync_hlc: fc.constant(VERSION),
+      _sync_more: fc.integer(),
+    },
+    { requiredKeys: ['_sync_scope_id'] },
+  );
+  const data = fc.dictionary(fc.stringMatching(/^[a-z$0-9"]{1,3}$/), fc.oneof(fc.string(), fc.integer()));
+
+  it('are what encodeLine makes of the decoded documents', () => {
+    const document = fc
+      .tuple(storedId, data, engineFields, fc.boolean())
+      .map(([_id, own, fields, before]): StoredDocument =>
+        before ? { _id, ...fields, ...own } : { _id, ...own, ...fields },
+      );
+    fc.assert(
+      fc.property(fc.array(document, { maxLength: 4 }), (documents) => {
+        const all = documents.map(bytesOf);
+        expect(linesOf(ids, all)).toBe(all.map(expected).join(''));
+      }),
+      runs(500),
+    );
+  });
+
+  it('leave out what is of another scope, of two, or of none', () => {
+    const of = (scope: unknown): object => ({ _id: 1, n: 2, ...SYNC, _sync_scope_id: scope });
+    const foreign = [
+      of('shop2'),
+      of('sho'),
+      of('SHOP'),
+      of(['shop', 'b']),
+      of(['shop']),
+      of(null),
+      { _id: 3 },
+    ];
+    // The second half is decoded as a whole.
+    const odd = foreign.map((document) => ({ ...document, 1: 1 }));
+    expect(linesOf(ids, [...foreign, ...odd].map(bytesOf))).toBe('');
+    const own = bytesOf({ _id: 4, x: 1, ...SYNC });
+    expect(linesOf(ids, [bytesOf(of('b')), own, bytesOf(of(['shop']))])).toBe(expected(own));
+  });
+
+  it('show a tombstone without what it still holds', () => {
+    const tombstone = bytesOf({ _id: 'a', left: 'over', ...SYNC, _sync_deleted: true });
+    expect(linesOf(ids, [tombstone])).toBe(
+      `{"collection":"to \\"do\\"","doc_id":"a","data":null,"deleted":true,"version":"${VERSION}"}\n`,
+    );
+  });
+
+  it('show a document whose id is not its first field', () => {
+    const document = bytesOf({ a: 1, _id: 'late', ...SYNC });
+    expect(linesOf(ids, [document])).toBe(expected(document));
+  });
+});

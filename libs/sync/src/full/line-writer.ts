@@ -1,0 +1,117 @@
+import {
+  BSON_TYPE,
+  byteAt,
+  FIRST_ELEMENT,
+  int32At,
+  isName,
+  nameEnd,
+  valueEnd,
+} from '../collections/bson-elements';
+import type { SyncedCollection } from '../collections/collection';
+import { JsonOfBson, type DecodeBson } from '../collections/json-of-bson';
+import { JsonOutput } from '../collections/json-output';
+import { SYNC_FIELDS } from '../collections/stored-document';
+import { encodeLine } from '../protocol/full';
+
+const DATA = Buffer.from(',"data":');
+const DELETED = Buffer.from(',"deleted":true,"version":');
+const KEPT = Buffer.from(',"deleted":false,"version":');
+const NULL = Buffer.from('null');
+const END = Buffer.from('}\n');
+
+/**
+ * Writes the documents of one collection and scope as the lines of a full resync, from their bytes. A line is byte for
+ * byte what {@link encodeLine} makes of the decoded document.
+ */
+export class LineWriter {
+  private readonly out: JsonOutput;
+  private readonly json: JsonOfBson;
+  private readonly scope: Buffer;
+  private readonly beginning: Buffer;
+  private document: Buffer = Buffer.alloc(0);
+  private versionAt = 0;
+  private isDeleted = false;
+  private isOfScope = false;
+
+  /** @param pieceBytes how large the pieces are, roughly, that {@link take} gives */
+  constructor(
+    private readonly collection: Pick<SyncedCollection, 'name' | 'ids'>,
+    private readonly scopeId: string,
+    private readonly decode: DecodeBson,
+    pieceBytes: number,
+  ) {
+    this.out = new JsonOutput(pieceBytes);
+    this.json = new JsonOfBson(this.out, decode);
+    this.scope = Buffer.from(scopeId);
+    this.beginning = Buffer.from(`{"collection":${JSON.stringify(collection.name)},"doc_id":`);
+  }
+
+  /** Bytes that wait to be taken. */
+  get length(): number {
+    return this.out.length;
+  }
+
+  /** Hands over the lines that were written. */
+  take(): Buffer {
+    return this.out.take();
+  }
+
+  /**
+   * Writes a document's line. Nothing for a document of another scope: MongoDB takes a list that holds the scope for
+   * the scope, but a document in two scopes is in none (invariant 5).
+   */
+  write(document: Buffer): void {
+    const start = this.out.length;
+    if (this.writeStraight(document)) {
+      if (!this.isOfScope) this.out.back(start);
+      return;
+    }
+    this.out.back(start);
+    const stored = this.decode(document);
+    if (stored[SYNC_FIELDS.scope] === this.scopeId) this.out.json(encodeLine(this.collection, stored));
+  }
+
+  private writeStraight(document: Buffer): boolean {
+    const idTo = nameEnd(document, FIRST_ELEMENT + 1);
+    if (!isName(document, FIRST_ELEMENT + 1, idTo, '_id')) return false;
+    const idType = byteAt(document, FIRST_ELEMENT);
+    this.document = document;
+    this.versionAt = 0;
+    this.isDeleted = false;
+    this.isOfScope = false;
+    this.out.bytes(this.beginning);
+    if (!this.writeId(document, idType, idTo + 1)) return false;
+    this.out.bytes(DATA);
+    const data = this.out.length;
+    if (!this.json.fields(document, valueEnd(document, idType, idTo + 1), this.noteSyncField)) return false;
+    if (this.isDeleted) {
+      this.out.back(data);
+      this.out.bytes(NULL);
+    }
+    this.out.bytes(this.isDeleted ? DELETED : KEPT);
+    if (this.versionAt > 0) this.json.value(document, BSON_TYPE.string, this.versionAt);
+    else this.out.bytes(NULL);
+    this.out.bytes(END);
+    return true;
+  }
+
+  /** The types of id that clients and Mongoose make; the others take the way of the codec. */
+  private writeId(document: Buffer, type: number, at: number): boolean {
+    if (type === BSON_TYPE.objectId || type === BSON_TYPE.int32) this.json.value(document, type, at);
+    else if (type === BSON_TYPE.string) {
+      const id = document.toString('utf8', at + 4, at + 3 + int32At(document, at));
+      this.out.json(JSON.stringify(this.collection.ids.toWire(id)));
+    } else return false;
+    return true;
+  }
+
+  private readonly noteSyncField = (from: number, to: number, type: number, at: number): void => {
+    const { document } = this;
+    if (type === BSON_TYPE.string) {
+      if (isName(document, from, to, SYNC_FIELDS.version)) this.versionAt = at;
+      else if (isName(document, from, to, SYNC_FIELDS.scope))
+        this.isOfScope = this.scope.equals(document.subarray(at + 4, at + 3 + int32At(document, at)));
+    } else if (type === BSON_TYPE.boolean && isName(document, from, to, SYNC_FIELDS.deleted))
+      this.isDeleted = byteAt(document, at) === 1;
+  };
+}
