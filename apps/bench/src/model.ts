@@ -29,6 +29,8 @@ export interface Target {
 /** One variant in one round. */
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>;
+  /** Why a peer has no figures. Ours stops the run instead. */
+  readonly problem?: string;
 }
 
 export type Round = Partial<Record<Variant, Sample>>;

@@ -13,6 +13,8 @@ export interface Options {
   readonly docs: string | undefined;
   readonly baseline: string | undefined;
   readonly profile: string | undefined;
+  /** Shows an earlier run instead of measuring. */
+  readonly from: string | undefined;
 }
 
 export const HELP = `npm run bench -- [options]
@@ -27,8 +29,10 @@ Measures the service against the bare driver, a bare Nest app and, with --peers,
   --seed N          of the inputs (1)
   --json FILE       writes everything that was measured
   --plots DIR       writes the plots as SVG
-  --docs FILE       puts the table between the markers of a Markdown file
+  --docs FILE       puts table and plots between the markers of a Markdown file
   --baseline FILE   compares the ratios with an earlier --json; ends with 1 when one is worse beyond the spread
+  --from FILE       shows an earlier --json instead of measuring
+  --publish         a whole run with --peers that writes apps/bench/baseline.json, docs/performance.md and its plots
   --profile DIR     starts the server with one worker under --cpu-prof
   --list            names the rows
   --help`;
@@ -45,9 +49,18 @@ const NAMES = {
   docs: { type: 'string' },
   baseline: { type: 'string' },
   profile: { type: 'string' },
+  from: { type: 'string' },
+  publish: { type: 'boolean', default: false },
   list: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
+
+/** Where the official run stands, from the project's folder on. */
+const PUBLISHED = {
+  json: 'apps/bench/baseline.json',
+  plots: 'docs/performance',
+  docs: 'docs/performance.md',
+};
 
 /** Wrong arguments: the message is all that is to be said. */
 export class UsageError extends Error {}
@@ -57,19 +70,23 @@ export function readOptions(args: readonly string[]): Options | 'help' | 'list' 
   const { values } = parse(args);
   if (values.help) return 'help';
   if (values.list) return 'list';
-  const { quick, peers, json, plots, docs, baseline, profile } = values;
+  const { publish } = values;
+  if (publish && (values.only !== undefined || values.quick || values.from !== undefined))
+    throw new UsageError('--publish measures everything: leave out --only, --quick and --from.');
+  const { quick, baseline, profile, from } = values;
   return {
     only: (values.only ?? '').split(',').filter((id) => id !== ''),
     quick,
-    peers,
+    peers: values.peers || publish,
     rounds: positive('rounds', values.rounds ?? (quick ? '1' : '5'), true),
     seconds: positive('seconds', values.seconds ?? (quick ? '0.4' : '1.5'), false),
     seed: positive('seed', values.seed, true),
-    json,
-    plots,
-    docs,
+    json: values.json ?? (publish ? PUBLISHED.json : undefined),
+    plots: values.plots ?? (publish ? PUBLISHED.plots : undefined),
+    docs: values.docs ?? (publish ? PUBLISHED.docs : undefined),
     baseline,
     profile,
+    from,
   };
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import WebSocket from 'ws';
+import { ZERO_STAMP } from '../workload/stamps';
 
 /** Sockets that are opened at the same time. */
 const WAVE = 100;
@@ -94,7 +95,13 @@ export class Subscribers {
     });
     await once(socket, 'open');
     socket.send(
-      JSON.stringify({ type: 'subscribe', token: token(index), collections: ['notes'], ack, since: '' }),
+      JSON.stringify({
+        type: 'subscribe',
+        token: token(index),
+        collections: ['notes'],
+        ack,
+        since: ZERO_STAMP,
+      }),
     );
     if (ack) await confirmed;
   }

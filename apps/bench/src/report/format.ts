@@ -1,5 +1,6 @@
 import type { Bound, Unit } from '../model';
 import type { Summary } from '../stats/summary';
+import { BEYOND } from '../stats/verdict';
 
 /** A figure with its unit, short enough for a table. */
 export function formatFigure(value: number, unit: Unit): string {
@@ -35,7 +36,7 @@ export function formatBound(bound: Bound, unit?: Unit): string {
 }
 
 function digits(value: number): string {
-  if (!Number.isFinite(value)) return '∞';
+  if (value >= BEYOND) return '∞';
   return value >= 100 ? grouped(value) : value.toFixed(value >= 10 ? 1 : 2);
 }
 

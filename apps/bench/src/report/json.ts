@@ -13,7 +13,6 @@ export interface Circumstances {
   readonly node: string;
   readonly mongod: string;
   readonly cores: number;
-  readonly cpu: string;
 }
 
 export interface ReportRow extends RowResult {

@@ -4,6 +4,9 @@ import { summarize, type Summary } from './summary';
 /** The variant that targets speak of. */
 export const JUDGED: Variant = 'ours-1';
 
+/** The ratio to a peer from which nothing usable came. A number, because JSON has no infinity. */
+export const BEYOND = 1e9;
+
 /** How a target came out. */
 export interface Verdict extends Target {
   /** The ratio, or the figure itself; missing when a variant was not run. */
@@ -32,8 +35,7 @@ export function ratioOf(
     if (own === undefined || others.length === 0 || !others.every((value) => value !== undefined))
       return undefined;
     const limit = Math.min(...others);
-    // A peer from which nothing usable came is beaten by any factor.
-    return limit === 0 ? Infinity : own / limit;
+    return limit === 0 ? BEYOND : own / limit;
   });
 }
 
