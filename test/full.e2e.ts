@@ -544,8 +544,8 @@ describe('full', () => {
         const levels = commands
           .filter((command) => command['find'] === 'orders')
           .map(({ readConcern }) => readConcern as { level: string; afterClusterTime?: unknown });
-        expect(levels.map(({ level }) => level)).toEqual(['snapshot', 'majority']);
-        expect(levels[1]?.afterClusterTime).toBeDefined();
+        expect(levels.map(({ level }) => level)).toEqual(['snapshot', 'snapshot', 'majority']);
+        expect(levels[2]?.afterClusterTime).toBeDefined();
         expect(await openCursors('orders')).toBe(0);
       },
     );

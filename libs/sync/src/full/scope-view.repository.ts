@@ -24,6 +24,8 @@ export const ALL_IDS: IdRange = { from: new MinKey(), to: new MaxKey() };
 
 /** Documents of one round trip; MongoDB stops at 16 MB anyway. */
 const BATCH = 1000;
+/** Documents of the first one. */
+const FIRST_DOCUMENTS = 100;
 /** A batch up to this size is used while the next one is on its way: no request holds two large ones. */
 const AHEAD_BYTES = 4 << 20;
 /** How often in a row a read is taken up again without a document in between. */
@@ -78,8 +80,11 @@ export class ScopeView {
     let resumes = 0;
     for (;;) {
       const from = last ? last.id : range.from;
+      // The first documents by a query of their own: their reader need not wait for a thousand.
+      const limit = last ? 0 : FIRST_DOCUMENTS;
+      let given = 0;
       // No time limit: trimming never touches documents, and a stream takes as long as its reader.
-      const options = { ...this.walk({ from, to: range.to }), raw: true };
+      const options = { ...this.walk({ from, to: range.to }), raw: true, limit };
       const cursor = store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options);
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
@@ -88,6 +93,7 @@ export class ScopeView {
           // Kept, because an error takes it from the cursor.
           open = cursor.id;
           const rows = cursor.readBufferedDocuments();
+          given += rows.length;
           next = isSmall(rows) ? ahead(cursor) : undefined;
           // The bound is inclusive: taken up again, the last row given comes once more.
           const fresh = last && sameId(idOf(rows[0]), last.id) ? rows.slice(1) : rows;
@@ -97,7 +103,7 @@ export class ScopeView {
           yield fresh;
         }
         open = undefined;
-        return;
+        if (limit === 0 || given < limit) return;
       } catch (error) {
         resumes += 1;
         if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
