@@ -208,7 +208,7 @@ describe('an app without a WsAdapter', () => {
   it('may use a subclass of WsAdapter', async () => {
     class OwnAdapter extends WsAdapter {}
     const context = await NestFactory.create(class Empty {}, { logger: false });
-    const options = { path: '/x', maxPayload: 1024, perMessageDeflate: false };
+    const options = { path: '/x', maxPayload: 1024, perMessageDeflate: false, clientTracking: false };
     expect(() => openSocketServer(new OwnAdapter(context), options).close()).not.toThrow();
     await context.close();
   });

@@ -6,13 +6,14 @@ import { backoffMs } from './backoff';
 import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub.service';
 import { Follower, type FollowerBounds } from './follower';
 import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
+import type { Selection } from './selections';
 import type { LiveEntry, LogPosition, StreamEntry, StreamMessage, StreamResync } from './stream-entry';
 
 export interface SubscriptionQuery {
   readonly scopeId: string;
   readonly since: string | undefined;
   /** Authorized already. */
-  readonly collections: readonly string[];
+  readonly selection: Selection;
   readonly bounds: FollowerBounds;
 }
 
@@ -47,11 +48,11 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     private readonly source: StreamSource,
     private readonly signal?: AbortSignal,
   ) {
-    this.follower = new Follower(query.since, new Set(query.collections), query.bounds);
+    this.follower = new Follower(query.since, query.selection.asked, query.bounds);
   }
 
   get collections(): readonly string[] {
-    return this.query.collections;
+    return this.query.selection.names;
   }
 
   get since(): string | undefined {
@@ -149,13 +150,13 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     const after = this.source.hub.seenUpTo;
     // Without a stream there is no point to read up to: opened() comes.
     if (!after) return;
-    const { scopeId, collections } = this.query;
+    const { scopeId, selection } = this.query;
     this.reading = true;
     // From here on what is dispatched is kept, and the page sees what was dispatched before: no gap.
     this.follower.begin();
     try {
       const since = this.follower.readFrom;
-      const query = { since, collections, limit: this.pageEntries, after };
+      const query = { since, collections: selection.names, limit: this.pageEntries, after };
       const answer = await this.source.backlog.read(scopeId, query);
       this.failures = 0;
       if ('kind' in answer) return this.end(answer);

@@ -8,6 +8,7 @@ import { SYNC_SETTINGS } from '../sync.tokens';
 import { Backlog } from './backlog.service';
 import { ChangeStreamHub } from './change-stream-hub.service';
 import type { FollowerBounds } from './follower';
+import { Selections } from './selections';
 import type { StreamMessage } from './stream-entry';
 import { StreamSubscription, type StreamSource } from './stream-subscription.service';
 
@@ -25,6 +26,7 @@ const WAITING_ENTRIES = 4_096;
 /** Follows a scope's log for as long as somebody listens (invariants 3, 5, 7, 9). */
 @Injectable()
 export class StreamService {
+  private readonly selections = new Selections();
   private readonly source: StreamSource;
   private readonly bounds: FollowerBounds;
 
@@ -64,10 +66,11 @@ export class StreamService {
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     const since = sinceParameter(query);
-    const collections = await this.readable(identity, collectionsParameter(query));
+    const names = await this.readable(identity, collectionsParameter(query));
+    const selection = this.selections.of(names);
     const { bounds } = this;
     return new StreamSubscription(
-      { scopeId: identity.scopeId, since, collections, bounds },
+      { scopeId: identity.scopeId, since, selection, bounds },
       this.source,
       signal,
     );

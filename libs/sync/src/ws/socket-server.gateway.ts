@@ -6,6 +6,7 @@ export interface SocketServerOptions {
   readonly path: string;
   readonly maxPayload: number;
   readonly perMessageDeflate: boolean;
+  readonly clientTracking: boolean;
 }
 
 /**

@@ -33,6 +33,8 @@ export interface SessionContext {
   readonly settings: SyncSettings;
   readonly logger: Logger;
   readonly frames: SharedFrames;
+  /** Called when a socket has closed. */
+  closed(session: SocketSession): void;
 }
 
 /** Messages that a client may send at once, and a second from then on. */
@@ -50,7 +52,7 @@ export class SocketSession implements Pulsing {
   private readonly liveness: Liveness;
   private readonly credentials: SocketCredentials;
   private readonly bucket = new TokenBucket(BURST, PER_SECOND, performance.now());
-  private readonly subscribeTimer: NodeJS.Timeout;
+  private subscribeTimer: NodeJS.Timeout | undefined;
   /** Messages that need a check are handled one after another, in the order in which they came. */
   private work: Promise<void> = Promise.resolve();
   /** The newest subscribe or unsubscribe: what an older one still has under way counts no more. */
@@ -58,17 +60,12 @@ export class SocketSession implements Pulsing {
   private running: Running | undefined;
   private closing = false;
 
-  /**
-   * Attaches every listener at once: a message or an error may come with the next event.
-   *
-   * @param closed called when the socket has closed
-   */
+  /** Attaches every listener at once: a message or an error may come with the next event. */
   constructor(
     private readonly socket: ServerSocket,
     upgrade: IncomingMessage,
     private readonly context: SessionContext,
     readonly phase: Phase,
-    closed: (session: SocketSession) => void,
   ) {
     const { identities, settings, frames } = context;
     const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
@@ -85,7 +82,7 @@ export class SocketSession implements Pulsing {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.end();
-      closed(this);
+      context.closed(this);
     });
   }
 
@@ -136,7 +133,7 @@ export class SocketSession implements Pulsing {
     this.stopStreaming();
     if (message.type === 'unsubscribe') return;
     const turn = this.latest;
-    clearTimeout(this.subscribeTimer);
+    this.expectNothing();
     this.enqueue(() => this.subscribe(message, turn));
   }
 
@@ -226,9 +223,15 @@ export class SocketSession implements Pulsing {
     this.running = undefined;
   }
 
+  /** A subscribe message has come, or none will: the timer is let go too. */
+  private expectNothing(): void {
+    clearTimeout(this.subscribeTimer);
+    this.subscribeTimer = undefined;
+  }
+
   private end(): void {
     this.closing = true;
-    clearTimeout(this.subscribeTimer);
+    this.expectNothing();
     this.stopStreaming();
   }
 }

@@ -50,7 +50,8 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
     const frames = new SharedFrames(setImmediate);
-    this.context = { identities, streams, settings, logger: this.logger, frames };
+    const closed = (session: SocketSession): void => this.left(session);
+    this.context = { identities, streams, settings, logger: this.logger, frames, closed };
     this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 
@@ -62,6 +63,8 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
       path: this.extras.streamPath,
       maxPayload: this.settings.limits.maxSocketMessageBytes,
       perMessageDeflate: false,
+      // The sessions are the list of what is open.
+      clientTracking: false,
     });
     this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
   }
@@ -92,8 +95,7 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
   private accept(socket: ServerSocket, upgrade: unknown): void {
     try {
       if (!(upgrade instanceof IncomingMessage)) return socket.terminate();
-      const closed = (session: SocketSession): void => this.left(session);
-      this.sessions.add(new SocketSession(socket, upgrade, this.context, this.pulse.join(), closed));
+      this.sessions.add(new SocketSession(socket, upgrade, this.context, this.pulse.join()));
       this.metrics.sockets(this.sessions.size);
     } catch (error) {
       // Thrown on, it would end the process.
