@@ -46,4 +46,6 @@ export interface RowFacts {
 
 export interface RowResult extends RowFacts {
   readonly rounds: readonly Round[];
+  /** Everything about the row, data and checks included. */
+  readonly tookSeconds?: number;
 }

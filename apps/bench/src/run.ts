@@ -34,16 +34,22 @@ export function variantsOf(row: Row, { peers }: Pick<Options, 'peers'>): Variant
   return row.variants.filter((variant) => peers || variant !== 'original');
 }
 
+/** Not in a quick run: it only shows that everything works. */
+export function warmsUp(row: Row, { quick }: Pick<Options, 'quick'>): boolean {
+  return row.warmUp !== false && !quick;
+}
+
 export function roundsOf(row: Row, { rounds }: Pick<Options, 'rounds'>): number {
   return Math.min(rounds, row.maxRounds ?? rounds);
 }
 
 async function runRow(bench: Bench, row: Row, options: Options, watcher: Watcher): Promise<RowResult> {
+  const started = performance.now();
   const variants = variantsOf(row, options);
   const trial = await row.open(bench, variants);
   const rounds: Round[] = [];
   try {
-    if (row.warmUp !== false)
+    if (warmsUp(row, options))
       for (const variant of variants) {
         watcher.turn(row, variant, 0);
         await measure(trial, row, variant, 0, options.seconds * WARM_UP_SHARE);
@@ -61,7 +67,8 @@ async function runRow(bench: Bench, row: Row, options: Options, watcher: Watcher
     await trial.close?.();
   }
   const { id, title, figures, targets } = row;
-  return { id, title, figures, targets, variants, rounds };
+  const tookSeconds = Math.round((performance.now() - started) / 1000);
+  return { id, title, figures, targets, variants, rounds, tookSeconds };
 }
 
 async function measure(

@@ -1,12 +1,14 @@
 import { SingleBar } from 'cli-progress';
 import type { RowResult, Variant } from '../model';
-import { roundsOf, variantsOf, type Watcher } from '../run';
+import { roundsOf, variantsOf, warmsUp, type Watcher } from '../run';
 import type { Options } from '../options';
 import type { Row } from '../rows/bench';
 import { table } from './table';
 
 /** Between two turns: building the inputs, reading the answers, counting in the database. */
 const SHARE_OUTSIDE = 0.6;
+/** A quick run has less of everything. */
+const QUICK_SHARE = 0.5;
 
 /** A bar on a terminal, a line a row elsewhere. */
 export class Progress implements Watcher {
@@ -36,7 +38,9 @@ export class Progress implements Watcher {
   }
 
   done(result: RowResult): void {
-    if (!this.bar) console.error(table([result]).split('\n').slice(2).join('\n'));
+    if (this.bar) return;
+    console.error(table([result]).split('\n').slice(2).join('\n'));
+    console.error(`  (${String(result.tookSeconds)} s)`);
   }
 
   end(): void {
@@ -47,13 +51,15 @@ export class Progress implements Watcher {
 /** How long a run will take, roughly, in seconds. */
 export function estimate(rows: readonly Row[], options: Options): number {
   return rows.reduce((sum, row) => {
-    const turn = (row.timed ? options.seconds * (1 + SHARE_OUTSIDE) : 0) + row.overheadSeconds;
+    const turn =
+      (row.timed ? options.seconds * (1 + SHARE_OUTSIDE) : 0) +
+      row.overheadSeconds * (options.quick ? QUICK_SHARE : 1);
     return sum + turnsOf(row, options) * turn;
   }, 5);
 }
 
 function turnsOf(row: Row, options: Options): number {
-  const rounds = roundsOf(row, options) + (row.warmUp === false ? 0 : 1);
+  const rounds = roundsOf(row, options) + (warmsUp(row, options) ? 1 : 0);
   return rounds * variantsOf(row, options).length;
 }
 
