@@ -25,7 +25,7 @@ Measures the service against the bare driver, a bare Nest app and, with --peers,
   --quick           one short round: everything runs, nothing is precise
   --peers           also fastapi-offline-sync 0.1.2 (needs python3; installed once into the cache folder)
   --rounds N        rounds of each row (5)
-  --seconds N       length of a timed region (1.5)
+  --seconds N       length of a timed region (1)
   --seed N          of the inputs (1)
   --json FILE       writes everything that was measured
   --plots DIR       writes the plots as SVG
@@ -79,7 +79,7 @@ export function readOptions(args: readonly string[]): Options | 'help' | 'list' 
     quick,
     peers: values.peers || publish,
     rounds: positive('rounds', values.rounds ?? (quick ? '1' : '5'), true),
-    seconds: positive('seconds', values.seconds ?? (quick ? '0.4' : '1.5'), false),
+    seconds: positive('seconds', values.seconds ?? (quick ? '0.4' : '1'), false),
     seed: positive('seed', values.seed, true),
     json: values.json ?? (publish ? PUBLISHED.json : undefined),
     plots: values.plots ?? (publish ? PUBLISHED.plots : undefined),

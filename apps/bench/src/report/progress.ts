@@ -6,7 +6,7 @@ import type { Row } from '../rows/bench';
 import { table } from './table';
 
 /** Between two turns: building the inputs, reading the answers, counting in the database. */
-const SHARE_OUTSIDE = 0.6;
+const SHARE_OUTSIDE = 0.3;
 /** A quick run has less of everything. */
 const QUICK_SHARE = 0.5;
 

@@ -29,7 +29,7 @@ export const BURST_ROW: Row = {
   variants: ['bare', 'ours-1', 'ours-2'],
   maxRounds: 3,
   timed: false,
-  overheadSeconds: 8,
+  overheadSeconds: 6,
   open: async (bench) => ({
     measures: {
       bare: bareBurst(bench),

@@ -44,7 +44,7 @@ export const GROWTH_ROW: Row = {
   })),
   variants: ['ours-1'],
   timed: false,
-  overheadSeconds: 6,
+  overheadSeconds: 8,
   open: async (bench) => {
     const places = await openPlaces(bench);
     return {

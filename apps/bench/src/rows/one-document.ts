@@ -31,7 +31,7 @@ export const ONE_DOCUMENT_ROW: Row = {
   ],
   variants: ['ours-1', 'ours-2', 'original'],
   timed: true,
-  overheadSeconds: 0.5,
+  overheadSeconds: 0.4,
   open: async (bench) => ({
     measures: {
       'ours-1': contend(bench, 'ours-1'),

@@ -28,7 +28,7 @@ export const PULL_NOTHING_ROW: Row = {
   ],
   variants: VARIANTS,
   timed: true,
-  overheadSeconds: 0.5,
+  overheadSeconds: 0.4,
   open: async (bench, variants) => {
     const start = Date.now() - TWO_HOURS_MS;
     const logs = Array.from(

@@ -106,7 +106,7 @@ export const PUSH_ROWS: readonly Row[] = SPECS.map(({ shape, ...spec }) => ({
   targets: spec.targets,
   variants: variantsOf(spec),
   timed: true,
-  overheadSeconds: 1,
+  overheadSeconds: 0.4,
   open: async (bench) => ({
     measures: {
       bare: barePushes(bench, spec.bare ?? shape),

@@ -28,10 +28,10 @@ export const SOCKETS_ROW: Row = {
     { figure: 'pings', bound: { most: 5 } },
   ],
   variants: ['bare', 'ours-1'],
-  maxRounds: 3,
+  maxRounds: 2,
   timed: false,
   warmUp: false,
-  overheadSeconds: 14,
+  overheadSeconds: 9,
   open: async (bench) => ({
     measures: {
       bare: async () => ({ figures: { bytes: await bytesOfSocket(bench, await bench.ownSockets()) } }),

@@ -17,7 +17,7 @@ export const START_UP_ROW: Row = {
   targets: [{ figure: 'seconds', bound: { most: 2 } }],
   variants: ['ours-1'],
   timed: false,
-  overheadSeconds: 3,
+  overheadSeconds: 2,
   open: async ({ mongoUri }) => ({
     measures: {
       'ours-1': async () => {

@@ -10,7 +10,7 @@ import type { Server } from '../processes/child';
 
 const WRITES_PER_SECOND = 50;
 const BETWEEN_MS = 1000 / WRITES_PER_SECOND;
-const SECONDS = 4;
+const SECONDS = 3;
 const LATE_MS = 10_000;
 /** So that a slow write does not hold up the next one. The original fails when two writes meet. */
 const CONNECTIONS = { ours: 4, original: 1 };

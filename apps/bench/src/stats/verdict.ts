@@ -56,6 +56,7 @@ function ofRounds(
   rounds: readonly Round[],
   value: (round: Round) => number | undefined,
 ): Summary | undefined {
-  const values = rounds.map(value).filter((each) => each !== undefined && !Number.isNaN(each));
+  // JSON turns NaN into null.
+  const values = rounds.map(value).filter((each) => Number.isFinite(each));
   return values.length === 0 ? undefined : summarize(values as number[]);
 }
