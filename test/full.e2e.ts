@@ -480,6 +480,10 @@ describe('full', () => {
       expect(page.cursor).toBeNull();
       expect(await openCursors('orders')).toBe(0);
       expect(reading.metrics.fulls).toBe(1);
+      const batches = commands.flatMap(({ getMore, batchSize }) =>
+        getMore === undefined ? [] : [batchSize],
+      );
+      expect(new Set(batches)).toEqual(new Set([1000]));
     });
 
     it.each([

@@ -19,10 +19,13 @@ const LARGEST_NUMBER = 2n ** 53n;
 export class JsonOutput {
   private out: Buffer;
   private at = 0;
+  private readonly size: number;
 
   /** @param pieceBytes how large the pieces are, roughly, that {@link take} gives */
-  constructor(private readonly pieceBytes: number) {
-    this.out = Buffer.allocUnsafe(pieceBytes);
+  constructor(pieceBytes: number) {
+    // Room for the value that makes a piece large enough, so that it need not move.
+    this.size = pieceBytes + (pieceBytes >> 3);
+    this.out = Buffer.allocUnsafe(this.size);
   }
 
   /** Bytes written since the last {@link take}: also a place to go {@link back} to. */
@@ -38,7 +41,7 @@ export class JsonOutput {
   /** Hands over what was written. */
   take(): Buffer {
     const taken = this.out.subarray(0, this.at);
-    this.out = Buffer.allocUnsafe(this.pieceBytes);
+    this.out = Buffer.allocUnsafe(this.size);
     this.at = 0;
     return taken;
   }

@@ -22,7 +22,7 @@ export interface FullPage {
   readonly lastSeq: string;
   /** The next page's `cursor`; undefined on the last. */
   readonly nextCursor: string | undefined;
-  /** NDJSON in UTF-8, in chunks of whole lines, of about 64 kB. Read them to the end or call `return()`. */
+  /** NDJSON in UTF-8, in chunks of whole lines, of up to about 64 kB. Read them to the end or call `return()`. */
   readonly lines: StartedLines<Buffer>;
 }
 

@@ -81,10 +81,15 @@ export class ScopeView {
     for (;;) {
       const from = last ? last.id : range.from;
       // The first documents by a query of their own: their reader need not wait for a thousand.
-      const limit = last ? 0 : FIRST_DOCUMENTS;
+      const limit = last ? undefined : FIRST_DOCUMENTS;
       let given = 0;
       // No time limit: trimming never touches documents, and a stream takes as long as its reader.
-      const options = { ...this.walk({ from, to: range.to }), raw: true, limit };
+      const options = {
+        ...this.walk({ from, to: range.to }),
+        raw: true,
+        // Not `limit: 0`, by which the driver asks for ever larger batches.
+        ...(limit === undefined ? {} : { limit }),
+      };
       const cursor = store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options);
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
@@ -103,7 +108,7 @@ export class ScopeView {
           yield fresh;
         }
         open = undefined;
-        if (limit === 0 || given < limit) return;
+        if (limit === undefined || given < limit) return;
       } catch (error) {
         resumes += 1;
         if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
