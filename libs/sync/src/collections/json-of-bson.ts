@@ -34,6 +34,9 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const FIRST_PRINTABLE = 0x20;
 const LAST_ASCII = 0x7e;
+/** FNV-1a, by which other names hardly ever share a hash. */
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
 /** Values that are decoded one by one; with more of them the document is decoded as a whole. */
 const MAX_DECODED = 4;
 /** Names of one object are compared one with another up to this many. */
@@ -171,11 +174,11 @@ export class JsonOfBson {
     const first = byteAt(bytes, from);
     if (first === DOLLAR || (first >= DIGIT_0 && first <= DIGIT_9)) return false;
     if (isName(bytes, from, to, '__proto__')) return false;
-    let hash = 0;
+    let hash = FNV_OFFSET;
     for (let at = from; at < to; at += 1) {
       const byte = byteAt(bytes, at);
       if (byte < FIRST_PRINTABLE || byte > LAST_ASCII || byte === QUOTE || byte === BACKSLASH) return false;
-      hash = (Math.imul(hash, 31) + byte) | 0;
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
     }
     if (this.hashes.length - names >= MAX_NAMES) return false;
     // Two names with the same hash are as good as one that comes twice: the driver decodes them both.
