@@ -38,8 +38,8 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'full/scope-view.repository.ts',
-        find: 'store.find({ [SYNC_FIELDS.scope]: this.scopeId }, this.walk',
-        replace: 'store.find({}, this.walk',
+        find: 'store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options)',
+        replace: 'store.find<Buffer>({}, options)',
       },
       {
         file: 'full/line-writer.ts',
