@@ -44,6 +44,8 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   private readonly ids = new Map<string, mongo.Binary>();
   private readonly free: mongo.ClientSession[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private lastNote: Promise<void> = Promise.resolve();
+  private nextNote: Promise<void> | undefined;
   private stopped = false;
 
   constructor(
@@ -128,7 +130,19 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     this.timer = setTimeout(() => void this.beat(), BEAT_MS).unref();
   }
 
-  private async note(): Promise<void> {
+  /**
+   * One after another, and all that come meanwhile share the next one: of two that run side by side the older, shorter
+   * list could be written last, and the sessions that it lacks would never be ended.
+   */
+  private note(): Promise<void> {
+    this.nextNote ??= this.lastNote = this.lastNote.catch(ignore).then(() => {
+      this.nextNote = undefined;
+      return this.writeNote();
+    });
+    return this.nextNote;
+  }
+
+  private async writeNote(): Promise<void> {
     if (this.stopped) return;
     for (const key of this.ids.keys()) if (this.ids.size > MAX_IDS) this.ids.delete(key);
     const sessions = [...this.ids.values()];
