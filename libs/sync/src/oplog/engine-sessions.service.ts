@@ -17,6 +17,8 @@ import { OplogRepository } from './oplog.repository';
 interface ProcessRecord {
   readonly _id: string;
   readonly sessions: readonly mongo.Binary[];
+  /** Which of the process's notes it is. */
+  readonly turn: number;
   readonly seenAt: Date;
 }
 
@@ -44,8 +46,8 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   private readonly ids = new Map<string, mongo.Binary>();
   private readonly free: mongo.ClientSession[] = [];
   private timer: NodeJS.Timeout | undefined;
-  private lastNote: Promise<void> = Promise.resolve();
-  private nextNote: Promise<void> | undefined;
+  /** Of the newest note. */
+  private turn = 0;
   private stopped = false;
 
   constructor(
@@ -131,24 +133,27 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   }
 
   /**
-   * One after another, and all that come meanwhile share the next one: of two that run side by side the older, shorter
-   * list could be written last, and the sessions that it lacks would never be ended.
+   * Writes down which sessions there are. Notes run side by side, and may arrive in any order: an older, shorter list
+   * never takes the place of a newer one, or the sessions that it lacks would never be ended.
    */
-  private note(): Promise<void> {
-    this.nextNote ??= this.lastNote = this.lastNote.catch(ignore).then(() => {
-      this.nextNote = undefined;
-      return this.writeNote();
-    });
-    return this.nextNote;
-  }
-
-  private async writeNote(): Promise<void> {
+  private async note(): Promise<void> {
     if (this.stopped) return;
+    const turn = ++this.turn;
     for (const key of this.ids.keys()) if (this.ids.size > MAX_IDS) this.ids.delete(key);
     const sessions = [...this.ids.values()];
     await this.processes.updateOne(
       { _id: this.id },
-      [{ $set: { sessions: { $literal: sessions }, seenAt: '$$NOW' } }],
+      [
+        { $set: { isNewer: { $gt: [turn, { $ifNull: ['$turn', 0] }] } } },
+        {
+          $set: {
+            sessions: { $cond: ['$isNewer', { $literal: sessions }, '$sessions'] },
+            turn: { $max: [turn, '$turn'] },
+            seenAt: '$$NOW',
+          },
+        },
+        { $unset: 'isNewer' },
+      ],
       { upsert: true },
     );
   }
