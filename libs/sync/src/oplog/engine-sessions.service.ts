@@ -26,6 +26,8 @@ const PREFIX = 'process:';
 const BEAT_MS = 2_000;
 /** More sessions than this are never open at once; the oldest ids are forgotten. */
 const MAX_IDS = 10_000;
+/** How long after its deadline a transaction that has not come to an end counts as hanging. */
+const HANGS_MS = 1_000;
 /** After so long without a beat a process counts as dead, and its open transactions are ended. */
 const SILENT_MS = 6_000;
 
@@ -73,13 +75,33 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     await this.processes.deleteOne({ _id: this.id }).catch(ignore);
   }
 
-  /** Runs `work` in one of the sessions. A session does one thing after another: each is lent to one at a time. */
-  async use<T>(work: (session: mongo.ClientSession) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` in one of the sessions. A session does one thing after another: each is lent to one at a time.
+   *
+   * @param deadline performance.now(); an operation that hangs beyond it is given up, and its session is ended
+   * @throws UnknownCommitError then: nobody can tell what the database has done
+   */
+  async use<T>(work: (session: mongo.ClientSession) => Promise<T>, deadline = Infinity): Promise<T> {
     const session = this.free.pop() ?? (await this.open());
+    const working = work(session);
+    let timer: NodeJS.Timeout | undefined;
+    let isLost = false;
+    const limit = new Promise<never>((_, reject) => {
+      if (deadline === Infinity) return;
+      timer = setTimeout(
+        () => {
+          isLost = true;
+          reject(new UnknownCommitError(undefined));
+        },
+        deadline - performance.now() + HANGS_MS,
+      );
+    });
     try {
-      return await work(session);
+      return await Promise.race([working, limit]);
     } finally {
-      this.free.push(session);
+      clearTimeout(timer);
+      if (isLost) void this.kill(session).catch(ignore);
+      else this.free.push(session);
     }
   }
 

@@ -58,7 +58,7 @@ export class Committer {
         this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
         return this.inTransaction(session, requests, deadline);
       }
-    });
+    }, deadline);
   }
 
   private async inTransaction(
