@@ -216,6 +216,18 @@ describe('a push whose database fails', () => {
     expect(entries).toBe(8 * 12 * 3);
   }, 60_000);
 
+  it('does not wait for ever for a read that hangs, and serves the others meanwhile', async () => {
+    await device.push(changes);
+    const hangs = await faults.set({ commands: ['find'], blockTimeMS: 4_000, times: 1, appName });
+    const started = performance.now();
+    const hanging = device.send('/sync/pull');
+    await hangs();
+    expect((await device.pull()).changes).toHaveLength(3);
+    const answer = await hanging;
+    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    expect(performance.now() - started).toBeLessThan(4_000);
+  });
+
   it('reads again as soon as the database does', async () => {
     await device.push(changes);
     await faults.set({ commands: ['find', 'aggregate'], errorCode: NOT_PRIMARY, appName });

@@ -97,6 +97,19 @@ describe('a stream whose database or clients fail', () => {
     expect(clients[1]?.seqs).toEqual(upTo(last).filter((seq) => seq % 2 === 0));
   });
 
+  it('opens another change stream when the one that it has falls silent', async () => {
+    const client = await subscribe();
+    await write();
+    await client.untilSeq(2);
+    const before = stream.hub.reopened;
+    const hangs = await faults.set({ commands: ['getMore'], appName, blockTimeMS: 10_000, times: 1 });
+    await hangs();
+    await write();
+    await client.untilSeq(4);
+    expect(client.seqs).toEqual(upTo(4));
+    expect(stream.hub.reopened).toBe(before + 1);
+  });
+
   it('loses nothing when the server forgets the cursor', async () => {
     const client = await subscribe();
     await write();

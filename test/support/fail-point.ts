@@ -8,6 +8,8 @@ export interface FailPoint {
   readonly closeConnection?: boolean;
   /** The command takes effect, and its answer says that this many members may not have it. */
   readonly writeConcernError?: { readonly code: number; readonly errmsg: string };
+  /** Does nothing for so long before it goes on. Milliseconds. */
+  readonly blockTimeMS?: number;
   readonly errorLabels?: readonly string[];
   /** How often; undefined until it is switched off. */
   readonly times?: number;
@@ -21,16 +23,23 @@ export class FailPoints {
     return new FailPoints(await mongoose.mongo.MongoClient.connect(uri));
   }
 
-  async set({ commands, appName, times, ...how }: FailPoint): Promise<void> {
-    await this.client.db('admin').command({
+  /** @returns waits until a command has run into it */
+  async set({ commands, appName, times, ...how }: FailPoint): Promise<() => Promise<void>> {
+    const admin = this.client.db('admin');
+    const { count } = await admin.command({
       configureFailPoint: 'failCommand',
       mode: times === undefined ? 'alwaysOn' : { times },
       data: {
         failCommands: commands,
         appName,
+        ...(how.blockTimeMS === undefined ? {} : { blockConnection: true }),
         ...how,
       },
     });
+    return async () => {
+      const timesEntered = (count as number) + 1;
+      await admin.command({ waitForFailPoint: 'failCommand', timesEntered, maxTimeMS: 10_000 });
+    };
   }
 
   async off(): Promise<void> {

@@ -3,9 +3,10 @@ import mongoose, { type mongo } from 'mongoose';
 import type { StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection.repository';
 import { SYNC_FIELDS } from '../collections/stored-document';
-import { READ_TIME_LIMIT_MS, type OplogRepository } from '../oplog/oplog.repository';
+import { READ_HANGS_MS, READ_TIME_LIMIT_MS, type OplogRepository } from '../oplog/oplog.repository';
 import { SYNCED_COLLECTION_INDEX } from '../oplog/oplog-indexes';
 import type { HeadRecord } from '../oplog/records';
+import { withinLimit } from '../oplog/time-limit.repository';
 import type { Json } from '../protocol/json';
 import { isSnapshotLoss, isInterruption } from './read-failure';
 
@@ -55,20 +56,25 @@ export class ScopeView {
 
   /** The scope's head; null before its first write. */
   head(): Promise<HeadRecord | null> {
-    return this.read(() =>
-      this.oplog.heads.findOne({ _id: this.scopeId }, { ...this.options(), maxTimeMS: READ_TIME_LIMIT_MS }),
+    return this.read((signal) =>
+      this.oplog.heads.findOne(
+        { _id: this.scopeId },
+        { ...this.options(), signal, maxTimeMS: READ_TIME_LIMIT_MS },
+      ),
     );
   }
 
   /** The id that stands `skip` places after the first of the range; undefined when the range is shorter. */
   async idAt(store: Store, range: IdRange, skip: number): Promise<{ readonly id: StoredId } | undefined> {
-    const [row] = await this.read(() => this.ids(store, range, { skip, limit: 1 }).toArray());
+    const [row] = await this.read((signal) => this.ids(store, range, { signal, skip, limit: 1 }).toArray());
     return row && { id: row['_id'] };
   }
 
   /** How many documents the range has. Goes over their ids: for ranges known to be short. */
   count(store: Store, range: IdRange): Promise<number> {
-    return this.read(async () => (await this.ids(store, range, { batchSize: BATCH }).toArray()).length);
+    return this.read(
+      async (signal) => (await this.ids(store, range, { signal, batchSize: BATCH }).toArray()).length,
+    );
   }
 
   /**
@@ -83,10 +89,12 @@ export class ScopeView {
       // The first documents by a query of their own: their reader need not wait for a thousand.
       const limit = last ? undefined : FIRST_DOCUMENTS;
       let given = 0;
-      // No time limit: trimming never touches documents, and a stream takes as long as its reader.
+      const hanging = new AbortController();
+      // No time limit for all: trimming never touches documents, and a stream takes as long as its reader.
       const options = {
         ...this.walk({ from, to: range.to }),
         raw: true,
+        signal: hanging.signal,
         // Not `limit: 0`, by which the driver asks for ever larger batches.
         ...(limit === undefined ? {} : { limit }),
       };
@@ -94,7 +102,7 @@ export class ScopeView {
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
       try {
-        while (await (next ?? cursor.hasNext())) {
+        while (await withinLimit(READ_HANGS_MS, () => next ?? cursor.hasNext(), hanging)) {
           // Kept, because an error takes it from the cursor.
           open = cursor.id;
           const rows = cursor.readBufferedDocuments();
@@ -136,7 +144,11 @@ export class ScopeView {
   }
 
   /** Answered by the index alone: the bounds say the scope, so no document is fetched to compare it. */
-  private ids(store: Store, range: IdRange, options: mongo.FindOptions): mongo.FindCursor<StoredDocument> {
+  private ids(
+    store: Store,
+    range: IdRange,
+    options: mongo.FindOptions & mongo.Abortable,
+  ): mongo.FindCursor<StoredDocument> {
     return store.find(
       {},
       { ...this.walk(range), projection: { _id: 1 }, maxTimeMS: READ_TIME_LIMIT_MS, ...options },
@@ -166,12 +178,12 @@ export class ScopeView {
     return { session: this.session, readConcern: { level: this.level }, readPreference: 'primary' };
   }
 
-  private async read<T>(operation: () => Promise<T>): Promise<T> {
+  private async read<T>(operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await operation();
+      return await withinLimit(READ_HANGS_MS, operation);
     } catch (error) {
       if (!this.leaveSnapshot(error)) throw error;
-      return operation();
+      return withinLimit(READ_HANGS_MS, operation);
     }
   }
 

@@ -11,6 +11,8 @@ import { betterMeasure, boundedWall, databaseClock, measureClock, type ClockMeas
 
 /** How often the database's clock is looked at. Milliseconds. */
 const MEASURE_EVERY_MS = 10_000;
+/** A measure that took so long would say little. Milliseconds. */
+const MEASURE_LIMIT = { timeoutMS: 5_000 };
 
 /**
  * The wall clock that versions come from: this machine's, held within five seconds of the database's (invariant 8),
@@ -65,9 +67,9 @@ export class WallClock implements OnModuleInit, BeforeApplicationShutdown {
     try {
       const admin = this.connection.getClient().db('admin');
       // The first command of an idle pool opens a connection; that would count as round trip.
-      if (this.measure === undefined) await admin.command({ hello: 1 });
+      if (this.measure === undefined) await admin.command({ hello: 1 }, MEASURE_LIMIT);
       const sentAt = performance.now();
-      const { localTime } = (await admin.command({ hello: 1 })) as { localTime?: Date };
+      const { localTime } = (await admin.command({ hello: 1 }, MEASURE_LIMIT)) as { localTime?: Date };
       if (localTime instanceof Date)
         this.measure = betterMeasure(
           this.measure,

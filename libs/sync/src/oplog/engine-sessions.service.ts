@@ -28,6 +28,8 @@ const BEAT_MS = 2_000;
 const MAX_IDS = 10_000;
 /** How long after its deadline a transaction that has not come to an end counts as hanging. */
 const HANGS_MS = 1_000;
+/** A note that hangs must not hold up a push, nor the beats. */
+const NOTE_LIMIT_MS = 2_000;
 /** After so long without a beat a process counts as dead, and its open transactions are ended. */
 const SILENT_MS = 6_000;
 
@@ -61,6 +63,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     this.processes = oplog.db.collection<ProcessRecord>(settings.leasesCollection, {
       readPreference: 'primary',
       writeConcern: { w: 1 },
+      timeoutMS: NOTE_LIMIT_MS,
     });
   }
 
@@ -127,7 +130,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   /** A commit that never arrived leaves the transaction open, and its scope locked. One that did is not undone by it. */
   private async kill(session: mongo.ClientSession): Promise<void> {
     try {
-      await this.oplog.db.admin().command({ killSessions: [session.id] });
+      await this.killSessions([session.id as { id: mongo.Binary }]);
     } finally {
       await session.endSession();
     }
@@ -152,6 +155,10 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     }
     if (this.stopped) return;
     this.timer = setTimeout(() => void this.beat(), BEAT_MS).unref();
+  }
+
+  private async killSessions(sessions: readonly { readonly id: mongo.Binary }[]): Promise<void> {
+    await this.oplog.db.admin().command({ killSessions: sessions }, { timeoutMS: NOTE_LIMIT_MS });
   }
 
   /**
@@ -190,8 +197,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
       .toArray();
     for (const { _id, sessions } of silent) {
       if (_id === this.id) continue;
-      if (sessions.length > 0)
-        await this.oplog.db.admin().command({ killSessions: sessions.map((id) => ({ id })) });
+      if (sessions.length > 0) await this.killSessions(sessions.map((id) => ({ id })));
       await this.processes.deleteOne({ _id });
       this.logger.warn(
         `A process of this cluster fell silent; its ${String(sessions.length)} sessions were ended.`,

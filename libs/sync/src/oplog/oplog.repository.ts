@@ -4,6 +4,7 @@ import { SYNC_CONNECTION, SYNC_SETTINGS } from '../sync.tokens';
 import type { SyncSettings } from '../sync.settings';
 import { EntryBytes } from './entry-bytes';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from './records';
+import { withinLimit } from './time-limit.repository';
 
 export interface EntryQuery {
   readonly scopeId: string;
@@ -39,6 +40,8 @@ export interface ReadHeads {
 
 /** Longest that a client's read may take: shorter than the grace between raising a floor and deleting below it. */
 export const READ_TIME_LIMIT_MS = 60_000;
+/** After so long a read has no answer to expect any more: the server has ended it by itself before. */
+export const READ_HANGS_MS = READ_TIME_LIMIT_MS + 5_000;
 
 /** Where heads, entries, receipts and leases live. Reads that serve clients are majority reads on the primary. */
 @Injectable()
@@ -51,7 +54,7 @@ export class OplogRepository {
 
   constructor(
     @Inject(SYNC_CONNECTION) connection: Connection,
-    @Inject(SYNC_SETTINGS) settings: SyncSettings,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
   ) {
     this.client = connection.getClient();
     this.db = this.client.db(connection.name);
@@ -71,17 +74,20 @@ export class OplogRepository {
 
   /** The scope's head as the majority has it; null before its first write. */
   readHead(scopeId: string, { linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
-    return this.heads.findOne(
-      { _id: scopeId },
-      {
-        maxTimeMS: READ_TIME_LIMIT_MS,
-        ...(linearizable ? { readConcern: { level: 'linearizable' } } : {}),
-      },
+    return withinLimit(READ_HANGS_MS, (signal) =>
+      this.heads.findOne(
+        { _id: scopeId },
+        {
+          signal,
+          maxTimeMS: READ_TIME_LIMIT_MS,
+          ...(linearizable ? { readConcern: { level: 'linearizable' } } : {}),
+        },
+      ),
     );
   }
 
   /**
-   * The heads of scopes, in one read.
+   * The heads of scopes, in one read. Many wait for it: it is given up after `retryDeadlineMs`.
    *
    * @param after see at least what was committed up to here
    */
@@ -91,7 +97,9 @@ export class OplogRepository {
       const [only, ...others] = scopeIds;
       const ids = others.length === 0 && only !== undefined ? only : { $in: [...scopeIds] };
       const options = { maxTimeMS: READ_TIME_LIMIT_MS, batchSize: scopeIds.length + 1, session };
-      const heads = await this.heads.find({ _id: ids }, options).toArray();
+      const heads = await withinLimit(this.settings.retryDeadlineMs, (signal) =>
+        this.heads.find({ _id: ids }, { ...options, signal }).toArray(),
+      );
       return { heads: new Map(heads.map((head) => [head._id, head])), time: session.operationTime };
     } finally {
       await session.endSession();
@@ -99,7 +107,11 @@ export class OplogRepository {
   }
 
   /** Entries in order of their versions, from `since` on (inclusive). */
-  async readEntries(query: EntryQuery): Promise<EntryBytes[]> {
+  readEntries(query: EntryQuery): Promise<EntryBytes[]> {
+    return withinLimit(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));
+  }
+
+  private async entriesOf(query: EntryQuery, signal: AbortSignal): Promise<EntryBytes[]> {
     const { scopeId, since, collections, limit, maxBytes = Infinity, after } = query;
     const asked = { collection: { $in: [...collections] } };
     const filter: mongo.Filter<EntryRecord> =
@@ -116,6 +128,7 @@ export class OplogRepository {
       limit,
       batchSize: limit + 1,
       maxTimeMS: READ_TIME_LIMIT_MS,
+      signal,
       ...(session ? { session } : {}),
     });
     const rows: EntryBytes[] = [];

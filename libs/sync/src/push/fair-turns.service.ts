@@ -48,6 +48,7 @@ export class FairTurns {
     this.turns = oplog.db.collection<TurnRecord>(settings.leasesCollection, {
       readPreference: 'primary',
       writeConcern: { w: 1 },
+      timeoutMS: FORGOTTEN_MS,
     });
   }
 

@@ -19,6 +19,15 @@ const PIPELINE = [
   },
 ];
 
+/** The server answers at least once in a second, also when nothing was written. Milliseconds. */
+const ANSWER_EVERY_MS = 1_000;
+/** A stream that says nothing for so many times as long hangs. */
+const SILENT_ANSWERS = 5;
+/** The first answer waits until the majority has what the primary had. */
+const SILENT_AT_FIRST = 60;
+/** Longest that the first question may take. Milliseconds. */
+const PING_LIMIT_MS = 10_000;
+
 export interface InsertListener {
   /** The stream is open: nothing that is written after `time` will be missed. May be called again. */
   opened(time: mongo.Timestamp): void;
@@ -37,24 +46,60 @@ export async function followInserts(
   signal: AbortSignal,
 ): Promise<void> {
   const start = await latestTime(oplog);
-  const stream = oplog.entries.watch<InsertedEntry, Insert>(PIPELINE, { startAtOperationTime: start });
+  const stream = oplog.entries.watch<InsertedEntry, Insert>(PIPELINE, {
+    startAtOperationTime: start,
+    maxAwaitTimeMS: ANSWER_EVERY_MS,
+  });
   const ended = new AbortController();
+  const silence = new Silence(ended.signal);
+  stream.on('resumeTokenChanged', () => silence.end());
   // The server's first answer. Waiting for `next` would not tell until something is written.
   stream.once('resumeTokenChanged', () => listener.opened(start));
   const pump = async (): Promise<void> => {
     for (let first = true; ; first = false) {
       const { fullDocument, clusterTime } = await stream.next();
       if (ended.signal.aborted) return;
+      silence.end();
       if (first) listener.opened(start);
       await listener.inserted(fullDocument, clusterTime);
     }
   };
   try {
-    await Promise.race([pump(), serverLost(oplog.client, ended.signal), aborted(signal, ended.signal)]);
+    await Promise.race([
+      pump(),
+      silence.lasting,
+      serverLost(oplog.client, ended.signal),
+      aborted(signal, ended.signal),
+    ]);
   } finally {
     ended.abort();
     const closed = stream.close().catch(() => undefined);
     if (signal.aborted) await closed;
+  }
+}
+
+/** Tells when a stream has said nothing for too long: whoever listens to it would never learn that it hangs. */
+class Silence {
+  private quietFor = 0;
+  private limit = SILENT_AT_FIRST;
+  /** Rejects then. */
+  readonly lasting: Promise<never>;
+
+  constructor(ended: AbortSignal) {
+    this.lasting = new Promise((_, reject) => {
+      // Counted, not measured: a process that was frozen itself first hears what has come meanwhile.
+      const timer = setInterval(() => {
+        this.quietFor += 1;
+        if (this.quietFor > this.limit)
+          reject(new mongoose.mongo.MongoNetworkTimeoutError('The change stream has fallen silent.'));
+      }, ANSWER_EVERY_MS);
+      ended.addEventListener('abort', () => clearInterval(timer));
+    });
+  }
+
+  end(): void {
+    this.quietFor = 0;
+    this.limit = SILENT_ANSWERS;
   }
 }
 
@@ -89,7 +134,8 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
 async function latestTime(oplog: OplogRepository): Promise<mongo.Timestamp> {
   const session = oplog.client.startSession({ causalConsistency: true });
   try {
-    await oplog.db.command({ ping: 1 }, { session, readPreference: 'primary' });
+    const options = { session, readPreference: 'primary', timeoutMS: PING_LIMIT_MS } as const;
+    await oplog.db.command({ ping: 1 }, options);
     if (session.operationTime) return session.operationTime;
     throw new SyncError('configuration', 'MongoDB is not a replica set: it tells no operation time.');
   } finally {
