@@ -17,7 +17,7 @@ export interface Outcome {
 }
 
 /** How often a mutant is checked at the most: some mistakes need two transactions to meet. */
-const ROUNDS = 3;
+const ROUNDS = 6;
 const SEED = 5;
 /** Until there was so much of it, so that a busy machine shows as much as a quiet one. */
 const WRITING = { changes: 400, leastMs: 1_000, mostSeconds: 60 };

@@ -1,58 +1,42 @@
-import type { Mutant } from '../mutant';
+import type { Mutant, Patch } from '../mutant';
 
 /** Invariant 1: document, entry, receipt and head commit together, and before the answer. */
+/** A group's answers are given when it is written: its `resolve` travels with the requests. */
+const ANSWERS_EARLY: readonly Patch[] = [
+  {
+    file: 'push/committer.service.ts',
+    find: 'async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {',
+    replace:
+      'async commit(requests: readonly PlanRequest[], deadline: number, early: (plan: Plan) => void): Promise<Plan> { Object.assign(requests, { early });',
+  },
+  {
+    file: 'push/committer.service.ts',
+    find: 'await commitUntil(session, deadline);\n      return plan;',
+    replace: 'requests.early(plan);\n        await commitUntil(session, deadline);\n        return plan;',
+  },
+  {
+    file: 'push/push-queue.service.ts',
+    find: 'Math.max(...jobs.map((job) => job.deadline)),\n      );',
+    replace: `Math.max(...jobs.map((job) => job.deadline)),
+    (early) => jobs.forEach((job, index) => job.resolve(early.outcomes[index])),
+  );`,
+  },
+];
+
 export const TRANSACTIONS: readonly Mutant[] = [
   {
     name: 'answers-before-commit',
     about: 'a group of pushes is answered when it is written, and committed afterwards',
     violates: [1],
     under: 'failing commits',
-    patches: [
-      {
-        file: 'push/committer.service.ts',
-        find: 'async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {',
-        replace:
-          'async commit(requests: readonly PlanRequest[], deadline: number, early: (plan: Plan) => void): Promise<Plan> {',
-      },
-      {
-        file: 'push/committer.service.ts',
-        find: 'await commitUntil(session, deadline);\n      return plan;',
-        replace: 'early(plan);\n        await commitUntil(session, deadline);\n        return plan;',
-      },
-      {
-        file: 'push/push-queue.service.ts',
-        find: 'Math.max(...jobs.map((job) => job.deadline)),\n      );',
-        replace: `Math.max(...jobs.map((job) => job.deadline)),
-        (early) => jobs.forEach((job, index) => job.resolve(early.outcomes[index])),
-      );`,
-      },
-    ],
+    patches: ANSWERS_EARLY,
   },
   {
     name: 'answers-before-slow-commit',
     about: 'the same, and every commit succeeds: an answer is only sooner than what it tells',
     violates: [1, 3],
     under: 'slow commits',
-    patches: [
-      {
-        file: 'push/committer.service.ts',
-        find: 'async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {',
-        replace:
-          'async commit(requests: readonly PlanRequest[], deadline: number, early: (plan: Plan) => void): Promise<Plan> {',
-      },
-      {
-        file: 'push/committer.service.ts',
-        find: 'await commitUntil(session, deadline);\n      return plan;',
-        replace: 'early(plan);\n        await commitUntil(session, deadline);\n        return plan;',
-      },
-      {
-        file: 'push/push-queue.service.ts',
-        find: 'Math.max(...jobs.map((job) => job.deadline)),\n      );',
-        replace: `Math.max(...jobs.map((job) => job.deadline)),
-        (early) => jobs.forEach((job, index) => job.resolve(early.outcomes[index])),
-      );`,
-      },
-    ],
+    patches: ANSWERS_EARLY,
   },
   {
     name: 'batch-stands-in-part',
