@@ -20,6 +20,26 @@ export const MUTANTS: readonly Mutant[] = [
   ...APP_WRITES,
 ];
 
+/** Those that are tried with every change of the code: the mistakes that suggest themselves, and each invariant's own. */
+export const SHORT_SET: readonly Mutant[] = [
+  'answers-before-commit',
+  'batch-stands-in-part',
+  'order-outside-transaction',
+  'head-update-changes-nothing',
+  'head-cached-over-attempts',
+  'gap-before-live',
+  'no-receipts',
+  'receipts-before-commit',
+  'pull-without-scope',
+  'stream-without-scope',
+  'document-not-written',
+  'entries-expire-without-floor',
+  'clock-drift-unchecked',
+  'limit-unchecked',
+  'one-bad-change-fails-all',
+  'app-write-without-entry',
+].map(mutantNamed);
+
 /** @throws Error when there is none of this name */
 export function mutantNamed(name: string): Mutant {
   const mutant = MUTANTS.find((candidate) => candidate.name === name);
