@@ -5,7 +5,7 @@ const { MongoNetworkTimeoutError } = mongoose.mongo;
 /**
  * Waits for work of the database, but not for ever.
  *
- * The driver (seen in 7.5) has an operation that never ends: a command written to a socket that is already destroyed,
+ * The driver (seen in 7.8) has an operation that never ends: a command written to a socket that is already destroyed,
  * and has not said so yet, waits for a `drain` that cannot come. The moment is short, but each broken connection has
  * one. Whatever others wait behind has a limit therefore.
  *
