@@ -34,7 +34,8 @@ const NOTE_LIMIT_MS = 2_000;
 const SILENT_MS = 6_000;
 
 /**
- * The sessions that the engine's transactions run in, known to the other processes.
+ * The sessions that the engine's transactions run in, and those of the app that hold a scope's head, known to the other
+ * processes.
  *
  * MongoDB keeps the locks of a transaction whose client was killed for up to a minute: the scope's head could not be
  * moved for so long. So each process notes its sessions in the database and beats; the others end the sessions of one
@@ -46,7 +47,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   private readonly logger = new Logger('SyncModule');
   private readonly id = `${PREFIX}${randomUUID()}`;
   private readonly processes: mongo.Collection<ProcessRecord>;
-  /** The ids of all sessions that were ever lent, the last used last: the driver gives an ended one's id out again. */
+  /** The ids of all sessions that were ever used, the last used last: the driver gives an ended one's id out again. */
   private readonly ids = new Map<string, mongo.Binary>();
   private readonly free: mongo.ClientSession[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -127,6 +128,11 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     }
   }
 
+  /** Makes a session that the app has opened itself one of the known ones, before it holds any lock. */
+  async know(session: mongo.ClientSession): Promise<void> {
+    if (this.add(session)) await this.note().catch(ignore);
+  }
+
   /** A commit that never arrived leaves the transaction open, and its scope locked. One that did is not undone by it. */
   private async kill(session: mongo.ClientSession): Promise<void> {
     try {
@@ -138,12 +144,17 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
 
   private async open(): Promise<mongo.ClientSession> {
     const session = this.oplog.client.startSession();
+    await this.know(session);
+    return session;
+  }
+
+  /** @returns whether it is new */
+  private add(session: mongo.ClientSession): boolean {
     const { id } = session.id as { id: mongo.Binary };
     const key = id.toString('hex');
     const isNew = !this.ids.delete(key);
     this.ids.set(key, id);
-    if (isNew) await this.note().catch(ignore);
-    return session;
+    return isNew;
   }
 
   private async beat(): Promise<void> {

@@ -11,6 +11,7 @@ import {
 } from '../hlc/hlc';
 import { HlcService } from '../hlc/hlc.service';
 import { WallClock } from '../hlc/wall-clock.service';
+import { EngineSessions } from '../oplog/engine-sessions.service';
 import { OplogRepository } from '../oplog/oplog.repository';
 import { asLostConnection } from '../oplog/retry.repository';
 import type { HeadRecord } from '../oplog/records';
@@ -39,6 +40,7 @@ export class ScopeHeads {
 
   constructor(
     private readonly oplog: OplogRepository,
+    private readonly sessions: EngineSessions,
     private readonly writer: PlanWriter,
     private readonly hlc: HlcService,
     private readonly wall: WallClock,
@@ -49,6 +51,7 @@ export class ScopeHeads {
   async open(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<OpenHead> {
     const known = heads.get(scopeId);
     if (known) return known;
+    await this.sessions.know(session);
     const head = (await this.oplog.heads.findOne({ _id: scopeId }, { session })) ?? undefined;
     const open = { fromSeq: head?.seq, head };
     heads.set(scopeId, open);
@@ -115,6 +118,7 @@ export class ScopeHeads {
   }
 
   private async take(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<string> {
+    await this.sessions.know(session);
     const head = await this.oplog.heads.findOne({ _id: scopeId }, { session });
     const written = heads.get(scopeId)?.head?.version;
     const reserved = this.draw(later(written, later(head?.version, head?.reserved)));
