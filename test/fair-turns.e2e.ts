@@ -3,10 +3,12 @@ import { OplogRepository } from '../libs/sync/src/oplog/oplog.repository';
 import { FairTurns } from '../libs/sync/src/push/fair-turns.service';
 import { resolveSettings } from '../libs/sync/src/sync.settings';
 import { testDatabase } from './support/database';
+import { FailPoints } from './support/fail-point';
 import { until } from './support/until';
 
 describe('turns of processes that write one scope', () => {
-  const connection = mongoose.createConnection(testDatabase(__filename).uri);
+  const database = testDatabase(__filename);
+  const connection = mongoose.createConnection(database.uri, { appName: database.name });
   const settings = resolveSettings({});
   let process: () => FairTurns;
 
@@ -52,5 +54,18 @@ describe('turns of processes that write one scope', () => {
     const [dead, alive] = [contending('d'), contending('d')];
     await dead.take('d');
     await until(async () => (await alive.take('d')) === 0);
+  });
+
+  it('are done without when the database does not answer', async () => {
+    const faults = await FailPoints.connect(database.serverUri);
+    try {
+      const blockTimeMS = 5_000;
+      await faults.set({ commands: ['findAndModify'], appName: database.name, blockTimeMS, times: 1 });
+      const started = performance.now();
+      expect(await contending('h').take('h')).toBe(0);
+      expect(performance.now() - started).toBeLessThan(blockTimeMS / 2);
+    } finally {
+      await faults.close();
+    }
   });
 });

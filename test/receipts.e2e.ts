@@ -1,9 +1,10 @@
 import { Schema } from 'mongoose';
 import type { PushResult } from 'nest-offline-sync';
 import { testDatabase } from './support/database';
+import { FailPoints } from './support/fail-point';
 import { Device, startHttpApp, upsert, type HttpApp } from './support/http-app';
 
-const { uri } = testDatabase(__filename);
+const database = testDatabase(__filename);
 
 /** One process of the cluster: the business rule is the app's own unique index, scope first. */
 function start(): Promise<HttpApp> {
@@ -12,7 +13,8 @@ function start(): Promise<HttpApp> {
     { _sync_scope_id: 1, email: 1 },
     { unique: true, partialFilterExpression: { _sync_deleted: false } },
   );
-  return startHttpApp(uri, {
+  return startHttpApp(database.uri, {
+    client: { appName: database.name },
     models: [{ name: 'Customer', schema: customer }],
     options: { collections: ['customers', { name: 'notes', freeForm: true, ids: 'scoped' }] },
   });
@@ -45,6 +47,18 @@ describe('a mutation that is sent again', () => {
   });
   const logged = async (): Promise<unknown[]> =>
     (await device.pull('limit=1000')).changes.map(({ doc_id }) => doc_id);
+
+  it('gets its first answer from a slow database too', async () => {
+    const single = await device.one(note('a', { n: 1 }));
+    const faults = await FailPoints.connect(database.serverUri);
+    try {
+      await faults.set({ commands: ['find'], appName: database.name, blockTimeMS: 600 });
+      expect(await device.one(note('a', { n: 1 }))).toEqual({ ...single, replayed: true });
+    } finally {
+      await faults.close();
+    }
+    expect(await logged()).toEqual(['a']);
+  });
 
   it('gets its first answer, alone and in a batch', async () => {
     const single = await device.one(note('a', { n: 1 }));

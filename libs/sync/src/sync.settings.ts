@@ -88,7 +88,7 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
     trimGraceMs: whole('trimGraceMs', options.trimGraceMs ?? 600_000, 0),
     autoIndex: options.autoIndex ?? true,
     metricsEnabled: options.metricsEnabled ?? true,
-    retryDeadlineMs: whole('retryDeadlineMs', options.retryDeadlineMs ?? 15_000, 100),
+    retryDeadlineMs: whole('retryDeadlineMs', options.retryDeadlineMs ?? 15_000, 100, 3_600_000),
     lanes: whole('lanes', options.lanes ?? 4, 1, 64),
     pingIntervalMs: whole('pingIntervalMs', options.pingIntervalMs ?? 30_000, 100),
     subscribeTimeoutMs: whole('subscribeTimeoutMs', options.subscribeTimeoutMs ?? 10_000, 100),

@@ -29,6 +29,8 @@ const BATCH = 1000;
 const FIRST_DOCUMENTS = 100;
 /** A batch up to this size is used while the next one is on its way: no request holds two large ones. */
 const AHEAD_BYTES = 4 << 20;
+/** Longest that a cursor's end is waited for. Milliseconds. */
+const CLOSE_LIMIT_MS = 5_000;
 /** How often in a row a read is taken up again without a document in between. */
 const MAX_RESUMES = 3;
 
@@ -121,10 +123,10 @@ export class ScopeView {
         resumes += 1;
         if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
       } finally {
-        // One operation of a session after the other.
-        await next?.catch(() => undefined);
-        await cursor.close();
-        await this.kill(store, open);
+        // One operation of a session after the other, but none behind one that hangs.
+        await quietly(() => next);
+        await quietly(() => cursor.close());
+        await quietly(() => this.kill(store, open));
       }
     }
   }
@@ -136,11 +138,7 @@ export class ScopeView {
    */
   private async kill(store: Store, cursor: mongo.Long | undefined): Promise<void> {
     if (!cursor || cursor.isZero()) return;
-    try {
-      await this.oplog.db.command({ killCursors: store.collectionName, cursors: [cursor] });
-    } catch {
-      // Out of reach, as it is for the reader: the server ends idle cursors by itself after ten minutes.
-    }
+    await this.oplog.db.command({ killCursors: store.collectionName, cursors: [cursor] });
   }
 
   /** Answered by the index alone: the bounds say the scope, so no document is fetched to compare it. */
@@ -230,6 +228,14 @@ function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
   const next = cursor.hasNext();
   next.catch(() => undefined);
   return next;
+}
+
+/**
+ * What ends a cursor: it can fail and hang, as its reading can. The server ends idle cursors by itself after ten
+ * minutes.
+ */
+async function quietly(end: () => Promise<unknown> | undefined): Promise<void> {
+  await withinLimit(CLOSE_LIMIT_MS, async () => end()).catch(() => undefined);
 }
 
 function sameId(a: StoredId, b: StoredId): boolean {

@@ -2,6 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { formatHlc, parseHlc } from '../hlc/hlc';
 import { WallClock } from '../hlc/wall-clock.service';
 import { OplogRepository } from '../oplog/oplog.repository';
+import { withinLimit } from '../oplog/time-limit.repository';
 import { ChangeStreamHub } from '../stream/change-stream-hub.service';
 import {
   CLOCK_WARNING_MS,
@@ -63,7 +64,7 @@ export class SyncHealthIndicator {
   }
 
   private hello(): Promise<Record<string, unknown>> {
-    return this.oplog.db.command({ hello: 1 }, { timeoutMS: CHECK_LIMIT_MS });
+    return withinLimit(CHECK_LIMIT_MS, (signal) => this.oplog.db.command({ hello: 1 }, { signal }));
   }
 
   /** A stream that is just being opened gets the time that the check has. */

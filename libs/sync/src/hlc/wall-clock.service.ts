@@ -6,13 +6,14 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Connection } from 'mongoose';
+import { withinLimit } from '../oplog/time-limit.repository';
 import { SYNC_CONNECTION } from '../sync.tokens';
 import { betterMeasure, boundedWall, databaseClock, measureClock, type ClockMeasure } from './bounded-wall';
 
 /** How often the database's clock is looked at. Milliseconds. */
 const MEASURE_EVERY_MS = 10_000;
 /** A measure that took so long would say little. Milliseconds. */
-const MEASURE_LIMIT = { timeoutMS: 5_000 };
+const MEASURE_LIMIT_MS = 5_000;
 
 /**
  * The wall clock that versions come from: this machine's, held within five seconds of the database's (invariant 8),
@@ -66,10 +67,11 @@ export class WallClock implements OnModuleInit, BeforeApplicationShutdown {
   private async look(): Promise<void> {
     try {
       const admin = this.connection.getClient().db('admin');
+      const hello = () => withinLimit(MEASURE_LIMIT_MS, (signal) => admin.command({ hello: 1 }, { signal }));
       // The first command of an idle pool opens a connection; that would count as round trip.
-      if (this.measure === undefined) await admin.command({ hello: 1 }, MEASURE_LIMIT);
+      if (this.measure === undefined) await hello();
       const sentAt = performance.now();
-      const { localTime } = (await admin.command({ hello: 1 }, MEASURE_LIMIT)) as { localTime?: Date };
+      const { localTime } = (await hello()) as { localTime?: Date };
       if (localTime instanceof Date)
         this.measure = betterMeasure(
           this.measure,

@@ -12,6 +12,7 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import { OplogSetupService } from './oplog-setup.service';
 import { OplogRepository } from './oplog.repository';
+import { withinLimit } from './time-limit.repository';
 
 /** A process that works on the log: its sessions, and when it was last seen alive. Kept beside the leases. */
 interface ProcessRecord {
@@ -28,7 +29,7 @@ const BEAT_MS = 2_000;
 const MAX_IDS = 10_000;
 /** How long after its deadline a transaction that has not come to an end counts as hanging. */
 const HANGS_MS = 1_000;
-/** A note that hangs must not hold up a push, nor the beats. */
+/** Of each command about the processes. One that hangs must not hold up a push, nor the beats. */
 const NOTE_LIMIT_MS = 2_000;
 /** After so long without a beat a process counts as dead, and its open transactions are ended. */
 const SILENT_MS = 6_000;
@@ -40,7 +41,8 @@ const SILENT_MS = 6_000;
  * MongoDB keeps the locks of a transaction whose client was killed for up to a minute: the scope's head could not be
  * moved for so long. So each process notes its sessions in the database and beats; the others end the sessions of one
  * that has fallen silent (a user may always kill sessions of its own). A process that was only frozen finds its
- * transaction gone and runs it again: safety stays with the head's compare-and-set.
+ * transaction gone and runs it again: safety stays with the head's compare-and-set. Whatever else the silent process had
+ * going in those sessions ends too: the driver gives a session's id out again, also to the app.
  */
 @Injectable()
 export class EngineSessions implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -64,7 +66,6 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     this.processes = oplog.db.collection<ProcessRecord>(settings.leasesCollection, {
       readPreference: 'primary',
       writeConcern: { w: 1 },
-      timeoutMS: NOTE_LIMIT_MS,
     });
   }
 
@@ -76,7 +77,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.processes.deleteOne({ _id: this.id }).catch(ignore);
+    await withinLimit(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id: this.id })).catch(ignore);
   }
 
   /**
@@ -169,7 +170,9 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   }
 
   private async killSessions(sessions: readonly { readonly id: mongo.Binary }[]): Promise<void> {
-    await this.oplog.db.admin().command({ killSessions: sessions }, { timeoutMS: NOTE_LIMIT_MS });
+    await withinLimit(NOTE_LIMIT_MS, (signal) =>
+      this.oplog.db.admin().command({ killSessions: sessions }, { signal }),
+    );
   }
 
   /**
@@ -181,35 +184,42 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     const turn = ++this.turn;
     for (const key of this.ids.keys()) if (this.ids.size > MAX_IDS) this.ids.delete(key);
     const sessions = [...this.ids.values()];
-    await this.processes.updateOne(
-      { _id: this.id },
-      [
-        { $set: { isNewer: { $gt: [turn, { $ifNull: ['$turn', 0] }] } } },
-        {
-          $set: {
-            sessions: { $cond: ['$isNewer', { $literal: sessions }, '$sessions'] },
-            turn: { $max: [turn, '$turn'] },
-            seenAt: '$$NOW',
+    await withinLimit(NOTE_LIMIT_MS, () =>
+      this.processes.updateOne(
+        { _id: this.id },
+        [
+          { $set: { isNewer: { $gt: [turn, { $ifNull: ['$turn', 0] }] } } },
+          {
+            $set: {
+              sessions: { $cond: ['$isNewer', { $literal: sessions }, '$sessions'] },
+              turn: { $max: [turn, '$turn'] },
+              seenAt: '$$NOW',
+            },
           },
-        },
-        { $unset: 'isNewer' },
-      ],
-      { upsert: true },
+          { $unset: 'isNewer' },
+        ],
+        { upsert: true },
+      ),
     );
   }
 
   /** Ends what silent processes have left open. Whoever looks first does it; twice does no harm. */
   private async reap(): Promise<void> {
-    const silent = await this.processes
-      .find({
-        _id: { $gte: PREFIX, $lt: `${PREFIX}~` },
-        $expr: { $lt: ['$seenAt', { $subtract: ['$$NOW', SILENT_MS] }] },
-      })
-      .toArray();
+    const silent = await withinLimit(NOTE_LIMIT_MS, (signal) =>
+      this.processes
+        .find(
+          {
+            _id: { $gte: PREFIX, $lt: `${PREFIX}~` },
+            $expr: { $lt: ['$seenAt', { $subtract: ['$$NOW', SILENT_MS] }] },
+          },
+          { signal },
+        )
+        .toArray(),
+    );
     for (const { _id, sessions } of silent) {
       if (_id === this.id) continue;
       if (sessions.length > 0) await this.killSessions(sessions.map((id) => ({ id })));
-      await this.processes.deleteOne({ _id });
+      await withinLimit(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id }));
       this.logger.warn(
         `A process of this cluster fell silent; its ${String(sessions.length)} sessions were ended.`,
       );

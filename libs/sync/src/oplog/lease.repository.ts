@@ -1,4 +1,8 @@
 import type { mongo } from 'mongoose';
+import { withinLimit } from './time-limit.repository';
+
+/** Of each command: one that hangs costs a turn, not all that come after. Milliseconds. */
+const LIMIT_MS = 30_000;
 
 export interface LeaseRecord {
   /** What the lease is for. */
@@ -42,18 +46,20 @@ export class Lease {
     const next = { $add: [{ $ifNull: ['$token', 0] }, 1] };
     const whenOurs = (value: unknown, field: string) => ({ $cond: [{ $or: [ours, free] }, value, field] });
     try {
-      const record = await this.leases.findOneAndUpdate(
-        { _id: this.name },
-        [
-          {
-            $set: {
-              token: whenOurs({ $cond: [ours, '$token', next] }, '$token'),
-              owner: whenOurs(owner, '$owner'),
-              expiresAt: whenOurs({ $add: ['$$NOW', { $literal: this.ttlMs }] }, '$expiresAt'),
+      const record = await withinLimit(LIMIT_MS, () =>
+        this.leases.findOneAndUpdate(
+          { _id: this.name },
+          [
+            {
+              $set: {
+                token: whenOurs({ $cond: [ours, '$token', next] }, '$token'),
+                owner: whenOurs(owner, '$owner'),
+                expiresAt: whenOurs({ $add: ['$$NOW', { $literal: this.ttlMs }] }, '$expiresAt'),
+              },
             },
-          },
-        ],
-        { upsert: true, returnDocument: 'after' },
+          ],
+          { upsert: true, returnDocument: 'after' },
+        ),
       );
       if (record?.owner !== this.owner) return undefined;
       this.renewedAt = performance.now();
@@ -74,10 +80,12 @@ export class Lease {
   /** Gives the lease back, if it is still ours, so that the next process need not wait for its expiry. */
   async release(): Promise<void> {
     if (this.renewedAt === -Infinity) return;
-    await this.leases.updateOne({ _id: this.name, owner: this.owner }, [
-      { $set: { expiresAt: '$$NOW' } },
-      { $unset: 'owner' },
-    ]);
+    await withinLimit(LIMIT_MS, () =>
+      this.leases.updateOne({ _id: this.name, owner: this.owner }, [
+        { $set: { expiresAt: '$$NOW' } },
+        { $unset: 'owner' },
+      ]),
+    );
     this.renewedAt = -Infinity;
   }
 }

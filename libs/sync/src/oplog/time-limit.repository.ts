@@ -3,13 +3,14 @@ import mongoose from 'mongoose';
 const { MongoNetworkTimeoutError } = mongoose.mongo;
 
 /**
- * Waits for work of the database, but not for ever.
+ * Waits for work of the database, but not for ever. (Its own `timeoutMS` is taken and ignored by the driver, 7.8 at least.)
  *
  * The driver (seen in 7.8) has an operation that never ends: a command written to a socket that is already destroyed,
  * and has not said so yet, waits for a `drain` that cannot come. The moment is short, but each broken connection has
  * one. Whatever others wait behind has a limit therefore.
  *
- * @param work takes the signal to its operations where they have that option, so that the connection is given back
+ * @param work takes the signal to its operations where they have that option: those give their connection back. The
+ *   others, getMore and commit among them, keep it for as long as they hang
  * @throws MongoNetworkTimeoutError past the limit: the database counts as out of reach
  */
 export async function withinLimit<T>(

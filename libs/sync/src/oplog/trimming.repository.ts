@@ -1,13 +1,14 @@
 import type { mongo } from 'mongoose';
 import type { OplogRepository } from './oplog.repository';
 import type { HeadRecord, ReceiptKey } from './records';
+import { withinLimit } from './time-limit.repository';
 
 /** Documents that one command deletes. */
 export const DELETE_BATCH = 1000;
 /** Entries that one command walks over in its search for the oldest young one. */
 const WALK = 50_000;
-/** Each command of the job: one that hangs ends its run, not all that come after. Milliseconds. */
-export const TRIM_LIMIT = { timeoutMS: 120_000 } as const;
+/** Of each command: one that hangs ends its run of the job, not all that come after. Milliseconds. */
+const LIMIT_MS = 120_000;
 const HEADS_PAGE = 500;
 const BY_SEQ = { scope: 1, seq: 1 } as const;
 
@@ -20,26 +21,27 @@ export class TrimmingRepository {
 
   /** The database's clock, milliseconds. */
   async now(): Promise<number> {
-    const { localTime } = await this.oplog.db.command({ hello: 1 }, TRIM_LIMIT);
+    const { localTime } = await limited(() => this.oplog.db.command({ hello: 1 }));
     return (localTime as Date).getTime();
   }
 
   /** The log's size as the storage engine has it: cheap, and right enough for a gauge. */
   oplogSize(): Promise<number> {
-    return this.oplog.entries.estimatedDocumentCount(TRIM_LIMIT);
+    return limited(() => this.oplog.entries.estimatedDocumentCount());
   }
 
   async *heads(): AsyncGenerator<HeadRecord> {
     let after: string | undefined;
     for (;;) {
       // Pages instead of a cursor: the work between two heads may outlast a cursor's time.
-      const page = await this.oplog.heads
-        .find(after === undefined ? {} : { _id: { $gt: after } }, {
-          ...TRIM_LIMIT,
-          sort: { _id: 1 },
-          limit: HEADS_PAGE,
-        })
-        .toArray();
+      const page = await limited(() =>
+        this.oplog.heads
+          .find(after === undefined ? {} : { _id: { $gt: after } }, {
+            sort: { _id: 1 },
+            limit: HEADS_PAGE,
+          })
+          .toArray(),
+      );
       yield* page;
       after = page.at(-1)?._id;
       if (page.length < HEADS_PAGE) return;
@@ -60,9 +62,11 @@ export class TrimmingRepository {
     mayContinue: MayContinue,
   ): Promise<{ seq: number; at: number } | 'stopped' | undefined> {
     for (let from = fromSeq; from < head.seq; from += WALK) {
-      const found = await this.oplog.entries.findOne(
-        { scope: head._id, seq: { $gt: from, $lte: from + WALK }, at: { $gte: new Date(cutoff) } },
-        { ...TRIM_LIMIT, sort: { seq: 1 }, hint: BY_SEQ, projection: { seq: 1, at: 1 } },
+      const found = await limited(() =>
+        this.oplog.entries.findOne(
+          { scope: head._id, seq: { $gt: from, $lte: from + WALK }, at: { $gte: new Date(cutoff) } },
+          { sort: { seq: 1 }, hint: BY_SEQ, projection: { seq: 1, at: 1 } },
+        ),
       );
       if (found) return { seq: found.seq, at: found.at.getTime() };
       if (!(await mayContinue())) return 'stopped';
@@ -76,15 +80,16 @@ export class TrimmingRepository {
    * @returns the database's time of the raise, milliseconds
    */
   async raise(head: HeadRecord, toSeq: number): Promise<number | undefined> {
-    const entry = await this.oplog.entries.findOne(
-      { scope: head._id, seq: toSeq },
-      { ...TRIM_LIMIT, projection: { version: 1 } },
+    const entry = await limited(() =>
+      this.oplog.entries.findOne({ scope: head._id, seq: toSeq }, { projection: { version: 1 } }),
     );
     if (!entry) return undefined;
-    const raised = await this.oplog.heads.findOneAndUpdate(
-      { _id: head._id, floor: head.floor, floorSeq: head.floorSeq },
-      [{ $set: { floor: { $literal: entry.version }, floorSeq: { $literal: toSeq }, floorAt: '$$NOW' } }],
-      { ...TRIM_LIMIT, returnDocument: 'after', projection: { floorAt: 1 } },
+    const raised = await limited(() =>
+      this.oplog.heads.findOneAndUpdate(
+        { _id: head._id, floor: head.floor, floorSeq: head.floorSeq },
+        [{ $set: { floor: { $literal: entry.version }, floorSeq: { $literal: toSeq }, floorAt: '$$NOW' } }],
+        { returnDocument: 'after', projection: { floorAt: 1 } },
+      ),
     );
     return raised?.floorAt?.getTime();
   }
@@ -92,17 +97,17 @@ export class TrimmingRepository {
   /** Deletes a scope's entries up to a seq, oldest first. Yields how many each command removed. */
   async *deleteEntries(scope: string, upTo: number): AsyncGenerator<number> {
     const below = { scope, seq: { $lte: upTo } };
-    const first = await this.oplog.entries.findOne(below, {
-      ...TRIM_LIMIT,
-      sort: { seq: 1 },
-      projection: { seq: 1 },
-    });
+    const first = await limited(() =>
+      this.oplog.entries.findOne(below, {
+        sort: { seq: 1 },
+        projection: { seq: 1 },
+      }),
+    );
     if (!first) return;
     for (let from = first.seq; from <= upTo; from += DELETE_BATCH) {
       const to = Math.min(from + DELETE_BATCH - 1, upTo);
-      const { deletedCount } = await this.oplog.entries.deleteMany(
-        { scope, seq: { $gte: from, $lte: to } },
-        { ...TRIM_LIMIT, hint: BY_SEQ },
+      const { deletedCount } = await limited(() =>
+        this.oplog.entries.deleteMany({ scope, seq: { $gte: from, $lte: to } }, { hint: BY_SEQ }),
       );
       yield deletedCount;
     }
@@ -112,16 +117,21 @@ export class TrimmingRepository {
   async *deleteReceipts(cutoff: number): AsyncGenerator<number> {
     const old: mongo.Filter<{ _id: ReceiptKey; at: Date }> = { at: { $lt: new Date(cutoff) } };
     for (;;) {
-      const ids = await this.oplog.receipts
-        .find(old, { ...TRIM_LIMIT, sort: { at: 1 }, projection: { _id: 1 }, limit: DELETE_BATCH })
-        .toArray();
+      const ids = await limited(() =>
+        this.oplog.receipts
+          .find(old, { sort: { at: 1 }, projection: { _id: 1 }, limit: DELETE_BATCH })
+          .toArray(),
+      );
       if (ids.length === 0) return;
-      const { deletedCount } = await this.oplog.receipts.deleteMany(
-        { _id: { $in: ids.map(({ _id }) => _id) } },
-        TRIM_LIMIT,
+      const { deletedCount } = await limited(() =>
+        this.oplog.receipts.deleteMany({ _id: { $in: ids.map(({ _id }) => _id) } }),
       );
       yield deletedCount;
       if (ids.length < DELETE_BATCH) return;
     }
   }
+}
+
+function limited<T>(command: () => Promise<T>): Promise<T> {
+  return withinLimit(LIMIT_MS, command);
 }

@@ -15,7 +15,7 @@ import { Lease, type LeaseRecord } from './lease.repository';
 import { OplogRepository } from './oplog.repository';
 import { TrimMemory } from './trim-memory';
 import { trimOnce, type TrimReport } from './trim-once.service';
-import { TRIM_LIMIT, TrimmingRepository } from './trimming.repository';
+import { TrimmingRepository } from './trimming.repository';
 
 /** How much longer than the interval a lease lasts: the time that a dead holder's successor waits at the most. */
 const LEASE_SLACK_MS = 60_000;
@@ -40,10 +40,7 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
     this.lease = new Lease(
-      oplog.db.collection<LeaseRecord>(settings.leasesCollection, {
-        writeConcern: { w: 'majority' },
-        ...TRIM_LIMIT,
-      }),
+      oplog.db.collection<LeaseRecord>(settings.leasesCollection, { writeConcern: { w: 'majority' } }),
       'trim',
       randomUUID(),
       settings.trimIntervalMs + LEASE_SLACK_MS,

@@ -11,6 +11,7 @@ import { PlanWriter, ReceiptExists } from './plan-writer.repository';
 import { planPushes } from './planner';
 import { retryPauseMs } from './retry-pause';
 import { asLostConnection, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { withinLimit } from '../oplog/time-limit.repository';
 import { SnapshotRepository } from './snapshot.repository';
 
 /** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */
@@ -20,6 +21,8 @@ export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
   readPreference: 'primary',
 };
 
+/** Longest that a commit may take that begins after its deadline. Milliseconds. */
+const COMMIT_LIMIT_MS = 10_000;
 /** For how long after a replay the receipts are looked up first. Milliseconds. */
 const EXPECT_REPLAYS_MS = 1_000;
 
@@ -51,24 +54,29 @@ export class Committer {
   async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
     return this.sessions.use(async (session) => {
       try {
-        return await this.inTransaction(session, requests, deadline);
+        return await this.inTransaction(session, requests, deadline, this.expectsReplays());
       } catch (error) {
         if (!(error instanceof ReceiptExists)) throw error;
         // Where one client asks again, others will: after an outage, say.
         this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
-        return this.inTransaction(session, requests, deadline);
+        return this.inTransaction(session, requests, deadline, true);
       }
     }, deadline);
+  }
+
+  private expectsReplays(): boolean {
+    return performance.now() < this.replaysUntil;
   }
 
   private async inTransaction(
     session: mongo.ClientSession,
     requests: readonly PlanRequest[],
     deadline: number,
+    readsReceipts: boolean,
   ): Promise<Plan> {
     try {
       session.startTransaction(TRANSACTION_OPTIONS);
-      const plan = await this.planAndWrite(session, requests).catch((error: unknown) => {
+      const plan = await this.planAndWrite(session, requests, readsReceipts).catch((error: unknown) => {
         throw asLostConnection(error);
       });
       await commitUntil(session, deadline);
@@ -78,11 +86,14 @@ export class Committer {
     }
   }
 
-  private async planAndWrite(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<Plan> {
+  private async planAndWrite(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    readsReceipts: boolean,
+  ): Promise<Plan> {
     const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
     let snapshot = await this.snapshots.load(session, requests);
-    if (performance.now() < this.replaysUntil)
-      snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+    if (readsReceipts) snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
     let plan = planPushes(snapshot, requests, clock);
     for (;;) {
       if (plan.needsReceipts)
@@ -109,7 +120,9 @@ export class Committer {
 export async function commitUntil(session: mongo.ClientSession, deadline: number): Promise<void> {
   for (let attempts = 0; ; attempts++) {
     try {
-      await session.commitTransaction();
+      await withinLimit(Math.max(deadline - performance.now(), COMMIT_LIMIT_MS), () =>
+        session.commitTransaction(),
+      );
       return;
     } catch (error) {
       if (!mayBeCommitted(error)) throw error;

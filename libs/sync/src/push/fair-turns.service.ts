@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { OplogRepository } from '../oplog/oplog.repository';
+import { withinLimit } from '../oplog/time-limit.repository';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 
@@ -48,7 +49,6 @@ export class FairTurns {
     this.turns = oplog.db.collection<TurnRecord>(settings.leasesCollection, {
       readPreference: 'primary',
       writeConcern: { w: 1 },
-      timeoutMS: FORGOTTEN_MS,
     });
   }
 
@@ -78,10 +78,12 @@ export class FairTurns {
     const known = this.contended.get(scopeId);
     if (!known || known.sliceEnds > performance.now()) return 0;
     try {
-      const record = await this.turns.findOneAndUpdate({ _id: turnId(scopeId) }, takeTurn(this.owner), {
-        upsert: true,
-        returnDocument: 'after',
-      });
+      const record = await withinLimit(FORGOTTEN_MS, () =>
+        this.turns.findOneAndUpdate({ _id: turnId(scopeId) }, takeTurn(this.owner), {
+          upsert: true,
+          returnDocument: 'after',
+        }),
+      );
       if (record?.owner !== this.owner) {
         this.conflicted(scopeId);
         return ASK_MS * (0.5 + Math.random());
@@ -103,10 +105,12 @@ export class FairTurns {
     if (!known || (moreWaits && known.sliceEnds > performance.now())) return 0;
     known.sliceEnds = 0;
     try {
-      const record = await this.turns.findOneAndUpdate(
-        { _id: turnId(scopeId), owner: this.owner },
-        { $unset: { owner: 1, until: 1 } },
-        { returnDocument: 'after' },
+      const record = await withinLimit(FORGOTTEN_MS, () =>
+        this.turns.findOneAndUpdate(
+          { _id: turnId(scopeId), owner: this.owner },
+          { $unset: { owner: 1, until: 1 } },
+          { returnDocument: 'after' },
+        ),
       );
       if (!record?.next) return 0;
       this.conflicted(scopeId);

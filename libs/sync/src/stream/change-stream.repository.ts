@@ -1,6 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../oplog/oplog.repository';
 import type { EntryRecord } from '../oplog/records';
+import { withinLimit } from '../oplog/time-limit.repository';
 import { SyncError } from '../protocol/errors';
 
 /** What the change stream brings of an entry. */
@@ -23,8 +24,8 @@ const PIPELINE = [
 const ANSWER_EVERY_MS = 1_000;
 /** A stream that says nothing for so many times as long hangs. */
 const SILENT_ANSWERS = 5;
-/** The first answer waits until the majority has what the primary had. */
-const SILENT_AT_FIRST = 60;
+/** The first answer waits until the majority has what the primary had; each one given up keeps a connection till then. */
+const SILENT_AT_FIRST = 300;
 /** Longest that the first question may take. Milliseconds. */
 const PING_LIMIT_MS = 10_000;
 
@@ -54,7 +55,10 @@ export async function followInserts(
   const silence = new Silence(ended.signal);
   stream.on('resumeTokenChanged', () => silence.end());
   // The server's first answer. Waiting for `next` would not tell until something is written.
-  stream.once('resumeTokenChanged', () => listener.opened(start));
+  stream.once('resumeTokenChanged', () => {
+    // Its first answer may come long after it was given up: another stream's listeners are not told then.
+    if (!ended.signal.aborted) listener.opened(start);
+  });
   const pump = async (): Promise<void> => {
     for (let first = true; ; first = false) {
       const { fullDocument, clusterTime } = await stream.next();
@@ -134,8 +138,9 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
 async function latestTime(oplog: OplogRepository): Promise<mongo.Timestamp> {
   const session = oplog.client.startSession({ causalConsistency: true });
   try {
-    const options = { session, readPreference: 'primary', timeoutMS: PING_LIMIT_MS } as const;
-    await oplog.db.command({ ping: 1 }, options);
+    await withinLimit(PING_LIMIT_MS, (signal) =>
+      oplog.db.command({ ping: 1 }, { session, readPreference: 'primary', signal }),
+    );
     if (session.operationTime) return session.operationTime;
     throw new SyncError('configuration', 'MongoDB is not a replica set: it tells no operation time.');
   } finally {
