@@ -44,7 +44,7 @@ async function pingUntilReaped({ db, sync }: Host): Promise<number[]> {
   return took;
 }
 
-/** Sessions of the app's own are not known to the engine: MongoDB ends their transactions after a minute, here at once. */
+/** What the dead have left open ends at once here, and not when the others notice (test/killed-process.e2e.ts). */
 async function endTransactions({ client }: Host): Promise<void> {
   const admin = client.db('admin');
   const open = await admin

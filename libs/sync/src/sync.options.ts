@@ -49,7 +49,10 @@ export interface SyncJwtOptions {
   readonly publicKey?: string;
   /** URL of a JWKS document; rotated keys are fetched again. */
   readonly jwksUri?: string;
-  /** Accepted algorithms. Default: HS256 with a secret, RS256 and ES256 otherwise. `none` is never accepted. */
+  /**
+   * Accepted algorithms. Default: HS256 with a secret, that of the key with a public key, RS256 and ES256 with a JWKS.
+   * `none` is never accepted.
+   */
   readonly algorithms?: readonly string[];
   readonly issuer?: string | readonly string[];
   readonly audience?: string | readonly string[];
@@ -60,7 +63,7 @@ export interface SyncJwtOptions {
 export interface SyncLimits {
   /** Changes in one push. Default 1000. */
   readonly maxChanges?: number;
-  /** Bytes of one push, as JSON. Default 8 MiB. */
+  /** Bytes of one push: its data as JSON, and 128 a change. Default 8 MiB. */
   readonly maxPushBytes?: number;
   /** Bytes of one document, as JSON. Default 1 MiB. */
   readonly maxDocumentBytes?: number;

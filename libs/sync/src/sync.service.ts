@@ -74,7 +74,8 @@ export class SyncService {
    * Runs the app's writes and their log entries in one transaction. The body may run several times (conflicts, a new
    * primary): it must not have effects outside of `tx`. What it throws leaves nothing behind and comes out unchanged.
    *
-   * @throws SyncError `busy` when conflicts last past the deadline
+   * @throws SyncError `busy` when conflicts last past the deadline, `unavailable` when nobody said in time whether it was
+   *   committed
    */
   transaction<T>(identity: SyncIdentity, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
     return this.runner.run(identity.scopeId, (attempt) =>

@@ -29,7 +29,6 @@ export const SHORT_SET: readonly Mutant[] = [
   'head-cached-over-attempts',
   'gap-before-live',
   'no-receipts',
-  'receipts-before-commit',
   'pull-without-scope',
   'stream-without-scope',
   'document-not-written',
