@@ -126,7 +126,8 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
         $or: [
           { _sync_scope_id: secrets.scope },
           { scope: secrets.scope },
-          { _id: secrets.scope },
+          // Its head: a document of B may have A's scope for its id.
+          { _id: secrets.scope, _sync_scope_id: { $exists: false } },
           { '_id.scope': secrets.scope },
         ],
       }),

@@ -23,7 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
 /** Those that are tried with every change of the code: the mistakes that suggest themselves, and each invariant's own. */
 export const SHORT_SET: readonly Mutant[] = [
   'answers-before-commit',
-  'batch-stands-in-part',
+  'batch-ignored',
   'order-outside-transaction',
   'head-update-changes-nothing',
   'head-cached-over-attempts',
