@@ -43,7 +43,7 @@ describe('the sessions of a process', () => {
             lent.push((id as { id: mongo.Binary }).id.toString('hex'));
             if (lent.length === SESSIONS) look();
             await looked;
-          }),
+          }, performance.now() + 30_000),
         ),
       );
       expect(known).toEqual([...lent].sort());

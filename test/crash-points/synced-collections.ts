@@ -1,6 +1,6 @@
 import type { Conflict, JsonObject, SyncCollectionOptions } from 'nest-offline-sync';
+import { CONFLICT_COLLECTIONS, OPEN } from '../support/conflict-collections';
 
-const open = { freeForm: true, ids: 'scoped' } as const;
 const both = ({ current, change }: Conflict): JsonObject => ({ ...current, ...change.data, settled: true });
 
 /**
@@ -12,18 +12,13 @@ export function syncedCollections(
   moved: (scopeId: string, current: string) => Promise<void>,
 ): SyncCollectionOptions[] {
   return [
-    { name: 'last', ...open },
-    { name: 'stale', ...open, conflict: 'reject-stale' },
-    { name: 'client', ...open, conflict: 'client-wins' },
-    { name: 'merge', ...open, conflict: 'merge' },
-    { name: 'rejecting', ...open, deleteUpdatePolicy: 'reject_update' },
-    { name: 'deleting', ...open, deleteUpdatePolicy: 'delete_wins' },
-    { name: 'unique', ...open },
+    ...CONFLICT_COLLECTIONS,
+    { name: 'unique', ...OPEN },
     { name: 'shared', freeForm: true, ids: 'global' },
-    { name: 'custom', ...open, resolver: both },
+    { name: 'custom', ...OPEN, resolver: both },
     {
       name: 'moving',
-      ...open,
+      ...OPEN,
       resolver: async (conflict) => {
         await moved(conflict.identity.scopeId, conflict.currentVersion);
         return both(conflict);

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { formatHlc, type ConflictResolver, type JsonObject, type PushResult } from 'nest-offline-sync';
+import { CONFLICT_COLLECTIONS, OPEN } from './conflict-collections';
 import { testDatabase } from './database';
 import { remove, startHttpApp, upsert, type Device, type HttpApp, type HttpAppOptions } from './http-app';
 
@@ -33,24 +34,18 @@ export class ConflictApp {
     resolver?: Type<ConflictResolver>,
     providers?: HttpAppOptions['providers'],
   ): Promise<ConflictApp> {
-    const open = { freeForm: true, ids: 'scoped' } as const;
     const app = await startHttpApp(testDatabase(fileName).uri, {
       providers,
       options: {
         collections: [
-          { name: 'last', ...open },
-          { name: 'stale', ...open, conflict: 'reject-stale' },
-          { name: 'client', ...open, conflict: 'client-wins' },
-          { name: 'merge', ...open, conflict: 'merge' },
-          { name: 'rejecting', ...open, deleteUpdatePolicy: 'reject_update' },
-          { name: 'deleting', ...open, deleteUpdatePolicy: 'delete_wins' },
+          ...CONFLICT_COLLECTIONS,
           {
             name: 'secret',
-            ...open,
+            ...OPEN,
             conflict: 'reject-stale',
             authorizer: ({ actorId }, _name, action) => action !== 'read' || actorId === 'ann',
           },
-          ...(resolver ? [{ name: 'custom', ...open, resolver }] : []),
+          ...(resolver ? [{ name: 'custom', ...OPEN, resolver }] : []),
         ],
       },
     });

@@ -2,7 +2,6 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { formatHlc, parseHlc } from '../hlc/hlc';
 import { WallClock } from '../hlc/wall-clock.service';
 import { OplogRepository } from '../oplog/oplog.repository';
-import { withinLimit } from '../oplog/time-limit.repository';
 import { ChangeStreamHub } from '../stream/change-stream-hub.service';
 import {
   CLOCK_WARNING_MS,
@@ -55,7 +54,7 @@ export class SyncHealthIndicator {
   }
 
   private async look(signal: AbortSignal): Promise<HealthFindings> {
-    const hello = await inTime(signal, this.hello());
+    const hello = await inTime(signal, this.hello(signal));
     if (typeof hello !== 'object') return { primary: false, error: `The database's primary ${hello}.` };
     if (hello['isWritablePrimary'] !== true || !('setName' in hello || hello['msg'] === 'isdbgrid'))
       return { primary: false, error: 'The server that answers is no primary of a replica set.' };
@@ -63,8 +62,8 @@ export class SyncHealthIndicator {
     return { primary: true, changeStream, clockOffsetMs: this.clock.offsetMs, headAheadMs };
   }
 
-  private hello(): Promise<Record<string, unknown>> {
-    return withinLimit(CHECK_LIMIT_MS, (signal) => this.oplog.db.command({ hello: 1 }, { signal }));
+  private hello(signal: AbortSignal): Promise<Record<string, unknown>> {
+    return this.oplog.db.command({ hello: 1 }, { signal });
   }
 
   /** A stream that is just being opened gets the time that the check has. */

@@ -86,26 +86,15 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
    * @param deadline performance.now(); an operation that hangs beyond it is given up, and its session is ended
    * @throws UnknownCommitError then: nobody can tell what the database has done
    */
-  async use<T>(work: (session: mongo.ClientSession) => Promise<T>, deadline = Infinity): Promise<T> {
+  async use<T>(work: (session: mongo.ClientSession) => Promise<T>, deadline: number): Promise<T> {
     const session = this.free.pop() ?? (await this.open());
-    const working = work(session);
-    let timer: NodeJS.Timeout | undefined;
-    let isLost = false;
-    const limit = new Promise<never>((_, reject) => {
-      if (deadline === Infinity) return;
-      timer = setTimeout(
-        () => {
-          isLost = true;
-          reject(new UnknownCommitError(undefined));
-        },
-        deadline - performance.now() + HANGS_MS,
-      );
-    });
+    const limit = new AbortController();
     try {
-      return await Promise.race([working, limit]);
+      return await withinLimit(deadline - performance.now() + HANGS_MS, () => work(session), limit);
+    } catch (error) {
+      throw limit.signal.aborted ? new UnknownCommitError(error) : error;
     } finally {
-      clearTimeout(timer);
-      if (isLost) void this.kill(session).catch(ignore);
+      if (limit.signal.aborted) void this.kill(session).catch(ignore);
       else this.free.push(session);
     }
   }
@@ -131,7 +120,11 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
 
   /** Makes a session that the app has opened itself one of the known ones, before it holds any lock. */
   async know(session: mongo.ClientSession): Promise<void> {
-    if (this.add(session)) await this.note().catch(ignore);
+    const { id } = session.id as { id: mongo.Binary };
+    const key = id.toString('hex');
+    const isNew = !this.ids.delete(key);
+    this.ids.set(key, id);
+    if (isNew) await this.note().catch(ignore);
   }
 
   /** A commit that never arrived leaves the transaction open, and its scope locked. One that did is not undone by it. */
@@ -147,15 +140,6 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     const session = this.oplog.client.startSession();
     await this.know(session);
     return session;
-  }
-
-  /** @returns whether it is new */
-  private add(session: mongo.ClientSession): boolean {
-    const { id } = session.id as { id: mongo.Binary };
-    const key = id.toString('hex');
-    const isNew = !this.ids.delete(key);
-    this.ids.set(key, id);
-    return isNew;
   }
 
   private async beat(): Promise<void> {

@@ -12,6 +12,9 @@ import { retryPauseMs } from './retry-pause';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
 
+/** Longest that a turn is held. MongoDB's own limit on transactions is a minute. Milliseconds. */
+const TURN_LIMIT_MS = 65_000;
+
 /**
  * The pushes that wait in this process, and the lanes that commit them.
  *
@@ -66,7 +69,7 @@ export class PushQueue implements BeforeApplicationShutdown {
 
   /**
    * Holds a scope's turn in this process: no push of it runs until the returned function is called. For the app's own
-   * transaction that has met a conflict.
+   * transaction that has met a conflict. MongoDB has ended that one after a minute: then the turn ends too, whatever hangs.
    */
   async holdTurn(scopeId: string): Promise<() => void> {
     if (this.closed) throw shuttingDown();
@@ -75,12 +78,15 @@ export class PushQueue implements BeforeApplicationShutdown {
       this.pump();
     });
     let held = true;
-    return () => {
+    const release = (): void => {
       if (!held) return;
       held = false;
+      clearTimeout(limit);
       this.queues.release(scopeId);
       this.pump();
     };
+    const limit = setTimeout(release, TURN_LIMIT_MS).unref();
+    return release;
   }
 
   /** Takes nothing more, and waits for what is in flight. */

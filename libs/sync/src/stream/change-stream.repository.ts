@@ -53,18 +53,17 @@ export async function followInserts(
   });
   const ended = new AbortController();
   const silence = new Silence(ended.signal);
-  stream.on('resumeTokenChanged', () => silence.end());
-  // The server's first answer. Waiting for `next` would not tell until something is written.
-  stream.once('resumeTokenChanged', () => {
-    // Its first answer may come long after it was given up: another stream's listeners are not told then.
-    if (!ended.signal.aborted) listener.opened(start);
+  // With each answer of the server, and each entry. Waiting for `next` would not tell until something is written.
+  stream.on('resumeTokenChanged', () => {
+    // The first answer may come long after it was given up: another stream's listeners are not told then.
+    if (ended.signal.aborted) return;
+    silence.end();
+    listener.opened(start);
   });
   const pump = async (): Promise<void> => {
-    for (let first = true; ; first = false) {
+    for (;;) {
       const { fullDocument, clusterTime } = await stream.next();
       if (ended.signal.aborted) return;
-      silence.end();
-      if (first) listener.opened(start);
       await listener.inserted(fullDocument, clusterTime);
     }
   };

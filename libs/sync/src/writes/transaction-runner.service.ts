@@ -13,9 +13,6 @@ import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { ScopeHeads } from './scope-heads.service';
 import { ScopeWriter, type Attempt } from './scope-writer.service';
 
-/** Longest that a transaction holds its scope's turn. MongoDB's own limit on transactions is a minute. */
-const TURN_LIMIT_MS = 65_000;
-
 /**
  * Runs the app's own transaction to the end, over conflicts, up to the deadline.
  *
@@ -58,8 +55,6 @@ export class TransactionRunner {
     const touched = new Set([scopeId]);
     for (let attempts = 0; ; attempts++) {
       const release = attempts === 0 ? undefined : await this.turn(scopeId, deadline);
-      // MongoDB has ended the transaction by then: whatever hangs, the scope's pushes go on.
-      const limit = setTimeout(() => release?.(), TURN_LIMIT_MS);
       try {
         return await this.attempt(session, touched, attempts > 0, deadline, body);
       } catch (error) {
@@ -67,7 +62,6 @@ export class TransactionRunner {
         this.metrics.transactionRetry();
         if (performance.now() > deadline) throw busy('it met conflicts until its deadline', error);
       } finally {
-        clearTimeout(limit);
         release?.();
       }
       await delay(retryPauseMs(attempts, Math.random()));
