@@ -1,5 +1,4 @@
 import { Types } from 'mongoose';
-import { testDatabase } from './support/database';
 import { FailPoints } from './support/fail-point';
 import { agreedState, pullAll, startWritesApp, type WritesApp } from './support/writes-app';
 
@@ -7,24 +6,23 @@ import { agreedState, pullAll, startWritesApp, type WritesApp } from './support/
 const LOCK_TIMEOUT = 24;
 
 describe('writes of the app while the database fails', () => {
-  const database = testDatabase(__filename);
   const appName = 'app-writes-faults';
   let running: WritesApp;
   let faults: FailPoints;
   let count = 0;
 
   beforeAll(async () => {
+    faults = await FailPoints.start();
     running = await startWritesApp(
-      database.uri,
+      faults.uri(appName),
       { retryDeadlineMs: 1500 },
       { appName, serverSelectionTimeoutMS: 1000, heartbeatFrequencyMS: 500 },
     );
-    faults = await FailPoints.connect(database.serverUri);
   });
   afterEach(() => faults.off());
   afterAll(async () => {
-    await faults.close();
     await running.close();
+    await faults.close();
   });
 
   function identity() {

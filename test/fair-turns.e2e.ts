@@ -2,21 +2,25 @@ import mongoose from 'mongoose';
 import { OplogRepository } from '../libs/sync/src/oplog/oplog.repository';
 import { FairTurns } from '../libs/sync/src/push/fair-turns.service';
 import { resolveSettings } from '../libs/sync/src/sync.settings';
-import { testDatabase } from './support/database';
 import { FailPoints } from './support/fail-point';
 import { until } from './support/until';
 
 describe('turns of processes that write one scope', () => {
-  const database = testDatabase(__filename);
-  const connection = mongoose.createConnection(database.uri, { appName: database.name });
+  const connection = mongoose.createConnection();
+  let faults: FailPoints;
   const settings = resolveSettings({});
   let process: () => FairTurns;
 
   beforeAll(async () => {
-    await connection.asPromise();
+    faults = await FailPoints.start();
+    await connection.openUri(faults.uri('turns'));
     process = () => new FairTurns(new OplogRepository(connection, settings), settings);
   });
-  afterAll(() => connection.close());
+  afterEach(() => faults.off());
+  afterAll(async () => {
+    await connection.close();
+    await faults.close();
+  });
 
   function contending(scope: string): FairTurns {
     const turns = process();
@@ -57,15 +61,10 @@ describe('turns of processes that write one scope', () => {
   });
 
   it('are done without when the database does not answer', async () => {
-    const faults = await FailPoints.connect(database.serverUri);
-    try {
-      const blockTimeMS = 5_000;
-      await faults.set({ commands: ['findAndModify'], appName: database.name, blockTimeMS, times: 1 });
-      const started = performance.now();
-      expect(await contending('h').take('h')).toBe(0);
-      expect(performance.now() - started).toBeLessThan(blockTimeMS / 2);
-    } finally {
-      await faults.close();
-    }
+    const blockTimeMS = 5_000;
+    await faults.set({ commands: ['findAndModify'], blockTimeMS, times: 1 });
+    const started = performance.now();
+    expect(await contending('h').take('h')).toBe(0);
+    expect(performance.now() - started).toBeLessThan(blockTimeMS / 2);
   });
 });

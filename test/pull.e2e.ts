@@ -3,6 +3,7 @@ import mongoose from 'mongoose';
 import { map, type Observable } from 'rxjs';
 import type { LogChange } from '../libs/sync/src/protocol/change';
 import { testDatabase } from './support/database';
+import { FailPoints } from './support/fail-point';
 import { SeededScope, type Write } from './support/seeded-scope';
 import { startReadingApp, type ReadingApp } from './support/reading-app';
 
@@ -29,10 +30,12 @@ const someWrites = (count: number, from = 0): Write[] =>
 
 describe('pull', () => {
   let reading: ReadingApp;
+  let faults: FailPoints;
   const started: string[] = [];
 
   beforeAll(async () => {
-    reading = await startReadingApp(testDatabase(__filename).uri, {
+    faults = await FailPoints.start();
+    reading = await startReadingApp(faults.uri('pull'), {
       client: { monitorCommands: true, heartbeatFrequencyMS: 500 },
       options: {
         authorizer: (identity, collection) => identity.actorId !== 'guest' || collection !== 'orders',
@@ -44,7 +47,11 @@ describe('pull', () => {
       if (readConcern?.level) started.push(readConcern.level);
     });
   });
-  afterAll(() => reading.close());
+  afterEach(() => faults.off());
+  afterAll(async () => {
+    await reading.close();
+    await faults.close();
+  });
 
   async function pull(
     scope: string,
@@ -310,29 +317,15 @@ describe('pull', () => {
     ['takes too long', { errorCode: 50 }],
     ['breaks its connections', { closeConnection: true }],
   ])('answers 503 with Retry-After while the database %s, and says nothing about it', async (_what, data) => {
-    const admin = reading.db.admin();
-    await admin.command({
-      configureFailPoint: 'failCommand',
-      mode: 'alwaysOn',
-      data: { failCommands: ['find'], namespace: `${reading.db.databaseName}.sync_heads`, ...data },
-    });
-    try {
-      const { status, headers, body } = await pull('anything');
-      expect({ status, ...body }).toMatchObject({ status: 503, statusCode: 503, code: 'unavailable' });
-      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-      expect(JSON.stringify(body)).not.toMatch(/mongo|sync_heads|127\.0/i);
-    } finally {
-      await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
-    }
+    await faults.set({ commands: ['find'], namespace: 'pull.sync_heads', ...data });
+    const { status, headers, body } = await pull('anything');
+    expect({ status, ...body }).toMatchObject({ status: 503, statusCode: 503, code: 'unavailable' });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(JSON.stringify(body)).not.toMatch(/mongo|sync_heads|127\.0/i);
   });
 
   it('answers 500 with a correlation id for what nobody foresaw', async () => {
-    const admin = reading.db.admin();
-    await admin.command({
-      configureFailPoint: 'failCommand',
-      mode: { times: 1 },
-      data: { failCommands: ['find'], errorCode: 2, namespace: `${reading.db.databaseName}.sync_heads` },
-    });
+    await faults.set({ commands: ['find'], namespace: 'pull.sync_heads', errorCode: 2, times: 1 });
     const { status, body } = await pull('anything');
     expect({ status, ...body }).toMatchObject({ status: 500, statusCode: 500, code: 'internal' });
     expect(body.message).toMatch(/[0-9a-f]{8}-[0-9a-f-]{27}/);

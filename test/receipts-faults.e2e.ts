@@ -1,5 +1,4 @@
 import type { PushResult } from 'nest-offline-sync';
-import { startEmbeddedMongo, type EmbeddedMongo } from '../libs/embedded-mongo/src';
 import { CuttingProxy } from './support/cutting-proxy';
 import { FailPoints, type FailPoint } from './support/fail-point';
 import { startHttpApp, upsert, type Device, type HttpApp } from './support/http-app';
@@ -14,7 +13,6 @@ const appName = 'faulty';
 const DEADLINE_MS = 1500;
 
 describe('a push whose database fails', () => {
-  let server: EmbeddedMongo;
   let proxy: CuttingProxy;
   let faults: FailPoints;
   let app: HttpApp;
@@ -22,10 +20,8 @@ describe('a push whose database fails', () => {
   let scopes = 0;
 
   beforeAll(async () => {
-    // A server of its own: a fail point is for all of a server's tests.
-    server = await startEmbeddedMongo({ args: ['--setParameter', 'enableTestCommands=1'] });
-    proxy = await CuttingProxy.before(Number(new URL(server.uri).port));
-    faults = await FailPoints.connect(server.uri);
+    faults = await FailPoints.start();
+    proxy = await CuttingProxy.before(faults.port);
     app = await startHttpApp(`mongodb://127.0.0.1:${String(proxy.port)}/faults?directConnection=true`, {
       client: { appName, serverSelectionTimeoutMS: 1000, heartbeatFrequencyMS: 500 },
       options: {
@@ -37,9 +33,8 @@ describe('a push whose database fails', () => {
   afterEach(() => faults.off());
   afterAll(async () => {
     await app.close();
-    await faults.close();
     await proxy.close();
-    await server.stop();
+    await faults.close();
   });
   beforeEach(() => {
     scopes += 1;
@@ -215,6 +210,27 @@ describe('a push whose database fails', () => {
     for (const scope of ['cut0', 'cut1', 'cut2']) entries += (await app.as(scope).pull()).seq;
     expect(entries).toBe(8 * 12 * 3);
   }, 60_000);
+
+  it('gets its first answer again from a slow database too', async () => {
+    const slow = await startHttpApp(faults.uri('slow'), {
+      client: { appName },
+      options: {
+        collections: [{ name: 'drafts', freeForm: true, ids: 'scoped', conflict: 'client-wins' }],
+      },
+    });
+    try {
+      const own = slow.as('slow');
+      const draft = (mutation: string): object => upsert('drafts', 'a', { n: 1 }, { mutation_id: mutation });
+      const first = await own.one(draft('m1'));
+      await own.one(draft('m2'));
+      await faults.set({ commands: ['find'], appName, blockTimeMS: 600 });
+      expect(await own.one(draft('m1'))).toEqual({ ...first, replayed: true });
+      await faults.off();
+      expect((await own.pull()).changes.map(({ doc_id }) => doc_id)).toEqual(['a', 'a']);
+    } finally {
+      await slow.close();
+    }
+  });
 
   it('does not wait for ever for a read that hangs, and serves the others meanwhile', async () => {
     await device.push(changes);

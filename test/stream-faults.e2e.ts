@@ -21,8 +21,7 @@ class Gauges extends NoMetrics {
 }
 
 describe('a stream whose database or clients fail', () => {
-  const database = testDatabase(__filename);
-  const appName = database.name;
+  const appName = 'stream-faults';
   const gauges = new Gauges();
   let stream: StreamApp;
   let faults: FailPoints;
@@ -30,9 +29,9 @@ describe('a stream whose database or clients fail', () => {
   let scope: string;
 
   beforeAll(async () => {
-    faults = await FailPoints.connect(database.serverUri);
+    faults = await FailPoints.start();
     stream = await startStreamApp({
-      uri: database.uri,
+      uri: faults.uri(appName),
       appName,
       metrics: gauges,
       options: { pingIntervalMs: 60_000, socketBufferBytes: 64 << 10 },
@@ -44,8 +43,8 @@ describe('a stream whose database or clients fail', () => {
     await eventually('all clients gone', () => gauges.open === 0 && gauges.live === 0);
   });
   afterAll(async () => {
-    await faults.close();
     await stream.app.close();
+    await faults.close();
   });
   beforeEach(() => {
     scopes += 1;
@@ -116,7 +115,7 @@ describe('a stream whose database or clients fail', () => {
     await client.untilSeq(2);
     const cursors = await faults.changeStreams(appName);
     expect(cursors).toHaveLength(1);
-    await faults.killCursors(database.name, 'sync_oplog', cursors);
+    await faults.killCursors(appName, 'sync_oplog', cursors);
     await write();
     await client.untilSeq(4);
     expect(client.seqs).toEqual(upTo(4));

@@ -1,9 +1,13 @@
 import mongoose, { type mongo } from 'mongoose';
+import { startEmbeddedMongo, type EmbeddedMongo } from '../../libs/embedded-mongo/src';
+import { withDatabase } from './database';
 
 export interface FailPoint {
   readonly commands: readonly string[];
-  /** Of the client that shall suffer. */
-  readonly appName: string;
+  /** Of the client that shall suffer; none: all clients. */
+  readonly appName?: string;
+  /** `database.collection` of the commands; none: all. */
+  readonly namespace?: string;
   readonly errorCode?: number;
   readonly closeConnection?: boolean;
   /** The command takes effect, and its answer says that this many members may not have it. */
@@ -15,23 +19,38 @@ export interface FailPoint {
   readonly times?: number;
 }
 
-/** Makes commands of one client fail at the server. Needs mongod with enableTestCommands. */
+/**
+ * Makes commands of a client fail, on a server of its own: a server has one fail point for commands, and on the one that
+ * the test files share they would switch each other's off.
+ */
 export class FailPoints {
-  private constructor(private readonly client: mongo.MongoClient) {}
+  private constructor(
+    private readonly server: EmbeddedMongo,
+    private readonly client: mongo.MongoClient,
+  ) {}
 
-  static async connect(uri: string): Promise<FailPoints> {
-    return new FailPoints(await mongoose.mongo.MongoClient.connect(uri));
+  static async start(): Promise<FailPoints> {
+    const server = await startEmbeddedMongo({ args: ['--setParameter', 'enableTestCommands=1'] });
+    return new FailPoints(server, await mongoose.mongo.MongoClient.connect(server.uri));
+  }
+
+  get port(): number {
+    return Number(new URL(this.server.uri).port);
+  }
+
+  /** Connection string with the database in its path. */
+  uri(database: string): string {
+    return withDatabase(this.server.uri, database);
   }
 
   /** @returns waits until a command has run into it */
-  async set({ commands, appName, times, ...how }: FailPoint): Promise<() => Promise<void>> {
+  async set({ commands, times, ...how }: FailPoint): Promise<() => Promise<void>> {
     const admin = this.client.db('admin');
     const { count } = await admin.command({
       configureFailPoint: 'failCommand',
       mode: times === undefined ? 'alwaysOn' : { times },
       data: {
         failCommands: commands,
-        appName,
         ...(how.blockTimeMS === undefined ? {} : { blockConnection: true }),
         ...how,
       },
@@ -65,5 +84,6 @@ export class FailPoints {
   async close(): Promise<void> {
     await this.off();
     await this.client.close();
+    await this.server.stop();
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { startEmbeddedMongo } from '../../libs/embedded-mongo/src';
 import { keepTestRun } from './test-server';
 
-/** One server a test run: that of MONGODB_URI, else a throwaway embedded one with fail points. */
+/** One server a test run: that of MONGODB_URI, else a throwaway embedded one. */
 export default async function globalSetup(): Promise<void> {
   process.env.TEST_RUN_ID = randomBytes(4).toString('hex');
   const given = process.env.MONGODB_URI;
@@ -13,7 +13,7 @@ export default async function globalSetup(): Promise<void> {
     keepTestRun({ server: undefined });
     return;
   }
-  const server = await startEmbeddedMongo({ args: ['--setParameter', 'enableTestCommands=1'] });
+  const server = await startEmbeddedMongo();
   process.env.TEST_MONGODB_URI = server.uri;
   keepTestRun({ server });
 }
