@@ -5,7 +5,7 @@ import mongoose from 'mongoose';
 import { parseHlc, ZERO_VERSION } from '../libs/sync/src/hlc/hlc';
 import type { FullLine } from '../libs/sync/src/protocol/full';
 import type { PullPage } from '../libs/sync/src/protocol/pull';
-import { testDatabase } from './support/database';
+import { FailPoints } from './support/fail-point';
 import { startReadingApp, type ReadingApp } from './support/reading-app';
 import { SeededScope, type Write } from './support/seeded-scope';
 
@@ -36,7 +36,7 @@ async function until(condition: () => boolean | Promise<boolean>, what: string):
 }
 
 describe('full', () => {
-  const uri = testDatabase(__filename).uri;
+  let faults: FailPoints;
   const options = {
     authorizer: (identity: { actorId: string }, collection: string): boolean =>
       identity.actorId !== 'guest' || collection !== 'orders',
@@ -51,12 +51,17 @@ describe('full', () => {
   const commands: Record<string, unknown>[] = [];
 
   beforeAll(async () => {
-    reading = await startReadingApp(uri, { options, client: { monitorCommands: true } });
+    faults = await FailPoints.start();
+    reading = await startReadingApp(faults.uri('full'), { options, client: { monitorCommands: true } });
     reading.client.on('commandStarted', ({ command }) => {
       commands.push(command);
     });
   });
-  afterAll(() => reading.close());
+  afterEach(() => faults.off());
+  afterAll(async () => {
+    await reading.close();
+    await faults.close();
+  });
 
   async function full(
     scope: string,
@@ -407,7 +412,7 @@ describe('full', () => {
       range(5).map((n) => ({ collection: 'tasks', id: `restart-${String(n)}`, data: { n } })),
     );
     const first = await full('restart', { limit: '3' });
-    const other = await startReadingApp(uri, { options });
+    const other = await startReadingApp(faults.uri('full'), { options });
     try {
       const response = await fetch(
         `${other.url}/sync/full?${new URLSearchParams({ cursor: first.cursor ?? '' }).toString()}`,
@@ -501,15 +506,11 @@ describe('full', () => {
     );
 
     it('ends the cursor of a client that goes away before the first byte', async () => {
-      const failPoint = { configureFailPoint: 'failCommand', mode: { times: 1 } };
-      await reading.db.admin().command({
-        ...failPoint,
-        data: {
-          failCommands: ['find'],
-          namespace: `${reading.db.databaseName}.orders`,
-          blockConnection: true,
-          blockTimeMS: 500,
-        },
+      await faults.set({
+        commands: ['find'],
+        namespace: 'full.orders',
+        blockTimeMS: 500,
+        times: 1,
       });
       const request = httpGet(`${reading.url}/sync/full?limit=0&collections=orders`, {
         headers: reading.as('many'),
@@ -523,12 +524,7 @@ describe('full', () => {
       expect(getMores()).toBeLessThan(COUNT / 1000 / 2);
     });
 
-    const failing = (mode: unknown, errorCode = 8000): Promise<unknown> =>
-      reading.db.admin().command({
-        configureFailPoint: 'failCommand',
-        mode,
-        data: { failCommands: ['getMore'], errorCode, namespace: `${reading.db.databaseName}.orders` },
-      });
+    const reads = { commands: ['getMore'], namespace: 'full.orders' };
 
     it.each([239, 246])(
       'goes on with majority reads when the snapshot is lost in mid-stream (%d)',
@@ -540,7 +536,7 @@ describe('full', () => {
         for await (const chunk of page.lines) {
           text += String(chunk);
           chunks += 1;
-          if (chunks === 100) await failing({ times: 1 }, code);
+          if (chunks === 100) await faults.set({ ...reads, errorCode: code, times: 1 });
         }
         const numbers = linesOf(text).map(({ data }) => data?.['n']);
         expect(numbers).toHaveLength(COUNT);
@@ -575,14 +571,10 @@ describe('full', () => {
     });
 
     it('never looks finished when it breaks off', async () => {
-      await failing({ skip: 3 });
-      try {
-        for (const encoding of ['identity', 'gzip']) {
-          const answer = full('many', { limit: '0' }, { 'accept-encoding': encoding });
-          await expect(answer).rejects.toThrow();
-        }
-      } finally {
-        await failing('off');
+      await faults.set({ ...reads, errorCode: 8000, skip: 3 });
+      for (const encoding of ['identity', 'gzip']) {
+        const answer = full('many', { limit: '0' }, { 'accept-encoding': encoding });
+        await expect(answer).rejects.toThrow();
       }
       await until(async () => (await openCursors('orders')) === 0, 'the cursor is closed');
     });

@@ -13,6 +13,9 @@ const REPLAY = {
   ...(process.env['SYNC_FUZZ_PATH'] === undefined ? {} : { path: process.env['SYNC_FUZZ_PATH'] }),
 };
 
+/** A run that waits for what never comes is shrunk no longer than this: the failure is told, and not the time-out. */
+const LIMITED = { interruptAfterTimeLimit: 40_000 + RUNS * 1_000, markInterruptAsFailure: true };
+
 describe('a hostile tenant', () => {
   let duel: Duel;
   beforeAll(async () => {
@@ -27,7 +30,7 @@ describe('a hostile tenant', () => {
     async () => {
       await fc.assert(
         fc.asyncProperty(steps(14), (some) => duel.run(some)),
-        { numRuns: RUNS, examples: PLAIN_ATTACKS.map((some) => [some]), ...REPLAY },
+        { numRuns: RUNS, examples: PLAIN_ATTACKS.map((some) => [some]), ...LIMITED, ...REPLAY },
       );
       process.stdout.write(`isolation-fuzz: ${String(RUNS)} runs, ${String(duel.requests)} requests\n`);
     },
@@ -44,7 +47,7 @@ describe('a hostile tenant', () => {
           tried.sockets += some.length;
           tried.frames += (await runSockets(duel, some)).frames;
         }),
-        { numRuns: runs, ...REPLAY },
+        { numRuns: runs, ...LIMITED, ...REPLAY },
       );
       const { sockets: count, frames } = tried;
       process.stdout.write(

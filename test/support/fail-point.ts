@@ -1,5 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
 import { startEmbeddedMongo, type EmbeddedMongo } from '../../libs/embedded-mongo/src';
+import { openChangeStreams } from './change-streams';
 import { withDatabase } from './database';
 
 export interface FailPoint {
@@ -15,8 +16,10 @@ export interface FailPoint {
   /** Does nothing for so long before it goes on. Milliseconds. */
   readonly blockTimeMS?: number;
   readonly errorLabels?: readonly string[];
-  /** How often; undefined until it is switched off. */
+  /** How often; undefined: until it is switched off. */
   readonly times?: number;
+  /** Instead: how many commands it lets through first. */
+  readonly skip?: number;
 }
 
 /**
@@ -44,11 +47,11 @@ export class FailPoints {
   }
 
   /** @returns waits until a command has run into it */
-  async set({ commands, times, ...how }: FailPoint): Promise<() => Promise<void>> {
+  async set({ commands, times, skip, ...how }: FailPoint): Promise<() => Promise<void>> {
     const admin = this.client.db('admin');
     const { count } = await admin.command({
       configureFailPoint: 'failCommand',
-      mode: times === undefined ? 'alwaysOn' : { times },
+      mode: times !== undefined ? { times } : skip !== undefined ? { skip } : 'alwaysOn',
       data: {
         failCommands: commands,
         ...(how.blockTimeMS === undefined ? {} : { blockConnection: true }),
@@ -66,15 +69,8 @@ export class FailPoints {
   }
 
   /** The cursors of a client's change streams. */
-  async changeStreams(appName: string): Promise<mongo.Long[]> {
-    const rows = await this.client
-      .db('admin')
-      .aggregate<{ cursor: { cursorId: mongo.Long } }>([
-        { $currentOp: { idleCursors: true, allUsers: true } },
-        { $match: { appName, 'cursor.tailable': true } },
-      ])
-      .toArray();
-    return rows.map(({ cursor }) => cursor.cursorId);
+  changeStreams(appName: string): Promise<mongo.Long[]> {
+    return openChangeStreams(this.client, appName);
   }
 
   async killCursors(db: string, collection: string, cursors: readonly mongo.Long[]): Promise<void> {

@@ -287,9 +287,10 @@ export class Fleet {
   /** One after another, and with the scopes the other way round, the same requests come to the same. */
   private expectSameApart(requests: readonly PlanRequest[], plan: Plan): void {
     // A parent of a lost timeline is measured by the head that the transaction found, not by what it writes itself.
-    const lost = plan.outcomes.some(
-      (outcome) =>
-        outcome.kind === 'answered' && outcome.answers.some((answer) => answer.code === 'parent_unknown'),
+    const lost = plan.outcomes.some((outcome, index) =>
+      outcome.kind === 'answered'
+        ? outcome.answers.some((answer) => answer.code === 'parent_unknown')
+        : this.hasParentAboveHead(requests[index]!),
     );
     if (requests.length < 2 || lost) return;
     const together = this.world.clone();
@@ -317,6 +318,11 @@ export class Fleet {
           together.log.filter((entry) => entry.scope === scope),
         );
     }
+  }
+
+  private hasParentAboveHead({ scopeId, changes }: PlanRequest): boolean {
+    const head = this.world.heads.get(scopeId)?.version ?? ZERO_VERSION;
+    return changes.some((entry) => entry.kind === 'ready' && (entry.change.parent ?? '') > head);
   }
 
   private expectFirstAnswers(request: PlanRequest, answers: readonly PlannedAnswer[]): void {
