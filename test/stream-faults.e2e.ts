@@ -2,9 +2,8 @@ import { NoMetrics } from '../libs/sync/src/metrics/metrics';
 import { testDatabase } from './support/database';
 import { FailPoints } from './support/fail-point';
 import { startStreamApp, type StreamApp } from './support/stream-app';
-import { eventually, StreamClient } from './support/stream-client';
+import { eventually, StreamClient, upTo } from './support/stream-client';
 
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 /** Not resumable: the driver gives the stream up. */
 const HISTORY_LOST = 286;
 const INTERRUPTED_AT_SHUTDOWN = 11600;
@@ -101,7 +100,12 @@ describe('a stream whose database or clients fail', () => {
     await write();
     await client.untilSeq(2);
     const before = stream.hub.reopened;
-    const hangs = await faults.set({ commands: ['getMore'], appName, blockTimeMS: 10_000, times: 1 });
+    const hangs = await faults.set({
+      commands: ['getMore'],
+      appName,
+      blockTimeMS: 10_000,
+      times: 1,
+    });
     await hangs();
     await write();
     await client.untilSeq(4);

@@ -1,8 +1,6 @@
 import { ReplicaTrio } from './support/replica-trio';
 import { startStreamApp, type StreamApp } from './support/stream-app';
-import { eventually } from './support/stream-client';
-
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+import { eventually, upTo } from './support/stream-client';
 
 describe('a stream on three members', () => {
   let trio: ReplicaTrio;

@@ -1,11 +1,7 @@
 import { SyncService } from '../libs/sync/src/sync.service';
 import { testDatabase } from './support/database';
-import { eventually, type StreamClient } from './support/stream-client';
+import { eventually, type StreamClient, upTo } from './support/stream-client';
 import { startStreamApp, type StreamApp } from './support/stream-app';
-
-/** 1, 2, 3 … */
-const upTo = (last: number, first = 1): number[] =>
-  Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 describe('stream', () => {
   const database = testDatabase(__filename);

@@ -22,6 +22,11 @@ export async function eventually(what: string, condition: () => boolean | Promis
   }
 }
 
+/** 1, 2, 3 … */
+export function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
 /** A client of the socket, as a device would have it. */
 export class StreamClient {
   readonly messages: Received[] = [];

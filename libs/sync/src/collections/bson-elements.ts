@@ -65,6 +65,58 @@ export function nameStartsWith(bytes: Uint8Array, from: number, to: number, pref
 }
 
 /**
+ * Where a document's elements begin, at their types.
+ *
+ * @param at where the document begins
+ * @param names in ASCII
+ * @returns in the order of the names; 0 for a name that the document lacks
+ * @throws Error when the bytes are no BSON
+ */
+export function findElements(bytes: Uint8Array, at: number, names: readonly string[]): number[] {
+  const found = names.map(() => 0);
+  const last = at + int32At(bytes, at) - 1;
+  for (let element = at + FIRST_ELEMENT; element < last;) {
+    const end = nameEnd(bytes, element + 1);
+    for (let index = 0; index < names.length; index += 1)
+      if (isName(bytes, element + 1, end, names[index] as string)) found[index] = element;
+    element = valueEnd(bytes, byteAt(bytes, element), end + 1);
+  }
+  return found;
+}
+
+/**
+ * Where the value of a found element begins.
+ *
+ * @throws Error when the element was not found or is of another type
+ */
+export function valueAt(bytes: Uint8Array, element: number, ...types: readonly number[]): number {
+  if (element === 0 || !types.includes(byteAt(bytes, element)))
+    throw new Error('A document of the log lacks a field, or it is not of the type that the engine writes.');
+  return nameEnd(bytes, element + 1) + 1;
+}
+
+/** The bytes of a found string. @throws as {@link valueAt} */
+export function textOf(bytes: Buffer, element: number): Buffer {
+  const at = valueAt(bytes, element, BSON_TYPE.string);
+  // Without its length and the zero at its end.
+  return bytes.subarray(at + 4, at + 3 + int32At(bytes, at));
+}
+
+/** A found number, of whatever type a driver writes it as. @throws as {@link valueAt} */
+export function numberOf(bytes: Buffer, element: number): number {
+  const { int32, double, int64 } = BSON_TYPE;
+  const at = valueAt(bytes, element, int32, double, int64);
+  switch (byteAt(bytes, element)) {
+    case int32:
+      return int32At(bytes, at);
+    case double:
+      return bytes.readDoubleLE(at);
+    default:
+      return Number(bytes.readBigInt64LE(at));
+  }
+}
+
+/**
  * Where a value ends that begins at `at`.
  *
  * @throws Error for a type that BSON does not have, or a length that leads out of the bytes

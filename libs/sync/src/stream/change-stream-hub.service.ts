@@ -1,15 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import type { mongo } from 'mongoose';
+import mongoose, { type mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../oplog/oplog.repository';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { backoffMs } from './backoff';
-import { followInserts, type InsertedEntry, type InsertListener } from './change-stream.repository';
+import { followInserts, type InsertListener } from './change-stream.repository';
 import { errorKind } from './error-kind';
+import type { InsertedBytes } from './inserted-bytes';
 import { pause } from './pause.service';
-import { LiveEntry } from './stream-entry';
+import type { LiveEntry } from './stream-entry';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {
@@ -34,52 +35,46 @@ const CLOSE_LIMIT_MS = 300;
 /**
  * The one change stream of this process: follows the log's inserts and hands each entry to the subscribers of its
  * scope. When the stream is lost it opens another one for as long as it takes, and sends every subscriber back to the
- * log: nobody notices more than a delay. Opens with the first subscriber, or by {@link start}.
+ * log: nobody notices more than a delay. It is open while somebody listens, and for a ping interval after: a process
+ * whose writes interest nobody costs the database nothing.
  */
 @Injectable()
 export class ChangeStreamHub implements BeforeApplicationShutdown {
   private readonly logger = new Logger(ChangeStreamHub.name);
   private readonly scopes = new Map<string, Set<HubSubscriber>>();
-  private readonly closing = new AbortController();
-  private running: Promise<void> | undefined;
+  private closing = false;
+  private following: { readonly stop: AbortController; readonly stopped: Promise<void> } | undefined;
   private attached = 0;
-  private openings = 0;
+  private resting: NodeJS.Timeout | undefined;
+  private reopenings = 0;
   private failures = 0;
   private seen: mongo.Timestamp | undefined;
   private readonly waiting = new Set<() => void>();
-  private lastEvent: Date | undefined;
-  /** What has come and was not handed out yet, by scope. */
-  private arrived = new Map<string, LiveEntry[]>();
-  private arrivedEntries = 0;
-  private arrivedBytes = 0;
   private readonly runBytes: number;
+  private readonly lingerMs: number;
   private readonly listener: InsertListener = {
     opened: (time) => this.opened(time),
-    inserted: (entry, time) => this.gather(entry, time),
+    inserted: (entries) => this.inserted(entries),
   };
 
   constructor(
     @Inject(OplogRepository) private readonly oplog: OplogRepository,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
-    @Inject(SYNC_SETTINGS) { socketBufferBytes }: SyncSettings,
+    @Inject(SYNC_SETTINGS) { socketBufferBytes, pingIntervalMs }: SyncSettings,
   ) {
+    this.lingerMs = pingIntervalMs;
     // A run that alone fills what may wait for a subscriber would send it back to the log for nothing.
     this.runBytes = Math.min(RUN_BYTES, socketBufferBytes / 2);
   }
 
-  /** False while a lost stream has not been opened again. */
+  /** False while somebody listens and there is no stream (yet). */
   get alive(): boolean {
-    return this.running === undefined || this.seen !== undefined;
-  }
-
-  /** When the last entry came, by this process's clock. */
-  get lastEventAt(): Date | undefined {
-    return this.lastEvent;
+    return this.following === undefined || this.seen !== undefined;
   }
 
   /** How often the stream was lost and opened again. */
   get reopened(): number {
-    return Math.max(0, this.openings - 1);
+    return this.reopenings;
   }
 
   /**
@@ -106,11 +101,12 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
   /** Tells the subscriber of the scope's entries from now on, until the returned function is called. */
   attach(scopeId: string, subscriber: HubSubscriber): () => void {
-    if (this.closing.signal.aborted) {
+    if (this.closing) {
       subscriber.closed();
       return () => undefined;
     }
-    this.start();
+    clearTimeout(this.resting);
+    this.following ??= this.follow();
     const subscribers = this.scopes.get(scopeId) ?? new Set();
     this.scopes.set(scopeId, subscribers.add(subscriber));
     this.metrics.subscribers((this.attached += 1));
@@ -118,23 +114,36 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       if (!subscribers.delete(subscriber)) return;
       if (subscribers.size === 0 && this.scopes.get(scopeId) === subscribers) this.scopes.delete(scopeId);
       this.metrics.subscribers((this.attached -= 1));
+      if (this.attached > 0) return;
+      this.resting = setTimeout(() => void this.rest(), this.lingerMs).unref();
     };
   }
 
-  /** Opens the stream, if that was not done yet. Does not wait for the database. */
-  start(): void {
-    if (!this.closing.signal.aborted) this.running ??= this.run(this.closing.signal);
-  }
-
   async beforeApplicationShutdown(): Promise<void> {
-    this.closing.abort();
+    this.closing = true;
+    clearTimeout(this.resting);
+    const stopped = this.rest();
     this.release();
     // The sockets' clients are told by their gateway, in the same turn.
     await nextTurn();
     this.tellAll((subscriber) => subscriber.closed());
     const limit = new AbortController();
-    await Promise.race([this.running, pause(CLOSE_LIMIT_MS, limit.signal)]);
+    await Promise.race([stopped, pause(CLOSE_LIMIT_MS, limit.signal)]);
     limit.abort();
+  }
+
+  private follow(): { readonly stop: AbortController; readonly stopped: Promise<void> } {
+    const stop = new AbortController();
+    return { stop, stopped: this.run(stop.signal) };
+  }
+
+  /** @returns when the stream is closed */
+  private rest(): Promise<void> | undefined {
+    const { following } = this;
+    this.following = undefined;
+    this.seen = undefined;
+    following?.stop.abort();
+    return following?.stopped;
   }
 
   private async run(signal: AbortSignal): Promise<void> {
@@ -152,50 +161,45 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
           failures,
         });
       }
+      if (signal.aborted) return;
       const wasOpen = this.seen !== undefined;
       // First: who is told reads on at once, and must not take this stream for a live one.
       this.seen = undefined;
       if (wasOpen) this.tellAll((subscriber) => subscriber.lost());
+      if (wasOpen) this.reopenings += 1;
       await pause(backoffMs(this.failures, Math.random()), signal);
     }
   }
 
   private opened(time: mongo.Timestamp): void {
-    if (this.seen || this.closing.signal.aborted) return;
+    if (this.seen) return;
     this.seen = time;
-    this.openings += 1;
     if (this.failures > 0) this.logger.log({ message: 'Change stream open', failures: this.failures });
     this.release();
     this.tellAll((subscriber) => subscriber.opened());
   }
 
-  /**
-   * Keeps an entry for its scope's subscribers until the driver has no more of what the database's answer brought: its
-   * promises resolve without a turn of the event loop in between, so that the next tick comes behind the last of them.
-   */
-  private gather(entry: InsertedEntry, time: mongo.Timestamp | undefined): Promise<void> | undefined {
-    this.lastEvent = new Date();
-    if (time && this.seen && time.greaterThan(this.seen)) this.seen = time;
-    if (!this.scopes.has(entry.scope)) return undefined;
-    this.metrics.streamLag(Math.max(0, this.lastEvent.getTime() - entry.at.getTime()) / 1000);
-    if (this.arrivedEntries === 0) process.nextTick(() => this.dispatch());
-    const live = new LiveEntry(entry.version, entry.seq, entry.wire, entry.collection);
-    const run = this.arrived.get(entry.scope);
-    if (run) run.push(live);
-    else this.arrived.set(entry.scope, [live]);
-    this.arrivedEntries += 1;
-    this.arrivedBytes += live.bytes;
-    if (this.arrivedEntries < RUN_ENTRIES && this.arrivedBytes < this.runBytes) return undefined;
-    this.dispatch();
-    return nextTurn();
+  /** Hands on what is somebody's here, scope by scope, in runs between which the sockets get a turn. */
+  private async inserted(entries: readonly InsertedBytes[]): Promise<void> {
+    const now = Date.now();
+    const time = new mongoose.mongo.Timestamp(entries.at(-1)?.clusterTime ?? 0n);
+    if (this.seen?.lessThan(time)) this.seen = time;
+    let run = new Run();
+    for (const entry of entries) {
+      const { scope } = entry;
+      if (!this.scopes.has(scope)) continue;
+      this.metrics.streamLag(Math.max(0, now - entry.writtenAt) / 1000);
+      run.add(scope, entry.live());
+      if (run.entries < RUN_ENTRIES && run.bytes < this.runBytes) continue;
+      this.dispatch(run);
+      run = new Run();
+      await nextTurn();
+    }
+    this.dispatch(run);
   }
 
-  private dispatch(): void {
-    const { arrived } = this;
-    if (this.arrivedEntries === 0) return;
-    this.arrived = new Map();
-    this.arrivedEntries = this.arrivedBytes = 0;
-    for (const [scope, entries] of arrived) {
+  private dispatch(run: Run): void {
+    for (const [scope, entries] of run.scopes) {
       const subscribers = this.scopes.get(scope);
       if (subscribers) for (const subscriber of subscribers) subscriber.offer(entries);
     }
@@ -207,5 +211,20 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
   private release(): void {
     for (const done of this.waiting) done();
+  }
+}
+
+/** What is handed out at once, by scope. */
+class Run {
+  readonly scopes = new Map<string, LiveEntry[]>();
+  entries = 0;
+  bytes = 0;
+
+  add(scope: string, entry: LiveEntry): void {
+    const ofScope = this.scopes.get(scope);
+    if (ofScope) ofScope.push(entry);
+    else this.scopes.set(scope, [entry]);
+    this.entries += 1;
+    this.bytes += entry.bytes;
   }
 }

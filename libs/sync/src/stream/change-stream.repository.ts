@@ -1,23 +1,12 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../oplog/oplog.repository';
-import type { EntryRecord } from '../oplog/records';
 import { withinLimit } from '../oplog/time-limit.repository';
 import { SyncError } from '../protocol/errors';
+import { INSERTED_FIELDS, InsertedBytes } from './inserted-bytes';
 
-/** What the change stream brings of an entry. */
-export type InsertedEntry = Pick<EntryRecord, 'scope' | 'seq' | 'version' | 'collection' | 'wire' | 'at'>;
-type Insert = mongo.ChangeStreamInsertDocument<InsertedEntry>;
-
-const FIELDS = ['scope', 'seq', 'version', 'collection', 'wire', 'at'] satisfies (keyof InsertedEntry)[];
-const PIPELINE = [
+const INSERTS = [
   { $match: { operationType: 'insert' } },
-  {
-    $project: {
-      operationType: 1,
-      clusterTime: 1,
-      ...Object.fromEntries(FIELDS.map((field) => [`fullDocument.${field}`, 1])),
-    },
-  },
+  { $project: Object.fromEntries(INSERTED_FIELDS.map((field) => [field, 1])) },
 ];
 
 /** The server answers at least once in a second, also when nothing was written. Milliseconds. */
@@ -26,14 +15,16 @@ const ANSWER_EVERY_MS = 1_000;
 const SILENT_ANSWERS = 5;
 /** The first answer waits until the majority has what the primary had; each one given up keeps a connection till then. */
 const SILENT_AT_FIRST = 300;
+/** The first answer only tells that the stream is open: it waits for no write. */
+const FIRST_ANSWER_MS = 1;
 /** Longest that the first question may take. Milliseconds. */
 const PING_LIMIT_MS = 10_000;
 
 export interface InsertListener {
   /** The stream is open: nothing that is written after `time` will be missed. May be called again. */
   opened(time: mongo.Timestamp): void;
-  /** One entry, in the order of the commits. The next one comes when the promise, if any, has resolved. */
-  inserted(entry: InsertedEntry, time: mongo.Timestamp | undefined): Promise<void> | undefined;
+  /** What one answer of the database brought, in the order of the commits; at least one. The next one is asked for after. */
+  inserted(entries: readonly InsertedBytes[]): Promise<void>;
 }
 
 /**
@@ -47,24 +38,29 @@ export async function followInserts(
   signal: AbortSignal,
 ): Promise<void> {
   const start = await latestTime(oplog);
-  const stream = oplog.entries.watch<InsertedEntry, Insert>(PIPELINE, {
-    startAtOperationTime: start,
-    maxAwaitTimeMS: ANSWER_EVERY_MS,
-  });
+  // The driver's own change stream makes objects of all events, also of those that nobody of this process listens to.
+  const cursor = oplog.db.runCursorCommand(
+    {
+      aggregate: oplog.entries.collectionName,
+      pipeline: [{ $changeStream: { startAtOperationTime: start } }, ...INSERTS],
+      cursor: {},
+    },
+    { raw: true },
+  );
   const ended = new AbortController();
   const silence = new Silence(ended.signal);
-  // With each answer of the server, and each entry. Waiting for `next` would not tell until something is written.
-  stream.on('resumeTokenChanged', () => {
-    // The first answer may come long after it was given up: another stream's listeners are not told then.
-    if (ended.signal.aborted) return;
-    silence.end();
-    listener.opened(start);
-  });
   const pump = async (): Promise<void> => {
+    cursor.setMaxTimeMS(FIRST_ANSWER_MS);
     for (;;) {
-      const { fullDocument, clusterTime } = await stream.next();
+      const first = (await cursor.tryNext()) as Buffer | null;
+      // The first answer may come long after it was given up: another stream's listeners are not told then.
       if (ended.signal.aborted) return;
-      await listener.inserted(fullDocument, clusterTime);
+      cursor.setMaxTimeMS(ANSWER_EVERY_MS);
+      silence.end();
+      listener.opened(start);
+      if (!first) continue;
+      const others = cursor.readBufferedDocuments() as unknown as Buffer[];
+      await listener.inserted([first, ...others].map((bytes) => new InsertedBytes(bytes)));
     }
   };
   try {
@@ -76,7 +72,7 @@ export async function followInserts(
     ]);
   } finally {
     ended.abort();
-    const closed = stream.close().catch(() => undefined);
+    const closed = cursor.close().catch(() => undefined);
     if (signal.aborted) await closed;
   }
 }

@@ -3,16 +3,15 @@ import { LiveEntry, StreamEntry } from './stream-entry';
 describe('an entry on its way to subscribers', () => {
   const json = '{"title":"Grüße 😀"}';
 
-  it.each([json, Buffer.from(json)])('weighs its bytes, not its characters', (wire) => {
-    const entry = new StreamEntry('v', 1, wire);
+  it('weighs its bytes, not its characters', () => {
+    const entry = new StreamEntry('v', 1, Buffer.from(json));
     expect(entry.kind).toBe('change');
     expect(entry.bytes).toBe(Buffer.byteLength(json));
     expect(entry.json).toBe(json);
-    expect(entry.wire).toEqual(Buffer.from(json));
   });
 
   it('is the same as the change stream gives it, with its collection', () => {
-    const { version, seq, wire, collection, bytes } = new LiveEntry('v', 2, '{}', 'tasks');
+    const { version, seq, wire, collection, bytes } = new LiveEntry('v', 2, Buffer.from('{}'), 'tasks');
     expect({ version, seq, wire: wire.toString(), collection, bytes }).toEqual({
       version: 'v',
       seq: 2,

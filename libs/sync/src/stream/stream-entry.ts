@@ -9,16 +9,13 @@ export interface LogPosition {
 /** One log entry on its way to subscribers. All subscribers of a process share the object. */
 export class StreamEntry implements LogPosition {
   readonly kind = 'change';
-  /** The entry's own JSON text (a LogChange) in UTF-8, exactly as pull sends it. Shared: never write into it. */
-  readonly wire: Buffer;
 
+  /** @param wire the entry's own JSON text (a LogChange) in UTF-8, exactly as pull sends it; shared: never write into it */
   constructor(
     readonly version: string,
     readonly seq: number,
-    wire: string | Buffer,
-  ) {
-    this.wire = typeof wire === 'string' ? Buffer.from(wire) : wire;
-  }
+    readonly wire: Buffer,
+  ) {}
 
   get bytes(): number {
     return this.wire.length;
@@ -34,7 +31,7 @@ export class LiveEntry extends StreamEntry {
   constructor(
     version: string,
     seq: number,
-    wire: string,
+    wire: Buffer,
     readonly collection: string,
   ) {
     super(version, seq, wire);

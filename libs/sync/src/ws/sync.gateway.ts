@@ -4,13 +4,11 @@ import {
   Injectable,
   Logger,
   type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
-import { ChangeStreamHub } from '../stream/change-stream-hub.service';
 import { pause } from '../stream/pause.service';
 import { StreamService } from '../stream/stream.service';
 import type { SyncExtras } from '../sync.extras';
@@ -30,7 +28,7 @@ const CLOSE_LIMIT_MS = 2_000;
  * the process of an app without a WebSocket adapter, and take its sockets down before they could be told why.
  */
 @Injectable()
-export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger(SyncGateway.name);
   private readonly sessions = new Set<SocketSession>();
   private readonly context: SessionContext;
@@ -42,7 +40,6 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
   constructor(
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
-    @Inject(ChangeStreamHub) private readonly hub: ChangeStreamHub,
     @Inject(IdentityService) identities: IdentityService,
     @Inject(StreamService) streams: StreamService,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
@@ -67,10 +64,6 @@ export class SyncGateway implements OnModuleInit, OnApplicationBootstrap, Before
       clientTracking: false,
     });
     this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
-  }
-
-  onApplicationBootstrap(): void {
-    if (this.server) this.hub.start();
   }
 
   /** Tells every client to come back to another process. Later, Nest would have cut them off. */
