@@ -1,7 +1,7 @@
 import type { Disposition } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';
 import { wireOf, type DocumentState } from './ledger';
-import type { PlannedAnswer } from './plan';
+import type { PlannedAnswer, RequestChange } from './plan';
 
 /** What was decided of one change, before it is known whether the request stands. */
 export type Decided = Disposition & Pick<PlannedAnswer, 'conflict'>;
@@ -25,6 +25,27 @@ export const MUTATION_ID_REUSED: Rejection = {
   code: 'mutation_id_reused',
   message: 'This mutation_id was used before for another change; give each mutation an id of its own.',
 };
+
+/** Field by field: there is one for each change, and spread objects took two thirds of its planning. */
+export function answerTo(entry: RequestChange, decided: Decided, replayed: boolean): PlannedAnswer {
+  const { status, new_version, server_version, code, error, conflict } = decided;
+  const isReady = entry.kind === 'ready';
+  const wireId = isReady ? entry.change.wireId : entry.wireId;
+  const mutationId = isReady ? (entry.change.mutation?.id ?? null) : entry.mutationId;
+  const collection = isReady ? entry.change.collection : null;
+  return {
+    wireId,
+    mutationId,
+    collection,
+    status,
+    new_version,
+    server_version,
+    code,
+    error,
+    replayed,
+    conflict,
+  };
+}
 
 export function rejected({ code, message }: Rejection): Disposition {
   return { status: 'rejected', new_version: null, server_version: null, code, error: message };

@@ -165,11 +165,12 @@ export class ChangeDecisions {
     const { version, deleted } = state;
     this.ownBasis.set(change.key, `${basis}+${String(index)}`);
     this.lineage.advance(change, version, document === change.document ? 'as sent' : state);
-    const taken = { ...NOTHING_WRONG, status, new_version: version };
     return status === 'accepted'
-      ? { ...taken, server_version: null }
+      ? { status, new_version: version, server_version: null, code: null, error: null }
       : {
-          ...taken,
+          ...NOTHING_WRONG,
+          status,
+          new_version: version,
           server_version: current?.version ?? null,
           conflict: { version, deleted, data: wireOf(state) },
         };

@@ -110,10 +110,10 @@ function ready(
       storedId,
       wireId,
       document,
-      ...(document === change.data && document !== null && text !== undefined ? { text } : {}),
+      text: document === change.data ? text : undefined,
       parent: change.parent_version,
       hlc: change.hlc,
-      ...(mutation ? { mutation } : {}),
+      mutation,
     },
   };
 }

@@ -90,17 +90,14 @@ export class PushService {
   }
 }
 
+/** What is not there is left out: the keys of an answer are part of the wire. */
 function resultOf(answer: PlannedAnswer, conflict: PlannedAnswer['conflict']): PushResult {
   const { wireId, status, new_version, server_version, code, error, mutationId, replayed } = answer;
-  return {
-    doc_id: wireId,
-    status,
-    new_version,
-    server_version,
-    code,
-    error,
-    ...(conflict ? { server_document: conflict } : {}),
-    ...(mutationId === null ? {} : { mutation_id: mutationId }),
-    ...(replayed ? { replayed: true } : {}),
-  };
+  const result: Mutable<PushResult> = { doc_id: wireId, status, new_version, server_version, code, error };
+  if (conflict) result.server_document = conflict;
+  if (mutationId !== null) result.mutation_id = mutationId;
+  if (replayed) result.replayed = true;
+  return result;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

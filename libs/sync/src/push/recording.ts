@@ -43,7 +43,7 @@ export function recordWrite(
       doc_id: change.wireId,
       operation,
       parent_version: change.parent,
-      ...(stamp === version ? {} : { hlc: stamp }),
+      hlc: stamp === version ? undefined : stamp,
     },
     fields === change.document && change.text !== undefined
       ? change.text
@@ -66,7 +66,8 @@ export function recordWrite(
     },
   };
   layer.setDocument(change.key, state);
-  layer.heads.set(scopeId, { ...head, version, hlc, seq, moved: true });
+  const { fromSeq, committed } = head;
+  layer.heads.set(scopeId, { fromSeq, committed, version, hlc, seq, moved: true });
   layer.entries.push({
     scope: scopeId,
     seq,
@@ -88,9 +89,10 @@ function nextHlc(last: Hlc, clock: PlanClock): Hlc {
 /** The JSON of a LogChange, its fields in their order, around the JSON that its data has already. */
 function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
   const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
-  const before = JSON.stringify({ version, seq, collection, doc_id, operation });
-  const after = JSON.stringify({ parent_version, hlc });
-  return `${before.slice(0, -1)},"data":${data},${after.slice(1)}`;
+  const json = JSON.stringify;
+  const before = `{"version":"${version}","seq":${String(seq)},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
+  const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
+  return `${before},"operation":"${operation}","data":${data},${after}`;
 }
 
 function keepCreatedAt(

@@ -1,5 +1,13 @@
 import type { Disposition } from '../oplog/records';
-import { conflictBody, disposition, MUTATION_ID_REUSED, rejected, rolledBack, type Decided } from './answers';
+import {
+  answerTo,
+  conflictBody,
+  disposition,
+  MUTATION_ID_REUSED,
+  rejected,
+  rolledBack,
+  type Decided,
+} from './answers';
 import { ChangeDecisions } from './change-decisions';
 import type { Ledger } from './ledger';
 import {
@@ -53,26 +61,21 @@ export class RequestPlanning {
   /** Replays, or decides and keeps a receipt. */
   private answer(entry: RequestChange, index: number): PlannedAnswer {
     const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
-    const common = {
-      wireId: entry.kind === 'ready' ? entry.change.wireId : entry.wireId,
-      mutationId: entry.kind === 'ready' ? (mutation?.id ?? null) : entry.mutationId,
-      collection: entry.kind === 'ready' ? entry.change.collection : null,
-    };
     const key = mutation && receiptText(this.request.scopeId, this.request.clientId, mutation.id);
     const receipt = key === undefined ? undefined : this.layer.receipt(key);
     if (key !== undefined && receipt?.hash === mutation?.hash && receipt) {
-      const answer = { ...common, ...this.replay(receipt, entry), replayed: true };
+      const answer = answerTo(entry, this.replay(receipt, entry), true);
       if (this.layer.holdsReceipt(key)) this.repeats.add(answer);
       return answer;
     }
     if (entry.kind === 'refused') {
       if (mutation) this.leavesOut = true;
-      return { ...common, ...rejected(entry.rejection), replayed: false };
+      return answerTo(entry, rejected(entry.rejection), false);
     }
-    if (receipt) return { ...common, ...rejected(MUTATION_ID_REUSED), replayed: false };
+    if (receipt) return answerTo(entry, rejected(MUTATION_ID_REUSED), false);
     const decided = this.decisions.decide(entry.change, index);
     if (key !== undefined) this.keepReceipt(key, entry.change, decided);
-    return { ...common, ...decided, replayed: false };
+    return answerTo(entry, decided, false);
   }
 
   private replay(receipt: Disposition, entry: RequestChange): Decided {
@@ -95,11 +98,16 @@ export class RequestPlanning {
 
   private keepReceipt(key: string, change: ReadyChange, decided: Decided): void {
     if (!change.mutation) return;
+    const { status, new_version, server_version, code, error } = decided;
     this.layer.receipts.set(key, {
       _id: { scope: this.request.scopeId, client: this.request.clientId, mutation: change.mutation.id },
       hash: change.mutation.hash,
       doc_id: change.wireId,
-      ...disposition(decided),
+      status,
+      new_version,
+      server_version,
+      code,
+      error,
       at: new Date(this.clock.wallMs),
     });
   }

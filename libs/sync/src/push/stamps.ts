@@ -11,16 +11,17 @@ export function refuseStamps(
   head: HeadState,
   clock: PlanClock,
 ): Rejection | undefined {
-  for (const [name, stamp] of stampsOf(change)) {
-    const hlc = stamp === null ? undefined : parseHlc(stamp);
-    if (hlc && isTooFarAhead(hlc, clock.wallMs, head.hlc.ms, clock.maxDriftMs))
-      return {
-        code: 'clock_drift',
-        message: `${name} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,
-      };
-  }
+  const { byServer, parent, hlc } = change;
+  const ahead = byServer
+    ? isAhead(byServer.reserved, head, clock) && 'version'
+    : (isAhead(parent, head, clock) && 'parent_version') || (isAhead(hlc, head, clock) && 'hlc');
+  if (ahead)
+    return {
+      code: 'clock_drift',
+      message: `${ahead} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,
+    };
   // Against the head that others can have seen: a version of this very plan is nobody's parent yet.
-  if (!change.byServer && found && change.parent !== null && change.parent > head.committed)
+  if (!byServer && found && parent !== null && parent > head.committed)
     return {
       code: 'parent_unknown',
       message:
@@ -29,12 +30,9 @@ export function refuseStamps(
   return undefined;
 }
 
-function stampsOf({ byServer, parent, hlc }: ReadyChange): (readonly [string, string | null])[] {
-  if (byServer) return [['version', byServer.reserved ?? null]];
-  return [
-    ['parent_version', parent],
-    ['hlc', hlc],
-  ];
+function isAhead(stamp: string | null | undefined, { hlc: head }: HeadState, clock: PlanClock): boolean {
+  const hlc = stamp ? parseHlc(stamp) : undefined;
+  return hlc !== undefined && isTooFarAhead(hlc, clock.wallMs, head.ms, clock.maxDriftMs);
 }
 
 /**
