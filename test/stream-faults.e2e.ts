@@ -195,6 +195,22 @@ describe('a stream whose database or clients fail', () => {
   });
 });
 
+describe('a stream whose log is dropped', () => {
+  // The cursor is gone then, and the driver would say so at once however often it is asked: the process would hang.
+  it('opens another change stream', async () => {
+    const stream = await startStreamApp({ uri: testDatabase(__filename).uri });
+    try {
+      const client = await stream.subscribe();
+      await stream.writer.write('b1', ['tasks']);
+      await client.untilSeq(1);
+      await stream.oplog.entries.drop();
+      await eventually('another', () => stream.hub.reopened > 0);
+    } finally {
+      await stream.app.close();
+    }
+  });
+});
+
 describe('a stream that is used in the process', () => {
   let stream: StreamApp;
   const gauges = new Gauges();

@@ -143,7 +143,7 @@ export interface SyncOptions {
   readonly retryDeadlineMs?: number;
   /** Transactions that one process runs side by side for different scopes. Default 4. */
   readonly lanes?: number;
-  /** Socket ping. Default 30000. */
+  /** Socket ping; the change stream stays open so long after the last subscriber has gone. Default 30000. */
   readonly pingIntervalMs?: number;
   /** How long a socket may stay without a subscribe message. Default 10000. */
   readonly subscribeTimeoutMs?: number;

@@ -8,7 +8,11 @@ export const BOUNDS: readonly Mutant[] = [
     violates: [8],
     under: 'calm',
     patches: [
-      { file: 'push/stamps.ts', find: 'if (hlc && isTooFarAhead(', replace: 'if (false && isTooFarAhead(' },
+      {
+        file: 'push/stamps.ts',
+        find: 'hlc !== undefined && isTooFarAhead(',
+        replace: 'false && isTooFarAhead(',
+      },
     ],
   },
   {

@@ -1,4 +1,4 @@
-/** Off: nobody has subscribed in this process yet, or the module has no stream. */
+/** Off: nobody has subscribed in this process for a while, or the module has no stream. */
 export type ChangeStreamState = 'open' | 'lost' | 'off';
 
 /** What a look at the database and this process found. */

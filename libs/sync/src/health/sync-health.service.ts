@@ -17,8 +17,8 @@ const CHECK_LIMIT_MS = 2_000;
 const HEADS_EVERY_MS = 60_000;
 
 /**
- * Whether the engine can do its work in this process: a primary answers, the change stream is open, the clock is
- * near the database's. {@link isHealthy} gives what @nestjs/terminus wants
+ * Whether the engine can do its work in this process: a primary answers, the change stream is open for those who listen,
+ * the clock is near the database's. {@link isHealthy} gives what @nestjs/terminus wants
  * (`health.check([() => sync.isHealthy()])`); neither method needs terminus to be installed.
  */
 @Injectable()

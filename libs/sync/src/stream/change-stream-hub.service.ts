@@ -46,6 +46,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
   private following: { readonly stop: AbortController; readonly stopped: Promise<void> } | undefined;
   private attached = 0;
   private resting: NodeJS.Timeout | undefined;
+  private wasLost = false;
   private reopenings = 0;
   private failures = 0;
   private seen: mongo.Timestamp | undefined;
@@ -142,6 +143,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     const { following } = this;
     this.following = undefined;
     this.seen = undefined;
+    this.wasLost = false;
     following?.stop.abort();
     return following?.stopped;
   }
@@ -166,7 +168,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       // First: who is told reads on at once, and must not take this stream for a live one.
       this.seen = undefined;
       if (wasOpen) this.tellAll((subscriber) => subscriber.lost());
-      if (wasOpen) this.reopenings += 1;
+      this.wasLost ||= wasOpen;
       await pause(backoffMs(this.failures, Math.random()), signal);
     }
   }
@@ -174,6 +176,8 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
   private opened(time: mongo.Timestamp): void {
     if (this.seen) return;
     this.seen = time;
+    if (this.wasLost) this.reopenings += 1;
+    this.wasLost = false;
     if (this.failures > 0) this.logger.log({ message: 'Change stream open', failures: this.failures });
     this.release();
     this.tellAll((subscriber) => subscriber.opened());

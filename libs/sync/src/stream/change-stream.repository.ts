@@ -52,13 +52,18 @@ export async function followInserts(
   const pump = async (): Promise<void> => {
     cursor.setMaxTimeMS(FIRST_ANSWER_MS);
     for (;;) {
+      silence.begin();
       const first = (await cursor.tryNext()) as Buffer | null;
       // The first answer may come long after it was given up: another stream's listeners are not told then.
-      if (ended.signal.aborted) return;
-      cursor.setMaxTimeMS(ANSWER_EVERY_MS);
+      if (signal.aborted || ended.signal.aborted) return;
       silence.end();
+      cursor.setMaxTimeMS(ANSWER_EVERY_MS);
       listener.opened(start);
-      if (!first) continue;
+      if (!first) {
+        // Gone with its collection: asked again it would say so at once, for ever.
+        if (cursor.closed) throw new mongoose.mongo.MongoCursorExhaustedError('The log was dropped.');
+        continue;
+      }
       const others = cursor.readBufferedDocuments() as unknown as Buffer[];
       await listener.inserted([first, ...others].map((bytes) => new InsertedBytes(bytes)));
     }
@@ -77,8 +82,9 @@ export async function followInserts(
   }
 }
 
-/** Tells when a stream has said nothing for too long: whoever listens to it would never learn that it hangs. */
+/** Tells when an answer has been waited for too long: whoever listens to the stream would never learn that it hangs. */
 class Silence {
+  private waiting = false;
   private quietFor = 0;
   private limit = SILENT_AT_FIRST;
   /** Rejects then. */
@@ -88,7 +94,7 @@ class Silence {
     this.lasting = new Promise((_, reject) => {
       // Counted, not measured: a process that was frozen itself first hears what has come meanwhile.
       const timer = setInterval(() => {
-        this.quietFor += 1;
+        if (this.waiting) this.quietFor += 1;
         if (this.quietFor > this.limit)
           reject(new mongoose.mongo.MongoNetworkTimeoutError('The change stream has fallen silent.'));
       }, ANSWER_EVERY_MS);
@@ -96,15 +102,20 @@ class Silence {
     });
   }
 
+  begin(): void {
+    this.waiting = true;
+  }
+
   end(): void {
+    this.waiting = false;
     this.quietFor = 0;
     this.limit = SILENT_ANSWERS;
   }
 }
 
 /**
- * Rejects when the server that took the reads is gone or is a primary no more. The driver would resume the stream by
- * itself, but first it tries to close the cursor on the dead server, for as long as serverSelectionTimeoutMS.
+ * Rejects when the server that took the reads is gone or is a primary no more. The cursor's own error may come later: the
+ * driver first tries to close the cursor on the dead server, for as long as serverSelectionTimeoutMS.
  */
 function serverLost(client: mongo.MongoClient, ended: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
