@@ -70,7 +70,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
   /** False while somebody listens and there is no stream (yet). */
   get alive(): boolean {
-    return this.following === undefined || this.seen !== undefined;
+    return this.attached === 0 || this.seen !== undefined;
   }
 
   /** How often the stream was lost and opened again. */
@@ -115,8 +115,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       if (!subscribers.delete(subscriber)) return;
       if (subscribers.size === 0 && this.scopes.get(scopeId) === subscribers) this.scopes.delete(scopeId);
       this.metrics.subscribers((this.attached -= 1));
-      if (this.attached > 0) return;
-      this.resting = setTimeout(() => void this.rest(), this.lingerMs).unref();
+      if (this.attached === 0 && !this.closing) this.restLater();
     };
   }
 
@@ -124,7 +123,6 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     this.closing = true;
     clearTimeout(this.resting);
     const stopped = this.rest();
-    this.release();
     // The sockets' clients are told by their gateway, in the same turn.
     await nextTurn();
     this.tellAll((subscriber) => subscriber.closed());
@@ -138,13 +136,21 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     return { stop, stopped: this.run(stop.signal) };
   }
 
+  private restLater(): void {
+    // Not while it is being opened: what was asked cannot be called back, and would keep a connection.
+    const rest = (): unknown => (this.seen ? this.rest() : this.restLater());
+    this.resting = setTimeout(rest, this.lingerMs).unref();
+  }
+
   /** @returns when the stream is closed */
   private rest(): Promise<void> | undefined {
     const { following } = this;
     this.following = undefined;
     this.seen = undefined;
     this.wasLost = false;
+    this.failures = 0;
     following?.stop.abort();
+    this.release();
     return following?.stopped;
   }
 

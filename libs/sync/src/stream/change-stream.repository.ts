@@ -38,6 +38,7 @@ export async function followInserts(
   signal: AbortSignal,
 ): Promise<void> {
   const start = await latestTime(oplog);
+  if (signal.aborted) return;
   // The driver's own change stream makes objects of all events, also of those that nobody of this process listens to.
   const cursor = oplog.db.runCursorCommand(
     {
