@@ -165,14 +165,14 @@ export class ChangeDecisions {
     const { version, deleted } = state;
     this.ownBasis.set(change.key, `${basis}+${String(index)}`);
     this.lineage.advance(change, version, document === change.document ? 'as sent' : state);
-    return status === 'accepted'
-      ? { status, new_version: version, server_version: null, code: null, error: null }
-      : {
-          ...NOTHING_WRONG,
-          status,
-          new_version: version,
-          server_version: current?.version ?? null,
-          conflict: { version, deleted, data: wireOf(state) },
-        };
+    const isConflict = status === 'conflict_resolved';
+    return {
+      status,
+      new_version: version,
+      server_version: isConflict ? (current?.version ?? null) : null,
+      code: null,
+      error: null,
+      conflict: isConflict ? { version, deleted, data: wireOf(state) } : undefined,
+    };
   }
 }

@@ -1,11 +1,16 @@
-import { BSON_TYPE, findElements, numberOf, textOf, valueAt } from '../collections/bson-elements';
+import { BSON_TYPE, findElements, textOf, valueAt } from '../collections/bson-elements';
+import { EntryBytes } from '../oplog/entry-bytes';
 import { LiveEntry } from './stream-entry';
 
 const EVENT_FIELDS = ['clusterTime', 'fullDocument'];
-const ENTRY_FIELDS = ['scope', 'at', 'version', 'seq', 'wire', 'collection'];
+/** Those that {@link EntryBytes} does not know. */
+const ENTRY_FIELDS = ['scope', 'at', 'collection'];
 
 /** The fields of an event that are needed. */
-export const INSERTED_FIELDS = ['clusterTime', ...ENTRY_FIELDS.map((field) => `fullDocument.${field}`)];
+export const INSERTED_FIELDS = [
+  'clusterTime',
+  ...[...ENTRY_FIELDS, 'version', 'seq', 'wire'].map((field) => `fullDocument.${field}`),
+];
 
 /**
  * A new log entry as the change stream brings it: the database's own bytes, of which nothing is made before somebody
@@ -15,14 +20,20 @@ export const INSERTED_FIELDS = ['clusterTime', ...ENTRY_FIELDS.map((field) => `f
  */
 export class InsertedBytes {
   private readonly timeElement: number;
-  /** As {@link ENTRY_FIELDS}. */
-  private readonly elements: readonly number[];
+  private readonly entry: Buffer;
+  private readonly scopeElement: number;
+  private readonly atElement: number;
+  private readonly collectionElement: number;
 
   /** @throws Error when it is not an insert */
   constructor(private readonly bytes: Buffer) {
-    const [time = 0, entry = 0] = findElements(bytes, 0, EVENT_FIELDS);
+    const [time = 0, inserted = 0] = findElements(bytes, 0, EVENT_FIELDS);
     this.timeElement = time;
-    this.elements = findElements(bytes, valueAt(bytes, entry, BSON_TYPE.object), ENTRY_FIELDS);
+    this.entry = bytes.subarray(valueAt(bytes, inserted, BSON_TYPE.object));
+    const [scope = 0, at = 0, collection = 0] = findElements(this.entry, 0, ENTRY_FIELDS);
+    this.scopeElement = scope;
+    this.atElement = at;
+    this.collectionElement = collection;
   }
 
   /** When the database wrote it: a timestamp of its, of 64 bits. */
@@ -32,23 +43,18 @@ export class InsertedBytes {
   }
 
   get scope(): string {
-    return this.text(0);
+    return textOf(this.entry, this.scopeElement).toString();
   }
 
   /** When the engine wrote it, by its process's clock. Milliseconds since 1970. */
   get writtenAt(): number {
-    const [, at = 0] = this.elements;
-    return Number(this.bytes.readBigInt64LE(valueAt(this.bytes, at, BSON_TYPE.date)));
+    const { entry, atElement } = this;
+    return Number(entry.readBigInt64LE(valueAt(entry, atElement, BSON_TYPE.date)));
   }
 
   live(): LiveEntry {
-    const [, , , seq = 0, wire = 0] = this.elements;
-    const { bytes } = this;
-    const copy = Buffer.from(textOf(bytes, wire));
-    return new LiveEntry(this.text(2), numberOf(bytes, seq), copy, this.text(5));
-  }
-
-  private text(field: number): string {
-    return textOf(this.bytes, this.elements[field] ?? 0).toString();
+    const { version, seq, wire } = new EntryBytes(this.entry);
+    const collection = textOf(this.entry, this.collectionElement).toString();
+    return new LiveEntry(version, seq, Buffer.from(wire), collection);
   }
 }
