@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { get as httpGet, type IncomingMessage } from 'node:http';
-import { setTimeout } from 'node:timers/promises';
 import mongoose from 'mongoose';
 import { parseHlc, ZERO_VERSION } from '../libs/sync/src/hlc/hlc';
 import type { FullLine } from '../libs/sync/src/protocol/full';
@@ -8,6 +7,7 @@ import type { PullPage } from '../libs/sync/src/protocol/pull';
 import { FailPoints } from './support/fail-point';
 import { startReadingApp, type ReadingApp } from './support/reading-app';
 import { SeededScope, type Write } from './support/seeded-scope';
+import { until } from './support/until';
 
 const { ObjectId, UUID, Long, Decimal128, BSONRegExp } = mongoose.mongo;
 
@@ -28,12 +28,6 @@ const linesOf = (text: string): FullLine[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as FullLine);
-
-/** Polls until the condition holds. */
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); await setTimeout(20))
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
-}
 
 describe('full', () => {
   let faults: FailPoints;
@@ -468,13 +462,16 @@ describe('full', () => {
       await new Promise((resolve) => response.once('readable', resolve));
       // Wait until the server no longer reads on: twice the same number of batches, and a cursor left open.
       let before = -1;
-      await until(async () => {
-        const now = getMores();
-        const still = now === before && (await openCursors('orders')) === 1;
-        before = now;
-        await setTimeout(100);
-        return still;
-      }, 'the server waits for its reader');
+      await until(
+        async () => {
+          const now = getMores();
+          const still = now === before && (await openCursors('orders')) === 1;
+          before = now;
+          return still;
+        },
+        undefined,
+        100,
+      );
       return response;
     }
 
@@ -500,8 +497,8 @@ describe('full', () => {
         const response = await stalled(headers);
         expect(getMores()).toBeLessThan(COUNT / 1000 / 2);
         response.destroy();
-        await until(async () => (await openCursors('orders')) === 0, 'the cursor is closed');
-        await until(() => reading.metrics.fulls === 1, 'the stream has ended');
+        await until(async () => (await openCursors('orders')) === 0);
+        await until(() => reading.metrics.fulls === 1);
       },
     );
 
@@ -517,9 +514,9 @@ describe('full', () => {
         agent: false,
       });
       request.on('error', () => undefined);
-      await until(() => commands.some((command) => command['find'] === 'orders'), 'the server reads');
+      await until(() => commands.some((command) => command['find'] === 'orders'));
       request.destroy();
-      await until(() => reading.metrics.fulls === 1, 'the stream has ended');
+      await until(() => reading.metrics.fulls === 1);
       expect(await openCursors('orders')).toBe(0);
       expect(getMores()).toBeLessThan(COUNT / 1000 / 2);
     });
@@ -576,7 +573,7 @@ describe('full', () => {
         const answer = full('many', { limit: '0' }, { 'accept-encoding': encoding });
         await expect(answer).rejects.toThrow();
       }
-      await until(async () => (await openCursors('orders')) === 0, 'the cursor is closed');
+      await until(async () => (await openCursors('orders')) === 0);
     });
   });
 });
