@@ -7,6 +7,7 @@ import type { SyncCollectionOptions } from '../libs/sync/src/sync.options';
 import {
   collection,
   document,
+  sentNew,
   identity,
   loggedWarnings,
   sealedWith,
@@ -57,7 +58,7 @@ describe('ports', () => {
       const notes = await collection(own, providers);
       expect(await notes.authorize(identity, 'read')).toBe(true);
       expect(await notes.authorize(identity, 'delete')).toBe(false);
-      expect(await document(notes.prepare(identity, 'x', { a: 1 }))).toEqual({ a: 1, by: 'ada' });
+      expect(await document(sentNew(notes, 'x', { a: 1 }))).toEqual({ a: 1, by: 'ada' });
       expect(notes.rules.strategy).toBe('custom');
       expect(await notes.resolve({ change: { data: { b: 1 } } } as unknown as Conflict)).toEqual({ b: 1 });
     }
@@ -93,7 +94,7 @@ describe('ports', () => {
         throw new TypeError(`cannot handle ${JSON.stringify(given)}`);
       },
     });
-    const prepared = await notes.prepare(identity, 'x', { a: 'secret' });
+    const prepared = await sentNew(notes, 'x', { a: 'secret' });
     expect(prepared).toMatchObject({ ok: false, rejection: { code: 'invalid_data' } });
     expect(loggedWarnings()).toHaveLength(1);
     expect(loggedWarnings()[0]).toMatch(/Collection notes: .*the transform failed: TypeError\n\s+at /);

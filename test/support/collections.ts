@@ -3,7 +3,14 @@ import { Logger, type Provider } from '@nestjs/common';
 import { getConnectionToken, MongooseModule, type ModelDefinition } from '@nestjs/mongoose';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Schema, type Connection } from 'mongoose';
-import type { SyncedCollection } from '../../libs/sync/src/collections/collection';
+import type {
+  Checked,
+  DocumentIds,
+  Prepared,
+  SyncedCollection,
+} from '../../libs/sync/src/collections/collection';
+import type { DocId } from '../../libs/sync/src/protocol/change';
+import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry.service';
 import { PortResolver } from '../../libs/sync/src/collections/port-resolver.service';
 import type { SyncIdentity } from '../../libs/sync/src/identity/identity';
@@ -110,10 +117,30 @@ export async function collection(
   return found;
 }
 
-export async function document(
-  made: ReturnType<SyncedCollection['prepare']>,
-): Promise<Record<string, unknown>> {
-  const prepared = await made;
-  if (!prepared.ok) throw new Error(prepared.rejection.message);
-  return prepared.document;
+/** What becomes of a client's data where no document stands, with all that the server adds. */
+export async function sentNew(of: SyncedCollection, docId: DocId, data: JsonObject): Promise<Checked> {
+  const ids = idsOf(of, docId);
+  return settled(of, ids, await of.prepare(identity, ids, data, true));
+}
+
+/** What becomes of the app's own data where no document stands. */
+export async function writtenNew(of: SyncedCollection, docId: DocId, data: object): Promise<Checked> {
+  const ids = idsOf(of, docId);
+  return settled(of, ids, await of.cast(ids, data));
+}
+
+export async function document(made: Promise<Checked>): Promise<Record<string, unknown>> {
+  const checked = await made;
+  if (!checked.ok) throw new Error(checked.rejection.message);
+  return checked.document;
+}
+
+function idsOf(of: SyncedCollection, wireId: DocId): DocumentIds {
+  return { storedId: of.ids.toStored(identity.scopeId, wireId), wireId };
+}
+
+async function settled(of: SyncedCollection, ids: DocumentIds, prepared: Prepared): Promise<Checked> {
+  const checked = await of.settle(ids, prepared, undefined);
+  const { form } = of.rules;
+  return checked.ok && form ? { ok: true, document: form.stamp(checked.document, undefined) } : checked;
 }

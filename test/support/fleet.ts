@@ -17,7 +17,7 @@ import {
 } from '../../libs/sync/src/push/plan';
 import { FLEET_RULES, keyOf, type Device, type DocumentName, type LocalDocument } from './fleet-device';
 import { PushModel, type Expected, type ModelResolver } from './push-model';
-import { DRIFT_MS, PushWorld, ready } from './push-world';
+import { DRIFT_MS, PushWorld, ready, resolverNeeds } from './push-world';
 
 /** A request on its way. The app's resolver is asked between its tries. */
 export interface Travelling {
@@ -112,7 +112,7 @@ export class Fleet {
     plan.outcomes.forEach((outcome, index) => {
       const each = travelling[index]!;
       if (outcome.kind === 'answered') this.answer(each, outcome.answers);
-      else this.ask(each, outcome.needs);
+      else this.ask(each, resolverNeeds(outcome.needs));
     });
     this.expectEntries(requests, plan, before);
     this.expectStamps(plan);
@@ -391,7 +391,7 @@ function sharesIds(requests: readonly PlanRequest[]): boolean {
 function brief(outcome: RequestOutcome): unknown {
   return outcome.kind === 'answered'
     ? outcome.answers
-    : outcome.needs.map(({ index, basis }) => [index, basis]);
+    : resolverNeeds(outcome.needs).map(({ index, basis }) => [index, basis]);
 }
 
 function told(answers: readonly PlannedAnswer[]): Expected[] {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { CollectionRules, StoredDocument } from '../../libs/sync/src/collections/collection';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/oplog/records';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
@@ -5,10 +6,12 @@ import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import {
   baseText,
   receiptText,
+  type Need,
   type Plan,
   type PlanRequest,
   type PlanSnapshot,
   type ReadyChange,
+  type ResolverNeed,
 } from '../../libs/sync/src/push/plan';
 import { planPushes } from '../../libs/sync/src/push/planner';
 
@@ -158,4 +161,12 @@ export function ready({ changes }: PlanRequest): ReadyChange[] {
 
 function logged(entry: EntryRecord): LogChange {
   return JSON.parse(entry.wire) as LogChange;
+}
+
+/** What the app's resolvers are asked; worlds without schemas ask nothing else. */
+export function resolverNeeds(needs: readonly Need[]): readonly ResolverNeed[] {
+  return needs.map((need) => {
+    assert(need.kind === 'resolver');
+    return need;
+  });
 }

@@ -1,5 +1,7 @@
 import mongoose from 'mongoose';
-import type { Prepared } from '../../libs/sync/src/collections/collection';
+import type { Checked } from '../../libs/sync/src/collections/collection';
+import { DocumentForm } from '../../libs/sync/src/collections/document-form';
+import { schemaFacts } from '../../libs/sync/src/collections/schema-facts.schema';
 import { SchemaCast, type AnyModel } from '../../libs/sync/src/collections/schema-cast.schema';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 
@@ -7,28 +9,44 @@ const { Schema } = mongoose;
 export const HEX = '507f1f77bcf86cd799439011';
 export const UUID = '0f9a3c1e-1b2d-4c3f-8a4b-5c6d7e8f9a0b';
 
-export type Cast = ((data: JsonObject, id?: unknown) => Promise<Prepared>) & {
+export type Cast = ((data: JsonObject, id?: unknown) => Promise<Checked>) & {
   /** Errors of the app's own code that were reported for the log. */
   readonly reported: unknown[];
 };
 
 /** Casts by a model of this schema alone; needs no server. */
 export function castBy(schema: mongoose.Schema, unknownFields: 'reject' | 'strip' = 'reject'): Cast {
-  const model = new mongoose.Mongoose().model('Thing', schema) as unknown as AnyModel;
+  return castWith(new mongoose.Mongoose().model('Thing', schema) as unknown as AnyModel, unknownFields);
+}
+
+/** Casts by this model. */
+export function castWith(model: AnyModel, unknownFields: 'reject' | 'strip' = 'reject'): Cast {
   const reported: unknown[] = [];
   const cast = new SchemaCast(model, unknownFields, (_, error) => reported.push(error));
-  const run = (data: JsonObject, id: unknown = new mongoose.mongo.ObjectId()) => cast.cast(id, data);
+  const facts = schemaFacts(model.schema, undefined, (stored) => cast.hydrate(stored));
+  const form = new DocumentForm(facts, cast);
+  const run = async (data: JsonObject, id: unknown = new mongoose.mongo.ObjectId()): Promise<Checked> => {
+    const ids = { storedId: id, wireId: String(id) };
+    const prepared = await cast.cast(ids, { sent: data, values: data }, true);
+    if (!prepared.ok) return prepared;
+    const { document, content = { sent: data, problems: [], verdicts: [] } } = prepared;
+    const settled = form.settle(ids, document, content, undefined);
+    if (settled.ok === 'ask') throw new Error('a new document was not judged');
+    if (!settled.ok) return settled;
+    const { __v: _, ...document_ } = form.stamp(settled.document, undefined);
+    return { ok: true, document: document_ };
+  };
   return Object.assign(run, { reported });
 }
 
 /** The document, or an error that says why there is none. */
-export async function taken(prepared: Promise<Prepared>): Promise<Record<string, unknown>> {
+export async function taken(prepared: Promise<Checked>): Promise<Record<string, unknown>> {
   const result = await prepared;
   if (!result.ok) throw new Error(`${result.rejection.code}: ${result.rejection.message}`);
   return result.document;
 }
 
-export async function refused(prepared: Promise<Prepared>): Promise<{ code: string; message: string }> {
+export async function refused(prepared: Promise<Checked>): Promise<{ code: string; message: string }> {
   const result = await prepared;
   if (result.ok) throw new Error(`was taken: ${JSON.stringify(result.document)}`);
   return result.rejection;

@@ -29,6 +29,11 @@ export interface SyncCollectionOptions {
   readonly dto?: Type<object>;
   /** Fields that the schema or the DTO does not know: `reject` (default) or silently `strip`. */
   readonly unknownFields?: 'reject' | 'strip';
+  /**
+   * Dotted paths of fields that never leave the server: not by pull, full resync, stream, a conflict's document or to a
+   * resolver. A device's edit leaves them as they are. Default: the schema's paths with `select: false`.
+   */
+  readonly hidden?: readonly string[];
   readonly transform?: Port<DocumentTransform, DocumentTransformFunction>;
   readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
   /** A built-in strategy. Default `last-writer-wins`. */

@@ -29,6 +29,7 @@ export function readCollectionOptions(
     if (value !== undefined && !(allowed as readonly string[]).includes(value))
       throw configurationError(options.name, option, `must be one of: ${allowed.join(', ')}`);
   }
+  checkHidden(options);
   if (options.freeForm === true && options.model !== undefined)
     throw configurationError(
       options.name,
@@ -48,6 +49,22 @@ export function configurationError(
     path: `collections.${collection}.${option}`,
     cause,
   });
+}
+
+function checkHidden({ name, hidden }: SyncCollectionOptions): void {
+  if (hidden === undefined) return;
+  if (!Array.isArray(hidden)) throw configurationError(name, 'hidden', 'must be a list of dotted paths');
+  for (const path of hidden as readonly unknown[])
+    if (
+      typeof path !== 'string' ||
+      path.split('.').some((step) => step === '') ||
+      /^(_id$|_sync_)/.test(path)
+    )
+      throw configurationError(
+        name,
+        'hidden',
+        `holds ${JSON.stringify(path) ?? 'a value'}, which is no field of the app's: give dotted paths such as "account.secret"`,
+      );
 }
 
 function checkName(name: unknown, reserved: readonly string[]): void {

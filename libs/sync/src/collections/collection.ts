@@ -4,6 +4,7 @@ import type { SyncIdentity } from '../identity/identity';
 import type { DocId } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
+import type { Content, DocumentForm } from './document-form';
 import type { CollectionAction } from './ports';
 
 /** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */
@@ -15,8 +16,8 @@ export type StoredId = unknown;
 export interface CollectionRules {
   readonly strategy: ConflictStrategy | 'custom';
   readonly deleteUpdatePolicy: DeleteUpdatePolicy;
-  /** A field that the server sets once and an update keeps (Mongoose's createdAt), if the schema has one. */
-  readonly createdAtField?: string;
+  /** What is special about the collection's documents; absent where they are stored as they come. */
+  readonly form?: DocumentForm;
 }
 
 /** How wire ids and stored ids belong together. Injective both ways (invariant 5). */
@@ -27,10 +28,27 @@ export interface IdCodec {
   toWire(storedId: StoredId): DocId;
 }
 
-/** Client data made ready to be stored: cast, validated, without `_id` and `_sync_*`; or why not. */
+/** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */
 export type Prepared =
+  | {
+      readonly ok: true;
+      /** As a new document would be stored, but for timestamps and version key. */
+      readonly document: StoredDocument;
+      /** Where the stored document has a say in what becomes of it: see {@link DocumentForm.settle}. */
+      readonly content?: Content;
+    }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+/** A document that may be stored, or why not. */
+export type Checked =
   | { readonly ok: true; readonly document: StoredDocument }
   | { readonly ok: false; readonly rejection: Rejection };
+
+/** A document's id in its two forms. */
+export interface DocumentIds {
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+}
 
 /** One synced collection, resolved and sealed at start. */
 export interface SyncedCollection {
@@ -42,10 +60,24 @@ export interface SyncedCollection {
   /** The native collection: `_id` and `_sync_*` are ours to write. */
   readonly store: mongo.Collection<StoredDocument>;
   authorize(identity: SyncIdentity, action: CollectionAction): Promise<boolean>;
-  /** Transform, key and size checks, DTO, then {@link cast}: for what clients send. Never throws for bad data. At once where nobody has to be waited for. */
-  prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Prepared | Promise<Prepared>;
+  /**
+   * Transform, key and size checks, DTO, then {@link cast}: for what clients send. Never throws for bad data. At once
+   * where nobody has to be waited for.
+   *
+   * @param expectsNew no such document is known to the client: the app's validators are asked about a new one
+   */
+  prepare(
+    identity: SyncIdentity,
+    ids: DocumentIds,
+    data: JsonObject,
+    expectsNew: boolean,
+  ): Prepared | Promise<Prepared>;
   /** Key checks and the schema alone: for a resolver's document and the app's own writes. Never throws for bad data. */
-  cast(docId: DocId, data: JsonObject): Promise<Prepared>;
+  cast(ids: DocumentIds, data: object): Promise<Prepared>;
+  /** What prepared data makes of the document that stands (undefined: none), with every rule of the schema. */
+  settle(ids: DocumentIds, prepared: Prepared, current: StoredDocument | undefined): Promise<Checked>;
+  /** Asks all rules of the schema about a document in the place of the current one. */
+  verify(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Promise<Checked>;
   /** The app's own resolver, when `rules.strategy` is `custom`. */
   resolve(conflict: Conflict): Promise<JsonObject | null>;
 }

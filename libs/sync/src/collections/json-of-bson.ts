@@ -60,6 +60,8 @@ export class JsonOfBson {
   constructor(
     private readonly out: JsonOutput,
     private readonly decode: DecodeBson,
+    /** Top-level fields that are left out. */
+    private readonly hidden: readonly string[] = [],
   ) {}
 
   /** Writes what {@link encodeValue} makes of the value that begins at `at`. */
@@ -69,7 +71,7 @@ export class JsonOfBson {
   }
 
   /**
-   * Writes what `encodeDocument` makes of a document: without its id and its own `_sync_*` fields.
+   * Writes what `encodeDocument` makes of a document: without its id, its own `_sync_*` fields and the hidden ones.
    *
    * @param from the element behind `_id`
    * @returns false when the document has to be decoded as a whole; what was written of it is to be taken back
@@ -140,7 +142,7 @@ export class JsonOfBson {
         listener(at + 1, nameTo, type, nameTo + 1);
       } else if (listener && isName(bytes, at + 1, nameTo, '_id')) {
         return false;
-      } else {
+      } else if (!listener || !this.isHidden(bytes, at + 1, nameTo)) {
         if (this.out.length > start) this.out.byte(COMMA);
         this.out.name(bytes, at + 1, nameTo);
         this.inner(bytes, type, nameTo + 1);
@@ -150,6 +152,11 @@ export class JsonOfBson {
     this.hashes.length = names;
     this.out.byte(CLOSE_OBJECT);
     return true;
+  }
+
+  private isHidden(bytes: Buffer, from: number, to: number): boolean {
+    for (const name of this.hidden) if (isName(bytes, from, to, name)) return true;
+    return false;
   }
 
   private items(bytes: Buffer, from: number, end: number): boolean {

@@ -1,4 +1,4 @@
-import type { Connection, Schema } from 'mongoose';
+import type { Connection } from 'mongoose';
 import type { SyncCollectionOptions } from '../sync.options';
 import { configurationError } from './collection-options';
 import type { IdKind } from './id-codec';
@@ -38,14 +38,18 @@ export function idKind(options: SyncCollectionOptions, model: AnyModel | undefin
   return kind;
 }
 
-/** Mongoose's createdAt under the name that the schema gives it, or undefined when it keeps none. */
-export function createdAtField(schema: Schema): string | undefined {
-  const timestamps = schema.get('timestamps') as
-    boolean | { createdAt?: boolean | string } | null | undefined;
-  if (timestamps === true) return 'createdAt';
-  if (typeof timestamps !== 'object' || timestamps === null || timestamps.createdAt === false)
-    return undefined;
-  return typeof timestamps.createdAt === 'string' ? timestamps.createdAt : 'createdAt';
+/** What the schema's setters make of an `_id` (`lowercase`, say); undefined where it has none. */
+export function idSetter(model: AnyModel): ((id: unknown) => unknown) | undefined {
+  const type = model.schema.path('_id') as unknown as
+    { setters?: readonly unknown[]; applySetters(value: unknown, scope: unknown): unknown } | undefined;
+  if (!type?.setters?.length) return undefined;
+  return (id) => {
+    try {
+      return type.applySetters(id, new model());
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 const KINDS: Readonly<Record<string, IdKind>> = {

@@ -2,19 +2,27 @@ import mongoose from 'mongoose';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
+import type { Prepared } from './collection';
 import type { DocumentTransformFunction } from './ports';
 import { Preparation, type PreparationSteps } from './prepare';
 
+const X = { storedId: 'x', wireId: 'x' };
 const identity: SyncIdentity = { scopeId: 's', actorId: 'a' };
 const limits = { maxDepth: 8, maxDocumentBytes: 1000 };
 let reported: [string, unknown][] = [];
 
 function preparation(steps: Partial<PreparationSteps> = {}): Preparation {
-  return new Preparation({ collection: 'notes', limits, report: (...told) => reported.push(told), ...steps });
+  return new Preparation({
+    collection: 'notes',
+    limits,
+    unknownFields: 'reject',
+    report: (...told) => reported.push(told),
+    ...steps,
+  });
 }
 
 function withTransform(transform: DocumentTransformFunction, data: JsonObject) {
-  return preparation({ transform }).prepare(identity, 'x', data);
+  return preparation({ transform }).prepare(identity, X, data, true);
 }
 
 beforeEach(() => {
@@ -24,7 +32,7 @@ beforeEach(() => {
 describe('preparing a client’s data', () => {
   it('without any step keeps it as it came', async () => {
     const data = { a: [1, { b: null }] };
-    expect(await preparation().prepare(identity, 'x', data)).toEqual({ ok: true, document: data });
+    expect(await preparation().prepare(identity, X, data, true)).toEqual({ ok: true, document: data });
   });
 
   it('goes transform, DTO, schema, each with what the one before made', async () => {
@@ -34,8 +42,8 @@ describe('preparing a client’s data', () => {
         t: `${collection} ${by.actorId} ${String(docId)}`,
       }),
       dto: (data) => Promise.resolve({ ok: true, data: { ...data, d: Object.keys(data) } }),
-      schema: (docId, data) => Promise.resolve({ ok: true, document: { ...data, s: docId } }),
-    }).prepare(identity, 'x', { a: 1 });
+      schema: ({ wireId }, { sent }) => ({ ok: true, document: { ...sent, s: wireId } }),
+    }).prepare(identity, X, { a: 1 }, true);
     expect(prepared).toEqual({ ok: true, document: { a: 1, t: 'notes a x', d: ['a', 't'], s: 'x' } });
   });
 
@@ -84,10 +92,11 @@ describe('preparing a client’s data', () => {
 });
 
 describe('casting the app’s own documents', () => {
-  it('brings stored values to their wire form and leaves out what the engine keeps', async () => {
-    const schema = jest.fn((_: unknown, data: JsonObject) =>
-      Promise.resolve({ ok: true as const, document: data }),
-    );
+  it('keeps stored values, tells their wire form, and leaves out what the engine keeps', async () => {
+    const schema = jest.fn<Prepared, Parameters<NonNullable<PreparationSteps['schema']>>>(() => ({
+      ok: true,
+      document: {},
+    }));
     const dto = jest.fn();
     const document = {
       _id: 'x',
@@ -96,21 +105,20 @@ describe('casting the app’s own documents', () => {
       owner: new mongoose.mongo.ObjectId('507f1f77bcf86cd799439011'),
       gone: undefined,
     };
-    await preparation({ schema, dto }).cast('x', document as unknown as JsonObject);
-    expect(schema).toHaveBeenCalledWith('x', {
-      at: '1970-01-01T00:00:00.000Z',
-      owner: '507f1f77bcf86cd799439011',
-    });
+    await preparation({ schema, dto }).cast(X, document);
+    const sent = { at: '1970-01-01T00:00:00.000Z', owner: '507f1f77bcf86cd799439011' };
+    const values = { at: document.at, owner: document.owner };
+    expect(schema).toHaveBeenCalledWith(X, { sent, values }, false);
     expect(dto).not.toHaveBeenCalled();
   });
 
   it('refuses what could not be read back', async () => {
-    expect(await preparation().cast('x', { a: { $set: 1 } })).toMatchObject({
+    expect(await preparation().cast(X, { a: { $set: 1 } })).toMatchObject({
       rejection: { code: 'forbidden_key' },
     });
     const ring: Record<string, unknown> = {};
     ring.self = ring;
-    expect(await preparation().cast('x', ring as JsonObject)).toMatchObject({
+    expect(await preparation().cast(X, ring as JsonObject)).toMatchObject({
       rejection: { code: 'too_deep' },
     });
   });

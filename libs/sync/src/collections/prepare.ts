@@ -1,24 +1,35 @@
 import type { SyncIdentity } from '../identity/identity';
-import type { DocId } from '../protocol/change';
 import { SyncError, type Rejection } from '../protocol/errors';
 import { isObject, type JsonObject } from '../protocol/json';
-import type { Prepared } from './collection';
-import { checkDocument, type DocumentLimits } from './document-rules';
+import { appValues } from './app-values';
+import type { DocumentIds, Prepared } from './collection';
+import { findHidden, type FieldFacts } from './composition';
+import { checkDocument, dataPath, type DocumentLimits } from './document-rules';
 import { isDatabaseFailure, type FailureReport } from './failure';
 import type { DocumentTransformFunction } from './ports';
-import { encodeDocument } from './wire-codec';
 
 /** What a collection does with the data of an upsert. A missing step keeps the data. */
 export interface PreparationSteps {
   readonly collection: string;
   readonly limits: DocumentLimits;
+  readonly unknownFields: 'reject' | 'strip';
+  /** What never leaves the server, and so is nothing that a client can send. */
+  readonly facts?: FieldFacts;
+  /** The field that counts a document's edits; a client that still holds it from an earlier version may send it. */
+  readonly versionKey?: string;
   readonly transform?: DocumentTransformFunction;
   readonly dto?: (
     data: JsonObject,
   ) => Promise<{ ok: true; data: JsonObject } | { ok: false; rejection: Rejection }>;
-  readonly schema?: (docId: DocId, data: JsonObject) => Promise<Prepared>;
+  readonly schema?: (
+    ids: DocumentIds,
+    incoming: { readonly sent: JsonObject; readonly values: object },
+    asNew: boolean,
+  ) => Prepared | Promise<Prepared>;
   readonly report: FailureReport;
 }
+
+type Outcome = { ok: true; data: JsonObject } | { ok: false; rejection: Rejection };
 
 /**
  * The way of a client's data: key and size checks, the transform and the checks again on what it returned, DTO,
@@ -27,19 +38,33 @@ export interface PreparationSteps {
 export class Preparation {
   constructor(private readonly steps: PreparationSteps) {}
 
-  prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Prepared | Promise<Prepared> {
-    const { limits, transform, dto, schema } = this.steps;
+  prepare(
+    identity: SyncIdentity,
+    ids: DocumentIds,
+    data: JsonObject,
+    expectsNew: boolean,
+  ): Prepared | Promise<Prepared> {
+    const { limits, transform, dto, facts } = this.steps;
     const rejection = checkDocument(data, limits);
     if (rejection) return { ok: false, rejection };
-    return transform || dto || schema ? this.byTheApp(identity, docId, data) : { ok: true, document: data };
+    const visible = facts ? this.withoutHidden(facts, data) : ({ ok: true, data } as const);
+    if (!visible.ok) return visible;
+    return transform || dto
+      ? this.byTheApp(identity, ids, visible.data, expectsNew)
+      : this.toStored(ids, visible.data, visible.data, expectsNew);
   }
 
   /** Through the code that the app has given. */
-  private async byTheApp(identity: SyncIdentity, docId: DocId, data: JsonObject): Promise<Prepared> {
+  private async byTheApp(
+    identity: SyncIdentity,
+    ids: DocumentIds,
+    data: JsonObject,
+    expectsNew: boolean,
+  ): Promise<Prepared> {
     const { transform, dto } = this.steps;
     let current = data;
     if (transform) {
-      const transformed = await this.transform(transform, identity, docId, data);
+      const transformed = await this.transform(transform, identity, ids, data);
       if (!transformed.ok) return transformed;
       current = transformed.data;
     }
@@ -48,42 +73,73 @@ export class Preparation {
       if (!checked.ok) return checked;
       current = checked.data;
     }
-    return this.toStored(docId, current);
+    return this.toStored(ids, current, current, expectsNew);
   }
 
   /**
    * For a resolver's document and the app's own writes, which may hold Dates, ObjectIds and other values of a stored
-   * document, `_id` and `_sync_*` included: it is brought to its wire form first, then checked and cast.
+   * document, `_id` and `_sync_*` included. Its wire form is checked; the values are stored as they are.
    */
-  async cast(docId: DocId, data: JsonObject): Promise<Prepared> {
+  async cast(ids: DocumentIds, data: object): Promise<Prepared> {
     // A list would be taken for an object with the keys 0, 1, 2.
     if (!isObject(data))
       return { ok: false, rejection: { code: 'invalid_data', message: 'data must be an object.' } };
-    let wire: JsonObject;
-    try {
-      wire = encodeDocument(data);
-    } catch {
-      // Only endless nesting gets here.
-      return { ok: false, rejection: { code: 'too_deep', message: 'data is nested without end.' } };
-    }
-    const rejection = checkDocument(wire, this.steps.limits);
-    return rejection ? { ok: false, rejection } : this.toStored(docId, wire);
+    const given = appValues(data, this.steps.limits.maxDepth, this.steps.versionKey);
+    const rejection = checkDocument(given.json, this.steps.limits);
+    return rejection ? { ok: false, rejection } : this.toStored(ids, given.wire, given.values, false);
   }
 
-  private async toStored(docId: DocId, data: JsonObject): Promise<Prepared> {
-    return this.steps.schema ? this.steps.schema(docId, data) : { ok: true, document: data };
+  private toStored(
+    ids: DocumentIds,
+    sent: JsonObject,
+    values: object,
+    asNew: boolean,
+  ): Prepared | Promise<Prepared> {
+    const { schema, facts } = this.steps;
+    if (schema) return schema(ids, { sent, values }, asNew);
+    const document = values as Record<string, unknown>;
+    return facts
+      ? { ok: true, document, content: { sent, problems: [], verdicts: [] } }
+      : { ok: true, document };
+  }
+
+  /** A client cannot know a hidden field: what it sends under that name is an unknown one. */
+  private withoutHidden(facts: FieldFacts, data: JsonObject): Outcome {
+    const { versionKey, unknownFields } = this.steps;
+    let visible = data;
+    if (versionKey !== undefined && Object.hasOwn(data, versionKey)) {
+      const { [versionKey]: _, ...rest } = data;
+      visible = rest;
+    }
+    let path = findHidden(facts, visible);
+    if (!path) return { ok: true, data: visible };
+    if (unknownFields === 'reject')
+      return {
+        ok: false,
+        rejection: {
+          code: 'unknown_field',
+          message: `${dataPath(path)} is not a field that clients write: remove it.`,
+        },
+      };
+    visible = structuredClone(visible);
+    for (; path; path = findHidden(facts, visible)) {
+      const last = path.at(-1);
+      const place = path.slice(0, -1).reduce<unknown>((at, step) => Reflect.get(at as object, step), visible);
+      if (last !== undefined) Reflect.deleteProperty(place as object, last);
+    }
+    return { ok: true, data: visible };
   }
 
   private async transform(
     transform: DocumentTransformFunction,
     identity: SyncIdentity,
-    docId: DocId,
+    ids: DocumentIds,
     data: JsonObject,
-  ): Promise<{ ok: true; data: JsonObject } | { ok: false; rejection: Rejection }> {
+  ): Promise<Outcome> {
     return this.attempt('the transform', 'invalid_data', async () => {
       // A copy: what arrived is also hashed to know a retry by, and a transform may write into its argument.
       const copy = structuredClone(data);
-      const result = (await transform(this.steps.collection, copy, identity, docId)) ?? copy;
+      const result = (await transform(this.steps.collection, copy, identity, ids.wireId)) ?? copy;
       const rejection = checkDocument(result, this.steps.limits);
       return rejection ? { ok: false, rejection } : { ok: true, data: result };
     });

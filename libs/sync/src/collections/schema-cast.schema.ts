@@ -1,31 +1,19 @@
 import mongoose, { type HydratedDocument, type Model, type Schema } from 'mongoose';
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import {
-  compareCast,
-  UNKNOWN,
-  type BinaryText,
-  type Comparison,
-  type Difference,
-  type Path,
-} from './cast-comparison';
-import type { Prepared, StoredDocument, StoredId } from './collection';
+import { isObject, type JsonObject } from '../protocol/json';
+import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } from './cast-comparison';
+import type { Checked, DocumentIds, Prepared, StoredDocument } from './collection';
+import { verdictAsNew, type Problem, type SchemaRules } from './document-form';
 import { dataPath } from './document-rules';
 import { isDatabaseFailure, type FailureReport } from './failure';
 import { dropPlaceholders } from './placeholders';
+import { asksApp, hasSetters } from './schema-facts.schema';
+import { SchemaStamp } from './schema-stamp.schema';
+import { fit } from './schema-fit.schema';
 import { isOwnText, validationRejection, type PathError } from './validation-message';
 
 export type AnyModel = Model<Record<string, unknown>>;
 type AnyDocument = HydratedDocument<Record<string, unknown>>;
-
-/** What a model made of the data; with a discriminator, the schema is that one's. */
-interface Stored {
-  readonly schema: Schema;
-  readonly result: StoredDocument;
-}
-interface Attempt extends Stored {
-  readonly failure: unknown;
-}
 
 /** Every option is said, because the schema's own toObject options (virtuals, a transform) would fill the gaps. */
 const AS_STORED = {
@@ -43,12 +31,23 @@ const AS_STORED = {
   useProjection: false,
 } as const;
 
+/** What came in, and what the model is given of it: values of the schema where the app writes, else JSON. */
+export interface Incoming {
+  readonly sent: JsonObject;
+  readonly values: object;
+}
+
 /**
- * Casts and validates by a Mongoose model, with all that `new Model(data)` and `validate()` do: setters, defaults,
- * validators, validate hooks, timestamps (`updatedAt` is now; `createdAt` too, unless the data has it). Save hooks
- * do not run. What a cast would lose or bend is refused (see {@link compareCast}).
+ * Casts and validates by a Mongoose model as `new Model(data)`, loading, setting and `validate()` do: setters, defaults,
+ * validators, validate hooks. Save hooks do not run. What a cast would lose or bend is refused (see {@link compareCast}).
+ *
+ * The cast comes first and knows no stored document; {@link check} and {@link verify} then ask the schema's rules about
+ * a document that is to be stored: as a new one, or as one that exists.
  */
-export class SchemaCast {
+export class SchemaCast implements SchemaRules {
+  readonly asksApp: boolean;
+  readonly hasSetters: boolean;
+  private readonly stamps: SchemaStamp;
   private readonly defaultTexts = new Set(
     Object.values(
       mongoose.Error.messages as unknown as Record<string, Record<string, string> | null>,
@@ -59,72 +58,149 @@ export class SchemaCast {
     private readonly model: AnyModel,
     private readonly unknownFields: 'reject' | 'strip',
     private readonly report: FailureReport,
-  ) {}
+  ) {
+    this.asksApp = asksApp(model.schema);
+    this.hasSetters = hasSetters(model.schema);
+    this.stamps = new SchemaStamp(model.schema, () => model.base.now());
+  }
 
   /**
-   * @param id what validators of `_id` see; it is not part of the result
+   * @param asNew ask the schema's rules too, as about a new document; the app's own functions, if any, are waited for
    * @throws what the database throws while validators or hooks ask it; never for bad data
    */
-  async cast(id: StoredId, data: JsonObject): Promise<Prepared> {
+  cast(ids: DocumentIds, incoming: Incoming, asNew: boolean): Prepared | Promise<Prepared> {
+    let prepared: Extract<Prepared, { ok: true }>;
     try {
-      return await this.castOrThrow(id, data);
+      prepared = this.castOrThrow(ids, incoming);
+    } catch (error) {
+      if (isDatabaseFailure(error)) throw error;
+      return { ok: false, rejection: this.rejectionOf(error) };
+    }
+    const with_ = (checked: Checked): Prepared => ({
+      ok: true,
+      document: prepared.document,
+      content: {
+        sent: incoming.sent,
+        problems: prepared.content?.problems ?? [],
+        verdicts: [verdictAsNew(checked)],
+      },
+    });
+    if (!this.asksApp) return with_(this.check(ids, prepared.document, undefined));
+    if (!asNew || prepared.content?.problems.length) return prepared;
+    return this.verify(ids, prepared.document, undefined).then(with_);
+  }
+
+  check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked {
+    try {
+      const one = this.load(ids, document, current);
+      const failure =
+        validateNow(one, { pathsToSkip: ['_id'] }) ??
+        validateNow(new this.model({ _id: ids.wireId }), ['_id']);
+      return failure ? { ok: false, rejection: this.rejectionOf(failure) } : { ok: true, document };
     } catch (error) {
       if (isDatabaseFailure(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
     }
   }
 
-  private async castOrThrow(id: StoredId, data: JsonObject): Promise<Prepared> {
-    let attempt = await this.attempt(id, data);
-    if (attempt.failure !== undefined || !isFaithful(compareCast(data, attempt.result))) {
-      // Judge the cast alone, before validators and hooks had a hand in it.
-      const { schema, result } = asStored(this.hydrate(id, data));
-      const { differences, binaries } = compareCast(data, result);
-      for (const difference of differences) {
-        const rejection = this.judge(schema, difference);
-        if (rejection) return { ok: false, rejection };
-      }
-      if (binaries.length > 0) attempt = await this.attempt(id, withBytes(data, binaries));
-      // eslint-disable-next-line @typescript-eslint/only-throw-error -- the database's own error goes on unchanged
-      if (attempt.failure !== undefined) throw attempt.failure;
-    }
-    const { schema, result } = attempt;
-    delete result._id;
-    if (schema.get('minimize') !== false) dropPlaceholders(result, data);
-    this.model.applyTimestamps(result);
-    return { ok: true, document: result };
-  }
-
-  /** One full run of the model. For data without binary fields it is the only one. */
-  private async attempt(id: StoredId, data: object): Promise<Attempt> {
-    const document = this.hydrate(id, data);
-    observeSubdocuments(document);
-    let failure: unknown;
+  /**
+   * Asks all rules, the app's own functions among them, and takes what hooks made of the document.
+   *
+   * @throws what the database throws while validators or hooks ask it; never for bad data
+   */
+  async verify(
+    ids: DocumentIds,
+    document: StoredDocument,
+    current: StoredDocument | undefined,
+  ): Promise<Checked> {
     try {
-      await document.validate();
+      const one = this.load(ids, structuredCopy(document), current);
+      observeSubdocuments(one);
+      await one.validate({ pathsToSkip: ['_id'] });
+      // With scoped ids the validators of `_id` see the id that the wire shows.
+      await new this.model({ _id: ids.wireId }).validate(['_id']);
+      return { ok: true, document: asStored(one, document) };
     } catch (error) {
-      failure = error;
+      if (isDatabaseFailure(error)) throw error;
+      return { ok: false, rejection: this.rejectionOf(error) };
     }
-    return { ...asStored(document), failure };
   }
 
-  /** Values that cannot be cast are missing here; `validate` tells of them. */
-  private hydrate(id: StoredId, data: object): AnyDocument {
-    return new this.model({ ...data, _id: id });
+  revive(wire: JsonObject): StoredDocument {
+    return asStored(this.model.hydrate(wire), wire);
   }
 
-  private judge(schema: Schema, { path, wants }: Difference): Rejection | undefined {
+  stamp(document: StoredDocument, current: StoredDocument | undefined): StoredDocument {
+    return this.stamps.stamp(document, current);
+  }
+
+  /** The stored document as the app itself would load it. */
+  hydrate(stored: StoredDocument): AnyDocument {
+    return this.model.hydrate(stored);
+  }
+
+  private castOrThrow(ids: DocumentIds, { sent, values }: Incoming): Extract<Prepared, { ok: true }> {
+    const { schema } = this.model;
+    const { data, virtual, aside, strays } = fit(schema, values);
+    let made = this.make(ids, data);
+    let { differences, binaries } = compareCast(sent, made.result);
+    if (binaries.length > 0 && values === sent) {
+      made = this.make(ids, withBytes(data, binaries));
+      ({ differences, binaries } = compareCast(sent, made.result));
+    }
+    const problems = castProblems(made.document, (errors) => this.problemOf(errors));
+    for (const path of strays) problems.push(stray(path));
+    for (const difference of differences) {
+      if (Object.hasOwn(aside, difference.path[0] ?? '')) continue;
+      const rejection = this.judge(made.document.schema, difference, virtual);
+      if (rejection) problems.push({ path: difference.path, rejection });
+    }
+    const document = { ...made.result, ...aside };
+    delete document['_id'];
+    if (schema.get('minimize') !== false) dropPlaceholders(document, sent);
+    this.stamps.stampChildren(document);
+    return { ok: true, document, content: { sent, problems, verdicts: [] } };
+  }
+
+  private make(ids: DocumentIds, data: object): { document: AnyDocument; result: StoredDocument } {
+    const document = new this.model({ ...data, _id: ids.storedId });
+    return { document, result: document.toObject(AS_STORED) };
+  }
+
+  /** A document that is to be stored: new, or loaded and edited. */
+  private load(
+    { storedId }: DocumentIds,
+    document: StoredDocument,
+    current: StoredDocument | undefined,
+  ): AnyDocument {
+    const stamped = this.stamps.stamp(document, current);
+    const one = this.model.hydrate({ ...stamped, _id: storedId });
+    if (!current) one.$isNew = true;
+    for (const key of new Set([...Object.keys(stamped), ...Object.keys(current ?? {})]))
+      if (!current || stamped[key] !== current[key]) one.markModified(key);
+    return one;
+  }
+
+  private judge(
+    schema: Schema,
+    { path, wants }: Difference,
+    virtual: ReadonlySet<string>,
+  ): Rejection | undefined {
+    const name = path.join('.');
     if (wants !== UNKNOWN)
       return { code: 'validation_failed', message: `${dataPath(path)}: must be ${wants}.` };
-    switch (schema.pathType(path.join('.'))) {
-      case 'real':
-        // A field that the schema has and a setter emptied.
-        return undefined;
-      case 'nested':
+    if (!virtual.has(name)) {
+      const type = schema.pathType(name);
+      // A field that the schema has and a setter emptied.
+      if (type === 'real') return undefined;
+      if (type === 'nested')
         return { code: 'validation_failed', message: `${dataPath(path)}: must be an object.` };
-      default:
-        return this.unknownFields === 'strip' ? undefined : unknownField(path);
     }
+    return this.unknownFields === 'strip' ? undefined : unknownField(path);
+  }
+
+  private problemOf(errors: Record<string, PathError>): Rejection {
+    return validationRejection(errors, (path, one) => this.ownText(path, one));
   }
 
   private rejectionOf(error: unknown): Rejection {
@@ -132,7 +208,7 @@ export class SchemaCast {
     if (error instanceof mongoose.Error.ValidationError) {
       const errors = error.errors as unknown as Record<string, PathError>;
       for (const { reason } of Object.values(errors)) if (isDatabaseFailure(reason)) throw reason;
-      return validationRejection(errors, (path, one) => this.ownText(path, one));
+      return this.problemOf(errors);
     }
     if (error instanceof mongoose.Error.StrictModeError) return unknownField(error.path.split('.'));
     this.report('the model', error);
@@ -147,12 +223,43 @@ export class SchemaCast {
   }
 }
 
-function asStored(document: AnyDocument): Stored {
-  return { schema: document.schema, result: document.toObject(AS_STORED) };
+function asStored(document: AnyDocument, given: unknown): StoredDocument {
+  const result: StoredDocument = document.toObject(AS_STORED);
+  delete result['_id'];
+  if (document.schema.get('minimize') !== false) dropPlaceholders(result, given);
+  return result;
 }
 
-function isFaithful({ differences, binaries }: Comparison): boolean {
-  return differences.length === 0 && binaries.length === 0;
+/** Mongoose 8 has it under the first name; Mongoose 9 warns of that one and has it under the second. */
+function validateNow(document: AnyDocument, ...given: unknown[]): mongoose.Error.ValidationError | undefined {
+  const { $__validateSync, validateSync } = document as unknown as Record<
+    string,
+    ((...given: unknown[]) => mongoose.Error.ValidationError | null | undefined) | undefined
+  >;
+  return ($__validateSync ?? validateSync)?.apply(document, given) ?? undefined;
+}
+
+/** What could not be cast at all, by its path. */
+function castProblems(
+  document: AnyDocument,
+  rejectionOf: (errors: Record<string, PathError>) => Rejection,
+): Problem[] {
+  // No path is validated: what the casts have noted is all that there is.
+  const errors = validateNow(document, [])?.errors ?? {};
+  return Object.entries(errors)
+    .filter(([, error]) => error instanceof mongoose.Error.CastError)
+    .map(([path, error]) => ({
+      path: path.split('.'),
+      rejection: rejectionOf({ [path]: error as unknown as PathError }),
+    }));
+}
+
+function stray(path: string): Problem {
+  const steps = path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  return {
+    path: steps,
+    rejection: { code: 'validation_failed', message: `${dataPath(steps)}: must be an object.` },
+  };
 }
 
 function unknownField(path: Path): Rejection {
@@ -162,9 +269,16 @@ function unknownField(path: Path): Rejection {
   };
 }
 
+/** Hooks may write into what they are given; plain data alone is copied, values of BSON types stand. */
+function structuredCopy<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(structuredCopy) as T;
+  if (!isObject(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, structuredCopy(inner)])) as T;
+}
+
 /** The data with bytes in the place of their texts. */
-function withBytes(data: JsonObject, binaries: readonly BinaryText[]): object {
-  const copy = structuredClone(data) as object;
+function withBytes(data: object, binaries: readonly BinaryText[]): object {
+  const copy = structuredClone(data);
   for (const { path, bytes } of binaries) {
     let place = copy as Record<string | number, unknown>;
     for (const step of path.slice(0, -1)) place = place[step] as Record<string | number, unknown>;

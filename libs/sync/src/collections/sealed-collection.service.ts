@@ -1,22 +1,22 @@
 import mongoose, { type Connection } from 'mongoose';
 import type { ConflictResolverFunction } from '../conflict/conflict';
-import type { DocId } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
 import { isAllowed } from './authorization';
-import type { IdCodec, Prepared, SyncedCollection } from './collection';
+import type { Checked, IdCodec, SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
+import { DocumentForm } from './document-form';
 import { makeDtoCheck } from './dto-check.service';
 import type { FailureReport } from './failure';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
-import { createdAtField, findModel, idKind } from './model-lookup.schema';
+import { findModel, idKind, idSetter } from './model-lookup.schema';
 import { nativeCollection } from './native-collection.repository';
 import type { PortResolver } from './port-resolver.service';
 import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
-import { SchemaCast } from './schema-cast.schema';
+import { SchemaCast, type AnyModel } from './schema-cast.schema';
+import { hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts.schema';
 
 export interface SealContext {
   readonly connection: Connection;
@@ -44,7 +44,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
   const where = (option: string) => `collection ${name}: ${option}`;
   const model = findModel(context.connection, options);
   const kind = idKind(options, model);
-  const ids = idCodec(options, kind);
+  const ids = idCodec(options, kind, model);
   const authorizer = options.authorizer ?? defaults.authorizer;
   const transform = options.transform ?? defaults.transform;
   const unknownFields = options.unknownFields ?? 'reject';
@@ -60,9 +60,14 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       'resolve',
       where('resolver'),
     ));
+  const cast = model && new SchemaCast(model, unknownFields, report);
+  const form = documentForm(options, model, cast);
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,
+    unknownFields,
+    facts: form?.facts,
+    versionKey: model && versionKeyOf(model.schema),
     transform:
       transform &&
       (await ports.resolve<'transform', DocumentTransformFunction>(
@@ -71,7 +76,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
         where('transform'),
       )),
     dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
-    schema: model && schemaStep(new SchemaCast(model, unknownFields, report), options, ids),
+    schema: cast && ((documentIds, incoming, asNew) => cast.cast(documentIds, incoming, asNew)),
     report,
   });
 
@@ -80,15 +85,27 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     rules: {
       strategy: resolve ? 'custom' : (options.conflict ?? 'last-writer-wins'),
       deleteUpdatePolicy: options.deleteUpdatePolicy ?? 'resurrect_on_update',
-      createdAtField: model && createdAtField(model.schema),
+      form,
     },
     ids,
     idMode: options.ids ?? 'global',
     allowFullResync: options.allowFullResync ?? true,
     store: nativeCollection(context.connection, name),
     authorize: async (identity, action) => !authorize || isAllowed(authorize, identity, name, action),
-    prepare: (identity, docId, data) => preparation.prepare(identity, docId, data),
-    cast: (docId, data) => preparation.cast(docId, data),
+    prepare: (identity, documentIds, data, expectsNew) =>
+      preparation.prepare(identity, documentIds, data, expectsNew),
+    cast: (documentIds, data) => preparation.cast(documentIds, data),
+    settle: async (documentIds, prepared, current) => {
+      if (!prepared.ok) return prepared;
+      const { document, content } = prepared;
+      if (!form || !content) return { ok: true, document };
+      const settled = form.settle(documentIds, document, content, current);
+      return settled.ok === 'ask' && cast
+        ? cast.verify(documentIds, settled.document, current)
+        : (settled as Checked);
+    },
+    verify: async (documentIds, document, current) =>
+      cast ? cast.verify(documentIds, document, current) : { ok: true, document },
     resolve: async (conflict) => {
       if (!resolve) throw new SyncError('configuration', `Collection ${name} has no resolver.`);
       return resolve(conflict);
@@ -97,21 +114,36 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
   return { collection, kind };
 }
 
-/** With scoped ids the schema's validators of `_id` see the id that the wire shows. */
-function schemaStep(
-  cast: SchemaCast,
-  options: SyncCollectionOptions,
-  ids: IdCodec,
-): (docId: DocId, data: JsonObject) => Promise<Prepared> {
-  return async (docId, data) => {
-    const storedId = ids.toStored('', docId);
-    if (storedId !== undefined) return cast.cast(options.ids === 'scoped' ? docId : storedId, data);
-    const message = `doc_id is not of the type that collection ${options.name} has as its _id.`;
-    return { ok: false, rejection: { code: 'invalid_doc_id', message } };
+/** Undefined where documents are stored and shown just as they come. */
+function documentForm(
+  { name, hidden }: SyncCollectionOptions,
+  model: AnyModel | undefined,
+  cast: SchemaCast | undefined,
+): DocumentForm | undefined {
+  if (model && cast) {
+    for (const path of hidden ?? [])
+      if (model.schema.get('strict') !== false && model.schema.pathType(path) === 'adhocOrUndefined')
+        throw configurationError(name, 'hidden', `names ${path}, which the schema does not have`);
+    return new DocumentForm(
+      schemaFacts(model.schema, hidden, (stored) => cast.hydrate(stored)),
+      cast,
+    );
+  }
+  return hidden && hidden.length > 0 ? new DocumentForm(hiddenFacts(hidden)) : undefined;
+}
+
+function idCodec(options: SyncCollectionOptions, kind: IdKind, model: AnyModel | undefined): IdCodec {
+  const codec = codecOf(options, kind);
+  const set = model && idSetter(model);
+  if (!set) return codec;
+  // An id that the schema would store in another way is none: two spellings would be two documents on the devices.
+  return {
+    ...codec,
+    toStored: (scopeId, docId) => (set(docId) === docId ? codec.toStored(scopeId, docId) : undefined),
   };
 }
 
-function idCodec(options: SyncCollectionOptions, kind: IdKind): IdCodec {
+function codecOf(options: SyncCollectionOptions, kind: IdKind): IdCodec {
   if (options.ids !== 'scoped')
     return globalIds(kind, { ObjectId: mongoose.mongo.ObjectId, UUID: mongoose.mongo.UUID });
   if (kind !== 'string' && kind !== 'free')

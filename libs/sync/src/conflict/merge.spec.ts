@@ -5,7 +5,7 @@ import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { encodeDocument } from '../collections/wire-codec';
 import { isObject, type JsonObject } from '../protocol/json';
-import { mergeFields, type Side } from './merge';
+import { mergeFields, type IncomingSide } from './merge';
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'toString');
 const leaf = fc.oneof(
@@ -21,8 +21,14 @@ const document = fc.letrec<{ object: JsonObject }>((tie) => ({
 })).object;
 const newer = fc.constantFrom('ours' as const, 'theirs' as const);
 
-function side(wire: JsonObject): Side {
-  return { stored: wire, wire };
+function side(wire: JsonObject): IncomingSide {
+  return { stored: wire, wire, sent: wire };
+}
+
+/** A document of stored values, sent as clients see them. */
+function full(stored: Record<string, unknown>): IncomingSide {
+  const wire = encodeDocument(stored);
+  return { stored, wire, sent: wire };
 }
 
 function merge(base: JsonObject, ours: JsonObject, theirs: JsonObject, who: 'ours' | 'theirs'): unknown {
@@ -122,15 +128,16 @@ describe('the merge by field', () => {
       at: new Timestamp({ t: n, i: n }),
       inner: n === 1 ? plain.inner : new RegExp(`n${String(n)}`),
     }));
-    const [base, ours, theirs] = kinds.map((stored) => ({ stored, wire: encodeDocument(stored) }));
+    const [base, ours, theirs] = kinds.map(full);
     for (const [who, winner] of [
       ['ours', ours],
       ['theirs', theirs],
     ] as const)
       expect(mergeFields(base!.wire, ours!, theirs!, who)).toStrictEqual(winner!.stored);
     // Fields on one side, a value on the other: nothing to mix.
-    const fields = { stored: plain, wire: { inner: { pattern: 'q', options: '' } } };
-    const value = { stored: { inner: /x/ }, wire: encodeDocument({ inner: /x/ }) };
+    const wire = { inner: { pattern: 'q', options: '' } };
+    const fields = { stored: plain, wire, sent: wire };
+    const value = full({ inner: /x/ });
     for (const [one, other] of [
       [fields, value],
       [value, fields],
@@ -247,7 +254,6 @@ describe('the merge by field', () => {
       like: new RegExp(`n${String(n)}`, 'i'),
       inner: { at: new Date(n), fixed: 1 },
     });
-    const full = (each: Record<string, unknown>): Side => ({ stored: each, wire: encodeDocument(each) });
     const merged = mergeFields(encodeDocument(stored(1)), full(stored(2)), full(stored(3)), 'theirs');
     expect(merged).toStrictEqual(stored(3));
     expect(mergeFields(encodeDocument(stored(1)), full(stored(2)), full(stored(1)), 'theirs')).toStrictEqual(

@@ -20,16 +20,18 @@ const IDS: readonly [string, IdCodec][] = [
   ['global', globalIds('free', mongo)],
   ['scoped', scopedIds('free')],
 ];
+const RULES = { strategy: 'last-writer-wins', deleteUpdatePolicy: 'resurrect_on_update' } as const;
 const bytesOf = (document: object): Buffer => Buffer.from(mongo.BSON.serialize(document));
 
 function linesOf(ids: IdCodec, documents: readonly Buffer[]): string {
-  const writer = new LineWriter({ name: 'to "do"', ids }, 'shop', decodeStored, 16);
+  const writer = new LineWriter({ name: 'to "do"', ids, rules: RULES }, 'shop', decodeStored, 16);
   for (const document of documents) writer.write(document);
   return writer.take().toString();
 }
 
 describe.each(IDS)('lines with %s ids', (_mode, ids) => {
-  const expected = (document: Buffer): string => encodeLine({ name: 'to "do"', ids }, decodeStored(document));
+  const expected = (document: Buffer): string =>
+    encodeLine({ name: 'to "do"', ids, rules: RULES }, decodeStored(document));
 
   const storedId = fc.oneof(
     fc.string({ unit: 'binary' }),

@@ -32,16 +32,20 @@ export class LineWriter {
   private versionAt = 0;
   private isDeleted = false;
   private isOfScope = false;
+  /** A hidden field lies inside of another one: only the codec finds it. */
+  private readonly decodesAll: boolean;
 
   /** @param pieceBytes how large the pieces are, roughly, that {@link take} gives */
   constructor(
-    private readonly collection: Pick<SyncedCollection, 'name' | 'ids'>,
+    private readonly collection: Pick<SyncedCollection, 'name' | 'ids' | 'rules'>,
     private readonly scopeId: string,
     private readonly decode: DecodeBson,
     pieceBytes: number,
   ) {
     this.out = new JsonOutput(pieceBytes);
-    this.json = new JsonOfBson(this.out, decode);
+    const { form } = collection.rules;
+    this.json = new JsonOfBson(this.out, decode, form?.hiddenNames ?? []);
+    this.decodesAll = form?.hidesInside ?? false;
     this.scope = Buffer.from(scopeId);
     this.beginning = Buffer.from(`{"collection":${JSON.stringify(collection.name)},"doc_id":`);
   }
@@ -62,7 +66,7 @@ export class LineWriter {
    */
   write(document: Buffer): void {
     const start = this.out.length;
-    if (this.writeStraight(document)) {
+    if (!this.decodesAll && this.writeStraight(document)) {
       if (!this.isOfScope) this.out.back(start);
       return;
     }

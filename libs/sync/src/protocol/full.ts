@@ -1,4 +1,4 @@
-import { encodeDocument } from '../collections/wire-codec';
+import { encodeBy } from '../collections/document-form';
 import type { SyncedCollection, StoredDocument } from '../collections/collection';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import type { DocId } from './change';
@@ -58,7 +58,7 @@ export interface FullLine {
 
 /** The document as a line of NDJSON, with its line break. Never throws for anything that MongoDB can hold. */
 export function encodeLine(
-  collection: Pick<SyncedCollection, 'name' | 'ids'>,
+  collection: Pick<SyncedCollection, 'name' | 'ids' | 'rules'>,
   stored: StoredDocument,
 ): string {
   const deleted = stored[SYNC_FIELDS.deleted] === true;
@@ -66,7 +66,7 @@ export function encodeLine(
   const line: FullLine = {
     collection: collection.name,
     doc_id: collection.ids.toWire(stored['_id']),
-    data: deleted ? null : encodeDocument(stored),
+    data: deleted ? null : encodeBy(collection.rules.form, stored),
     deleted,
     version: typeof version === 'string' ? version : null,
   };

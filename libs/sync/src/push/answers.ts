@@ -1,3 +1,4 @@
+import type { DocumentForm } from '../collections/document-form';
 import type { Disposition } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';
 import { wireOf, type DocumentState } from './ledger';
@@ -55,15 +56,18 @@ export function rejected({ code, message }: Rejection): Disposition {
 export function conflictRejection(
   code: 'conflict_stale' | 'conflict_deleted',
   current: DocumentState | undefined,
+  form: DocumentForm | undefined,
+  why?: string,
 ): Decided {
   const message =
-    code === 'conflict_stale'
+    why ??
+    (code === 'conflict_stale'
       ? 'The document has a newer version; pull it and edit that.'
-      : 'The document was deleted meanwhile, and this collection keeps it deleted.';
+      : 'The document was deleted meanwhile, and this collection keeps it deleted.');
   return {
     ...rejected({ code, message }),
     server_version: current?.version ?? null,
-    ...(current ? { conflict: conflictBody(current) } : {}),
+    ...(current ? { conflict: conflictBody(current, form) } : {}),
   };
 }
 
@@ -80,8 +84,11 @@ export function rolledBack({ wireId, mutationId, collection }: PlannedAnswer): P
   };
 }
 
-export function conflictBody(state: DocumentState): NonNullable<PlannedAnswer['conflict']> {
-  return { version: state.version ?? '', deleted: state.deleted, data: wireOf(state) };
+export function conflictBody(
+  state: DocumentState,
+  form: DocumentForm | undefined,
+): NonNullable<PlannedAnswer['conflict']> {
+  return { version: state.version ?? '', deleted: state.deleted, data: wireOf(state, form) };
 }
 
 /** The part of an answer that a receipt keeps. */

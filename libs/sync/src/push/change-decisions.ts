@@ -1,7 +1,8 @@
 import { judge } from '../conflict/judge';
 import { mergeFields } from '../conflict/merge';
-import { encodeDocument } from '../collections/wire-codec';
-import type { StoredDocument } from '../collections/collection';
+import { encodeBy, type Settled } from '../collections/document-form';
+import type { Checked, StoredDocument } from '../collections/collection';
+import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import {
   conflictBody,
@@ -13,15 +14,15 @@ import {
   type Decided,
 } from './answers';
 import { wireOf, type DocumentState, type Ledger } from './ledger';
-import { Lineage, type Ancestry } from './lineage';
+import { Lineage, sentBy, type Ancestry } from './lineage';
 import {
   baseText,
   type BaseNeed,
+  type Need,
   type PlanClock,
   type PlanRequest,
   type PlanSnapshot,
   type ReadyChange,
-  type ResolverNeed,
 } from './plan';
 import { recordWrite } from './recording';
 import { refuseStamps } from './stamps';
@@ -29,9 +30,9 @@ import { refuseStamps } from './stamps';
 /** What one request's changes do to the documents, one after another. */
 export class ChangeDecisions {
   readonly lineage = new Lineage();
-  /** Conflicts that the app's resolvers have to settle first. */
-  readonly needs: ResolverNeed[] = [];
-  /** Documents with such a conflict: later changes of them wait too. */
+  /** What the app's own code has to be asked first. */
+  readonly needs: Need[] = [];
+  /** Documents that wait for such an answer: later changes of them wait too. */
   private readonly pending = new Set<string>();
   /** See {@link basisOf}. */
   private readonly ownBasis = new Map<string, string>();
@@ -61,13 +62,13 @@ export class ChangeDecisions {
     const judgement = judge(found, { operation, parent, hlc, unseen }, rules);
     switch (judgement.kind) {
       case 'accept':
-        return this.write(change, index, found, change.document, 'accepted');
+        return this.take(change, index, found, ancestry, 'accepted');
       case 'already_deleted':
         return this.alreadyDeleted(change, found);
       case 'overrule':
-        return this.write(change, index, found, change.document, 'conflict_resolved');
+        return this.take(change, index, found, ancestry, 'conflict_resolved');
       case 'reject':
-        return conflictRejection(judgement.code, found);
+        return conflictRejection(judgement.code, found, rules.form);
       case 'merge':
         return this.merge(change, index, found as DocumentState, ancestry, judgement.newer);
       case 'resolve':
@@ -81,6 +82,40 @@ export class ChangeDecisions {
     return { ...NOTHING_WRONG, status: 'accepted', new_version: version, server_version: null };
   }
 
+  /** The change as it came, on the document that it meets. */
+  private take(
+    change: ReadyChange,
+    index: number,
+    current: DocumentState | undefined,
+    ancestry: Ancestry,
+    status: 'accepted' | 'conflict_resolved',
+  ): Decided {
+    const { document, content, rules } = change;
+    if (document === null || !content || !rules.form)
+      return this.write(change, index, current, document, status);
+    const stands = standing(current);
+    const settled = rules.form.settle(
+      change,
+      document,
+      content,
+      stands,
+      this.echoed(change, current, ancestry),
+    );
+    return this.unless(change, index, stands, settled, rejected, (made) =>
+      this.write(change, index, current, made, status),
+    );
+  }
+
+  /** The base of a document whose setters would take a stored value that comes back for a new one. */
+  private echoed(
+    change: ReadyChange,
+    current: DocumentState | undefined,
+    ancestry: Ancestry,
+  ): JsonObject | null | undefined {
+    const needsBase = change.rules.form?.rules?.hasSetters && ancestry.parent !== current?.version;
+    return needsBase && current && !ancestry.sent ? this.base(change, ancestry) : undefined;
+  }
+
   private merge(
     change: ReadyChange,
     index: number,
@@ -89,19 +124,57 @@ export class ChangeDecisions {
     newer: 'current' | 'incoming',
   ): Decided {
     const base = this.base(change, ancestry);
+    const { form } = change.rules;
     if (!base) {
       return newer === 'incoming'
-        ? this.write(change, index, current, change.document, 'conflict_resolved')
-        : conflictRejection('conflict_stale', current);
+        ? this.take(change, index, current, ancestry, 'conflict_resolved')
+        : conflictRejection('conflict_stale', current, form);
     }
-    const incoming = change.document ?? {};
+    const composed = this.composed(change, current, base);
+    if (!composed.ok) return rejected(composed.rejection);
+    const theirs = composed.document;
     const merged = mergeFields(
       base,
-      { stored: current.fields, wire: encodeDocument(current.fields) },
-      { stored: incoming, wire: encodeDocument(incoming) },
+      { stored: current.fields, wire: encodeBy(form, current.fields) },
+      { stored: theirs, wire: encodeBy(form, theirs), sent: sentBy(change) ?? {} },
       newer === 'current' ? 'ours' : 'theirs',
+      form?.facts,
     );
-    return this.write(change, index, current, merged, 'conflict_resolved');
+    const write = (made: StoredDocument) =>
+      this.write(change, index, current, made, 'conflict_resolved', true);
+    if (!form || !change.content) return write(merged);
+    const whole = form.withHidden(merged, current.fields);
+    const settled = form.verify(change, whole, change.content, current.fields);
+    const refuse = ({ message }: Rejection) =>
+      conflictRejection(
+        'conflict_stale',
+        current,
+        form,
+        `Both sides together make a document that is not valid (${message}) Pull it and edit that.`,
+      );
+    return this.unless(change, index, current.fields, settled, refuse, write);
+  }
+
+  private composed(change: ReadyChange, current: DocumentState, base: JsonObject): Checked {
+    const { document, content, rules } = change;
+    if (document === null || !content || !rules.form) return { ok: true, document: document ?? {} };
+    return rules.form.compose(document, content, current.fields, base);
+  }
+
+  /** Goes on with a document that may be stored; one that the app's validators must see first waits for them. */
+  private unless(
+    change: ReadyChange,
+    index: number,
+    current: StoredDocument | undefined,
+    settled: Settled,
+    refuse: (rejection: Rejection) => Decided,
+    write: (document: StoredDocument) => Decided,
+  ): Decided {
+    if (settled.ok === true) return write(settled.document);
+    if (settled.ok === false) return refuse(settled.rejection);
+    this.pending.add(change.key);
+    this.needs.push({ kind: 'verdict', index, change, document: settled.document, current });
+    return WAITING;
   }
 
   /** The document as the client knew it: what it sent before, else the newest entry at or below the parent. */
@@ -125,18 +198,20 @@ export class ChangeDecisions {
         return {
           ...rejected(resolution.outcome.rejection),
           server_version: currentVersion,
-          conflict: conflictBody(current),
+          conflict: conflictBody(current, change.rules.form),
         };
-      return this.write(change, index, current, resolution.outcome.document, 'conflict_resolved');
+      return this.write(change, index, current, resolution.outcome.document, 'conflict_resolved', true);
     }
     this.pending.add(change.key);
     this.needs.push({
+      kind: 'resolver',
       index,
       change,
-      current: wireOf(current),
+      current: wireOf(current, change.rules.form),
+      stored: standing(current),
       currentVersion,
       basis,
-      incoming: change.document && encodeDocument(change.document),
+      incoming: sentBy(change),
       parent: ancestry.parent,
       base: this.base(change, ancestry),
     });
@@ -157,14 +232,18 @@ export class ChangeDecisions {
     current: DocumentState | undefined,
     document: StoredDocument | null,
     status: 'accepted' | 'conflict_resolved',
+    joins = false,
   ): Decided {
     const { request, requestIndex, layer, clock } = this;
     const basis = this.basisOf(change.key, current);
     const writer = { request, requestIndex, change, changeIndex: index };
-    const state = recordWrite(layer, clock, writer, current, document);
+    const { form } = change.rules;
+    const stamped =
+      document === null || !form || change.byServer ? document : form.stamp(document, standing(current));
+    const state = recordWrite(layer, clock, writer, current, stamped);
     const { version, deleted } = state;
     this.ownBasis.set(change.key, `${basis}+${String(index)}`);
-    this.lineage.advance(change, version, document === change.document ? 'as sent' : state);
+    this.lineage.advance(change, version, joins ? state : 'as sent');
     const isConflict = status === 'conflict_resolved';
     return {
       status,
@@ -172,7 +251,12 @@ export class ChangeDecisions {
       server_version: isConflict ? (current?.version ?? null) : null,
       code: null,
       error: null,
-      conflict: isConflict ? { version, deleted, data: wireOf(state) } : undefined,
+      conflict: isConflict ? { version, deleted, data: wireOf(state, form) } : undefined,
     };
   }
+}
+
+/** The fields that stand; undefined where there is no document, or a tombstone. */
+function standing(current: DocumentState | undefined): StoredDocument | undefined {
+  return current && !current.deleted ? current.fields : undefined;
 }

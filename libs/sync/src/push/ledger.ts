@@ -1,4 +1,4 @@
-import { encodeDocument } from '../collections/wire-codec';
+import { encodeBy, type DocumentForm } from '../collections/document-form';
 import { isSyncField, SYNC_FIELDS } from '../collections/stored-document';
 import type { StoredDocument, StoredId } from '../collections/collection';
 import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../hlc/hlc';
@@ -112,8 +112,8 @@ export class Ledger {
 }
 
 /** What clients see of a document. */
-export function wireOf(state: DocumentState): JsonObject | null {
-  return state.deleted ? null : encodeDocument(state.fields);
+export function wireOf(state: DocumentState, form: DocumentForm | undefined): JsonObject | null {
+  return state.deleted ? null : encodeBy(form, state.fields);
 }
 
 function fromStored(stored: StoredDocument): DocumentState {

@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
-import { encodeDocument } from '../collections/wire-codec';
+import { agrees } from '../collections/composition';
+import { encodeBy } from '../collections/document-form';
 import type { JsonObject } from '../protocol/json';
 import { wireOf, type DocumentState } from './ledger';
 import type { ReadyChange } from './plan';
@@ -36,11 +36,10 @@ export class Lineage {
     const own = this.changes.get(key);
     // A parent that is not older than the own change: the client has its answer already and edited that.
     if (!own || (parent !== null && parent >= own.version)) return { parent, unseen: false, sent: undefined };
-    const { document } = own.change;
     return {
       parent: own.version,
       unseen: !isAsSent(own),
-      sent: { data: document && encodeDocument(document) },
+      sent: { data: sentBy(own.change) },
     };
   }
 
@@ -51,13 +50,17 @@ export class Lineage {
   }
 }
 
+/** What a change's client has sent, in its wire form. Null for a delete. */
+export function sentBy({ document, content, rules }: ReadyChange): JsonObject | null {
+  return content?.sent ?? (document && encodeBy(rules.form, document));
+}
+
 function isAsSent({ change, made }: OwnChange): boolean {
   if (made === 'as sent') return true;
   if (made === undefined) return false;
-  const { document, rules } = change;
-  if (document === null || made.deleted) return document === null && made.deleted;
-  // The creation time is the server's to keep, whatever was sent.
-  const field = rules.createdAtField;
-  const kept = field !== undefined && field in made.fields ? { [field]: made.fields[field] } : {};
-  return isDeepStrictEqual(wireOf(made), encodeDocument({ ...document, ...kept }));
+  const sent = sentBy(change);
+  if (sent === null || made.deleted) return sent === null && made.deleted;
+  const { form } = change.rules;
+  // What the server keeps in a document (a time, a generated value) is no more than the client has sent.
+  return agrees(form?.facts ?? {}, sent, change.document, wireOf(made, form) ?? undefined);
 }

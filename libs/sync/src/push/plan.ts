@@ -1,4 +1,5 @@
 import type { CollectionRules, StoredDocument, StoredId } from '../collections/collection';
+import type { Content, Verdict } from '../collections/document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
@@ -29,6 +30,8 @@ export interface ReadyChange {
   readonly wireId: DocId;
   /** Null for a delete. Without `_id` and `_sync_*`. */
   readonly document: StoredDocument | null;
+  /** What the stored document has a say in, where the collection's documents have a form. */
+  readonly content?: Content;
   /** The document's JSON, when it is stored just as it came: the entry's text is made around it. */
   readonly text?: string;
   readonly parent: string | null;
@@ -97,12 +100,29 @@ export interface PlannedAnswer extends Disposition {
   };
 }
 
+/** What the app's own code has to be asked before a request can be planned, outside of any transaction. */
+export type Need = ResolverNeed | VerdictNeed;
+
+/** A document that the app's own validators have to see, as it would be stored. */
+export interface VerdictNeed {
+  readonly kind: 'verdict';
+  /** Index into the request's changes. */
+  readonly index: number;
+  readonly change: ReadyChange;
+  readonly document: StoredDocument;
+  /** The document that it would replace. */
+  readonly current: StoredDocument | undefined;
+}
+
 /** A conflict that only the app's resolver can settle. */
 export interface ResolverNeed {
+  readonly kind: 'resolver';
   /** Index into the request's changes. */
   readonly index: number;
   readonly change: ReadyChange;
   readonly current: JsonObject | null;
+  /** The current document's own fields as they are stored; undefined when it is deleted. */
+  readonly stored: StoredDocument | undefined;
   readonly currentVersion: string;
   /** What the answer will rest on: give it back with the resolution. */
   readonly basis: string;
@@ -115,7 +135,7 @@ export interface ResolverNeed {
 /** What becomes of a request: answers to each change, or resolvers to be asked first (nothing of it is written then). */
 export type RequestOutcome =
   | { readonly kind: 'answered'; readonly answers: readonly PlannedAnswer[] }
-  | { readonly kind: 'unresolved'; readonly needs: readonly ResolverNeed[] };
+  | { readonly kind: 'unresolved'; readonly needs: readonly Need[] };
 
 /** One document's last state in a plan. */
 export interface DocumentWrite {
@@ -187,10 +207,16 @@ export function baseText(key: string, version: string): string {
 export function withAnswer(
   request: PlanRequest,
   index: number,
-  answer: Pick<ReadyChange, 'resolution' | 'verdict'>,
+  answer: Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>,
 ): PlanRequest {
   const changes = request.changes.map((entry, at) =>
     at === index && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry,
   );
   return { ...request, changes };
+}
+
+/** The content with the word of the app's own rules on one document. */
+export function withVerdict(change: ReadyChange, verdict: Verdict): Pick<ReadyChange, 'content'> {
+  const { content = { sent: {}, problems: [], verdicts: [] } } = change;
+  return { content: { ...content, verdicts: [...content.verdicts, verdict] } };
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { DRIFT_MS, PushWorld, ready, RULES, type CollectionName } from '../../../../test/support/push-world';
+import {
+  DRIFT_MS,
+  PushWorld,
+  ready,
+  resolverNeeds,
+  RULES,
+  type CollectionName,
+} from '../../../../test/support/push-world';
 import { PushModel, type Expected, type ModelResolver } from '../../../../test/support/push-model';
 import type { Operation } from '../protocol/change';
 import type { Atomicity } from '../protocol/push';
@@ -138,7 +145,7 @@ function pushAlone(world: PushWorld, first: PlanRequest, wallMs: number): readon
     const outcome = plan.outcomes[0]!;
     if (outcome.kind === 'answered') return outcome.answers;
     assert.deepStrictEqual([plan.writes, plan.entries, plan.receipts, plan.heads], [[], [], [], []]);
-    for (const { index, basis, current: server, incoming } of outcome.needs) {
+    for (const { index, basis, current: server, incoming } of resolverNeeds(outcome.needs)) {
       const document = resolver(server, incoming);
       current = withAnswer(current, index, {
         resolution: {
@@ -220,7 +227,7 @@ describe('the planner', () => {
             if (outcome.kind === 'answered') check(each, outcome.answers, expected);
             else {
               assert.equal(expected, undefined);
-              for (const { current, base } of outcome.needs)
+              for (const { current, base } of resolverNeeds(outcome.needs))
                 expectNothingForeign(each.scopeId, [current, base]);
               deferred.push(each);
             }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { Content } from '../collections/document-form';
 import { CollectionRegistry } from '../collections/collection-registry.service';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError, type Rejection } from '../protocol/errors';
@@ -73,11 +74,14 @@ export class PushIntake {
         changes.push(refused(candidate, may ? noId(collection) : forbidden(collection, operation)));
         continue;
       }
-      const preparing = data === null ? NOTHING : collection.prepare(identity, doc_id, data);
+      const wireId = collection.ids.toWire(storedId);
+      const expectsNew = entry.change.parent_version === null;
+      const preparing =
+        data === null ? NOTHING : collection.prepare(identity, { storedId, wireId }, data, expectsNew);
       const prepared = preparing instanceof Promise ? await preparing : preparing;
       changes.push(
         prepared.ok
-          ? ready(candidate, collection, storedId, prepared.document)
+          ? ready(candidate, collection, storedId, prepared)
           : refused(candidate, prepared.rejection),
       );
     }
@@ -97,7 +101,7 @@ function ready(
   { change, text, mutation }: Candidate,
   { name, rules, ids }: SyncedCollection,
   storedId: unknown,
-  document: StoredDocument | null,
+  { document, content }: { readonly document: StoredDocument | null; readonly content?: Content },
 ): RequestChange {
   const wireId = ids.toWire(storedId);
   return {
@@ -110,6 +114,7 @@ function ready(
       storedId,
       wireId,
       document,
+      ...(content ? { content } : {}),
       text: document === change.data ? text : undefined,
       parent: change.parent_version,
       hlc: change.hlc,

@@ -74,9 +74,7 @@ export class PushService {
         request =
           count > MAX_TRIES
             ? withAnswer(request, need.index, { verdict: MOVES_TOO_FAST })
-            : withAnswer(request, need.index, {
-                resolution: await this.resolvers.ask(identity, need, deadline),
-              });
+            : withAnswer(request, need.index, await this.resolvers.ask(identity, need, deadline));
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { StoredDocument } from '../collections/collection';
-import { encodeDocument } from '../collections/wire-codec';
+import { encodeBy } from '../collections/document-form';
 import { formatHlc, parseHlc, sendHlc, type Hlc } from '../hlc/hlc';
 import type { LogChange } from '../protocol/change';
 import type { DocumentState, Ledger } from './ledger';
@@ -33,7 +33,7 @@ export function recordWrite(
   const seq = head.seq + 1;
   const stamp = editStamp(change.hlc, version, current?.stamp ?? null);
   const deleted = document === null;
-  const fields = deleted ? {} : keepCreatedAt(document, current, change.rules.createdAtField);
+  const fields = deleted ? {} : document;
   const operation = deleted ? 'delete' : 'upsert';
   const wire = entryText(
     {
@@ -47,7 +47,7 @@ export function recordWrite(
     },
     fields === change.document && change.text !== undefined
       ? change.text
-      : JSON.stringify(deleted ? null : encodeDocument(fields)),
+      : JSON.stringify(deleted ? null : encodeBy(change.rules.form, fields)),
   );
   const state = {
     scopeId,
@@ -93,14 +93,4 @@ function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
   const before = `{"version":${json(version)},"seq":${String(seq)},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
   const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
   return `${before},"operation":"${operation}","data":${data},${after}`;
-}
-
-function keepCreatedAt(
-  document: StoredDocument,
-  current: DocumentState | undefined,
-  field: string | undefined,
-): StoredDocument {
-  if (field === undefined || !current || current.deleted || current.fields[field] === undefined)
-    return document;
-  return { ...document, [field]: current.fields[field] };
 }

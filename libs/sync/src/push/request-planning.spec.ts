@@ -1,5 +1,7 @@
-import { PushWorld } from '../../../../test/support/push-world';
+import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
 import type { CollectionRules, StoredDocument } from '../collections/collection';
+import { DocumentForm } from '../collections/document-form';
+import { encodeDocument } from '../collections/wire-codec';
 import type { LogChange } from '../protocol/change';
 import {
   documentKey,
@@ -223,28 +225,27 @@ describe('a plan', () => {
     expect(answers.map((answer) => answer.code)).toEqual(['clock_drift', 'clock_drift', 'clock_drift', null]);
   });
 
-  it('keeps the creation time through updates and merges, and sets it anew when a deleted document comes back', () => {
-    const more = {
-      rules: { strategy: 'merge', deleteUpdatePolicy: 'resurrect_on_update', createdAtField: 'createdAt' },
-    } as const;
+  it('keeps the creation time through updates and merges, and sets it again when a deleted document comes back', () => {
+    const form = new DocumentForm({ children: new Map([['createdAt', { time: 'created' }]]) });
+    const rules = { strategy: 'merge', deleteUpdatePolicy: 'resurrect_on_update', form } as const;
     const at = (n: number, text: string): StoredDocument => ({ createdAt: new Date(n), text });
-    const [first] = push('s', [change('d', at(1, 'a'), { more })]);
-    const parent = first!.new_version;
-    push('s', [change('d', at(2, 'b'), { more, parent })]);
+    const edit = (id: string, n: number, text: string, parent?: string) => {
+      const content = { sent: encodeDocument(at(n, text)), problems: [], verdicts: [] };
+      return change(id, at(n, text), { more: { rules, content }, ...(parent ? { parent } : {}) });
+    };
+    const [first] = push('s', [edit('d', 1, 'a')]);
+    const parent = first!.new_version!;
+    push('s', [edit('d', 2, 'b', parent)]);
     expect(stored('d')).toMatchObject(at(1, 'b'));
-    push('s', [change('d', at(3, 'a'), { more, parent })]);
+    push('s', [edit('d', 3, 'a', parent)]);
     expect(stored('d')).toMatchObject(at(1, 'b'));
     // Kept by the server, so not a change of the client's that would have to be merged.
-    const two = [
-      change('e', at(4, 'x'), { more }),
-      change('e', at(5, 'y'), { more }),
-      change('e', at(6, 'z'), { more }),
-    ];
+    const two = [edit('e', 4, 'x'), edit('e', 5, 'y'), edit('e', 6, 'z')];
     expect(push('s', two).map((answer) => answer.status)).toEqual(Array(3).fill('accepted'));
-    push('s', [change('d', null, { more, parent: world.versions('s').at(-1)! })]);
+    push('s', [change('d', null, { more: { rules }, parent: world.versions('s').at(-1)! })]);
     const tombstone = String(stored('d')!['_sync_version']);
     expect(stored('d')).not.toHaveProperty('createdAt');
-    push('s', [change('d', at(7, 'c'), { more, parent: tombstone })]);
+    push('s', [edit('d', 7, 'c', tombstone)]);
     expect(stored('d')).toMatchObject(at(7, 'c'));
   });
 
@@ -284,7 +285,7 @@ describe('a plan', () => {
         expect(outcome.answers.map((answer) => answer.status)).toEqual(Array(2).fill('conflict_resolved'));
         break;
       }
-      for (const { index, basis, current, incoming, base } of outcome.needs) {
+      for (const { index, basis, current, incoming, base } of resolverNeeds(outcome.needs)) {
         asked.push({ current, incoming, base });
         const document = { ...current, mine: incoming!['mine'] };
         const changes = edits.changes.map((entry, at) =>

@@ -93,7 +93,7 @@ export class RequestPlanning {
     // The first answer's document, while it is still the document.
     const about = receipt.new_version ?? receipt.server_version;
     const shown = receipt.server_version !== null && own !== undefined && own.version === about;
-    return { ...disposition(receipt), ...(shown ? { conflict: conflictBody(own) } : {}) };
+    return { ...disposition(receipt), ...(shown ? { conflict: conflictBody(own, change.rules.form) } : {}) };
   }
 
   private keepReceipt(key: string, change: ReadyChange, decided: Decided): void {

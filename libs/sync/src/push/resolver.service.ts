@@ -3,7 +3,14 @@ import { CollectionRegistry } from '../collections/collection-registry.service';
 import type { Conflict } from '../conflict/conflict';
 import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
-import type { ResolverNeed, Resolution } from './plan';
+import {
+  withVerdict,
+  type Need,
+  type ReadyChange,
+  type ResolverNeed,
+  type Resolution,
+  type VerdictNeed,
+} from './plan';
 import { busy } from './push-queue.service';
 
 /** How often a resolver is asked for one change before the document is said to move too fast. */
@@ -23,14 +30,29 @@ export class ResolverService {
   /**
    * @throws SyncError `busy` when the resolver is not done by the deadline
    */
-  async ask(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
+  async ask(identity: SyncIdentity, need: Need, deadline: number): Promise<Partial<ReadyChange>> {
+    return need.kind === 'verdict'
+      ? this.verify(need)
+      : { resolution: await this.resolve(identity, need, deadline) };
+  }
+
+  /** What the schema's rules, the app's own functions among them, say of a document. */
+  private async verify({ change, document, current }: VerdictNeed): Promise<Partial<ReadyChange>> {
+    const { form } = change.rules;
+    const of = form?.verdictKey(document, current);
+    const collection = this.collections.get(change.collection);
+    if (!collection || of === undefined) throw new Error(`Collection ${change.collection} has no schema`);
+    return withVerdict(change, { of, checked: await collection.verify(change, document, current) });
+  }
+
+  private async resolve(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
     const { basis, change } = need;
     const collection = this.collections.get(change.collection);
     if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
     try {
       const document = await before(deadline, collection.resolve(toConflict(identity, need)));
       if (document === null) return { basis, outcome: { document: null } };
-      const cast = await collection.cast(change.wireId, document);
+      const cast = await collection.settle(change, await collection.cast(change, document), need.stored);
       if (cast.ok) return { basis, outcome: { document: cast.document } };
       const message = `The resolver's document was not valid: ${cast.rejection.message}`;
       return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };

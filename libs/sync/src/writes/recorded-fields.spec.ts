@@ -1,21 +1,31 @@
 import fc from 'fast-check';
 import '../../../../test/support/runs';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { Checked, Prepared, StoredDocument, SyncedCollection } from '../collections/collection';
+import { DocumentForm } from '../collections/document-form';
 import { encodeDocument } from '../collections/wire-codec';
-import type { JsonObject } from '../protocol/json';
 import { recordedFields } from './recorded-fields';
 import type { Target } from './target';
 
-/** A collection without a schema, but for a default and a field that it does not know. */
+/** Whether a document has what its rules ask for. */
+function check(document: StoredDocument): Checked {
+  return 'needed' in document
+    ? { ok: true, document }
+    : { ok: false, rejection: { code: 'validation_failed', message: 'needed is missing' } };
+}
+
+/** A collection with a default, and without a field of the name `unknown`. */
 const collection = {
-  cast: (_: unknown, data: JsonObject) =>
-    Promise.resolve(
-      'unknown' in data
-        ? { ok: false, rejection: { code: 'unknown_field', message: 'no' } }
-        : 'needed' in data
-          ? { ok: true, document: { state: 'new', ...data } }
-          : { ok: false, rejection: { code: 'validation_failed', message: 'needed is missing' } },
-    ),
+  rules: { form: new DocumentForm({}) },
+  cast: (_: unknown, data: StoredDocument): Promise<Prepared> => {
+    const sent = encodeDocument(data);
+    const rejection = { code: 'unknown_field', message: 'no' } as const;
+    const problems = 'unknown' in data ? [{ path: ['unknown'], rejection }] : [];
+    const document = { state: 'new', ...data };
+    return Promise.resolve({ ok: true, document, content: { sent, problems, verdicts: [] } });
+  },
+  settle: (_: unknown, prepared: Prepared) =>
+    Promise.resolve(prepared.ok ? check(prepared.document) : prepared),
+  verify: (_: unknown, document: StoredDocument) => Promise.resolve(check(document)),
 } as unknown as SyncedCollection;
 const target: Target = { collection, storedId: 'x', wireId: 'x' };
 

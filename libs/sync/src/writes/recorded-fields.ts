@@ -1,8 +1,6 @@
 import type { StoredDocument } from '../collections/collection';
-import { encodeDocument, encodeValue } from '../collections/wire-codec';
 import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import { asObject, castOrThrow, ownFields, type Target } from './target';
+import { castOrThrow, ownFields, settleOrThrow, type Target } from './target';
 
 /**
  * The fields of a recorded document: what the app gave, beside what is stored already, so that the log, a full resync
@@ -25,39 +23,20 @@ export async function recordedFields(
       { path: 'data' },
     );
   }
-  if (!stored) return castOrThrow(target, data);
+  const cast = await castOrThrow(target, data);
+  if (!stored) return settleOrThrow(target, cast, undefined);
   const fields = ownFields(stored);
-  const given = encodeDocument(asObject(data));
-  const cast = await castPart(target, given, fields);
+  const { form } = target.collection.rules;
+  const { content, document } = cast;
+  const composed =
+    form && content ? form.compose(document, content, fields) : ({ ok: true, document } as const);
+  if (!composed.ok) throw new SyncError(composed.rejection.code, composed.rejection.message);
+  const given = content?.sent ?? document;
   const result = { ...fields };
-  for (const key of Object.keys(cast)) {
-    const isStored = Object.hasOwn(fields, key);
-    if (!isStored || (Object.hasOwn(given, key) && !sameJson(given[key], encodeValue(fields[key]))))
-      result[key] = cast[key];
-  }
+  for (const key of Object.keys(composed.document))
+    if (!Object.hasOwn(fields, key) || Object.hasOwn(given, key)) result[key] = composed.document[key];
+  // Validators see the whole document.
+  const verified = await target.collection.verify(target, result, fields);
+  if (!verified.ok) throw new SyncError(verified.rejection.code, verified.rejection.message);
   return result;
-}
-
-/** The given fields beside the stored ones: validators see the whole document. */
-async function castPart(target: Target, given: JsonObject, fields: StoredDocument): Promise<StoredDocument> {
-  const alone = await target.collection.cast(target.wireId, given);
-  if (alone.ok) return alone.document;
-  const known: StoredDocument = {};
-  for (const key of Object.keys(fields)) {
-    if (Object.hasOwn(given, key)) continue;
-    const field = { [key]: fields[key] };
-    // A stored field that the schema no longer knows is no hindrance.
-    if (alone.rejection.code === 'unknown_field' || !(await isUnknown(target, field)))
-      Object.assign(known, field);
-  }
-  return castOrThrow(target, { ...known, ...given });
-}
-
-async function isUnknown({ collection, wireId }: Target, field: StoredDocument): Promise<boolean> {
-  const cast = await collection.cast(wireId, asObject(field));
-  return !cast.ok && cast.rejection.code === 'unknown_field';
-}
-
-function sameJson(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

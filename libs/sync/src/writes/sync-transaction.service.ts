@@ -1,9 +1,9 @@
 import type { mongo } from 'mongoose';
-import type { Collections } from '../collections/collection';
+import type { Collections, StoredDocument } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
 import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer.service';
-import { castOrThrow, targetOf, type AppDocId } from './target';
+import { castOrThrow, settleOrThrow, targetOf, type AppDocId } from './target';
 
 export interface TransactionWriteOptions {
   /** Only write while the document has this version; else `conflict_stale`, and nothing is written. */
@@ -50,8 +50,8 @@ export class SyncTransaction {
   ): Promise<WrittenChange> {
     return this.inTurn(async () => {
       const target = targetOf(this.collections, collection, this.identity.scopeId, docId);
-      const document = await castOrThrow(target, data);
-      const become = () => Promise.resolve(document);
+      const cast = await castOrThrow(target, data);
+      const become = (stored: StoredDocument | undefined) => settleOrThrow(target, cast, stored);
       return this.writer.write(this.attempt, this.identity, { target, become, ifVersion, parent: null });
     });
   }

@@ -1,11 +1,15 @@
 import type { Collections, StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
 import { isSyncField } from '../collections/stored-document';
+import type { Prepared } from '../collections/collection';
 import { isDocId, type DocId } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 
 /** An id as the app has it: the wire's, or the ObjectId or UUID of a document. */
 export type AppDocId = DocId | { toHexString(): string };
+
+/** The app's data, checked and cast. */
+export type Cast = Extract<Prepared, { ok: true }>;
 
 /** The document that a write of the app is about. */
 export interface Target {
@@ -43,10 +47,28 @@ export function targetOf(
  * @param data JSON, values of the schema, or a Mongoose document
  * @throws SyncError `invalid_data`, `validation_failed` and its like
  */
-export async function castOrThrow({ collection, wireId }: Target, data: unknown): Promise<StoredDocument> {
-  const cast = await collection.cast(wireId, asObject(data));
+export async function castOrThrow(target: Target, data: unknown): Promise<Cast> {
+  const cast = await target.collection.cast(target, asObject(data));
   if (!cast.ok) throw new SyncError(cast.rejection.code, cast.rejection.message);
-  return cast.document;
+  return cast;
+}
+
+/**
+ * What the app's data makes of the document that stands, with the timestamps and the version key of a write.
+ *
+ * @throws SyncError `validation_failed` and its like
+ */
+export async function settleOrThrow(
+  target: Target,
+  cast: Cast,
+  stored: StoredDocument | undefined,
+): Promise<StoredDocument> {
+  const { collection } = target;
+  const current = stored && ownFields(stored);
+  const settled = await collection.settle(target, cast, current);
+  if (!settled.ok) throw new SyncError(settled.rejection.code, settled.rejection.message);
+  const { form } = collection.rules;
+  return form ? form.stamp(settled.document, current) : settled.document;
 }
 
 /** @throws SyncError `invalid_data` for what no document is */
