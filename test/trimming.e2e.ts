@@ -22,7 +22,12 @@ describe('retention', () => {
       commands.push(`${commandName} ${String(command[commandName])}`);
     });
     // Pages are asked for by name: the registry, which authorizes, has no part in them.
-    pulls = new PullService(log.oplog, {} as CollectionRegistry, resolveSettings({}), new NoMetrics());
+    pulls = new PullService(
+      log.oplog,
+      { get: () => undefined } as unknown as CollectionRegistry,
+      resolveSettings({}),
+      new NoMetrics(),
+    );
   });
   afterEach(() => log.empty());
   afterAll(() => log.close());

@@ -45,7 +45,7 @@ interface Read {
 function readValue(given: unknown, depth: number): Read {
   const value = typeof given === 'object' && given !== null ? asPlain(given) : given;
   if (Array.isArray(value)) return readArray(value, depth);
-  if (types.isMap(value)) return readObject(Object.fromEntries(value), depth);
+  if (types.isMap(value)) return readObject(Object.fromEntries(value) as Record<string, unknown>, depth);
   if (isFields(value)) return readObject(value, depth);
   const wire = encodeValue(value);
   return { value, wire, json: typeof wire === 'object' ? null : wire };

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import type { SyncIdentity } from '../identity/identity';
+import type { LogChange } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
@@ -93,6 +94,16 @@ export class CollectionRegistry implements Collections {
         path: 'collections',
       });
     return candidates.filter((_, index) => allowed[index]);
+  }
+
+  /**
+   * The text of a log entry (a LogChange) without the fields that its collection hides by now: an entry is never
+   * changed, and may be older than the option. Only asked where {@link DocumentForm.hasSecrets}.
+   */
+  redacted(wire: Buffer): Buffer {
+    const change = JSON.parse(wire.toString()) as LogChange;
+    const form = this.get(change.collection)?.rules.form;
+    return change.data && form?.hide(change.data) ? Buffer.from(JSON.stringify(change)) : wire;
   }
 
   private known(name: string): SyncedCollection {

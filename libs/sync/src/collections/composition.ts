@@ -15,6 +15,8 @@ export interface FieldFacts {
   readonly time?: 'created' | 'updated';
   /** Never leaves the server; a device's edit leaves it as it is. */
   readonly isHidden?: boolean;
+  /** The schema's version key: hidden, and no secret. */
+  readonly isVersionKey?: boolean;
   readonly children?: ReadonlyMap<string, FieldFacts>;
 }
 
@@ -75,6 +77,7 @@ function fields(facts: FieldFacts, given: Given, standing: Standing, root: Store
       (of.time === 'created' || (!isSent && (of.isHidden || (of.isGenerated && !isEmpty(cast[key])))))
     )
       value = stored[key];
+    else if (of.time === 'updated') value = isCast ? cast[key] : stored[key];
     else if (isSent && isStored && agrees(of, sent[key], cast[key], wire[key])) value = stored[key];
     else if (isCast && isStored)
       value = part(
@@ -267,6 +270,26 @@ function findAmong<K extends string | number>(
     if (of.isHidden) return [key];
     const found = findHidden(of, inner);
     if (found) return [key, ...found];
+  }
+  return undefined;
+}
+
+/** The first immutable field that was sent with another value than the one that stands. */
+export function findImmutable(
+  facts: FieldFacts,
+  sent: JsonObject,
+  wire: JsonObject,
+  root: StoredDocument,
+): string[] | undefined {
+  for (const key of Object.keys(sent)) {
+    const of = factsOf(facts, key);
+    const [given, stands] = [sent[key], wire[key]];
+    if (of.immutable?.(root) && !agrees(of, given, undefined, stands)) return [key];
+    const inner =
+      of.children && isObject(given) && isObject(stands)
+        ? findImmutable(of, given as JsonObject, stands as JsonObject, root)
+        : undefined;
+    if (inner) return [key, ...inner];
   }
   return undefined;
 }

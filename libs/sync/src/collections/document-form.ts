@@ -2,7 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Checked, DocumentIds, StoredDocument } from './collection';
-import { agrees, compose, dropFields, holds, keepHidden, type FieldFacts } from './composition';
+import {
+  agrees,
+  compose,
+  dropFields,
+  findHidden,
+  findImmutable,
+  holds,
+  keepHidden,
+  type FieldFacts,
+} from './composition';
+import { dataPath } from './document-rules';
 import { encodeDocument } from './wire-codec';
 
 /** What a cast could not take. Void where the value at this path came back as it is stored. */
@@ -35,6 +45,8 @@ export interface SchemaRules {
   readonly asksApp: boolean;
   /** Setters of the app: run on a value that was stored, they may make another one of it. */
   readonly hasSetters: boolean;
+  /** An edit of an immutable field is refused instead of being left aside. */
+  readonly refusesImmutable: boolean;
   /** The schema's built-in rules. */
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked;
   /** Stored values for those of a wire form; no setter runs. */
@@ -52,6 +64,8 @@ const NEW = 'new';
  */
 export class DocumentForm {
   private readonly hides: boolean;
+  /** Whether fields are hidden that the app wants hidden. */
+  readonly hasSecrets: boolean;
   /** Hidden fields of the document itself. */
   readonly hiddenNames: readonly string[];
   /** Whether other fields hold hidden ones. */
@@ -62,6 +76,7 @@ export class DocumentForm {
     readonly rules?: SchemaRules,
   ) {
     this.hides = holds(facts, isHidden);
+    this.hasSecrets = holds(facts, (of) => isHidden(of) && !of.isVersionKey);
     const fields = [...(facts.children ?? [])];
     this.hiddenNames = fields.filter(([, of]) => isHidden(of)).map(([name]) => name);
     this.hidesInside = fields.some(([, of]) => holds(of, isHidden));
@@ -72,6 +87,13 @@ export class DocumentForm {
     const wire = encodeDocument(stored);
     if (this.hides) dropFields(this.facts, wire, isHidden);
     return wire;
+  }
+
+  /** Takes hidden fields out of a document's wire form that was made before they were hidden. Changes it in place. */
+  hide(wire: JsonObject): boolean {
+    if (!findHidden(this.facts, wire)) return false;
+    dropFields(this.facts, wire, isHidden);
+    return true;
   }
 
   /**
@@ -113,6 +135,15 @@ export class DocumentForm {
       document = compose(this.facts, sent, document, { stored: this.rules.revive(base), wire: base });
     const problem = content.problems.find(({ path }) => !comesBack(path, sent, wire));
     if (problem) return { ok: false, rejection: problem.rejection };
+    const fixed = this.rules?.refusesImmutable && findImmutable(this.facts, sent, wire, current);
+    if (fixed)
+      return {
+        ok: false,
+        rejection: {
+          code: 'validation_failed',
+          message: `${dataPath(fixed)} cannot be changed once it is stored: send it as it is.`,
+        },
+      };
     return { ok: true, document: compose(this.facts, sent, document, { stored: current, wire }) };
   }
 
@@ -141,7 +172,7 @@ export class DocumentForm {
   verdictKey(document: StoredDocument, current: StoredDocument | undefined): string {
     if (!current) return NEW;
     const content = encodeDocument(document);
-    dropFields(this.facts, content, isTime);
+    dropFields(this.facts, content, isKeptByServer);
     return JSON.stringify(content);
   }
 
@@ -170,17 +201,23 @@ function isHidden(facts: FieldFacts): boolean {
   return facts.isHidden === true;
 }
 
-function isTime(facts: FieldFacts): boolean {
-  return facts.time !== undefined;
+/** Moves with each write, whatever was written. */
+function isKeptByServer(facts: FieldFacts): boolean {
+  return facts.time !== undefined || facts.isVersionKey === true;
 }
 
 /** Whether what was sent at a path, or around it, is what clients were shown there. */
 function comesBack(path: Problem['path'], sent: JsonObject, wire: JsonObject): boolean {
-  let [given, shown]: unknown[] = [sent, wire];
+  let given: unknown = sent;
+  let shown: unknown = wire;
   for (const step of path) {
-    if (!Object.hasOwn(Object(given), step) || !Object.hasOwn(Object(shown), step)) return false;
-    given = (given as Record<string | number, unknown>)[step];
-    shown = (shown as Record<string | number, unknown>)[step];
+    if (!holdsField(given, step) || !holdsField(shown, step)) return false;
+    given = given[step];
+    shown = shown[step];
   }
   return agrees({}, given, undefined, shown as JsonObject);
+}
+
+function holdsField(value: unknown, step: string | number): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, step);
 }

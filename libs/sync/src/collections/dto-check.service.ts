@@ -2,10 +2,10 @@ import type { Type } from '@nestjs/common';
 import { SyncError, type Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { dataPath } from './document-rules';
-import { stripUnknown } from './strip-unknown';
+import { judgedData } from './dto-data';
 import { problemList } from './validation-message';
 
-/** The data to go on with (stripped, when asked for), or why not. */
+/** The data to go on with, as it was judged, or why not. */
 export type DtoResult =
   { readonly ok: true; readonly data: JsonObject } | { readonly ok: false; readonly rejection: Rejection };
 export type DtoCheck = (data: JsonObject) => Promise<DtoResult>;
@@ -22,8 +22,9 @@ export interface DtoProblem {
 }
 
 /**
- * Makes the check of a class-validator class. The class only judges: what its instance was turned into is thrown
- * away, and the schema casts the data as it came. With `strip`, fields that the class does not know are left out.
+ * Makes the check of a class-validator class. What it has judged is what goes on: its transformers count, and types
+ * that JSON does not have go back to what was sent, for the schema to cast. With `strip`, fields that the class does not
+ * know are left out.
  *
  * @throws SyncError `configuration` when the two packages are not installed
  */
@@ -40,11 +41,12 @@ export async function makeDtoCheck(
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
   };
+  const fresh = tools.instance(dto, {});
   return async (data) => {
     const instance = tools.instance(dto, data);
     const problems = await tools.validate(instance, options);
     if (problems.length > 0) return { ok: false, rejection: dtoRejection(problems) };
-    return { ok: true, data: unknownFields === 'strip' ? stripUnknown(data, instance) : data };
+    return { ok: true, data: judgedData(data, instance, fresh) };
   };
 }
 

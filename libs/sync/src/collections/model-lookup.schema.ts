@@ -38,11 +38,16 @@ export function idKind(options: SyncCollectionOptions, model: AnyModel | undefin
   return kind;
 }
 
-/** What the schema's setters make of an `_id` (`lowercase`, say); undefined where it has none. */
+/** What the schema's setters make of a text that is an `_id` (`lowercase`, say); undefined where it has none. */
 export function idSetter(model: AnyModel): ((id: unknown) => unknown) | undefined {
   const type = model.schema.path('_id') as unknown as
-    { setters?: readonly unknown[]; applySetters(value: unknown, scope: unknown): unknown } | undefined;
-  if (!type?.setters?.length) return undefined;
+    | {
+        instance: string;
+        setters?: readonly unknown[];
+        applySetters(value: unknown, scope: unknown): unknown;
+      }
+    | undefined;
+  if (type?.instance !== 'String' || !type.setters?.length) return undefined;
   return (id) => {
     try {
       return type.applySetters(id, new model());

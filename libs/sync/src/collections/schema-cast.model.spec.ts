@@ -1,10 +1,10 @@
 import mongoose from 'mongoose';
 import { castBy, castWith, everything, refused, taken } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
-import { SchemaCast, type AnyModel } from './schema-cast.schema';
+import type { AnyModel } from './schema-cast.schema';
 import { encodeDocument } from './wire-codec';
 
-const { Schema, mongo } = mongoose;
+const { Schema } = mongoose;
 const cast = castBy(everything);
 
 describe('unknown fields', () => {

@@ -47,6 +47,7 @@ export interface Incoming {
 export class SchemaCast implements SchemaRules {
   readonly asksApp: boolean;
   readonly hasSetters: boolean;
+  readonly refusesImmutable: boolean;
   private readonly stamps: SchemaStamp;
   private readonly defaultTexts = new Set(
     Object.values(
@@ -61,6 +62,7 @@ export class SchemaCast implements SchemaRules {
   ) {
     this.asksApp = asksApp(model.schema);
     this.hasSetters = hasSetters(model.schema);
+    this.refusesImmutable = model.schema.get('strict') === 'throw';
     this.stamps = new SchemaStamp(model.schema, () => model.base.now());
   }
 
@@ -93,9 +95,7 @@ export class SchemaCast implements SchemaRules {
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked {
     try {
       const one = this.load(ids, document, current);
-      const failure =
-        validateNow(one, { pathsToSkip: ['_id'] }) ??
-        validateNow(new this.model({ _id: ids.wireId }), ['_id']);
+      const failure = validateNow(one, { pathsToSkip: pathsToSkip(ids) }) ?? this.checkWireId(ids);
       return failure ? { ok: false, rejection: this.rejectionOf(failure) } : { ok: true, document };
     } catch (error) {
       if (isDatabaseFailure(error)) throw error;
@@ -116,9 +116,9 @@ export class SchemaCast implements SchemaRules {
     try {
       const one = this.load(ids, structuredCopy(document), current);
       observeSubdocuments(one);
-      await one.validate({ pathsToSkip: ['_id'] });
-      // With scoped ids the validators of `_id` see the id that the wire shows.
-      await new this.model({ _id: ids.wireId }).validate(['_id']);
+      await one.validate({ pathsToSkip: pathsToSkip(ids) });
+      const failure = this.checkWireId(ids);
+      if (failure) throw failure;
       return { ok: true, document: asStored(one, document) };
     } catch (error) {
       if (isDatabaseFailure(error)) throw error;
@@ -143,14 +143,17 @@ export class SchemaCast implements SchemaRules {
     const { schema } = this.model;
     const { data, virtual, aside, strays } = fit(schema, values);
     let made = this.make(ids, data);
-    let { differences, binaries } = compareCast(sent, made.result);
-    if (binaries.length > 0 && values === sent) {
-      made = this.make(ids, withBytes(data, binaries));
-      ({ differences, binaries } = compareCast(sent, made.result));
+    let comparison = compareCast(sent, made.result);
+    if (comparison.binaries.length > 0 && values === sent) {
+      made = this.make(ids, withBytes(data, comparison.binaries));
+      comparison = compareCast(sent, made.result);
     }
-    const problems = castProblems(made.document, (errors) => this.problemOf(errors));
+    const problems =
+      comparison.differences.length > 0
+        ? castProblems(made.document, (errors) => this.problemOf(errors))
+        : [];
     for (const path of strays) problems.push(stray(path));
-    for (const difference of differences) {
+    for (const difference of comparison.differences) {
       if (Object.hasOwn(aside, difference.path[0] ?? '')) continue;
       const rejection = this.judge(made.document.schema, difference, virtual);
       if (rejection) problems.push({ path: difference.path, rejection });
@@ -165,6 +168,11 @@ export class SchemaCast implements SchemaRules {
   private make(ids: DocumentIds, data: object): { document: AnyDocument; result: StoredDocument } {
     const document = new this.model({ ...data, _id: ids.storedId });
     return { document, result: document.toObject(AS_STORED) };
+  }
+
+  /** With scoped ids the validators of `_id` see the id that the wire shows; everything else sees the stored one. */
+  private checkWireId(ids: DocumentIds): Error | undefined {
+    return isScoped(ids) ? validateNow(new this.model({ _id: ids.wireId }), ['_id']) : undefined;
   }
 
   /** A document that is to be stored: new, or loaded and edited. */
@@ -230,6 +238,14 @@ function asStored(document: AnyDocument, given: unknown): StoredDocument {
   return result;
 }
 
+function isScoped({ storedId, wireId }: DocumentIds): boolean {
+  return typeof storedId === 'string' && storedId !== wireId;
+}
+
+function pathsToSkip(ids: DocumentIds): string[] {
+  return isScoped(ids) ? ['_id'] : [];
+}
+
 /** Mongoose 8 has it under the first name; Mongoose 9 warns of that one and has it under the second. */
 function validateNow(document: AnyDocument, ...given: unknown[]): mongoose.Error.ValidationError | undefined {
   const { $__validateSync, validateSync } = document as unknown as Record<
@@ -250,7 +266,7 @@ function castProblems(
     .filter(([, error]) => error instanceof mongoose.Error.CastError)
     .map(([path, error]) => ({
       path: path.split('.'),
-      rejection: rejectionOf({ [path]: error as unknown as PathError }),
+      rejection: rejectionOf({ [path]: error }),
     }));
 }
 

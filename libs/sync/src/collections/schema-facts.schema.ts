@@ -5,7 +5,7 @@ import type { StoredDocument } from './collection';
 /** The parts of Mongoose's schema types that its own types leave out. */
 interface AnyPath extends Pick<SchemaType, 'path'> {
   readonly options: {
-    readonly immutable?: boolean | ((this: unknown, document: unknown) => boolean);
+    readonly immutable?: boolean | ((this: unknown, document: unknown) => unknown);
     readonly default?: unknown;
     readonly auto?: boolean;
     readonly select?: boolean | number;
@@ -26,6 +26,7 @@ interface Draft {
   isGenerated?: boolean;
   time?: 'created' | 'updated';
   isHidden?: boolean;
+  isVersionKey?: boolean;
   children?: Map<string, Draft>;
 }
 
@@ -50,8 +51,15 @@ export function schemaFacts(
   addSchema(root, schema, hidden === undefined, hydrate);
   for (const path of hidden ?? []) hide(root, path);
   const version = versionKeyOf(schema);
-  if (version !== undefined) place(root, version).isHidden = true;
+  if (version !== undefined) Object.assign(place(root, version), { isHidden: true, isVersionKey: true });
   return root;
+}
+
+/** Whether documents of the schema can have a field at a dotted path. */
+export function hasPath(schema: Schema, path: string): boolean {
+  if (schema.get('strict') === false || schema.pathType(path) !== 'adhocOrUndefined') return true;
+  const steps = path.split('.');
+  return steps.some((_, index) => schema.path(steps.slice(0, index).join('.'))?.instance === 'Mixed');
 }
 
 /** Facts of documents without a schema. */

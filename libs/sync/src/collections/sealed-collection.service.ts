@@ -16,7 +16,7 @@ import type { PortResolver } from './port-resolver.service';
 import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
 import { SchemaCast, type AnyModel } from './schema-cast.schema';
-import { hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts.schema';
+import { hasPath, hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts.schema';
 
 export interface SealContext {
   readonly connection: Connection;
@@ -122,7 +122,7 @@ function documentForm(
 ): DocumentForm | undefined {
   if (model && cast) {
     for (const path of hidden ?? [])
-      if (model.schema.get('strict') !== false && model.schema.pathType(path) === 'adhocOrUndefined')
+      if (!hasPath(model.schema, path))
         throw configurationError(name, 'hidden', `names ${path}, which the schema does not have`);
     return new DocumentForm(
       schemaFacts(model.schema, hidden, (stored) => cast.hydrate(stored)),

@@ -103,8 +103,17 @@ export class PullService {
       maxBytes: MAX_PAGE_BYTES,
       after: time,
     });
+    const redacted = this.redacted(rows, query.collections);
     const cutShort = rows.length < wanted && bytesAbove(look.from, rows) >= MAX_PAGE_BYTES;
-    return pageOf(look, head, rows, query.limit, cutShort);
+    return pageOf(look, head, redacted, query.limit, cutShort);
+  }
+
+  private redacted(rows: readonly PulledEntry[], collections: readonly string[]): readonly PulledEntry[] {
+    if (!collections.some((name) => this.collections.get(name)?.rules.form?.hasSecrets)) return rows;
+    return rows.map((row) => {
+      const { version, seq, wire } = row;
+      return { version, seq, wire: this.collections.redacted(wire) };
+    });
   }
 
   private async readHeads(

@@ -97,7 +97,9 @@ export class SnapshotRepository {
         { scope: scopeId, collection, doc: storedId, version: { $lte: version } },
         { session, sort: { version: -1 }, projection: { _id: 0, wire: 1 } },
       );
-      bases.set(baseText(key, version), entry ? (JSON.parse(entry.wire) as LogChange).data : undefined);
+      const data = entry && (JSON.parse(entry.wire) as LogChange).data;
+      if (data) this.require(collection).rules.form?.hide(data);
+      bases.set(baseText(key, version), entry ? data : undefined);
     }
     return bases;
   }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import mongoose, { type mongo } from 'mongoose';
+import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../oplog/oplog.repository';
 import type { SyncSettings } from '../sync.settings';
@@ -10,7 +11,7 @@ import { followInserts, type InsertListener } from './change-stream.repository';
 import { errorKind } from './error-kind';
 import type { InsertedBytes } from './inserted-bytes';
 import { pause } from './pause.service';
-import type { LiveEntry } from './stream-entry';
+import { LiveEntry } from './stream-entry';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {
@@ -60,6 +61,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
   constructor(
     @Inject(OplogRepository) private readonly oplog: OplogRepository,
+    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
     @Inject(SYNC_SETTINGS) { socketBufferBytes, pingIntervalMs }: SyncSettings,
   ) {
@@ -199,13 +201,19 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       const { scope } = entry;
       if (!this.scopes.has(scope)) continue;
       this.metrics.streamLag(Math.max(0, now - entry.writtenAt) / 1000);
-      run.add(scope, entry.live());
+      run.add(scope, this.shown(entry.live()));
       if (run.entries < RUN_ENTRIES && run.bytes < this.runBytes) continue;
       this.dispatch(run);
       run = new Run();
       await nextTurn();
     }
     this.dispatch(run);
+  }
+
+  private shown(entry: LiveEntry): LiveEntry {
+    const { version, seq, wire, collection } = entry;
+    if (!this.collections.get(collection)?.rules.form?.hasSecrets) return entry;
+    return new LiveEntry(version, seq, this.collections.redacted(wire), collection);
   }
 
   private dispatch(run: Run): void {
