@@ -154,7 +154,7 @@ describe('recordServerChange', () => {
     });
     const id = running.sync.storedId('notes', who.scopeId, 'settings');
     const note = await running.oplog.db.collection('notes').findOne({ _id: id as never });
-    expect(note).toMatchObject({ on: '1970-01-01T00:00:00.000Z', _sync_scope_id: who.scopeId });
+    expect(note).toMatchObject({ on: new Date(0), _sync_scope_id: who.scopeId });
     expect(Object.keys(await agreedState(running, who))).toHaveLength(2);
   });
 

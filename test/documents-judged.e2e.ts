@@ -267,7 +267,7 @@ describe('hidden fields', () => {
       data: { a: { secret: 'SECRET' }, b: 'SECRET', c: 1 },
       parent_version: null,
     });
-    await app.db.collection('sync_oplog').insertOne({ ...at, version, seq: 900, wire } as never);
+    await app.db.collection('sync_oplog').insertOne({ ...at, version, seq: 900, wire });
     await app.db
       .collection('sync_heads')
       .updateOne({ _id: 'shop' as never }, { $set: { version, seq: 900 } });

@@ -2,7 +2,8 @@ import mongoose from 'mongoose';
 import type { Checked } from '../../libs/sync/src/collections/collection';
 import { DocumentForm } from '../../libs/sync/src/collections/document-form';
 import { schemaFacts } from '../../libs/sync/src/collections/schema-facts.schema';
-import { SchemaCast, type AnyModel } from '../../libs/sync/src/collections/schema-cast.schema';
+import type { AnyModel } from '../../libs/sync/src/collections/model-document.schema';
+import { SchemaCast } from '../../libs/sync/src/collections/schema-cast.schema';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 
 const { Schema } = mongoose;

@@ -156,7 +156,7 @@ export async function threeStates(
       .find({ _sync_scope_id: identity.scopeId, _sync_deleted: { $ne: true } });
     for await (const { _id, ...row } of rows) {
       const id = name === 'notes' ? (JSON.parse(String(_id)) as string[])[1] : String(_id);
-      const fields = Object.entries(row).filter(([key]) => !key.startsWith('_sync_'));
+      const fields = Object.entries(row).filter(([key]) => !key.startsWith('_sync_') && key !== '__v');
       stored[`${name} ${String(id)}`] = JSON.parse(JSON.stringify(Object.fromEntries(fields)));
     }
   }

@@ -286,9 +286,7 @@ export function findImmutable(
     const [given, stands] = [sent[key], wire[key]];
     if (of.immutable?.(root) && !agrees(of, given, undefined, stands)) return [key];
     const inner =
-      of.children && isObject(given) && isObject(stands)
-        ? findImmutable(of, given as JsonObject, stands as JsonObject, root)
-        : undefined;
+      of.children && isObject(given) && isObject(stands) ? findImmutable(of, given, stands, root) : undefined;
     if (inner) return [key, ...inner];
   }
   return undefined;

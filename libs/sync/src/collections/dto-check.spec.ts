@@ -87,14 +87,14 @@ describe('a DTO', () => {
     expect(data.extra).toBe(1);
   });
 
-  it('does not let a transformation of the class into the data', async () => {
+  it('gives on what its transformers made of the data: that is what it has judged', async () => {
     class Shouting {
       @Transform(({ value }) => String(value).toUpperCase())
       @IsString()
       title!: string;
     }
     const result = await (await makeDtoCheck('orders', Shouting, 'strip'))({ title: 'a', z: 1 });
-    expect(result).toEqual({ ok: true, data: { title: 'a' } });
+    expect(result).toEqual({ ok: true, data: { title: 'A' } });
   });
 
   it('says what to install when its packages are missing', async () => {

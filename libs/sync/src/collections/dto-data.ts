@@ -44,7 +44,7 @@ function judgedObject(given: Json | undefined, judged: object): Json | undefined
     return judged.map((item, index) => judgedValue(items[index], item) ?? null);
   }
   if (!isFields(judged) || (given !== undefined && !isObject(given))) return given;
-  return judgedData((given ?? {}) as JsonObject, judged, {});
+  return judgedData(given ?? {}, judged, {});
 }
 
 /** An object that holds fields; a Map made of an object says nothing about them. */

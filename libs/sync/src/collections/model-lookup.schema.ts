@@ -2,7 +2,7 @@ import type { Connection } from 'mongoose';
 import type { SyncCollectionOptions } from '../sync.options';
 import { configurationError } from './collection-options';
 import type { IdKind } from './id-codec';
-import type { AnyModel } from './schema-cast.schema';
+import type { AnyModel } from './model-document.schema';
 
 /**
  * The Mongoose model of a synced collection; undefined for a free-form one.

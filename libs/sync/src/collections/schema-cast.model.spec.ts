@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { castBy, castWith, everything, refused, taken } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
-import type { AnyModel } from './schema-cast.schema';
+import type { AnyModel } from './model-document.schema';
 import { encodeDocument } from './wire-codec';
 
 const { Schema } = mongoose;

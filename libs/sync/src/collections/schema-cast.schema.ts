@@ -1,35 +1,26 @@
-import mongoose, { type HydratedDocument, type Model, type Schema } from 'mongoose';
+import mongoose, { type Schema } from 'mongoose';
 import { SyncError, type Rejection } from '../protocol/errors';
-import { isObject, type JsonObject } from '../protocol/json';
+import type { JsonObject } from '../protocol/json';
 import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } from './cast-comparison';
 import type { Checked, DocumentIds, Prepared, StoredDocument } from './collection';
 import { verdictAsNew, type Problem, type SchemaRules } from './document-form';
 import { dataPath } from './document-rules';
 import { isDatabaseFailure, type FailureReport } from './failure';
+import {
+  asStored,
+  castErrors,
+  observeSubdocuments,
+  plainCopy,
+  resultOf,
+  validateNow,
+  type AnyDocument,
+  type AnyModel,
+} from './model-document.schema';
 import { dropPlaceholders } from './placeholders';
 import { asksApp, hasSetters } from './schema-facts.schema';
 import { SchemaStamp } from './schema-stamp.schema';
 import { fit } from './schema-fit.schema';
 import { isOwnText, validationRejection, type PathError } from './validation-message';
-
-export type AnyModel = Model<Record<string, unknown>>;
-type AnyDocument = HydratedDocument<Record<string, unknown>>;
-
-/** Every option is said, because the schema's own toObject options (virtuals, a transform) would fill the gaps. */
-const AS_STORED = {
-  depopulate: true,
-  flattenMaps: true,
-  flattenObjectIds: false,
-  flattenUUIDs: false,
-  flattenDecimals: false,
-  getters: false,
-  virtuals: false,
-  aliases: false,
-  transform: false,
-  minimize: false,
-  versionKey: true,
-  useProjection: false,
-} as const;
 
 /** What came in, and what the model is given of it: values of the schema where the app writes, else JSON. */
 export interface Incoming {
@@ -114,7 +105,7 @@ export class SchemaCast implements SchemaRules {
     current: StoredDocument | undefined,
   ): Promise<Checked> {
     try {
-      const one = this.load(ids, structuredCopy(document), current);
+      const one = this.load(ids, plainCopy(document), current);
       observeSubdocuments(one);
       await one.validate({ pathsToSkip: pathsToSkip(ids) });
       const failure = this.checkWireId(ids);
@@ -150,7 +141,7 @@ export class SchemaCast implements SchemaRules {
     }
     const problems =
       comparison.differences.length > 0
-        ? castProblems(made.document, (errors) => this.problemOf(errors))
+        ? castErrors(made.document).map(([path, error]) => this.castProblem(path, error))
         : [];
     for (const path of strays) problems.push(stray(path));
     for (const difference of comparison.differences) {
@@ -165,9 +156,13 @@ export class SchemaCast implements SchemaRules {
     return { ok: true, document, content: { sent, problems, verdicts: [] } };
   }
 
+  private castProblem(path: string, error: PathError): Problem {
+    return { path: path.split('.'), rejection: this.problemOf({ [path]: error }) };
+  }
+
   private make(ids: DocumentIds, data: object): { document: AnyDocument; result: StoredDocument } {
     const document = new this.model({ ...data, _id: ids.storedId });
-    return { document, result: document.toObject(AS_STORED) };
+    return { document, result: resultOf(document) };
   }
 
   /** With scoped ids the validators of `_id` see the id that the wire shows; everything else sees the stored one. */
@@ -231,43 +226,12 @@ export class SchemaCast implements SchemaRules {
   }
 }
 
-function asStored(document: AnyDocument, given: unknown): StoredDocument {
-  const result: StoredDocument = document.toObject(AS_STORED);
-  delete result['_id'];
-  if (document.schema.get('minimize') !== false) dropPlaceholders(result, given);
-  return result;
-}
-
 function isScoped({ storedId, wireId }: DocumentIds): boolean {
   return typeof storedId === 'string' && storedId !== wireId;
 }
 
 function pathsToSkip(ids: DocumentIds): string[] {
   return isScoped(ids) ? ['_id'] : [];
-}
-
-/** Mongoose 8 has it under the first name; Mongoose 9 warns of that one and has it under the second. */
-function validateNow(document: AnyDocument, ...given: unknown[]): mongoose.Error.ValidationError | undefined {
-  const { $__validateSync, validateSync } = document as unknown as Record<
-    string,
-    ((...given: unknown[]) => mongoose.Error.ValidationError | null | undefined) | undefined
-  >;
-  return ($__validateSync ?? validateSync)?.apply(document, given) ?? undefined;
-}
-
-/** What could not be cast at all, by its path. */
-function castProblems(
-  document: AnyDocument,
-  rejectionOf: (errors: Record<string, PathError>) => Rejection,
-): Problem[] {
-  // No path is validated: what the casts have noted is all that there is.
-  const errors = validateNow(document, [])?.errors ?? {};
-  return Object.entries(errors)
-    .filter(([, error]) => error instanceof mongoose.Error.CastError)
-    .map(([path, error]) => ({
-      path: path.split('.'),
-      rejection: rejectionOf({ [path]: error }),
-    }));
 }
 
 function stray(path: string): Problem {
@@ -285,13 +249,6 @@ function unknownField(path: Path): Rejection {
   };
 }
 
-/** Hooks may write into what they are given; plain data alone is copied, values of BSON types stand. */
-function structuredCopy<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(structuredCopy) as T;
-  if (!isObject(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, structuredCopy(inner)])) as T;
-}
-
 /** The data with bytes in the place of their texts. */
 function withBytes(data: object, binaries: readonly BinaryText[]): object {
   const copy = structuredClone(data);
@@ -302,20 +259,4 @@ function withBytes(data: object, binaries: readonly BinaryText[]): object {
     if (last !== undefined) place[last] = bytes;
   }
   return copy;
-}
-
-/**
- * Mongoose validates the elements of a document array side by side. When a later one throws at once (a `false` or ''
- * among objects), nobody waits for the earlier ones any more, and the rejection of one of them ends the process. So
- * each is observed here; Mongoose still gets the same promise.
- */
-function observeSubdocuments(document: AnyDocument): void {
-  for (const subdocument of document.$getAllSubdocs()) {
-    const validate = subdocument.validate.bind(subdocument) as (...given: unknown[]) => Promise<void>;
-    subdocument.validate = (...given: unknown[]): Promise<void> => {
-      const validated = validate(...given);
-      validated.catch(() => undefined);
-      return validated;
-    };
-  }
 }

@@ -189,7 +189,7 @@ function place(root: Draft, path: string): Draft {
 }
 
 function paths(schema: Schema): AnyPath[] {
-  return Object.values(schema.paths) as unknown as AnyPath[];
+  return Object.values(schema.paths);
 }
 
 /** A path's type, and what is inside of it: the elements of a list, of a list of lists. */

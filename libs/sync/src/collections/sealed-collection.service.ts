@@ -15,7 +15,8 @@ import { nativeCollection } from './native-collection.repository';
 import type { PortResolver } from './port-resolver.service';
 import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
-import { SchemaCast, type AnyModel } from './schema-cast.schema';
+import type { AnyModel } from './model-document.schema';
+import { SchemaCast } from './schema-cast.schema';
 import { hasPath, hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts.schema';
 
 export interface SealContext {

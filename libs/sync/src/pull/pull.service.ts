@@ -95,7 +95,7 @@ export class PullService {
     if (look.at === 'gone') return look.reason;
     if (look.at === 'head' || !head) return headPage(head);
     const wanted = rowsToRead(look, query.limit);
-    const rows = await this.oplog.readEntries({
+    const read = await this.oplog.readEntries({
       scopeId,
       since: look.from,
       collections: query.collections,
@@ -103,9 +103,9 @@ export class PullService {
       maxBytes: MAX_PAGE_BYTES,
       after: time,
     });
-    const redacted = this.redacted(rows, query.collections);
-    const cutShort = rows.length < wanted && bytesAbove(look.from, rows) >= MAX_PAGE_BYTES;
-    return pageOf(look, head, redacted, query.limit, cutShort);
+    const cutShort = read.length < wanted && bytesAbove(look.from, read) >= MAX_PAGE_BYTES;
+    const rows = this.redacted(read, query.collections);
+    return pageOf(look, head, rows, query.limit, cutShort);
   }
 
   private redacted(rows: readonly PulledEntry[], collections: readonly string[]): readonly PulledEntry[] {

@@ -68,7 +68,8 @@ export class ChangeDecisions {
       case 'overrule':
         return this.take(change, index, found, ancestry, 'conflict_resolved');
       case 'reject':
-        return conflictRejection(judgement.code, found, rules.form);
+        // Data that is wrong whatever it meets stays wrong when the client has pulled.
+        return this.refusal(change, found) ?? conflictRejection(judgement.code, found, rules.form);
       case 'merge':
         return this.merge(change, index, found as DocumentState, ancestry, judgement.newer);
       case 'resolve':
@@ -104,6 +105,13 @@ export class ChangeDecisions {
     return this.unless(change, index, stands, settled, rejected, (made) =>
       this.write(change, index, current, made, status),
     );
+  }
+
+  private refusal(change: ReadyChange, current: DocumentState | undefined): Decided | undefined {
+    const { document, content, rules } = change;
+    if (document === null || !content || !rules.form) return undefined;
+    const settled = rules.form.settle(change, document, content, standing(current));
+    return settled.ok === false ? rejected(settled.rejection) : undefined;
   }
 
   /** The base of a document whose setters would take a stored value that comes back for a new one. */
