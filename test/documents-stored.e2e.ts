@@ -85,6 +85,24 @@ describe('a value that comes back as it is stored is the stored value', () => {
     expect(wrong.code).toBe('validation_failed');
   });
 
+  it('without a schema, for the types that only the app can store', async () => {
+    const { app, one } = await open(new Schema({ _id: String }));
+    const free = app.db.collection<{ _id: string }>('free');
+    await free.deleteMany({});
+    const ref = new mongoose.Types.ObjectId();
+    await app.sync.transaction(IDENTITY, (tx) =>
+      tx.upsert('free', 'd', { at: new Date(5), list: [{ ref, n: 1 }], t: 'a' }),
+    );
+    const { data, version } = (await one.read('free', 'd'))!;
+    const list = [{ ...(data!['list'] as object[])[0], n: 2 }];
+    await one.one(upsert('free', 'd', { ...data, list, t: 'b' }, { parent_version: version }));
+    expect(await free.findOne({ _id: 'd' })).toMatchObject({
+      at: new Date(5),
+      list: [{ ref, n: 2 }],
+      t: 'b',
+    });
+  });
+
   it('for a resolver’s document too', async () => {
     const schema = new Schema({ _id: String, name: String, price: cents });
     const { one, two, edit, stored } = await open(schema, {

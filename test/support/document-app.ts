@@ -4,7 +4,7 @@ import type { SyncCollectionOptions } from 'nest-offline-sync';
 import { testDatabase } from './database';
 import { startHttpApp, upsert, type Device, type HttpApp } from './http-app';
 
-/** One synced collection, `docs`, with the schema of a test, and two devices of one scope. */
+/** A synced collection, `docs`, with the schema of a test, another one without, and two devices of one scope. */
 export interface DocumentApp {
   readonly app: HttpApp;
   readonly one: Device;
@@ -33,7 +33,12 @@ export function documentApps(file: string) {
   ): Promise<DocumentApp> => {
     const app = await startHttpApp(testDatabase(file).uri, {
       models: [{ name: 'Doc', schema, collection: 'docs' }, ...models],
-      options: { collections: [{ name: 'docs', ...collection }] },
+      options: {
+        collections: [
+          { name: 'docs', ...collection },
+          { name: 'free', freeForm: true },
+        ],
+      },
     });
     open.push(app);
     await app.db.collection('docs').deleteMany({});

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
 import type { StoredDocument } from './collection';
+import { encodeDocument } from './wire-codec';
 
 /**
  * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its
@@ -57,6 +58,21 @@ export function compose(
   standing: { readonly stored: StoredDocument; readonly wire: JsonObject },
 ): StoredDocument {
   return fields(facts, { sent, cast }, standing, standing.stored);
+}
+
+/**
+ * A document of a collection without a schema: values that only the app can have stored (a Date, an ObjectId) stay what
+ * they are where their wire form comes back. The very document that was sent where there is none.
+ */
+export function keepTypes(sent: StoredDocument, current: StoredDocument | undefined): StoredDocument {
+  if (!current || !holdsTypes(current)) return sent;
+  return compose(NO_FACTS, sent as JsonObject, sent, { stored: current, wire: encodeDocument(current) });
+}
+
+function holdsTypes(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsTypes);
+  return !isPlain(value) || Object.values(value).some(holdsTypes);
 }
 
 function fields(facts: FieldFacts, given: Given, standing: Standing, root: StoredDocument): StoredDocument {

@@ -1,5 +1,6 @@
 import { judge } from '../conflict/judge';
 import { mergeFields } from '../conflict/merge';
+import { keepTypes } from '../collections/composition';
 import { encodeBy, type Settled } from '../collections/document-form';
 import type { Checked, StoredDocument } from '../collections/collection';
 import type { Rejection } from '../protocol/errors';
@@ -92,9 +93,9 @@ export class ChangeDecisions {
     status: 'accepted' | 'conflict_resolved',
   ): Decided {
     const { document, content, rules } = change;
-    if (document === null || !content || !rules.form)
-      return this.write(change, index, current, document, status);
     const stands = standing(current);
+    if (document === null || !content || !rules.form)
+      return this.write(change, index, current, document && keepTypes(document, stands), status);
     const settled = rules.form.settle(
       change,
       document,
@@ -165,7 +166,8 @@ export class ChangeDecisions {
 
   private composed(change: ReadyChange, current: DocumentState, base: JsonObject): Checked {
     const { document, content, rules } = change;
-    if (document === null || !content || !rules.form) return { ok: true, document: document ?? {} };
+    if (document === null || !content || !rules.form)
+      return { ok: true, document: keepTypes(document ?? {}, current.fields) };
     return rules.form.compose(document, content, current.fields, base);
   }
 
