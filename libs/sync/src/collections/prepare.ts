@@ -1,7 +1,8 @@
 import type { SyncIdentity } from '../identity/identity';
 import type { DocId } from '../protocol/change';
 import { SyncError, type Rejection } from '../protocol/errors';
-import { isObject, type JsonObject } from '../protocol/json';
+import type { JsonObject } from '../protocol/json';
+import { notADocument, notAPlainObject } from './answers';
 import type { Prepared } from './collection';
 import { checkDocument, type DocumentLimits } from './document-rules';
 import { isDatabaseFailure, type FailureReport } from './failure';
@@ -56,9 +57,9 @@ export class Preparation {
    * document, `_id` and `_sync_*` included: it is brought to its wire form first, then checked and cast.
    */
   async cast(docId: DocId, data: JsonObject): Promise<Prepared> {
-    // A list would be taken for an object with the keys 0, 1, 2.
-    if (!isObject(data))
-      return { ok: false, rejection: { code: 'invalid_data', message: 'data must be an object.' } };
+    const wrong = notADocument(data);
+    if (wrong !== undefined)
+      return refused(`data must be an object with the document's fields, not ${wrong}`);
     let wire: JsonObject;
     try {
       wire = encodeDocument(data);
@@ -84,6 +85,9 @@ export class Preparation {
       // A copy: what arrived is also hashed to know a retry by, and a transform may write into its argument.
       const copy = structuredClone(data);
       const result = (await transform(this.steps.collection, copy, identity, docId)) ?? copy;
+      const wrong = notAPlainObject(result);
+      if (wrong !== undefined)
+        return refused(`The transform of this collection gave ${wrong}, and no document`);
       const rejection = checkDocument(result, this.steps.limits);
       return rejection ? { ok: false, rejection } : { ok: true, data: result };
     });
@@ -108,4 +112,8 @@ export class Preparation {
       };
     }
   }
+}
+
+function refused(message: string): { ok: false; rejection: Rejection } {
+  return { ok: false, rejection: { code: 'invalid_data', message: `${message}.` } };
 }

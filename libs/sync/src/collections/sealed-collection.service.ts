@@ -5,7 +5,8 @@ import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
-import { isAllowed } from './authorization';
+import { notADocument, notAPlainObject } from './answers';
+import { isRefusal } from './authorization';
 import type { IdCodec, Prepared, SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
 import { makeDtoCheck } from './dto-check.service';
@@ -13,6 +14,7 @@ import type { FailureReport } from './failure';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
 import { createdAtField, findModel, idKind } from './model-lookup.schema';
 import { nativeCollection } from './native-collection.repository';
+import type { PortAnswers } from './port-answers.service';
 import type { PortResolver } from './port-resolver.service';
 import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
@@ -24,6 +26,8 @@ export interface SealContext {
   /** The authorizer and the transform for collections that have none of their own. */
   readonly defaults: Pick<SyncOptions, 'authorizer' | 'transform'>;
   readonly ports: PortResolver;
+  /** Hears what the ports answer. */
+  readonly answers: PortAnswers;
   /** Told of errors of the app's own code, by collection. */
   readonly report: (collection: string) => FailureReport;
 }
@@ -40,7 +44,7 @@ export interface Sealed {
  */
 export async function sealCollection(options: SyncCollectionOptions, context: SealContext): Promise<Sealed> {
   const { name } = options;
-  const { settings, defaults, ports } = context;
+  const { settings, defaults, ports, answers } = context;
   const where = (option: string) => `collection ${name}: ${option}`;
   const model = findModel(context.connection, options);
   const kind = idKind(options, model);
@@ -60,16 +64,20 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       'resolve',
       where('resolver'),
     ));
+  const applyTransform =
+    transform &&
+    (await ports.resolve<'transform', DocumentTransformFunction>(transform, 'transform', where('transform')));
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,
     transform:
-      transform &&
-      (await ports.resolve<'transform', DocumentTransformFunction>(
-        transform,
-        'transform',
-        where('transform'),
-      )),
+      applyTransform &&
+      (async (...given) => {
+        const answer = await applyTransform(...given);
+        if (answer !== undefined && answer !== null)
+          answers.expectDocument(where('transform'), notAPlainObject(answer));
+        return answer;
+      }),
     dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
     schema: model && schemaStep(new SchemaCast(model, unknownFields, report), options, ids),
     report,
@@ -86,12 +94,22 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     idMode: options.ids ?? 'global',
     allowFullResync: options.allowFullResync ?? true,
     store: nativeCollection(context.connection, name),
-    authorize: async (identity, action) => !authorize || isAllowed(authorize, identity, name, action),
+    authorize: async (identity, action) => {
+      if (!authorize) return true;
+      try {
+        return await answers.isYes(where('authorizer'), authorize(identity, name, action));
+      } catch (error) {
+        if (isRefusal(error)) return false;
+        throw error;
+      }
+    },
     prepare: (identity, docId, data) => preparation.prepare(identity, docId, data),
     cast: (docId, data) => preparation.cast(docId, data),
     resolve: async (conflict) => {
       if (!resolve) throw new SyncError('configuration', `Collection ${name} has no resolver.`);
-      return resolve(conflict);
+      const answer = await resolve(conflict);
+      if (answer !== null) answers.expectDocument(where('resolver'), notADocument(answer));
+      return answer;
     },
   };
   return { collection, kind };

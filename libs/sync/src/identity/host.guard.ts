@@ -7,8 +7,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import { isObservable, lastValueFrom } from 'rxjs';
 import { failureTrace, isDatabaseFailure } from '../collections/failure';
+import type { PortAnswers } from '../collections/port-answers.service';
 import { SyncError } from '../protocol/errors';
 
 /**
@@ -22,6 +22,7 @@ export class HostGuard implements CanActivate {
   constructor(
     private readonly type: Type<CanActivate>,
     private readonly moduleRef: ModuleRef,
+    private readonly answers: PortAnswers,
   ) {}
 
   /** @throws SyncError `configuration` when the guard can neither be found nor made */
@@ -41,15 +42,14 @@ export class HostGuard implements CanActivate {
   }
 
   /**
-   * @returns what the guard answered
+   * @returns whether the guard answered `true`, or a promise or an Observable of it
    * @throws SyncError `unauthenticated` (401) or `forbidden` (403) for the guard's own refusals, and
    *   `unauthenticated` for any other error of it; HttpExceptions of another status as they are
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     try {
       const guard = this.shared ?? (await this.forRequest(context.switchToHttp().getRequest<object>()));
-      const answer: unknown = await guard.canActivate(context);
-      return Boolean(isObservable(answer) ? await lastValueFrom(answer, { defaultValue: false }) : answer);
+      return await this.answers.isYes(`guard ${this.type.name}`, guard.canActivate(context));
     } catch (error) {
       throw this.refusal(error);
     }
