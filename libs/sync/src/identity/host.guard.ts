@@ -1,14 +1,8 @@
-import {
-  HttpException,
-  Logger,
-  Scope,
-  type CanActivate,
-  type ExecutionContext,
-  type Type,
-} from '@nestjs/common';
+import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import { failureTrace, isDatabaseFailure } from '../collections/failure';
 import type { PortAnswers } from '../collections/port-answers.service';
+import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 
 /**
@@ -44,7 +38,7 @@ export class HostGuard implements CanActivate {
   /**
    * @returns whether the guard answered `true`, or a promise or an Observable of it
    * @throws SyncError `unauthenticated` (401) or `forbidden` (403) for the guard's own refusals, and
-   *   `unauthenticated` for any other error of it; HttpExceptions of another status as they are
+   *   `unauthenticated` for any other error of it; HttpExceptions of another status with that status
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     try {
@@ -71,13 +65,12 @@ export class HostGuard implements CanActivate {
 
   private refusal(error: unknown): Error {
     if (error instanceof SyncError) return error;
-    if (error instanceof HttpException) {
-      const status: number = error.getStatus();
-      if (status === 401)
-        return new SyncError('unauthenticated', words(error, 'The app refused the credentials.'));
-      if (status === 403) return new SyncError('forbidden', words(error, 'The app does not allow this.'));
-      return error;
-    }
+    const refusal = hostRefusal(error);
+    if (refusal?.status === 401)
+      return new SyncError('unauthenticated', words(refusal, 'The app refused the credentials.'));
+    if (refusal?.status === 403)
+      return new SyncError('forbidden', words(refusal, 'The app does not allow this.'));
+    if (refusal) return refusal;
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
     if (isDatabaseFailure(error)) return outOfReach(error);
@@ -94,7 +87,7 @@ export function outOfReach(cause: unknown): SyncError {
 }
 
 /** The guard's own words, unless they are only the status's name. */
-function words(error: HttpException, otherwise: string): string {
+function words(error: SyncError, otherwise: string): string {
   return ['Unauthorized', 'Forbidden', 'Forbidden resource', ''].includes(error.message)
     ? otherwise
     : error.message;

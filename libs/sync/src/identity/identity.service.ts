@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import {
-  HttpException,
   Inject,
   Injectable,
   type CanActivate,
@@ -12,6 +11,7 @@ import { ModuleRef } from '@nestjs/core';
 import { inWords, isObservable } from '../collections/answers';
 import { isDatabaseFailure } from '../collections/failure';
 import { PortAnswers } from '../collections/port-answers.service';
+import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
@@ -66,8 +66,8 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
   /**
    * The identity behind an HTTP request.
    *
-   * @throws SyncError `unauthenticated`, `forbidden`, `scope_missing`, `unavailable`; HttpExceptions of the app's
-   *   guard whose status is neither 401 nor 403
+   * @throws SyncError `unauthenticated`, `forbidden`, `scope_missing`, `unavailable`; what the app's guard
+   *   throws with another status, with that status and its code
    */
   async authenticate(context: ExecutionContext): Promise<SyncIdentity> {
     const request = context.switchToHttp().getRequest<SyncRequest>();
@@ -135,7 +135,8 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
     try {
       given = resolver ? await resolver(user) : readField(user, field);
     } catch (error) {
-      if (error instanceof SyncError || error instanceof HttpException) throw error;
+      const refusal = error instanceof SyncError ? error : hostRefusal(error);
+      if (refusal) throw refusal;
       if (isDatabaseFailure(error)) throw outOfReach(error);
       throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, {
         cause: error,
