@@ -75,7 +75,7 @@ describe('sync.transaction in an open transaction of the app', () => {
     await nothingOf(who, who.scopeId);
   });
 
-  it('several times, of several scopes, beside recorded changes: versions rise, seq counts', async () => {
+  it('several times, of several scopes, together with recorded changes: versions rise, seq counts', async () => {
     const [who, other] = [identity(), identity()];
     await running.push(who, [upsertOf('notes', 'before', {})]);
     const session = await running.connection.startSession();
@@ -132,7 +132,7 @@ describe('sync.transaction in an open transaction of the app', () => {
     expectOrder(await pullAll(running, who));
   });
 
-  it('keeps a log without a gap beside pushes and transactions of two processes', async () => {
+  it('keeps a log without a gap among pushes and transactions of two processes', async () => {
     const who = identity();
     const rounds = Array.from({ length: 8 }, (_, n) => n);
     const joining = async (app: WritesApp, name: string): Promise<void> => {
@@ -362,7 +362,7 @@ describe('sync.transaction in the body of another', () => {
     await nothingOf(who, who.scopeId);
   });
 
-  it('begins one of its own when the outer one is over', async () => {
+  it('begins a new one when the outer one is over', async () => {
     const who = identity();
     let later: () => Promise<unknown> = () => Promise.resolve();
     await running.sync.transaction(who, async (outer) => {

@@ -74,7 +74,7 @@ export class SyncService {
    * primary): it must not have effects outside of `tx`. What it throws leaves nothing behind and comes out unchanged.
    *
    * Inside the body of another `sync.transaction` it becomes part of that one, of the same or another scope; with
-   * `{ session }`, part of the app's own open transaction. The body then runs once: whoever began the transaction
+   * `{ session }`, part of the app's own open transaction. The body then runs once: the caller that began the transaction
    * commits it, and runs it again after a conflict (errors of the driver come out unchanged). A joined body that throws
    * fails the whole transaction, also when its error is caught.
    *

@@ -6,7 +6,7 @@ import { parseHlc } from '../hlc/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import type { Operation } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
-import { requireMajority } from './caller-session.repository';
+import { forbidCommit, requireMajority } from './caller-session.repository';
 import { recordedFields } from './recorded-fields';
 import { ReservedVersionPassed } from './reservations.repository';
 import { ScopeHeads } from './scope-heads.service';
@@ -82,7 +82,7 @@ export class ServerChanges {
       const attempt = this.writer.attemptIn(session);
       return attempt.calls.run(async () => {
         const written = await this.writer.write(attempt, identity, change);
-        if (!attempt.ours) await this.heads.close(session, attempt.heads);
+        if (!attempt.ours) await this.closeOrForbid(attempt);
         return written;
       });
     }
@@ -91,6 +91,16 @@ export class ServerChanges {
       (attempt) => this.writeAlone(attempt, identity, change),
       session ?? undefined,
     );
+  }
+
+  /** An entry above a head that was not moved must not be committed, also by a caller that catches the error. */
+  private async closeOrForbid({ session, heads }: Attempt): Promise<void> {
+    try {
+      await this.heads.close(session, heads);
+    } catch (error) {
+      if (error instanceof Error) forbidCommit(session, error);
+      throw error;
+    }
   }
 
   /** Takes the scope's head in the caller's transaction, so that no other writer can overtake it. */

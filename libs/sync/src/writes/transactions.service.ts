@@ -36,7 +36,7 @@ interface Running {
 /**
  * Which transaction a call of the app runs in: one that is open, or one that the engine begins.
  *
- * A body that joins runs once. Its writes stand in the open transaction at once, the head is moved at its end; whoever
+ * A body that joins runs once. Its writes stand in the open transaction at once, the head is moved at its end; the caller that
  * began the transaction commits it, and runs it again after a conflict. A body that throws fails the whole
  * transaction, also when its error is caught on the way: half of what it wrote must not be committed.
  */
@@ -154,7 +154,7 @@ export class Transactions {
   }
 
   /**
-   * A try after one that was not committed takes the heads first, that of the scopes which the other came to: beside a
+   * A try after one that was not committed takes the heads first, that of the scopes which the other came to: next to a
    * busy scope it would never get through otherwise.
    */
   private async lockAfterConflict(attempt: Attempt): Promise<void> {

@@ -3,7 +3,7 @@ import { SyncError } from '../protocol/errors';
 
 /**
  * What a client may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
- * refuses for a reason of its own (402, say) does not let the socket pass; one that fails is asked again later. Texts of
+ * refuses for another reason (402, say) does not let the socket pass; one that fails is asked again later. Texts of
  * unknown errors stay inside.
  */
 export function asSyncError(error: unknown): SyncError {
