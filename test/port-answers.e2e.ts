@@ -72,10 +72,7 @@ describe('an authorizer', () => {
   });
 
   it('that never comes to an end is no yes: 503, and the log says what to do', async () => {
-    const app = await start(
-      { authorizer: () => new BehaviorSubject(true) },
-      { retryDeadlineMs: 100 },
-    );
+    const app = await start({ authorizer: () => new BehaviorSubject(true) }, { retryDeadlineMs: 100 });
     const answer = await app.as('a').send(`/sync/pull?collections=${named()}`);
     expect([answer.status, answer.body]).toEqual([503, expect.objectContaining({ code: 'unavailable' })]);
     expect(told(app, /take\(1\)/)).toHaveLength(1);

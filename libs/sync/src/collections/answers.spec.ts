@@ -67,7 +67,7 @@ describe('only true and false are a yes or a no', () => {
     [Object.create(null), 'an object'],
     [() => true, 'a function'],
     [Symbol('yes'), 'a symbol'],
-     
+
     [new Boolean(false), 'a Boolean'],
     [NEVER, 'an Observable'],
     [new Proxy({}, {}), 'a Proxy'],
