@@ -140,14 +140,16 @@ describe('sync.transaction, used in a wrong way', () => {
     expect(performance.now() - started).toBeLessThan(8000);
   });
 
-  it('a transaction in the body of another one of its scope ends at the deadline, not in a deadlock', async () => {
-    const who = identity();
-    const nested = running.sync.transaction(who, async (outer) => {
-      await outer.upsert('notes', 'a', { by: 'outer' });
-      await running.sync.transaction(who, (inner) => inner.upsert('notes', 'a', { by: 'inner' }));
+  it('a push in the body of a transaction that holds its scope is refused at once, not in a deadlock', async () => {
+    const [who, other] = [identity(), identity()];
+    const waiting = running.sync.transaction(who, async (tx) => {
+      await tx.upsert('notes', 'a', { by: 'outer' });
+      await running.push(other, [upsertOf('notes', 'free', {})]);
+      await running.push(who, [upsertOf('notes', 'b', {})]);
     });
-    await expect(nested).rejects.toMatchObject({ code: 'busy' });
-    await running.push(who, [upsertOf('notes', 'b', {})]);
-    expect(await agreedState(running, who)).toEqual({ 'notes b': {} });
+    await expect(waiting).rejects.toMatchObject({ code: 'configuration' });
+    await running.push(who, [upsertOf('notes', 'c', {})]);
+    expect(await agreedState(running, who)).toEqual({ 'notes c': {} });
+    expect(await agreedState(running, other)).toEqual({ 'notes free': {} });
   });
 });

@@ -76,6 +76,23 @@ describe('ports', () => {
     );
   });
 
+  it.each<[string, object]>([
+    ['has no such method', {}],
+    ['has something else in its place', { authorize: true }],
+  ])('of DI that %s stop the start', async (_what, given) => {
+    const provided = [Roles, { provide: ByRole, useValue: given }];
+    await expect(collection({ name: 'tasks', authorizer: ByRole }, provided)).rejects.toThrow(
+      /collection tasks: authorizer: what the app provides as ByRole has no method authorize/,
+    );
+  });
+
+  it('whose method is a property stop the start, with the remedy', async () => {
+    class Arrow {
+      readonly authorize = (): boolean => true;
+    }
+    await expect(collection({ name: 'tasks', authorizer: Arrow })).rejects.toThrow(/write it as a method/);
+  });
+
   it('of forRoot serve collections that have none of their own', async () => {
     const registry = await sealedWith({
       authorizer: (_, name) => name === 'tasks',

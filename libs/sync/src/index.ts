@@ -28,6 +28,7 @@ export { IdentityService } from './identity/identity.service';
 
 // The app's own writes.
 export { SyncTransaction, type TransactionWriteOptions } from './writes/sync-transaction.service';
+export type { SyncTransactionOptions } from './writes/transactions.service';
 export type { AppDocId } from './writes/target';
 export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
 export type { MovedChange, WrittenChange } from './writes/scope-writer.service';

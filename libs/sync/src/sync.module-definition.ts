@@ -45,6 +45,7 @@ import { ServerChanges } from './writes/record.service';
 import { ScopeHeads } from './writes/scope-heads.service';
 import { ScopeWriter } from './writes/scope-writer.service';
 import { TransactionRunner } from './writes/transaction-runner.service';
+import { Transactions } from './writes/transactions.service';
 import { SyncGateway } from './ws/sync.gateway';
 
 /** What the host gave or its factory returned, before anybody has looked at it. */
@@ -142,6 +143,7 @@ const SERVICES: Provider[] = [
   ScopeWriter,
   ServerChanges,
   TransactionRunner,
+  Transactions,
   SyncService,
 ];
 

@@ -18,10 +18,9 @@ import {
   type SyncMetadata,
 } from './writes/record.service';
 import type { WrittenChange } from './writes/scope-writer.service';
-import { ScopeWriter } from './writes/scope-writer.service';
-import { runBody, SyncTransaction } from './writes/sync-transaction.service';
+import type { SyncTransaction } from './writes/sync-transaction.service';
 import { targetOf, type AppDocId } from './writes/target';
-import { TransactionRunner } from './writes/transaction-runner.service';
+import { Transactions, type SyncTransactionOptions } from './writes/transactions.service';
 
 /**
  * The engine, for the app's own providers. The HTTP and WebSocket transports are thin callers of `push`, `pull`,
@@ -37,8 +36,7 @@ export class SyncService {
     private readonly streams: StreamService,
     private readonly collections: CollectionRegistry,
     private readonly changes: ServerChanges,
-    private readonly writer: ScopeWriter,
-    private readonly runner: TransactionRunner,
+    private readonly transactions: Transactions,
   ) {}
 
   /**
@@ -47,7 +45,8 @@ export class SyncService {
    * @param request the body of a push (docs/protocol.md), not trusted
    * @throws SyncError when it is refused as a whole; a single bad change only gets a rejection
    */
-  push(identity: SyncIdentity, request: unknown): Promise<PushResponse> {
+  async push(identity: SyncIdentity, request: unknown): Promise<PushResponse> {
+    this.transactions.expectFree(identity.scopeId);
     return this.pushes.push(identity, request);
   }
 
@@ -74,13 +73,20 @@ export class SyncService {
    * Runs the app's writes and their log entries in one transaction. The body may run several times (conflicts, a new
    * primary): it must not have effects outside of `tx`. What it throws leaves nothing behind and comes out unchanged.
    *
+   * Inside the body of another `sync.transaction` it becomes part of that one, of the same or another scope; with
+   * `{ session }`, part of the app's own open transaction. The body then runs once: the caller that began the transaction
+   * commits it, and runs it again after a conflict (errors of the driver come out unchanged). A joined body that throws
+   * fails the whole transaction, also when its error is caught.
+   *
    * @throws SyncError `busy` when conflicts last past the deadline, `unavailable` when nobody said in time whether it was
-   *   committed
+   *   committed; `configuration` for a session without an open transaction, of another connection, or that has ended
    */
-  transaction<T>(identity: SyncIdentity, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
-    return this.runner.run(identity.scopeId, (attempt) =>
-      runBody(new SyncTransaction(attempt, identity, this.collections, this.writer), body),
-    );
+  transaction<T>(
+    identity: SyncIdentity,
+    body: (tx: SyncTransaction) => Promise<T>,
+    { session }: SyncTransactionOptions = {},
+  ): Promise<T> {
+    return this.transactions.run(identity, body, session);
   }
 
   /**

@@ -1,23 +1,11 @@
-import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
-import type { CollectionAction, SyncAuthorizerFunction } from './ports';
 
 /**
- * Asks an authorizer. Only `true` allows. An authorizer of a Nest app may also say no in the app's own way, by a
- * thrown ForbiddenException; any other error is the caller's.
+ * Whether an authorizer has said no by what it threw: a SyncError of that status, or the app's own ForbiddenException.
+ * Any other error is the caller's.
  */
-export async function isAllowed(
-  authorize: SyncAuthorizerFunction,
-  identity: SyncIdentity,
-  collection: string,
-  action: CollectionAction,
-): Promise<boolean> {
-  try {
-    return await authorize(identity, collection, action);
-  } catch (error) {
-    if (error instanceof SyncError ? error.status === 403 : httpStatus(error) === 403) return false;
-    throw error;
-  }
+export function isRefusal(error: unknown): boolean {
+  return (error instanceof SyncError ? error.status : httpStatus(error)) === 403;
 }
 
 function httpStatus(error: unknown): unknown {

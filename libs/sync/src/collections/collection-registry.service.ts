@@ -9,6 +9,7 @@ import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../sync.tokens';
 import type { Collections, SyncedCollection } from './collection';
 import { configurationError, readCollectionOptions } from './collection-options';
 import { failureTrace } from './failure';
+import { PortAnswers } from './port-answers.service';
 import { PortResolver } from './port-resolver.service';
 import { sealCollection, type Sealed } from './sealed-collection.service';
 
@@ -130,6 +131,7 @@ export class CollectionRegistry implements Collections {
       settings: this.settings,
       defaults: this.options,
       ports: this.ports,
+      answers: new PortAnswers(this.settings.retryDeadlineMs),
       report: (collection: string) => (step: string, error: unknown) => {
         this.logger.warn(
           `Collection ${collection}: a change was rejected because ${step} failed: ${failureTrace(error)}`,

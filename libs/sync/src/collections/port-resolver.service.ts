@@ -23,6 +23,14 @@ export class PortResolver {
   ): Promise<F> {
     if (portKind(port, method, where) === 'function') return port as F;
     const instance = await this.instance(port as Type<Record<M, F>>, where);
+    // What the app provides in the place of the class (`useValue`, `useFactory`) may be anything.
+    const given: unknown = (instance as Partial<Record<M, F>> | null | undefined)?.[method];
+    if (typeof given !== 'function')
+      throw new SyncError(
+        'configuration',
+        `SyncModule: ${where}: what the app provides as ${(port as Type).name} has no method ${method}.`,
+        { path: where },
+      );
     return ((...args: Parameters<F>) => instance[method](...args)) as F;
   }
 

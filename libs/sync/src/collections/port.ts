@@ -14,9 +14,13 @@ export function portKind(port: unknown, method: PortMethod, where: string): 'cla
   if (typeof port !== 'function')
     throw refused(where, `must be a provider's class with a method ${method}, or a function`);
   const prototype: unknown = (port as AnyFunction & { readonly prototype?: unknown }).prototype;
-  if (typeof prototype === 'object' && prototype !== null && method in prototype) return 'class';
-  if (/^class\b/.test(Function.prototype.toString.call(port)))
-    throw refused(where, `is the class ${port.name}, which has no method ${method}`);
+  const given: unknown = (prototype as Partial<Record<PortMethod, unknown>> | null | undefined)?.[method];
+  if (typeof given === 'function') return 'class';
+  if (given !== undefined || /^class\b/.test(Function.prototype.toString.call(port)))
+    throw refused(
+      where,
+      `is the class ${port.name}, which has no method ${method}; write it as a method, not as a property with a function`,
+    );
   return 'function';
 }
 

@@ -1,6 +1,7 @@
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError, type Rejection } from '../protocol/errors';
-import { isObject, type JsonObject } from '../protocol/json';
+import type { JsonObject } from '../protocol/json';
+import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
 import type { DocumentIds, Prepared } from './collection';
 import { findHidden, type FieldFacts } from './composition';
@@ -81,9 +82,9 @@ export class Preparation {
    * document, `_id` and `_sync_*` included. Its wire form is checked; the values are stored as they are.
    */
   async cast(ids: DocumentIds, data: object): Promise<Prepared> {
-    // A list would be taken for an object with the keys 0, 1, 2.
-    if (!isObject(data))
-      return { ok: false, rejection: { code: 'invalid_data', message: 'data must be an object.' } };
+    const wrong = notADocument(data);
+    if (wrong !== undefined)
+      return refused(`data must be an object with the document's fields, not ${wrong}`);
     const given = appValues(data, this.steps.limits.maxDepth, this.steps.versionKey);
     const rejection = checkDocument(given.json, this.steps.limits);
     return rejection ? { ok: false, rejection } : this.toStored(ids, given.wire, given.values, false);
@@ -140,6 +141,9 @@ export class Preparation {
       // A copy: what arrived is also hashed to know a retry by, and a transform may write into its argument.
       const copy = structuredClone(data);
       const result = (await transform(this.steps.collection, copy, identity, ids.wireId)) ?? copy;
+      const wrong = notAPlainObject(result);
+      if (wrong !== undefined)
+        return refused(`The transform of this collection gave ${wrong}, and no document`);
       const rejection = checkDocument(result, this.steps.limits);
       return rejection ? { ok: false, rejection } : { ok: true, data: result };
     });
@@ -164,4 +168,8 @@ export class Preparation {
       };
     }
   }
+}
+
+function refused(message: string): { ok: false; rejection: Rejection } {
+  return { ok: false, rejection: { code: 'invalid_data', message: `${message}.` } };
 }

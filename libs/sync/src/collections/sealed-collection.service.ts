@@ -3,7 +3,8 @@ import type { ConflictResolverFunction } from '../conflict/conflict';
 import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
-import { isAllowed } from './authorization';
+import { notADocument, notAPlainObject } from './answers';
+import { isRefusal } from './authorization';
 import type { Checked, IdCodec, SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
 import { DocumentForm } from './document-form';
@@ -12,6 +13,7 @@ import type { FailureReport } from './failure';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
 import { findModel, idKind, idSetter } from './model-lookup.schema';
 import { nativeCollection } from './native-collection.repository';
+import type { PortAnswers } from './port-answers.service';
 import type { PortResolver } from './port-resolver.service';
 import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
@@ -25,6 +27,8 @@ export interface SealContext {
   /** The authorizer and the transform for collections that have none of their own. */
   readonly defaults: Pick<SyncOptions, 'authorizer' | 'transform'>;
   readonly ports: PortResolver;
+  /** Hears what the ports answer. */
+  readonly answers: PortAnswers;
   /** Told of errors of the app's own code, by collection. */
   readonly report: (collection: string) => FailureReport;
 }
@@ -41,7 +45,7 @@ export interface Sealed {
  */
 export async function sealCollection(options: SyncCollectionOptions, context: SealContext): Promise<Sealed> {
   const { name } = options;
-  const { settings, defaults, ports } = context;
+  const { settings, defaults, ports, answers } = context;
   const where = (option: string) => `collection ${name}: ${option}`;
   const model = findModel(context.connection, options);
   const kind = idKind(options, model);
@@ -63,6 +67,9 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     ));
   const cast = model && new SchemaCast(model, unknownFields, report);
   const form = documentForm(options, model, cast);
+  const applyTransform =
+    transform &&
+    (await ports.resolve<'transform', DocumentTransformFunction>(transform, 'transform', where('transform')));
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,
@@ -70,12 +77,13 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     facts: form?.facts,
     versionKey: model && versionKeyOf(model.schema),
     transform:
-      transform &&
-      (await ports.resolve<'transform', DocumentTransformFunction>(
-        transform,
-        'transform',
-        where('transform'),
-      )),
+      applyTransform &&
+      (async (...given) => {
+        const answer = await applyTransform(...given);
+        if (answer !== undefined && answer !== null)
+          answers.expectDocument(where('transform'), notAPlainObject(answer));
+        return answer;
+      }),
     dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
     schema: cast && ((documentIds, incoming, asNew) => cast.cast(documentIds, incoming, asNew)),
     report,
@@ -92,7 +100,15 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     idMode: options.ids ?? 'global',
     allowFullResync: options.allowFullResync ?? true,
     store: nativeCollection(context.connection, name),
-    authorize: async (identity, action) => !authorize || isAllowed(authorize, identity, name, action),
+    authorize: async (identity, action) => {
+      if (!authorize) return true;
+      try {
+        return await answers.isYes(where('authorizer'), authorize(identity, name, action));
+      } catch (error) {
+        if (isRefusal(error)) return false;
+        throw error;
+      }
+    },
     prepare: (identity, documentIds, data, expectsNew) =>
       preparation.prepare(identity, documentIds, data, expectsNew),
     cast: (documentIds, data) => preparation.cast(documentIds, data),
@@ -109,7 +125,9 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       cast ? cast.verify(documentIds, document, current) : { ok: true, document },
     resolve: async (conflict) => {
       if (!resolve) throw new SyncError('configuration', `Collection ${name} has no resolver.`);
-      return resolve(conflict);
+      const answer = await resolve(conflict);
+      if (answer !== null) answers.expectDocument(where('resolver'), notADocument(answer));
+      return answer;
     },
   };
   return { collection, kind };

@@ -25,7 +25,7 @@ const NODE = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Whether `node` can stand in a stamp. */
 export function isNodeId(node: string): boolean {
-  return NODE.test(node);
+  return typeof node === 'string' && NODE.test(node);
 }
 
 /** Reads a stamp, or gives `undefined` for anything that no clock could have written (month 13, year 0000, …). */

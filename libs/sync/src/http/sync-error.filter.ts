@@ -1,49 +1,65 @@
 import { randomUUID } from 'node:crypto';
-import {
-  Catch,
-  HttpException,
-  Inject,
-  Logger,
-  type ArgumentsHost,
-  type ExceptionFilter,
-} from '@nestjs/common';
+import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { errorBody, SyncError, type ErrorBody } from '../protocol/errors';
-import { codeForStatus, describeFailure, isDatabaseOutOfReach, RETRY_AFTER_SECONDS } from './failure';
+import { errorBody, SyncError } from '../protocol/errors';
+import {
+  describeFailure,
+  hostRefusal,
+  isDatabaseOutOfReach,
+  RETRY_AFTER_SECONDS,
+  saysTryAgain,
+} from './failure';
 import { destroyResponse } from './connection';
 
 /**
- * Gives every error of the sync routes one shape, whatever filters the host has: `{statusCode, code, message, path?}`.
- * What was not foreseen becomes a 500 that says nothing but a correlation id; the log has the same id and the place.
+ * For the app's own routes: gives each SyncError its status and the shape that the sync routes have, `{statusCode, code,
+ * message, path?}`. Every other error is the app's: it goes on to the app's filters, or to Nest.
  */
-@Catch()
-export class SyncErrorFilter implements ExceptionFilter {
-  private readonly logger = new Logger('SyncModule');
+@Catch(SyncError)
+export class SyncErrorFilter implements ExceptionFilter<SyncError> {
+  protected readonly logger = new Logger('SyncModule');
 
-  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+  constructor(@Inject(HttpAdapterHost) protected readonly host: HttpAdapterHost) {}
 
-  catch(error: unknown, context: ArgumentsHost): void {
-    const response: unknown = context.switchToHttp().getResponse();
-    const { httpAdapter } = this.host;
-    const { body, retryAfterSeconds } = this.answer(error);
-    if (httpAdapter.isHeadersSent(response)) return destroyResponse(response);
-    httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
-    if (retryAfterSeconds !== undefined)
-      httpAdapter.setHeader(response, 'Retry-After', String(retryAfterSeconds));
-    httpAdapter.reply(response, body, body.statusCode);
+  /** @returns the error, for transports other than HTTP: they answer with what a filter gives them */
+  catch(error: SyncError, context: ArgumentsHost): unknown {
+    if (context.getType() !== 'http') return error;
+    this.tell(error, context);
+    return undefined;
   }
 
-  private answer(error: unknown): { body: ErrorBody; retryAfterSeconds?: number } {
-    if (error instanceof HttpException) {
-      const statusCode = error.getStatus();
-      return { body: { statusCode, code: codeForStatus(statusCode), message: error.message } };
-    }
-    const known = error instanceof SyncError ? error : this.translate(error);
-    if (known === error && known.status === 500) this.logger.error(describeFailure(known));
-    return {
-      body: errorBody(known),
-      retryAfterSeconds: known.status === 503 ? (known.retryAfterSeconds ?? RETRY_AFTER_SECONDS) : undefined,
-    };
+  protected tell(error: SyncError, context: ArgumentsHost): void {
+    if (error.status === 500) this.logger.error(describeFailure(error));
+    this.answer(error, context);
+  }
+
+  protected answer(error: SyncError, context: ArgumentsHost): void {
+    const response: unknown = context.switchToHttp().getResponse();
+    const { httpAdapter } = this.host;
+    if (httpAdapter.isHeadersSent(response)) return destroyResponse(response);
+    httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
+    const after = this.retryAfter(error, response);
+    if (after !== undefined) httpAdapter.setHeader(response, 'Retry-After', String(after));
+    httpAdapter.reply(response, errorBody(error), error.status);
+  }
+
+  private retryAfter(error: SyncError, response: unknown): number | undefined {
+    if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds;
+    // A throttler of the host has set the header itself: its word is better than ours.
+    const isSet: unknown = this.host.httpAdapter.getHeader(response, 'Retry-After');
+    return saysTryAgain(error) && isSet === undefined ? RETRY_AFTER_SECONDS : undefined;
+  }
+}
+
+/**
+ * For the sync routes: every error has that shape there, whatever filters the host has. What was not foreseen becomes a
+ * 500 that says nothing but a correlation id; the log has the same id and the place.
+ */
+@Catch()
+export class SyncRouteFilter extends SyncErrorFilter {
+  override catch(error: unknown, context: ArgumentsHost): void {
+    if (error instanceof SyncError) this.tell(error, context);
+    else this.answer(hostRefusal(error) ?? this.translate(error), context);
   }
 
   private translate(error: unknown): SyncError {

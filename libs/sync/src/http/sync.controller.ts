@@ -25,7 +25,7 @@ import { SyncService } from '../sync.service';
 import { destroyResponse, rawResponse, sendJson } from './connection';
 import { describeFailure } from './failure';
 import { fullBody } from './full-body';
-import { SyncErrorFilter } from './sync-error.filter';
+import { SyncRouteFilter } from './sync-error.filter';
 
 /**
  * The HTTP transport: it carries what SyncService says and decides nothing. The module makes a subclass with the
@@ -36,7 +36,7 @@ import { SyncErrorFilter } from './sync-error.filter';
  */
 @Injectable()
 @UseGuards(SyncGuard)
-@UseFilters(SyncErrorFilter)
+@UseFilters(SyncRouteFilter)
 export class SyncController {
   private readonly logger = new Logger('SyncModule');
 

@@ -1,14 +1,8 @@
-import {
-  HttpException,
-  Logger,
-  Scope,
-  type CanActivate,
-  type ExecutionContext,
-  type Type,
-} from '@nestjs/common';
+import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import { isObservable, lastValueFrom } from 'rxjs';
 import { failureTrace, isDatabaseFailure } from '../collections/failure';
+import type { PortAnswers } from '../collections/port-answers.service';
+import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 
 /**
@@ -22,6 +16,7 @@ export class HostGuard implements CanActivate {
   constructor(
     private readonly type: Type<CanActivate>,
     private readonly moduleRef: ModuleRef,
+    private readonly answers: PortAnswers,
   ) {}
 
   /** @throws SyncError `configuration` when the guard can neither be found nor made */
@@ -41,15 +36,14 @@ export class HostGuard implements CanActivate {
   }
 
   /**
-   * @returns what the guard answered
+   * @returns whether the guard answered `true`, or a promise or an Observable of it
    * @throws SyncError `unauthenticated` (401) or `forbidden` (403) for the guard's own refusals, and
-   *   `unauthenticated` for any other error of it; HttpExceptions of another status as they are
+   *   `unauthenticated` for any other error of it; HttpExceptions of another status with that status
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     try {
       const guard = this.shared ?? (await this.forRequest(context.switchToHttp().getRequest<object>()));
-      const answer: unknown = await guard.canActivate(context);
-      return Boolean(isObservable(answer) ? await lastValueFrom(answer, { defaultValue: false }) : answer);
+      return await this.answers.isYes(`guard ${this.type.name}`, guard.canActivate(context));
     } catch (error) {
       throw this.refusal(error);
     }
@@ -71,13 +65,12 @@ export class HostGuard implements CanActivate {
 
   private refusal(error: unknown): Error {
     if (error instanceof SyncError) return error;
-    if (error instanceof HttpException) {
-      const status: number = error.getStatus();
-      if (status === 401)
-        return new SyncError('unauthenticated', words(error, 'The app refused the credentials.'));
-      if (status === 403) return new SyncError('forbidden', words(error, 'The app does not allow this.'));
-      return error;
-    }
+    const refusal = hostRefusal(error);
+    if (refusal?.status === 401)
+      return new SyncError('unauthenticated', words(refusal, 'The app refused the credentials.'));
+    if (refusal?.status === 403)
+      return new SyncError('forbidden', words(refusal, 'The app does not allow this.'));
+    if (refusal) return refusal;
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
     if (isDatabaseFailure(error)) return outOfReach(error);
@@ -94,7 +87,7 @@ export function outOfReach(cause: unknown): SyncError {
 }
 
 /** The guard's own words, unless they are only the status's name. */
-function words(error: HttpException, otherwise: string): string {
+function words(error: SyncError, otherwise: string): string {
   return ['Unauthorized', 'Forbidden', 'Forbidden resource', ''].includes(error.message)
     ? otherwise
     : error.message;

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import {
-  HttpException,
   Inject,
   Injectable,
   type CanActivate,
@@ -9,10 +8,14 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { inWords, isObservable } from '../collections/answers';
 import { isDatabaseFailure } from '../collections/failure';
+import { PortAnswers } from '../collections/port-answers.service';
+import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
-import { SYNC_OPTIONS } from '../sync.tokens';
+import type { SyncSettings } from '../sync.settings';
+import { SYNC_OPTIONS, SYNC_SETTINGS } from '../sync.tokens';
 import { bearerToken, expiryOf, isTokenText, tokenExpiry } from './bearer-token';
 import { HostGuard, outOfReach } from './host.guard';
 import type { SyncIdentity } from './identity';
@@ -29,18 +32,21 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
   private readonly jwt: JwtCheck | undefined;
   private readonly host: HostGuard | undefined;
   private readonly guard: CanActivate;
+  private readonly answers: PortAnswers;
 
   /** @throws SyncError `configuration` without any check of credentials, or with two */
   constructor(
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
     @Inject(ModuleRef) moduleRef: ModuleRef,
+    @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
+    this.answers = new PortAnswers(settings.retryDeadlineMs);
     if (options.jwt && options.guard)
       throw new SyncError(
         'configuration',
         'SyncModule: options jwt and guard exclude each other. Keep jwt for the shipped check of bearer tokens, or guard for the guard of the app.',
       );
-    if (options.guard) this.guard = this.host = new HostGuard(options.guard, moduleRef);
+    if (options.guard) this.guard = this.host = new HostGuard(options.guard, moduleRef, this.answers);
     else if (options.jwt) this.guard = (this.jwt = createJwtCheck(options.jwt)).guard;
     else
       throw new SyncError(
@@ -60,8 +66,8 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
   /**
    * The identity behind an HTTP request.
    *
-   * @throws SyncError `unauthenticated`, `forbidden`, `scope_missing`, `unavailable`; HttpExceptions of the app's
-   *   guard whose status is neither 401 nor 403
+   * @throws SyncError `unauthenticated`, `forbidden`, `scope_missing`, `unavailable`; what the app's guard
+   *   throws with another status, with that status and its code
    */
   async authenticate(context: ExecutionContext): Promise<SyncIdentity> {
     const request = context.switchToHttp().getRequest<SyncRequest>();
@@ -69,9 +75,10 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
       throw new SyncError('forbidden', 'The guard of the app does not let this request pass.');
     const { user: pick, actorIdField, scopeIdField, actorIdResolver, scopeIdResolver } = this.options;
     const user = pick ? await pick(request) : request.user;
+    if (isObservable(user)) this.answers.complain('option user', `gave an Observable: ${SETTLE_IT}`);
     return {
-      scopeId: await identify('scope', user, scopeIdField, scopeIdResolver),
-      actorId: await identify('actor', user, actorIdField, actorIdResolver),
+      scopeId: await this.identify('scope', user, scopeIdField, scopeIdResolver),
+      actorId: await this.identify('actor', user, actorIdField, actorIdResolver),
       user,
       expiresAt: this.expiry(request),
     };
@@ -94,35 +101,63 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
   }
 
   private expiry(request: SyncRequest): Date | undefined {
-    const told = this.options.expiresAt?.(request);
-    if (told) return told;
+    const told: unknown = this.options.expiresAt?.(request);
+    if (told !== undefined && told !== null) return this.endOf(told);
     // The shipped check verified exactly this payload; options.user may have made another object of it.
     if (this.jwt) return expiryOf(request.user);
     const { authorization } = request.headers;
     const token = bearerToken(typeof authorization === 'string' ? authorization : undefined);
     return token === undefined ? undefined : tokenExpiry(token);
   }
+
+  /** @throws SyncError `configuration`: nobody could tell when such credentials end, and they would last for ever */
+  private endOf(told: unknown): Date {
+    if (told instanceof Date && !Number.isNaN(told.getTime())) return told;
+    const what = told instanceof Date ? 'an invalid Date' : inWords(told);
+    this.answers.complain(
+      'option expiresAt',
+      `gave ${what}: return the Date at which the credentials end, at once, or undefined`,
+    );
+    throw new SyncError(
+      'configuration',
+      `SyncModule: option expiresAt gave ${what}. It must return the Date at which the credentials end, or undefined.`,
+      { path: 'expiresAt' },
+    );
+  }
+
+  private async identify(
+    what: 'scope' | 'actor',
+    user: unknown,
+    field = 'user_id',
+    resolver?: (user: unknown) => IdValue | Promise<IdValue>,
+  ): Promise<string> {
+    let given: unknown;
+    try {
+      given = resolver ? await resolver(user) : readField(user, field);
+    } catch (error) {
+      const refusal = error instanceof SyncError ? error : hostRefusal(error);
+      if (refusal) throw refusal;
+      if (isDatabaseFailure(error)) throw outOfReach(error);
+      throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, {
+        cause: error,
+      });
+    }
+    const id = identityText(given);
+    if (id !== undefined) return id;
+    const option = resolver ? `option ${what}IdResolver` : `the field of option ${what}IdField`;
+    // A text or a number that does not do came with the user; of another kind it is the app's own doing.
+    if (!['string', 'number', 'undefined'].includes(typeof given) && given !== null)
+      this.answers.complain(
+        option,
+        `gave ${inWords(given)}, which is no id: nobody gets in. It must be a text, a whole number or an ObjectId${isObservable(given) ? `; ${SETTLE_IT}` : ''}`,
+      );
+    throw new SyncError(
+      'scope_missing',
+      resolver
+        ? `The user has no ${what}: ${what}IdResolver gave no string, whole number or ObjectId.`
+        : `The user has no ${what}: "${field}" is no string, whole number or ObjectId (see ${what}IdField).`,
+    );
+  }
 }
 
-async function identify(
-  what: 'scope' | 'actor',
-  user: unknown,
-  field = 'user_id',
-  resolver?: (user: unknown) => IdValue | Promise<IdValue>,
-): Promise<string> {
-  let id: string | undefined;
-  try {
-    id = identityText(resolver ? await resolver(user) : readField(user, field));
-  } catch (error) {
-    if (error instanceof SyncError || error instanceof HttpException) throw error;
-    if (isDatabaseFailure(error)) throw outOfReach(error);
-    throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, { cause: error });
-  }
-  if (id !== undefined) return id;
-  throw new SyncError(
-    'scope_missing',
-    resolver
-      ? `The user has no ${what}: ${what}IdResolver gave no string, whole number or ObjectId.`
-      : `The user has no ${what}: "${field}" is no string, whole number or ObjectId (see ${what}IdField).`,
-  );
-}
+const SETTLE_IT = 'return a promise or a value';

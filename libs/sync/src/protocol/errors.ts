@@ -56,6 +56,8 @@ export interface SyncErrorOptions {
   /** Whole seconds after which the same request makes sense again. */
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
+  /** The status that the app's own code chose. Default: that of the code. */
+  readonly status?: number;
 }
 
 /** What users of the package catch: a stable `code`, the HTTP `status` it maps to, and a message with the remedy. */
@@ -71,9 +73,20 @@ export class SyncError extends Error {
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SyncError';
-    this.status = ERROR_CODES[code];
+    this.status = options.status ?? ERROR_CODES[code];
     this.path = options.path;
     this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  /**
+   * By these two Nest's own filter, and Fastify, know which status an error has: where SyncErrorFilter does not stand, a
+   * SyncError has its status and its message all the same. A fault of the server stays a 500 without words.
+   */
+  get statusCode(): number | undefined {
+    return this.status === 500 ? undefined : this.status;
+  }
+  get expose(): boolean {
+    return this.status !== 500;
   }
 }
 

@@ -123,7 +123,12 @@ export function closeFor(error: SyncError): StreamClose {
   return CLOSE_BY_CODE[error.code] ?? CLOSE_BY_STATUS[error.status] ?? 'internal';
 }
 
-const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = { shutting_down: 'restart' };
+const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = {
+  shutting_down: 'restart',
+  // Whatever status the app's own code chose for it.
+  busy: 'try_later',
+  unavailable: 'try_later',
+};
 const CLOSE_BY_STATUS: Partial<Record<number, StreamClose>> = {
   400: 'bad_message',
   401: 'unauthenticated',

@@ -6,7 +6,7 @@ import { parseHlc } from '../hlc/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import type { Operation } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
-import { requireMajority } from './caller-session.repository';
+import { forbidCommit, requireMajority } from './caller-session.repository';
 import { recordedFields } from './recorded-fields';
 import { ReservedVersionPassed } from './reservations.repository';
 import { ScopeHeads } from './scope-heads.service';
@@ -14,6 +14,7 @@ import { ScopeWriter, type Attempt, type WrittenChange } from './scope-writer.se
 import type { ServerChange } from './server-change';
 import { targetOf, type AppDocId } from './target';
 import { TransactionRunner } from './transaction-runner.service';
+import { Transactions } from './transactions.service';
 
 /** The four fields that a synced document carries. Spread them into what the app stores. */
 export interface SyncMetadata {
@@ -44,7 +45,10 @@ export interface ServerChangeRecord {
   readonly parentVersion?: string | null;
   /** The version of buildSyncMetadata. Default: a new one. */
   readonly version?: string;
-  /** Inside its open transaction, or, without one, in a transaction of its own. */
+  /**
+   * Inside its open transaction, or, without one, in a transaction of its own. Default: the transaction of
+   * `sync.transaction` whose body the call is in.
+   */
   readonly session?: mongo.ClientSession | null;
 }
 
@@ -56,6 +60,7 @@ export class ServerChanges {
     private readonly heads: ScopeHeads,
     private readonly writer: ScopeWriter,
     private readonly runner: TransactionRunner,
+    private readonly transactions: Transactions,
   ) {}
 
   async buildMetadata(identity: SyncIdentity, options: MetadataOptions): Promise<SyncMetadata> {
@@ -68,14 +73,18 @@ export class ServerChanges {
   }
 
   async record(record: ServerChangeRecord): Promise<WrittenChange> {
-    const { session, identity } = record;
+    const { identity } = record;
     const change = this.changeOf(record);
+    const session = record.session ?? this.transactions.current('recordServerChange')?.session;
+    this.transactions.expectFree(identity.scopeId, session);
     if (session?.inTransaction()) {
       requireMajority(session);
       const attempt = this.writer.attemptIn(session);
-      const written = await this.writer.write(attempt, identity, change);
-      if (!attempt.ours) await this.heads.close(session, attempt.heads);
-      return written;
+      return attempt.calls.run(async () => {
+        const written = await this.writer.write(attempt, identity, change);
+        if (!attempt.ours) await this.closeOrForbid(attempt);
+        return written;
+      });
     }
     return this.runner.run(
       identity.scopeId,
@@ -84,12 +93,24 @@ export class ServerChanges {
     );
   }
 
+  /** An entry above a head that was not moved must not be committed, also by a caller that catches the error. */
+  private async closeOrForbid({ session, heads }: Attempt): Promise<void> {
+    try {
+      await this.heads.close(session, heads);
+    } catch (error) {
+      if (error instanceof Error) forbidCommit(session, error);
+      throw error;
+    }
+  }
+
   /** Takes the scope's head in the caller's transaction, so that no other writer can overtake it. */
   async lock(session: mongo.ClientSession, scopeId: string): Promise<string> {
     if (!session.inTransaction())
       throw new SyncError('configuration', 'sync.lock needs a session with an open transaction.');
     requireMajority(session);
-    return this.heads.lock(session, this.writer.attemptIn(session).heads, scopeId);
+    this.transactions.expectFree(scopeId, session);
+    const attempt = this.writer.attemptIn(session);
+    return attempt.calls.run(() => this.writer.lock(attempt, scopeId));
   }
 
   private async version(scopeId: string, { session, version }: MetadataOptions): Promise<string> {

@@ -5,6 +5,7 @@ import { SYNC_FIELDS } from '../collections/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../oplog/retry.repository';
 import { SyncError } from '../protocol/errors';
+import { Turns } from '../stream/turns';
 import { PlanWriter, RefusedWrite } from '../push/plan-writer.repository';
 import { planPushes } from '../push/planner';
 import { transactionOf } from './caller-session.repository';
@@ -15,7 +16,15 @@ import { ownFields, type Target } from './target';
 /** One attempt of a transaction. */
 export interface Attempt {
   readonly session: mongo.ClientSession;
+  /** Stands for the driver's transaction. */
+  readonly transaction: object;
   readonly heads: OpenHeads;
+  /** The scopes that it came to. */
+  readonly scopes: Set<string>;
+  /** Those that nobody else can write until it ends: their head is locked, or entries stand above it. */
+  readonly held: Set<string>;
+  /** One call after another: a session does one thing at a time. */
+  readonly calls: Turns;
   /** Whether the engine commits it, and moves the heads then; in a caller's transaction each write moves them. */
   readonly ours: boolean;
   /** What has ended the transaction on the server: nothing more can be written in it, whatever the body makes of it. */
@@ -61,8 +70,19 @@ export class ScopeWriter {
   attemptIn(session: mongo.ClientSession, ours = false): Attempt {
     const transaction = transactionOf(session);
     let attempt = this.attempts.get(transaction);
-    if (!attempt) this.attempts.set(transaction, (attempt = { session, heads: new Map(), ours }));
+    if (!attempt) {
+      const none = { heads: new Map(), scopes: new Set<string>(), held: new Set<string>() };
+      attempt = { session, transaction, ...none, calls: new Turns(1), ours };
+      this.attempts.set(transaction, attempt);
+    }
     return attempt;
+  }
+
+  /** Takes a scope's head, so that no other writer can overtake the transaction; gives a version reserved for it. */
+  lock(attempt: Attempt, scopeId: string): Promise<string> {
+    attempt.scopes.add(scopeId);
+    attempt.held.add(scopeId);
+    return this.heads.lock(attempt.session, attempt.heads, scopeId);
   }
 
   /**
@@ -120,12 +140,14 @@ export class ScopeWriter {
   }
 
   private async writeOne(
-    { session, heads }: Attempt,
+    attempt: Attempt,
     identity: SyncIdentity,
     change: ServerChange,
   ): Promise<WrittenChange> {
     const { target, become, ifVersion, reserved } = change;
+    const { session, heads } = attempt;
     const { scopeId } = identity;
+    attempt.scopes.add(scopeId);
     const open = await this.heads.open(session, heads, scopeId);
     if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
     const found = await this.read(session, scopeId, target);
@@ -133,17 +155,17 @@ export class ScopeWriter {
     if (ifVersion !== undefined) checkVersion(stored, ifVersion);
     const stands = stored === 'foreign' || stored?.[SYNC_FIELDS.deleted] === true ? undefined : stored;
     const document = become && stored !== 'foreign' ? await become(stands) : null;
-    return this.plan(session, heads, open, asRequest(identity, change, document), target, found);
+    return this.plan(attempt, open, asRequest(identity, change, document), target, found);
   }
 
   private async plan(
-    session: mongo.ClientSession,
-    heads: OpenHeads,
+    attempt: Attempt,
     open: OpenHead,
     request: ReturnType<typeof asRequest>,
     target: Target,
     found: Found,
   ): Promise<WrittenChange> {
+    const { session, heads } = attempt;
     const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
     const plan = planPushes(snapshot, [request], this.heads.clock());
     const outcome = plan.outcomes[0];
@@ -152,6 +174,7 @@ export class ScopeWriter {
       throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
     const move = plan.heads[0];
     if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    attempt.held.add(request.scopeId);
     if (found.ownerless)
       // The planner's writes find a document by its scope and version.
       await target.collection.store.updateOne(

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Collections, StoredDocument } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
+import { Turns } from '../stream/turns';
 import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer.service';
 import { castOrThrow, settleOrThrow, targetOf, type AppDocId } from './target';
 
@@ -20,14 +21,21 @@ export interface TransactionWriteOptions {
 export class SyncTransaction {
   private open = true;
   private readonly pending = new Set<Promise<unknown>>();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly inner = new Turns(1);
 
+  /** @internal */
   constructor(
-    private readonly attempt: Attempt,
+    /** @internal */
+    readonly attempt: Attempt,
     private readonly identity: SyncIdentity,
     private readonly collections: Collections,
     private readonly writer: ScopeWriter,
   ) {}
+
+  /** @internal Whether its body is still running. */
+  get isOpen(): boolean {
+    return this.open;
+  }
 
   /** Give it to every Mongoose call that belongs to the transaction, and to no two of them at once. */
   get session(): mongo.ClientSession {
@@ -90,8 +98,13 @@ export class SyncTransaction {
     });
   }
 
+  /** @internal Runs the body of a transaction that joins this one inside its body, one after another. */
+  enclose<T>(run: () => Promise<T>): Promise<T> {
+    return this.track(() => this.inner.run(run));
+  }
+
   /**
-   * Called when the body is done. A call still under way would go on after the commit, outside of any transaction: it
+   * @internal Called when the body is done. A call still under way would go on after the commit, outside of any transaction: it
    * is waited for.
    *
    * @returns whether there was such a call
@@ -100,16 +113,18 @@ export class SyncTransaction {
     this.open = false;
     const forgotten = this.pending.size > 0;
     // What they fail with is told by the transaction's own failure.
-    for (const call of this.pending) call.catch(() => undefined);
-    await this.last;
+    await Promise.allSettled(this.pending);
     return forgotten;
   }
 
   /** One call after another, also when the body starts several at once: a session does one thing at a time. */
   private inTurn<T>(write: () => Promise<T>): Promise<T> {
+    return this.track(() => this.attempt.calls.run(write));
+  }
+
+  private track<T>(start: () => Promise<T>): Promise<T> {
     if (!this.open) return Promise.reject(notAwaited());
-    const work = this.last.then(write);
-    this.last = work.catch(() => undefined);
+    const work = start();
     // A promise of its own, so that a failure nobody waits for is still seen by the process.
     const call = work.finally(() => {
       this.pending.delete(call);

@@ -1,4 +1,5 @@
 import type { Collections, StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import { notADocument } from '../collections/answers';
 import { isSyncField } from '../collections/stored-document';
 import type { Prepared } from '../collections/collection';
 import { isDocId, type DocId } from '../protocol/change';
@@ -73,8 +74,9 @@ export async function settleOrThrow(
 
 /** @throws SyncError `invalid_data` for what no document is */
 export function asObject(data: unknown): JsonObject {
-  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data as JsonObject;
-  throw new SyncError('invalid_data', 'data must be an object: the fields of the document.', {
+  const wrong = notADocument(data);
+  if (wrong === undefined) return data as JsonObject;
+  throw new SyncError('invalid_data', `data must be an object with the document's fields, not ${wrong}.`, {
     path: 'data',
   });
 }

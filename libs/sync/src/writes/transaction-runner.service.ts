@@ -79,22 +79,21 @@ export class TransactionRunner {
     const attempt = this.writer.attemptIn(session, true);
     try {
       // All scopes that an earlier attempt came to, in one order for all.
-      if (lockFirst)
-        for (const scopeId of [...touched].sort()) await this.heads.lock(session, attempt.heads, scopeId);
+      if (lockFirst) for (const scopeId of [...touched].sort()) await this.writer.lock(attempt, scopeId);
       const result = await body(attempt);
       if (attempt.lost) throw attempt.lost;
       await this.heads.close(session, attempt.heads);
       await commitUntil(session, deadline);
       return result;
     } catch (error) {
-      throw cause(attempt.lost, error);
+      throw failedBy(attempt.lost, error);
     } finally {
-      for (const scopeId of attempt.heads.keys()) touched.add(scopeId);
+      for (const scopeId of attempt.scopes) touched.add(scopeId);
       if (session.inTransaction()) await abortQuietly(session);
     }
   }
 
-  /** Not longer than the deadline: a transaction inside another one's body would wait for itself. */
+  /** Not longer than the deadline: a transaction that is started in another one's body, and not seen to be, would wait for itself. */
   private async turn(scopeId: string, deadline: number): Promise<() => void> {
     const granted = this.queue.holdTurn(scopeId);
     let timer: NodeJS.Timeout | undefined;
@@ -116,7 +115,7 @@ export class TransactionRunner {
  * What an attempt has failed by. The body may have swallowed or wrapped a conflict, which is retried all the same; or
  * have gone on after an error that ended the transaction, and met errors that ask for retries which cannot help.
  */
-function cause(lost: Error | undefined, thrown: unknown): unknown {
+export function failedBy(lost: Error | undefined, thrown: unknown): unknown {
   return lost && (isRetryable(lost) || isRetryable(thrown)) ? lost : thrown;
 }
 

@@ -1,13 +1,24 @@
-import { HttpException } from '@nestjs/common';
+import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 
-/** What a client may know of an error. The app's guards throw HttpExceptions; texts of unknown errors stay inside. */
+/**
+ * What a client may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
+ * refuses for another reason (402, say) does not let the socket pass; one that fails is asked again later. Texts of
+ * unknown errors stay inside.
+ */
 export function asSyncError(error: unknown): SyncError {
-  if (error instanceof SyncError) return error;
-  if (!(error instanceof HttpException))
-    return new SyncError('internal', 'Something went wrong in the server.');
-  const status = error.getStatus();
-  return status >= 500 || status === 429
-    ? new SyncError('unavailable', 'The credentials could not be checked. Try again later.')
-    : new SyncError('forbidden', 'The guard of the app does not let this socket pass.');
+  const refusal = error instanceof SyncError ? hostRefusal(error.cause) && error : hostRefusal(error);
+  if (!refusal)
+    return error instanceof SyncError
+      ? error
+      : new SyncError('internal', 'Something went wrong in the server.');
+  switch (refusal.code) {
+    case 'malformed_request':
+    case 'payload_too_large':
+      return new SyncError('forbidden', 'The guard of the app does not let this socket pass.');
+    case 'internal':
+      return new SyncError('unavailable', 'The credentials could not be checked. Try again later.');
+    default:
+      return refusal;
+  }
 }

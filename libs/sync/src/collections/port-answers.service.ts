@@ -1,0 +1,77 @@
+import { Logger } from '@nestjs/common';
+import { SyncError } from '../protocol/errors';
+import { notABoolean, settled } from './answers';
+
+/**
+ * Hears what the app's own code answers. An answer of a wrong type is a mistake in the app: its log says so once for
+ * each port, with the remedy, and it is never taken for a yes or for a document.
+ */
+export class PortAnswers {
+  private readonly logger = new Logger('SyncModule');
+  private readonly told = new Set<string>();
+
+  /** @param limitMs how long an answer may take */
+  constructor(private readonly limitMs: number) {}
+
+  /**
+   * Whether an answer is `true`, or a promise or an Observable of it.
+   *
+   * @param port the option, for the log
+   * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
+   */
+  async isYes(port: string, answer: unknown): Promise<boolean> {
+    const value = typeof answer === 'boolean' ? answer : await this.inTime(port, answer);
+    const wrong = notABoolean(value);
+    if (wrong === undefined) return value === true;
+    this.complain(
+      port,
+      `answered ${wrong} where only true or false count: access is denied. Return true, false, or a promise or an Observable of them`,
+    );
+    return false;
+  }
+
+  /**
+   * Says so when an answer is no document. The checks of the data refuse it.
+   *
+   * @param wrong what stands there in its place, if that is so
+   */
+  expectDocument(port: string, wrong: string | undefined): void {
+    if (wrong !== undefined)
+      this.complain(
+        port,
+        `gave ${wrong} where a document was expected: the change is rejected. Return a plain object, or a promise of one`,
+      );
+  }
+
+  /** Once for each port: a log that a busy client can fill says less. */
+  complain(port: string, problem: string): void {
+    if (this.told.has(port)) return;
+    this.told.add(port);
+    this.logger.error(`${port} ${problem}.`);
+  }
+
+  private async inTime(port: string, answer: unknown): Promise<unknown> {
+    const limit = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        limit.abort();
+        this.complain(
+          port,
+          `gave no answer within ${String(this.limitMs)} ms. An Observable must complete: end it with first() or take(1)`,
+        );
+        reject(
+          new SyncError(
+            'unavailable',
+            'What may be done here could not be found out in time. Try again later.',
+          ),
+        );
+      }, this.limitMs);
+    });
+    try {
+      return await Promise.race([settled(answer, limit.signal), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
