@@ -26,6 +26,7 @@ export const CHANGE_CODES: ReadonlySet<string> = new Set([
   'parent_unknown',
   'id_unavailable',
   'unique_violation',
+  'refused_by_database',
   'conflict_retry',
   'resolver_failed',
   'mutation_id_reused',

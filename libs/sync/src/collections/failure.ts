@@ -1,9 +1,11 @@
+import { isPassing } from '../database/errors';
+
 /** Told of an error of the app's own code (a transform, a hook) that rejected a change, so that it can be logged. */
 export type FailureReport = (step: string, error: unknown) => void;
 
-/** Whether an error says that the database could not be asked: a matter of the moment, not of the data. */
+/** Whether an error of the app's code says that its database could not be asked: no word on the change. */
 export function isDatabaseFailure(error: unknown): boolean {
-  return error instanceof Error && /^(Mongo(?!ose)|MongooseServerSelection|MongooseError$)/.test(error.name);
+  return isPassing(error);
 }
 
 /** What may be logged of an error of the app's code: its kind and where it was thrown. Its message may hold data. */

@@ -8,8 +8,9 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { isPassing } from '../database/errors';
 import { errorBody, SyncError, type ErrorBody } from '../protocol/errors';
-import { codeForStatus, describeFailure, isDatabaseOutOfReach, RETRY_AFTER_SECONDS } from './failure';
+import { codeForStatus, describeFailure, RETRY_AFTER_SECONDS } from './failure';
 import { destroyResponse } from './connection';
 
 /**
@@ -47,7 +48,7 @@ export class SyncErrorFilter implements ExceptionFilter {
   }
 
   private translate(error: unknown): SyncError {
-    if (isDatabaseOutOfReach(error)) {
+    if (isPassing(error)) {
       this.logger.warn(`The database is out of reach: ${describeFailure(error)}`);
       return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
     }

@@ -8,7 +8,8 @@ import {
 } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { failureTrace, isDatabaseFailure } from '../collections/failure';
+import { failureTrace } from '../collections/failure';
+import { isDatabaseError } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 
 /**
@@ -80,7 +81,7 @@ export class HostGuard implements CanActivate {
     }
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
-    if (isDatabaseFailure(error)) return outOfReach(error);
+    if (isDatabaseError(error)) return outOfReach(error);
     return new SyncError('unauthenticated', 'The credentials could not be verified.');
   }
 }

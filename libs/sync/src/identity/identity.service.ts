@@ -9,7 +9,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { isDatabaseFailure } from '../collections/failure';
+import { isDatabaseError } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
 import { SYNC_OPTIONS } from '../sync.tokens';
@@ -115,7 +115,7 @@ async function identify(
     id = identityText(resolver ? await resolver(user) : readField(user, field));
   } catch (error) {
     if (error instanceof SyncError || error instanceof HttpException) throw error;
-    if (isDatabaseFailure(error)) throw outOfReach(error);
+    if (isDatabaseError(error)) throw outOfReach(error);
     throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, { cause: error });
   }
   if (id !== undefined) return id;

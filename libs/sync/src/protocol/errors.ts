@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   validation_failed: 400,
   id_unavailable: 409,
   unique_violation: 409,
+  refused_by_database: 400,
   conflict_stale: 409,
   conflict_deleted: 409,
   conflict_retry: 409,

@@ -10,7 +10,8 @@ import type { Plan, PlanRequest } from './plan';
 import { PlanWriter, ReceiptExists } from './plan-writer.repository';
 import { planPushes } from './planner';
 import { retryPauseMs } from './retry-pause';
-import { asLostConnection, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { mayBeCommitted } from '../database/errors';
+import { asLostConnection, UnknownCommitError } from '../database/transaction-errors.repository';
 import { withinLimit } from '../oplog/time-limit.repository';
 import { SnapshotRepository } from './snapshot.repository';
 

@@ -5,9 +5,10 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Committer } from './committer.service';
 import { FairTurns } from './fair-turns.service';
-import { isRetryable, UnknownCommitError } from '../oplog/retry.repository';
+import { errorKind, isRetryable } from '../database/errors';
+import { UnknownCommitError } from '../database/transaction-errors.repository';
 import { withAnswer, type Plan, type PlanRequest, type RequestOutcome } from './plan';
-import { RefusedWrite } from './plan-writer.repository';
+import { RefusedWrite } from './refused-write';
 import { retryPauseMs } from './retry-pause';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
@@ -204,9 +205,7 @@ export class PushQueue implements BeforeApplicationShutdown {
       for (const scopeId of scopes) this.queues.setApart(scopeId, now);
       this.tryAgain(jobs, now);
     } else {
-      this.logger.error(
-        `A push could not be committed: ${error instanceof Error ? error.name : 'unknown error'}`,
-      );
+      this.logger.error(`A push could not be committed: ${errorKind(error)}`);
       first?.reject(error);
     }
   }

@@ -6,7 +6,7 @@ import { parsePushRequest, type PushResponse, type PushResult } from '../protoco
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Permissions } from './permissions';
-import { withAnswer, type PlannedAnswer, type PlanRequest } from './plan';
+import { withAnswers, type Answer, type PlannedAnswer, type PlanRequest } from './plan';
 import { PushIntake } from './push-intake.service';
 import { PushQueue } from './push-queue.service';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver.service';
@@ -68,16 +68,18 @@ export class PushService {
     for (;;) {
       const outcome = await this.queue.submit(request, bytes, deadline);
       if (outcome.kind === 'answered') return outcome.answers;
+      const answers = new Map<number, Answer>();
       for (const need of outcome.needs) {
         const count = (tries.get(need.index) ?? 0) + 1;
         tries.set(need.index, count);
-        request =
+        answers.set(
+          need.index,
           count > MAX_TRIES
-            ? withAnswer(request, need.index, { verdict: MOVES_TOO_FAST })
-            : withAnswer(request, need.index, {
-                resolution: await this.resolvers.ask(identity, need, deadline),
-              });
+            ? { verdict: MOVES_TOO_FAST }
+            : { resolution: await this.resolvers.ask(identity, need, deadline) },
+        );
       }
+      request = withAnswers(request, answers);
     }
   }
 

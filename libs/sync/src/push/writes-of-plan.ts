@@ -1,33 +1,43 @@
 import { SYNC_FIELDS } from '../collections/stored-document';
-import type { Ledger } from './ledger';
+import type { DocumentState, Ledger } from './ledger';
 import type { DocumentWrite, HeadMove } from './plan';
 
 /** One write for each document that the plan changed, however often it did: its last state. */
 export function documentWrites(ledger: Ledger): DocumentWrite[] {
   const writes: DocumentWrite[] = [];
   for (const [key, state] of ledger.documents) {
-    const { written, origin } = state;
+    const { written } = state;
     if (!written) continue;
-    writes.push({
-      scopeId: state.scopeId,
-      collection: written.collection,
-      key,
-      kind: origin.exists ? 'replace' : 'insert',
-      expectedVersion: origin.version,
-      document: {
-        _id: written.storedId,
-        ...state.fields,
-        [SYNC_FIELDS.version]: state.version,
-        [SYNC_FIELDS.actor]: written.actorId,
-        [SYNC_FIELDS.scope]: state.scopeId,
-        [SYNC_FIELDS.deleted]: state.deleted,
-        ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
-      },
-      chars: written.chars,
-      writer: { request: written.request, change: written.change },
-    });
+    writes.push(documentWrite(key, state, written));
   }
   return writes;
+}
+
+/** The write that brings a document, as the transaction has found it, to a state. */
+export function documentWrite(
+  key: string,
+  state: DocumentState,
+  written: NonNullable<DocumentState['written']>,
+): DocumentWrite {
+  const { origin } = state;
+  return {
+    scopeId: state.scopeId,
+    collection: written.collection,
+    key,
+    kind: origin.exists ? 'replace' : 'insert',
+    expectedVersion: origin.version,
+    document: {
+      _id: written.storedId,
+      ...state.fields,
+      [SYNC_FIELDS.version]: state.version,
+      [SYNC_FIELDS.actor]: written.actorId,
+      [SYNC_FIELDS.scope]: state.scopeId,
+      [SYNC_FIELDS.deleted]: state.deleted,
+      ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
+    },
+    chars: written.chars,
+    writer: written.writer,
+  };
 }
 
 /** Where each scope's head goes, once a transaction. */

@@ -7,7 +7,7 @@ import { SyncError } from '../protocol/errors';
 import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../push/committer.service';
 import { PushQueue } from '../push/push-queue.service';
 import { retryPauseMs } from '../push/retry-pause';
-import { isRetryable } from '../oplog/retry.repository';
+import { isRetryable } from '../database/errors';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { ScopeHeads } from './scope-heads.service';

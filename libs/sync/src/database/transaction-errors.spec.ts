@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
-import { asLostConnection, isRetryable, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
+import { isRetryable, mayBeCommitted } from './errors';
+import { asLostConnection, TransientSyncError, UnknownCommitError } from './transaction-errors.repository';
 import { retryPauseMs } from '../push/retry-pause';
-import { TransientSyncError } from '../push/transient-error.repository';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
   mongoose.mongo;
