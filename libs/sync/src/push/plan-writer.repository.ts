@@ -4,7 +4,7 @@ import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { OplogRepository } from '../oplog/oplog.repository';
-import { asLostConnection, TransientSyncError } from '../database/transaction-errors.repository';
+import { asLostConnection, TransientSyncError } from '../database/transaction.repository';
 import { codeOf, MONGO_CODES } from '../database/errors';
 import type { HeadRecord } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';

@@ -63,6 +63,8 @@ export interface PlanRequest {
   readonly actorId: string;
   readonly clientId: string;
   readonly atomic: Atomicity;
+  /** A unique index has refused one of its changes: others may be looked for before they are written. */
+  readonly hasDuplicates?: boolean;
   readonly changes: readonly RequestChange[];
 }
 

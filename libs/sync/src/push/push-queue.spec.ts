@@ -7,7 +7,7 @@ import type { FairTurns } from './fair-turns.service';
 import type { Plan, PlanRequest } from './plan';
 import { RefusedWrite } from './refused-write';
 import { PushQueue } from './push-queue.service';
-import { TransientSyncError, UnknownCommitError } from '../database/transaction-errors.repository';
+import { TransientSyncError, UnknownCommitError } from '../database/transaction.repository';
 
 /** A committer whose transactions end as the test says. The real one has its tests on a real database. */
 class ScriptedCommitter {

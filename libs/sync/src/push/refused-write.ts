@@ -31,12 +31,15 @@ export class RefusedWrite extends Error {
 
   /** Whether it was the document alone, and not what else is stored: then the same is refused wherever it is tried. */
   get isOfDocument(): boolean {
-    return isOfDocument(this.rejection);
+    const { code } = this.rejection;
+    return code === 'refused_by_database' || code === 'validation_failed';
   }
-}
 
-export function isOfDocument({ code }: Rejection): boolean {
-  return code === 'refused_by_database' || code === 'validation_failed';
+  /** Whether another document has the value. */
+  get isOfValue(): boolean {
+    const { code } = this.rejection;
+    return code === 'unique_violation' || code === 'id_unavailable';
+  }
 }
 
 export const TOO_LARGE: Rejection = {
@@ -48,6 +51,12 @@ export const TOO_LARGE: Rejection = {
 export const NOT_UNIQUE: Rejection = {
   code: 'unique_violation',
   message: 'A field that must be unique has a value that is taken already; change it and send it again.',
+};
+
+export const INVALID: Rejection = {
+  code: 'validation_failed',
+  message:
+    'The document does not satisfy the validation rules of its collection; correct it and send it again.',
 };
 
 export const CANNOT_BE_STORED: Rejection = {
@@ -68,12 +77,7 @@ export function rejectionFor({ code, keyPattern, message }: WriteFailure): Rejec
       ? { code: 'id_unavailable', message: 'This doc_id cannot be used here; choose another one.' }
       : NOT_UNIQUE;
   }
-  if (code === MONGO_CODES.DocumentValidationFailure)
-    return {
-      code: 'validation_failed',
-      message:
-        'The document does not satisfy the validation rules of its collection; correct it and send it again.',
-    };
+  if (code === MONGO_CODES.DocumentValidationFailure) return INVALID;
   return {
     code: 'refused_by_database',
     message: `The database cannot take this document (MongoDB's code ${String(code)}): an index or a rule of its collection does not allow one of its values; change it and send it again.`,

@@ -1,6 +1,6 @@
 import { SYNC_FIELDS } from '../collections/stored-document';
 import type { DocumentState, Ledger } from './ledger';
-import type { DocumentWrite, HeadMove } from './plan';
+import type { DocumentWrite, HeadMove, Plan } from './plan';
 
 /** One write for each document that the plan changed, however often it did: its last state. */
 export function documentWrites(ledger: Ledger): DocumentWrite[] {
@@ -38,6 +38,21 @@ export function documentWrite(
     chars: written.chars,
     writer: written.writer,
   };
+}
+
+/** What earlier changes made of documents that were changed again, by document, oldest first. */
+export function earlierWrites({ steps, writes }: Plan): Map<string, DocumentWrite[]> {
+  const last = new Map(writes.map(({ key, writer }) => [key, writer]));
+  const earlier = new Map<string, DocumentWrite[]>();
+  for (const { key, state } of steps) {
+    const { written } = state;
+    if (!written || written.writer === last.get(key)) continue;
+    const write = documentWrite(key, state, written);
+    const same = earlier.get(key);
+    if (same) same.push(write);
+    else earlier.set(key, [write]);
+  }
+  return earlier;
 }
 
 /** Where each scope's head goes, once a transaction. */

@@ -13,7 +13,7 @@ import { HlcService } from '../hlc/hlc.service';
 import { WallClock } from '../hlc/wall-clock.service';
 import { EngineSessions } from '../oplog/engine-sessions.service';
 import { OplogRepository } from '../oplog/oplog.repository';
-import { asLostConnection, TransientSyncError } from '../database/transaction-errors.repository';
+import { asLostConnection, TransientSyncError } from '../database/transaction.repository';
 import type { HeadRecord } from '../oplog/records';
 import { SyncError } from '../protocol/errors';
 import type { HeadMove, PlanClock } from '../push/plan';

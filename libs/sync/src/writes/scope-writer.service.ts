@@ -3,7 +3,7 @@ import type { mongo } from 'mongoose';
 import type { StoredDocument } from '../collections/collection';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import type { SyncIdentity } from '../identity/identity';
-import { asLostConnection } from '../database/transaction-errors.repository';
+import { asLostConnection } from '../database/transaction.repository';
 import { SyncError } from '../protocol/errors';
 import { PlanWriter } from '../push/plan-writer.repository';
 import { RefusedWrite } from '../push/refused-write';

@@ -1,7 +1,11 @@
 import mongoose from 'mongoose';
 import { isRetryable, mayBeCommitted } from './errors';
-import { asLostConnection, TransientSyncError, UnknownCommitError } from './transaction-errors.repository';
-import { retryPauseMs } from '../push/retry-pause';
+import {
+  asLostConnection,
+  retryPauseMs,
+  TransientSyncError,
+  UnknownCommitError,
+} from './transaction.repository';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
   mongoose.mongo;
