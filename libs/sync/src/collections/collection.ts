@@ -44,6 +44,8 @@ export interface SyncedCollection {
   authorize(identity: SyncIdentity, action: CollectionAction): Promise<boolean>;
   /** Transform, key and size checks, DTO, then {@link cast}: for what clients send. Never throws for bad data. At once where nobody has to be waited for. */
   prepare(identity: SyncIdentity, docId: DocId, data: JsonObject): Prepared | Promise<Prepared>;
+  /** Which step of the preparation is slow, if any of it is code of the app: "the transform". */
+  slowStep(): string | undefined;
   /** Key checks and the schema alone: for a resolver's document and the app's own writes. Never throws for bad data. */
   cast(docId: DocId, data: JsonObject): Promise<Prepared>;
   /** The app's own resolver, when `rules.strategy` is `custom`. */

@@ -5,6 +5,7 @@ import { SyncError } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
+import { AppSteps } from './app-steps.service';
 import { isAllowed } from './authorization';
 import type { IdCodec, Prepared, SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
@@ -60,18 +61,18 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       'resolve',
       where('resolver'),
     ));
+  const steps = new AppSteps();
+  const transforms =
+    transform &&
+    (await ports.resolve<'transform', DocumentTransformFunction>(transform, 'transform', where('transform')));
+  const dto = options.dto && (await makeDtoCheck(name, options.dto, unknownFields));
+  const schema = model && schemaStep(new SchemaCast(model, unknownFields, report), options, ids);
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,
-    transform:
-      transform &&
-      (await ports.resolve<'transform', DocumentTransformFunction>(
-        transform,
-        'transform',
-        where('transform'),
-      )),
-    dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
-    schema: model && schemaStep(new SchemaCast(model, unknownFields, report), options, ids),
+    transform: transforms && steps.watched('the transform', transforms),
+    dto: dto && steps.watched('the DTO', dto),
+    schema: schema && steps.watched('the schema', schema),
     report,
   });
 
@@ -88,6 +89,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     store: nativeCollection(context.connection, name),
     authorize: async (identity, action) => !authorize || isAllowed(authorize, identity, name, action),
     prepare: (identity, docId, data) => preparation.prepare(identity, docId, data),
+    slowStep: () => steps.slowest,
     cast: (docId, data) => preparation.cast(docId, data),
     resolve: async (conflict) => {
       if (!resolve) throw new SyncError('configuration', `Collection ${name} has no resolver.`);

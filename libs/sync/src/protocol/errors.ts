@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   full_resync_disabled: 403,
   too_many_changes: 413,
   payload_too_large: 413,
+  preparation_timeout: 503,
   busy: 503,
   unavailable: 503,
   shutting_down: 503,

@@ -4,7 +4,6 @@ import type { Conflict } from '../conflict/conflict';
 import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import type { ResolverNeed, Resolution } from './plan';
-import { busy } from './push-queue.service';
 
 /** How often a resolver is asked for one change before the document is said to move too fast. */
 export const MAX_TRIES = 3;
@@ -20,22 +19,18 @@ export class ResolverService {
 
   constructor(private readonly collections: CollectionRegistry) {}
 
-  /**
-   * @throws SyncError `busy` when the resolver is not done by the deadline
-   */
-  async ask(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
+  async ask(identity: SyncIdentity, need: ResolverNeed): Promise<Resolution> {
     const { basis, change } = need;
     const collection = this.collections.get(change.collection);
     if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
     try {
-      const document = await before(deadline, collection.resolve(toConflict(identity, need)));
+      const document = await collection.resolve(toConflict(identity, need));
       if (document === null) return { basis, outcome: { document: null } };
       const cast = await collection.cast(change.wireId, document);
       if (cast.ok) return { basis, outcome: { document: cast.document } };
       const message = `The resolver's document was not valid: ${cast.rejection.message}`;
       return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
     } catch (error) {
-      if (error instanceof LateError) throw busy('The conflict resolver was not done in time');
       this.logger.error(
         `The conflict resolver of ${change.collection} failed: ${error instanceof Error ? error.name : 'unknown error'}`,
       );
@@ -63,23 +58,4 @@ function toConflict(
     ...(base === undefined ? {} : { base }),
     identity,
   };
-}
-
-class LateError extends Error {}
-
-async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        reject(new LateError());
-      },
-      Math.max(0, deadline - performance.now()),
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
