@@ -8,6 +8,8 @@ import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
 import { Committer } from '../../libs/sync/src/push/committer.service';
 import { FairTurns } from '../../libs/sync/src/push/fair-turns.service';
 import { PlanWriter } from '../../libs/sync/src/push/plan-writer.repository';
+import { Sieve } from '../../libs/sync/src/push/sieve.repository';
+import { TakenValues } from '../../libs/sync/src/push/taken-values.repository';
 import { PushIntake } from '../../libs/sync/src/push/push-intake.service';
 import { PushQueue } from '../../libs/sync/src/push/push-queue.service';
 import { PushService } from '../../libs/sync/src/push/push.service';
@@ -40,6 +42,8 @@ export class CaseEngine {
       of(HlcService),
       of(WallClock),
       settings,
+      of(TakenValues),
+      of(Sieve),
     );
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(

@@ -122,6 +122,7 @@ const KNOWN: Record<keyof SyncOptions, true> = {
   metricsEnabled: true,
   metricsRegistry: true,
   retryDeadlineMs: true,
+  prepareTimeoutMs: true,
   lanes: true,
   pingIntervalMs: true,
   subscribeTimeoutMs: true,

@@ -28,6 +28,8 @@ import { PullService } from './pull/pull.service';
 import { Committer } from './push/committer.service';
 import { FairTurns } from './push/fair-turns.service';
 import { PlanWriter } from './push/plan-writer.repository';
+import { Sieve } from './push/sieve.repository';
+import { TakenValues } from './push/taken-values.repository';
 import { PushQueue } from './push/push-queue.service';
 import { PushIntake } from './push/push-intake.service';
 import { PushService } from './push/push.service';
@@ -133,6 +135,8 @@ const SERVICES: Provider[] = [
   SyncHealthIndicator,
   SnapshotRepository,
   PlanWriter,
+  Sieve,
+  TakenValues,
   FairTurns,
   Committer,
   PushQueue,

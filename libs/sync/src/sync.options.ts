@@ -146,6 +146,8 @@ export interface SyncOptions {
 
   /** How long a push or a transaction is retried before 503. Default 15000. */
   readonly retryDeadlineMs?: number;
+  /** How long the app's own code (transforms, DTOs, authorizers, resolvers) may take for one push. Default 30000. */
+  readonly prepareTimeoutMs?: number;
   /** Transactions that one process runs side by side for different scopes. Default 4. */
   readonly lanes?: number;
   /** Socket ping; the change stream stays open so long after the last subscriber has gone. Default 30000. */

@@ -23,6 +23,7 @@ export interface SyncSettings {
   readonly autoIndex: boolean;
   readonly metricsEnabled: boolean;
   readonly retryDeadlineMs: number;
+  readonly prepareTimeoutMs: number;
   readonly lanes: number;
   readonly pingIntervalMs: number;
   readonly subscribeTimeoutMs: number;
@@ -89,6 +90,7 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
     autoIndex: options.autoIndex ?? true,
     metricsEnabled: options.metricsEnabled ?? true,
     retryDeadlineMs: whole('retryDeadlineMs', options.retryDeadlineMs ?? 15_000, 100, 3_600_000),
+    prepareTimeoutMs: whole('prepareTimeoutMs', options.prepareTimeoutMs ?? 30_000, 100, 3_600_000),
     lanes: whole('lanes', options.lanes ?? 4, 1, 64),
     pingIntervalMs: whole('pingIntervalMs', options.pingIntervalMs ?? 30_000, 100),
     subscribeTimeoutMs: whole('subscribeTimeoutMs', options.subscribeTimeoutMs ?? 10_000, 100),

@@ -79,6 +79,11 @@ export const SYNC_VARIABLES = {
 
   SYNC_METRICS_ENABLED: is('metricsEnabled', 'flag', 'prom-client series (true)'),
   SYNC_RETRY_DEADLINE_MS: is('retryDeadlineMs', 'whole', 'how long a push is retried before 503 (15000)'),
+  SYNC_PREPARE_TIMEOUT_MS: is(
+    'prepareTimeoutMs',
+    'whole',
+    'how long the code of the app may take for one push (30000)',
+  ),
   SYNC_LANES: is('lanes', 'whole', 'transactions side by side in one process (4)'),
   SYNC_PING_INTERVAL_MS: is('pingIntervalMs', 'whole', 'socket ping (30000)'),
   SYNC_SUBSCRIBE_TIMEOUT_MS: is(

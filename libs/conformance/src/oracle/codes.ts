@@ -26,6 +26,8 @@ export const CHANGE_CODES: ReadonlySet<string> = new Set([
   'parent_unknown',
   'id_unavailable',
   'unique_violation',
+  'refused_by_database',
+  'preparation_timeout',
   'conflict_retry',
   'resolver_failed',
   'mutation_id_reused',
@@ -33,4 +35,9 @@ export const CHANGE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /** With 503. */
-export const UNAVAILABLE_CODES: ReadonlySet<string> = new Set(['busy', 'unavailable', 'shutting_down']);
+export const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
+  'busy',
+  'unavailable',
+  'shutting_down',
+  'preparation_timeout',
+]);

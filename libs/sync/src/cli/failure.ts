@@ -1,4 +1,5 @@
 import mongoose from 'mongoose';
+import { MONGO_CODES } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 
 /** What went wrong, for a person: never a stack, never the password of the URI. */
@@ -25,11 +26,11 @@ export function explainFailure(error: unknown, uri: string | undefined): string 
 
 function serverExplanation(error: mongoose.mongo.MongoServerError, message: string): string {
   switch (error.code) {
-    case 18:
+    case MONGO_CODES.AuthenticationFailed:
       return 'The server refused the user or the password. Check both in the URI, and authSource when the user lives in another database.';
-    case 13:
+    case MONGO_CODES.Unauthorized:
       return "The database's user may not do this. Grant it readWrite on the database, or use one that has it.";
-    case 11000:
+    case MONGO_CODES.DuplicateKey:
       // The server's own text quotes the values.
       return (
         `Two documents have the same values in the unique index ${JSON.stringify(error['keyPattern'] ?? {})}. ` +

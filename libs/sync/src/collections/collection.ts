@@ -72,6 +72,8 @@ export interface SyncedCollection {
     data: JsonObject,
     expectsNew: boolean,
   ): Prepared | Promise<Prepared>;
+  /** Which step of the preparation is slow, if any of it is code of the app: "the transform". */
+  slowStep(): string | undefined;
   /** Key checks and the schema alone: for a resolver's document and the app's own writes. Never throws for bad data. */
   cast(ids: DocumentIds, data: object): Promise<Prepared>;
   /** What prepared data makes of the document that stands (undefined: none), with every rule of the schema. */

@@ -1,11 +1,6 @@
 /** Told of an error of the app's own code (a transform, a hook) that rejected a change, so that it can be logged. */
 export type FailureReport = (step: string, error: unknown) => void;
 
-/** Whether an error says that the database could not be asked: a matter of the moment, not of the data. */
-export function isDatabaseFailure(error: unknown): boolean {
-  return error instanceof Error && /^(Mongo(?!ose)|MongooseServerSelection|MongooseError$)/.test(error.name);
-}
-
 /** What may be logged of an error of the app's code: its kind and where it was thrown. Its message may hold data. */
 export function failureTrace(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}`;

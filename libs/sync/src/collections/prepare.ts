@@ -6,7 +6,8 @@ import { appValues } from './app-values';
 import type { DocumentIds, Prepared } from './collection';
 import { findHidden, type FieldFacts } from './composition';
 import { checkDocument, dataPath, type DocumentLimits } from './document-rules';
-import { isDatabaseFailure, type FailureReport } from './failure';
+import { isPassing } from '../database/errors';
+import type { FailureReport } from './failure';
 import type { DocumentTransformFunction } from './ports';
 
 /** What a collection does with the data of an upsert. A missing step keeps the data. */
@@ -158,7 +159,7 @@ export class Preparation {
     try {
       return await run();
     } catch (error) {
-      if (isDatabaseFailure(error)) throw error;
+      if (isPassing(error)) throw error;
       if (error instanceof SyncError)
         return { ok: false, rejection: { code: error.code, message: error.message } };
       this.steps.report(step, error);

@@ -5,7 +5,8 @@ import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } fro
 import type { Checked, DocumentIds, Prepared, StoredDocument } from './collection';
 import { verdictAsNew, type Problem, type SchemaRules } from './document-form';
 import { dataPath } from './document-rules';
-import { isDatabaseFailure, type FailureReport } from './failure';
+import { isPassing } from '../database/errors';
+import type { FailureReport } from './failure';
 import {
   asStored,
   castErrors,
@@ -66,7 +67,7 @@ export class SchemaCast implements SchemaRules {
     try {
       prepared = this.castOrThrow(ids, incoming);
     } catch (error) {
-      if (isDatabaseFailure(error)) throw error;
+      if (isPassing(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
     }
     const with_ = (checked: Checked): Prepared => ({
@@ -89,7 +90,7 @@ export class SchemaCast implements SchemaRules {
       const failure = validateNow(one, { pathsToSkip: pathsToSkip(ids) }) ?? this.checkWireId(ids);
       return failure ? { ok: false, rejection: this.rejectionOf(failure) } : { ok: true, document };
     } catch (error) {
-      if (isDatabaseFailure(error)) throw error;
+      if (isPassing(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
     }
   }
@@ -112,7 +113,7 @@ export class SchemaCast implements SchemaRules {
       if (failure) throw failure;
       return { ok: true, document: asStored(one, document) };
     } catch (error) {
-      if (isDatabaseFailure(error)) throw error;
+      if (isPassing(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
     }
   }
@@ -210,7 +211,7 @@ export class SchemaCast implements SchemaRules {
     if (error instanceof SyncError) return { code: error.code, message: error.message };
     if (error instanceof mongoose.Error.ValidationError) {
       const errors = error.errors as unknown as Record<string, PathError>;
-      for (const { reason } of Object.values(errors)) if (isDatabaseFailure(reason)) throw reason;
+      for (const { reason } of Object.values(errors)) if (isPassing(reason)) throw reason;
       return this.problemOf(errors);
     }
     if (error instanceof mongoose.Error.StrictModeError) return unknownField(error.path.split('.'));

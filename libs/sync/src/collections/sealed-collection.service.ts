@@ -4,6 +4,7 @@ import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
 import { notADocument, notAPlainObject } from './answers';
+import { AppSteps } from './app-steps.service';
 import { isRefusal } from './authorization';
 import type { Checked, IdCodec, SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
@@ -65,11 +66,13 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       'resolve',
       where('resolver'),
     ));
+  const steps = new AppSteps();
   const cast = model && new SchemaCast(model, unknownFields, report);
   const form = documentForm(options, model, cast);
   const applyTransform =
     transform &&
     (await ports.resolve<'transform', DocumentTransformFunction>(transform, 'transform', where('transform')));
+  const dto = options.dto && (await makeDtoCheck(name, options.dto, unknownFields));
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,
@@ -78,14 +81,17 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     versionKey: model && versionKeyOf(model.schema),
     transform:
       applyTransform &&
-      (async (...given) => {
+      steps.watched('the transform', async (...given: Parameters<DocumentTransformFunction>) => {
         const answer = await applyTransform(...given);
         if (answer !== undefined && answer !== null)
           answers.expectDocument(where('transform'), notAPlainObject(answer));
         return answer;
       }),
-    dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
-    schema: cast && ((documentIds, incoming, asNew) => cast.cast(documentIds, incoming, asNew)),
+    dto: dto && steps.watched('the DTO', dto),
+    schema:
+      cast &&
+      // Built-in rules are asked at once: a promise for each change would cost more than they do.
+      (cast.asksApp ? steps.watched('the validators', castBy(cast)) : castBy(cast)),
     report,
   });
 
@@ -111,6 +117,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     },
     prepare: (identity, documentIds, data, expectsNew) =>
       preparation.prepare(identity, documentIds, data, expectsNew),
+    slowStep: () => steps.slowest,
     cast: (documentIds, data) => preparation.cast(documentIds, data),
     settle: async (documentIds, prepared, current) => {
       if (!prepared.ok) return prepared;
@@ -131,6 +138,10 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     },
   };
   return { collection, kind };
+}
+
+function castBy(cast: SchemaCast): SchemaCast['cast'] {
+  return (...given) => cast.cast(...given);
 }
 
 /** Undefined where documents are stored and shown just as they come. */

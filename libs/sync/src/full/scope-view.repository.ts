@@ -8,7 +8,7 @@ import { SYNCED_COLLECTION_INDEX } from '../oplog/oplog-indexes';
 import type { HeadRecord } from '../oplog/records';
 import { withinLimit } from '../oplog/time-limit.repository';
 import type { Json } from '../protocol/json';
-import { isSnapshotLoss, isInterruption } from './read-failure';
+import { isPassing, isSnapshotLoss } from '../database/errors';
 
 const { MinKey, MaxKey } = mongoose.mongo;
 const { EJSON } = mongoose.mongo.BSON;
@@ -121,7 +121,7 @@ export class ScopeView {
         if (limit === undefined || given < limit) return;
       } catch (error) {
         resumes += 1;
-        if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isInterruption(error))) throw error;
+        if (resumes > MAX_RESUMES || !(this.leaveSnapshot(error) || isPassing(error))) throw error;
       } finally {
         // One operation of a session after the other, but none behind one that hangs.
         await quietly(() => next);

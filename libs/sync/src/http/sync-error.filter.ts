@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
-import {
-  describeFailure,
-  hostRefusal,
-  isDatabaseOutOfReach,
-  RETRY_AFTER_SECONDS,
-  saysTryAgain,
-} from './failure';
+import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
 import { destroyResponse } from './connection';
 
 /**
@@ -63,7 +58,7 @@ export class SyncRouteFilter extends SyncErrorFilter {
   }
 
   private translate(error: unknown): SyncError {
-    if (isDatabaseOutOfReach(error)) {
+    if (isPassing(error)) {
       this.logger.warn(`The database is out of reach: ${describeFailure(error)}`);
       return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
     }

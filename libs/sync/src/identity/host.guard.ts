@@ -1,7 +1,8 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import { failureTrace, isDatabaseFailure } from '../collections/failure';
+import { failureTrace } from '../collections/failure';
 import type { PortAnswers } from '../collections/port-answers.service';
+import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 
@@ -73,7 +74,7 @@ export class HostGuard implements CanActivate {
     if (refusal) return refusal;
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
-    if (isDatabaseFailure(error)) return outOfReach(error);
+    if (isDatabaseError(error)) return outOfReach(error);
     return new SyncError('unauthenticated', 'The credentials could not be verified.');
   }
 }

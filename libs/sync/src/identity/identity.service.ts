@@ -9,8 +9,8 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { inWords, isObservable } from '../collections/answers';
-import { isDatabaseFailure } from '../collections/failure';
 import { PortAnswers } from '../collections/port-answers.service';
+import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
@@ -137,7 +137,7 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       const refusal = error instanceof SyncError ? error : hostRefusal(error);
       if (refusal) throw refusal;
-      if (isDatabaseFailure(error)) throw outOfReach(error);
+      if (isDatabaseError(error)) throw outOfReach(error);
       throw new SyncError('scope_missing', `The ${what} of the user could not be resolved.`, {
         cause: error,
       });

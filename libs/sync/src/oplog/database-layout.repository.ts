@@ -1,4 +1,5 @@
-import mongoose, { type mongo } from 'mongoose';
+import type { mongo } from 'mongoose';
+import { codeOf, MONGO_CODES } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
 import { describeIndex, missingIndexes, type ExistingIndex } from './index-check';
@@ -75,30 +76,30 @@ export async function existingIndexes(db: mongo.Db, name: string): Promise<Exist
   try {
     return (await db.collection(name).listIndexes().toArray()) as ExistingIndex[];
   } catch (error) {
-    if (codeOf(error) === NAMESPACE_NOT_FOUND) return [];
+    if (codeOf(error) === MONGO_CODES.NamespaceNotFound) return [];
     throw error;
   }
 }
-
-const NAMESPACE_NOT_FOUND = 26;
-const NAMESPACE_EXISTS = 48;
 
 async function createCollection(db: mongo.Db, name: string): Promise<boolean> {
   try {
     await db.createCollection(name, { writeConcern: { w: 'majority' } });
     return true;
   } catch (error) {
-    if (codeOf(error) === NAMESPACE_EXISTS) return false;
+    if (codeOf(error) === MONGO_CODES.NamespaceExists) return false;
     throw explained(error, name);
   }
 }
 
 const REASONS: Readonly<Record<number, string>> = {
-  13: "the database's user may not. Grant it readWrite, or run `nest-offline-sync init` with one that may and set autoIndex: false",
-  85: 'another index with the same key but other options stands in its way. Drop that one',
-  86: 'another index with the same name stands in its way. Drop that one',
-  166: 'this is a view. Sync the collection behind it',
-  11000: 'the collection holds documents that contradict it. Is this the log of another program?',
+  [MONGO_CODES.Unauthorized]:
+    "the database's user may not. Grant it readWrite, or run `nest-offline-sync init` with one that may and set autoIndex: false",
+  [MONGO_CODES.IndexOptionsConflict]:
+    'another index with the same key but other options stands in its way. Drop that one',
+  [MONGO_CODES.IndexKeySpecsConflict]: 'another index with the same name stands in its way. Drop that one',
+  [MONGO_CODES.CommandNotSupportedOnView]: 'this is a view. Sync the collection behind it',
+  [MONGO_CODES.DuplicateKey]:
+    'the collection holds documents that contradict it. Is this the log of another program?',
 };
 
 /** The server's own words are left out: they may quote values. */
@@ -106,10 +107,4 @@ function explained(error: unknown, what: string): unknown {
   const reason = REASONS[codeOf(error) ?? 0];
   if (reason === undefined) return error;
   return new SyncError('configuration', `SyncModule: ${what} cannot be made: ${reason}.`, { cause: error });
-}
-
-function codeOf(error: unknown): number | undefined {
-  return error instanceof mongoose.mongo.MongoServerError && typeof error.code === 'number'
-    ? error.code
-    : undefined;
 }

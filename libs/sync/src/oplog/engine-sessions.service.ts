@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
-import { UnknownCommitError } from './retry.repository';
+import { UnknownCommitError } from '../database/transaction.repository';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import { OplogSetupService } from './oplog-setup.service';

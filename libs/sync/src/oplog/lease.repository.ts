@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { isDuplicateKey } from '../database/errors';
 import { withinLimit } from './time-limit.repository';
 
 /** Of each command: one that hangs costs a turn, not all that come after. Milliseconds. */
@@ -66,7 +67,7 @@ export class Lease {
       return record.token;
     } catch (error) {
       // Two processes made the first record at once, and the other one was first.
-      if ((error as { code?: unknown }).code === 11000) return undefined;
+      if (isDuplicateKey(error)) return undefined;
       throw error;
     }
   }

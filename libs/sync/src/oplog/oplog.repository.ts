@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import mongoose, { type Connection, type mongo } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../sync.tokens';
 import type { SyncSettings } from '../sync.settings';
 import { EntryBytes } from './entry-bytes';
@@ -154,9 +154,4 @@ export class OplogRepository {
     if (time) session.advanceOperationTime(time);
     return session;
   }
-}
-
-/** Whether an error of the driver or the server carries a label such as TransientTransactionError. */
-export function hasErrorLabel(error: unknown, label: string): boolean {
-  return error instanceof mongoose.mongo.MongoError && error.hasErrorLabel(label);
 }

@@ -7,7 +7,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import mongoose from 'mongoose';
+import { codeOf, errorKind } from '../database/errors';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
@@ -94,11 +94,7 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   private warn(what: string, error: unknown): void {
     // The server's own texts may quote documents: its code says enough.
     const reason =
-      error instanceof mongoose.mongo.MongoServerError
-        ? `${error.name} ${String(error.codeName ?? error.code)}`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+      codeOf(error) !== undefined ? errorKind(error) : error instanceof Error ? error.message : String(error);
     this.logger.warn(`Could not ${what}: ${reason}`);
   }
 }

@@ -1,30 +1,29 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { HlcService } from '../hlc/hlc.service';
 import { WallClock } from '../hlc/wall-clock.service';
 import { EngineSessions } from '../oplog/engine-sessions.service';
+import type { Rejection } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
-import type { Plan, PlanRequest } from './plan';
+import { withAnswers, type Plan, type PlanRequest, type PlanSnapshot } from './plan';
 import { PlanWriter, ReceiptExists } from './plan-writer.repository';
 import { planPushes } from './planner';
-import { retryPauseMs } from './retry-pause';
-import { asLostConnection, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
-import { withinLimit } from '../oplog/time-limit.repository';
+import type { RefusedWrite } from './refused-write';
+import {
+  abortQuietly,
+  asLostConnection,
+  commitUntil,
+  TRANSACTION_OPTIONS,
+} from '../database/transaction.repository';
 import { SnapshotRepository } from './snapshot.repository';
+import { Sieve } from './sieve.repository';
+import { TakenValues } from './taken-values.repository';
 
-/** How every transaction of the engine runs: what it reads is of one moment, what it writes survives a failover. */
-export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
-  readConcern: { level: 'snapshot' },
-  writeConcern: { w: 'majority' },
-  readPreference: 'primary',
-};
-
-/** Longest that a commit may take that begins after its deadline. Milliseconds. */
-const COMMIT_LIMIT_MS = 10_000;
 /** For how long after a replay the receipts are looked up first. Milliseconds. */
 const EXPECT_REPLAYS_MS = 1_000;
+/** How often a plan is looked through for duplicates: each time without those of the time before. */
+const MOST_ROUNDS = 8;
 
 /**
  * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
@@ -42,6 +41,8 @@ export class Committer {
     private readonly hlc: HlcService,
     private readonly wall: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    private readonly taken: TakenValues,
+    private readonly sieve: Sieve,
   ) {}
 
   /**
@@ -62,6 +63,16 @@ export class Committer {
         return this.inTransaction(session, requests, deadline, true);
       }
     }, deadline);
+  }
+
+  /**
+   * What else of a plan the database would refuse, of which it has refused one document. Asked for outside of the
+   * scope's turn; it has no end after the deadline.
+   *
+   * @returns the rejections, by the indexes of their changes
+   */
+  async othersRefused({ plan }: RefusedWrite, deadline: number): Promise<ReadonlyMap<number, Rejection>> {
+    return plan ? this.sieve.refusedIn(plan, deadline) : new Map();
   }
 
   private expectsReplays(): boolean {
@@ -91,9 +102,45 @@ export class Committer {
     requests: readonly PlanRequest[],
     readsReceipts: boolean,
   ): Promise<Plan> {
-    const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
     let snapshot = await this.snapshots.load(session, requests);
     if (readsReceipts) snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+    const [first, second] = requests;
+    const plan =
+      first?.hasDuplicates && !second
+        ? await this.foreseeing(session, first, snapshot)
+        : await this.plan(session, requests, snapshot);
+    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
+    // transaction that holds the head (sync.lock).
+    await this.writer.moveHeads(session, plan.heads);
+    await this.writer.write(session, plan);
+    return plan;
+  }
+
+  /** With the changes refused that a unique index would refuse. */
+  private async foreseeing(
+    session: mongo.ClientSession,
+    first: PlanRequest,
+    snapshot: PlanSnapshot,
+  ): Promise<Plan> {
+    let request = first;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      // Of a batch all are looked at, also when one of them is known to be refused.
+      const trial = await this.plan(session, [{ ...request, atomic: 'mutation' }], snapshot);
+      const refused = await this.taken.foresee(session, trial);
+      if (refused.size === 0) break;
+      request = withAnswers(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
+    }
+    return this.plan(session, [request], snapshot);
+  }
+
+  /** Plans, and reads what the plan turns out to need. */
+  private async plan(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    known: PlanSnapshot,
+  ): Promise<Plan> {
+    const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
+    let snapshot = known;
     let plan = planPushes(snapshot, requests, clock);
     for (;;) {
       if (plan.needsReceipts)
@@ -101,42 +148,8 @@ export class Committer {
       else if (plan.missingBases.length > 0) {
         const found = await this.snapshots.bases(session, plan.missingBases);
         snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
-      } else break;
+      } else return plan;
       plan = planPushes(snapshot, requests, clock);
     }
-    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
-    // transaction that holds the head (sync.lock).
-    await this.writer.moveHeads(session, plan.heads);
-    await this.writer.write(session, plan);
-    return plan;
-  }
-}
-
-/**
- * Commits, and asks again while the outcome is unknown: a commit may be sent twice, it happens once.
- *
- * @throws UnknownCommitError past the deadline; else the driver's error: the transaction is undone
- */
-export async function commitUntil(session: mongo.ClientSession, deadline: number): Promise<void> {
-  for (let attempts = 0; ; attempts++) {
-    try {
-      await withinLimit(Math.max(deadline - performance.now(), COMMIT_LIMIT_MS), () =>
-        session.commitTransaction(),
-      );
-      return;
-    } catch (error) {
-      if (!mayBeCommitted(error)) throw error;
-      if (performance.now() > deadline) throw new UnknownCommitError(error);
-    }
-    await delay(retryPauseMs(attempts, Math.random()));
-  }
-}
-
-/** The transaction is lost already; why the abort failed would hide why it came to it. */
-export async function abortQuietly(session: mongo.ClientSession): Promise<void> {
-  try {
-    await session.abortTransaction();
-  } catch {
-    // The server ends it by itself.
   }
 }

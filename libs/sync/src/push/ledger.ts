@@ -4,7 +4,7 @@ import type { StoredDocument, StoredId } from '../collections/collection';
 import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../hlc/hlc';
 import type { EntryRecord, ReceiptRecord } from '../oplog/records';
 import type { JsonObject } from '../protocol/json';
-import type { PlanSnapshot } from './plan';
+import type { PlanSnapshot, PlanStep, Writer } from './plan';
 
 /** A document while a plan is made: as the database has it, or as an earlier change of the plan has left it. */
 export interface DocumentState {
@@ -23,8 +23,7 @@ export interface DocumentState {
     readonly collection: string;
     readonly storedId: StoredId;
     readonly actorId: string;
-    readonly request: number;
-    readonly change: number;
+    readonly writer: Writer;
     /** Of the entry's text. */
     readonly chars: number;
   };
@@ -50,6 +49,8 @@ export class Ledger {
   readonly heads = new Map<string, HeadState>();
   readonly receipts = new Map<string, ReceiptRecord>();
   readonly entries: EntryRecord[] = [];
+  /** One for each entry. */
+  readonly steps: PlanStep[] = [];
 
   private constructor(
     private readonly below: Ledger | undefined,
@@ -75,6 +76,7 @@ export class Ledger {
     for (const [scope, head] of layer.heads) this.heads.set(scope, head);
     for (const [key, receipt] of layer.receipts) this.receipts.set(key, receipt);
     for (const entry of layer.entries) this.entries.push(entry);
+    for (const step of layer.steps) this.steps.push(step);
   }
 
   head(scopeId: string): HeadState {

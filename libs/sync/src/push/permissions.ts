@@ -5,6 +5,7 @@ import type { SyncIdentity } from '../identity/identity';
 /** What the identity may do, asked once for a request, collection and action. */
 export class Permissions {
   private readonly answers = new Map<string, boolean>();
+  private readonly asked = new Map<string, Promise<boolean>>();
 
   constructor(private readonly identity: SyncIdentity) {}
 
@@ -15,7 +16,9 @@ export class Permissions {
 
   async may(collection: SyncedCollection, action: CollectionAction): Promise<boolean> {
     const key = keyOf(collection.name, action);
-    const answer = this.answers.get(key) ?? (await collection.authorize(this.identity, action));
+    const asking = this.asked.get(key) ?? collection.authorize(this.identity, action);
+    this.asked.set(key, asking);
+    const answer = await asking;
     this.answers.set(key, answer);
     return answer;
   }

@@ -4,33 +4,28 @@ import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SYNC_FIELDS } from '../collections/stored-document';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { OplogRepository } from '../oplog/oplog.repository';
-import { asLostConnection } from '../oplog/retry.repository';
-import type { EntryRecord, HeadRecord } from '../oplog/records';
+import { asLostConnection, TransientSyncError } from '../database/transaction.repository';
+import { codeOf, MONGO_CODES } from '../database/errors';
+import type { HeadRecord } from '../oplog/records';
 import type { Rejection } from '../protocol/errors';
-import type { DocumentWrite, HeadMove, Plan } from './plan';
-import { TransientSyncError } from './transient-error.repository';
+import type { DocumentWrite, HeadMove, Plan, Writer } from './plan';
+import {
+  CANNOT_BE_STORED,
+  isTooDeep,
+  RefusedWrite,
+  rejectionFor,
+  TOO_LARGE,
+  type WriteFailure,
+} from './refused-write';
+import { documentWrite } from './writes-of-plan';
 import {
   insertAll,
   LARGEST_BSON,
   updateAll,
   type Target,
   type UpdateStatement,
-  type WriteFailure,
   type WriteReport,
 } from './write-commands.repository';
-
-/**
- * The database refused one document (a unique index, a validator of the collection). The transaction is gone; the
- * change is answered with the rejection, the rest is planned again.
- */
-export class RefusedWrite extends Error {
-  constructor(
-    readonly writer: DocumentWrite['writer'],
-    readonly rejection: Rejection,
-  ) {
-    super(rejection.message);
-  }
-}
 
 /**
  * A mutation of the plan has a receipt already: it was answered before. The transaction is gone; with the receipts
@@ -58,7 +53,7 @@ export class PlanWriter {
     try {
       await this.writeAll(session, plan);
     } catch (error) {
-      throw (isTooLarge(error) && oversizeWrite(plan)) || asLostConnection(error);
+      throw (isUnsendable(error) && unsendableWrite(plan)) || asLostConnection(error);
     }
   }
 
@@ -71,19 +66,27 @@ export class PlanWriter {
       if (writes) writes.push(write);
       else byCollection.set(write.collection, [write]);
     }
-    for (const [name, writes] of byCollection) await this.writeDocuments(session, name, writes);
-    if (plan.entries.length > 0) await this.writeEntries(session, plan.entries);
+    for (const [name, writes] of byCollection) await this.writeDocuments(session, name, writes, plan);
+    if (plan.entries.length > 0) await this.writeEntries(session, plan);
   }
 
-  private async writeEntries(session: mongo.ClientSession, entries: readonly EntryRecord[]): Promise<void> {
+  private async writeEntries(session: mongo.ClientSession, plan: Plan): Promise<void> {
+    const { entries, steps } = plan;
     const sizeAt = (index: number): number => entries[index]?.wire.length ?? 0;
-    expectNoFailure(await insertAll(this.target(this.oplog.entries), entries, sizeAt, session));
+    const { failure } = await insertAll(this.target(this.oplog.entries), entries, sizeAt, session);
+    if (!failure) return;
+    const written = steps[failure.index]?.state.written;
+    // Of an entry only its text can be too large; it is the engine's collection, which has no other rules.
+    const isTooLarge = whyUnsendable(entries[failure.index]?.wire ?? '') !== undefined;
+    throw written && isTooLarge
+      ? new RefusedWrite(written.writer, TOO_LARGE, plan)
+      : serverError(failure.code);
   }
 
   private async writeReceipts(session: mongo.ClientSession, { receipts }: Plan): Promise<void> {
     const target = this.target(this.oplog.receipts);
     const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);
-    if (report.failure?.code === DUPLICATE_KEY) throw new ReceiptExists();
+    if (report.failure?.code === MONGO_CODES.DuplicateKey) throw new ReceiptExists();
     expectNoFailure(report);
   }
 
@@ -91,6 +94,7 @@ export class PlanWriter {
     session: mongo.ClientSession,
     name: string,
     writes: readonly DocumentWrite[],
+    plan: Plan,
   ): Promise<void> {
     const store = this.collections.get(name)?.store;
     if (!store) throw new Error(`Collection ${name} is not registered`);
@@ -105,7 +109,11 @@ export class PlanWriter {
             session,
           )
         : updateAll(target, run.map(replacement), sizeAt, session));
-      if (report.failure) throw refusedWrite(report.failure, run);
+      const culprit = report.failure && run[report.failure.index];
+      if (report.failure)
+        throw culprit
+          ? refusedWrite(report.failure, culprit.writer, plan, culprit.document)
+          : serverError(report.failure.code);
       if (report.count !== run.length)
         throw new TransientSyncError('A document changed beside the engine while it was written');
     }
@@ -167,10 +175,7 @@ function newHead({ scopeId, version, seq }: HeadMove): HeadRecord {
 /** Of the engine's own records nothing is ever refused but by a conflict, and that fails the command as a whole. */
 function expectNoFailure({ failure }: WriteReport): void {
   if (!failure) return;
-  throw new mongoose.mongo.MongoServerError({
-    code: failure.code,
-    errmsg: 'A write of the engine was refused',
-  });
+  throw serverError(failure.code);
 }
 
 /** No head and no receipt is longer as JSON, whatever their ids. */
@@ -179,57 +184,59 @@ const RECEIPT_CHARS = 1500;
 
 /** What the engine's fields and the entry around a document may take. */
 const BSON_MARGIN = 16 << 10;
-const BSON_TOO_LARGE = 10334;
 
-/** The driver refuses an oversize document itself, as an argument or when its buffer ends. */
-function isTooLarge(error: unknown): boolean {
-  const { MongoInvalidArgumentError, MongoServerError } = mongoose.mongo;
-  if (error instanceof MongoServerError) return error.code === BSON_TOO_LARGE;
-  return error instanceof MongoInvalidArgumentError || error instanceof RangeError;
+/** The driver refuses by itself what it cannot bring into BSON; the server, by the whole command, what it cannot parse. */
+function isUnsendable(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return code === MONGO_CODES.BSONObjectTooLarge || code === MONGO_CODES.Overflow;
+  return (
+    error instanceof mongoose.mongo.MongoInvalidArgumentError ||
+    error instanceof RangeError ||
+    (error instanceof Error && error.name.startsWith('BSON'))
+  );
 }
 
-/** The write whose document, or whose entry's text, is larger than MongoDB takes. */
-function oversizeWrite(plan: Plan): RefusedWrite | undefined {
-  const texts = new Map(plan.entries.map((entry) => [entry.version, entry.wire]));
-  for (const { document, writer } of plan.writes) {
-    const text = texts.get(String(document[SYNC_FIELDS.version])) ?? '';
-    const bytes = Math.max(mongoose.mongo.BSON.calculateObjectSize(document), Buffer.byteLength(text));
-    if (bytes > LARGEST_BSON - BSON_MARGIN)
-      return new RefusedWrite(writer, {
-        code: 'document_too_large',
-        message:
-          'The document would be larger than the 16 MB that MongoDB takes; make it smaller and send it again.',
-      });
+/** The first change whose document has no BSON, or whose document or entry is larger than MongoDB takes. */
+function unsendableWrite(plan: Plan): RefusedWrite | undefined {
+  for (const [index, { key, state }] of plan.steps.entries()) {
+    const { written } = state;
+    if (!written) continue;
+    const rejection =
+      whyUnsendable(documentWrite(key, state, written).document) ??
+      whyUnsendable(plan.entries[index]?.wire ?? '');
+    if (rejection) return new RefusedWrite(written.writer, rejection, plan);
   }
   return undefined;
 }
 
-const DUPLICATE_KEY = 11000;
-const DOCUMENT_VALIDATION = 121;
+function whyUnsendable(value: object | string): Rejection | undefined {
+  if (typeof value === 'string')
+    return Buffer.byteLength(value) > LARGEST_BSON - BSON_MARGIN ? TOO_LARGE : undefined;
+  if (isTooDeep(value)) return CANNOT_BE_STORED;
+  try {
+    return bsonSize(value) > LARGEST_BSON - BSON_MARGIN ? TOO_LARGE : undefined;
+  } catch (error) {
+    return error instanceof RangeError ? TOO_LARGE : CANNOT_BE_STORED;
+  }
+}
 
-/** The answer never holds the server's text: it names other people's keys. */
-function refusedWrite(
-  { index, code, keyPattern, message }: WriteFailure,
-  writes: readonly DocumentWrite[],
-): Error {
-  const writer = writes[index]?.writer;
-  if (!writer || (code !== DOCUMENT_VALIDATION && code !== DUPLICATE_KEY))
-    return new mongoose.mongo.MongoServerError({ code, errmsg: 'The database refused a document' });
-  if (code === DOCUMENT_VALIDATION)
-    return new RefusedWrite(writer, {
-      code: 'validation_failed',
-      message:
-        'The document does not satisfy the validation rules of its collection; mend it and send it again.',
-    });
-  const ofId = Object.keys(keyPattern).join() === '_id' || message.includes('index: _id_ ');
-  return new RefusedWrite(
-    writer,
-    ofId
-      ? { code: 'id_unavailable', message: 'This doc_id cannot be used here; choose another one.' }
-      : {
-          code: 'unique_violation',
-          message:
-            'A field that must be unique has a value that is taken already; change it and send it again.',
-        },
-  );
+/** With all that sending it would do. */
+function bsonSize(document: object): number {
+  return mongoose.mongo.BSON.serialize(document, { ignoreUndefined: true }).length;
+}
+
+function refusedWrite(failure: WriteFailure, writer: Writer, plan: Plan, value: object | string): Error {
+  const rejection = rejectionFor(failure);
+  return rejection
+    ? new RefusedWrite(
+        writer,
+        rejection.code === 'refused_by_database' ? (whyUnsendable(value) ?? rejection) : rejection,
+        plan,
+      )
+    : serverError(failure.code);
+}
+
+/** Without the server's text, which may quote documents. */
+function serverError(code: number): Error {
+  return new mongoose.mongo.MongoServerError({ code, errmsg: 'The database refused a write of the engine' });
 }

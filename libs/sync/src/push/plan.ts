@@ -5,6 +5,7 @@ import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Atomicity } from '../protocol/push';
 import type { Disposition, EntryRecord, HeadRecord, ReceiptRecord } from '../oplog/records';
+import type { DocumentState } from './ledger';
 
 /** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
 export interface Resolution {
@@ -65,6 +66,8 @@ export interface PlanRequest {
   readonly actorId: string;
   readonly clientId: string;
   readonly atomic: Atomicity;
+  /** A unique index has refused one of its changes: others may be looked for before they are written. */
+  readonly hasDuplicates?: boolean;
   readonly changes: readonly RequestChange[];
 }
 
@@ -137,6 +140,12 @@ export type RequestOutcome =
   | { readonly kind: 'answered'; readonly answers: readonly PlannedAnswer[] }
   | { readonly kind: 'unresolved'; readonly needs: readonly Need[] };
 
+/** Request and change index: who has written something. A database that refuses it rejects this change. */
+export interface Writer {
+  readonly request: number;
+  readonly change: number;
+}
+
 /** One document's last state in a plan. */
 export interface DocumentWrite {
   readonly scopeId: string;
@@ -148,8 +157,8 @@ export interface DocumentWrite {
   readonly document: StoredDocument & { readonly _id: StoredId };
   /** How long its entry's text is: about its size. */
   readonly chars: number;
-  /** Who wrote it last: request and change index. A unique index that refuses the write rejects this change. */
-  readonly writer: { readonly request: number; readonly change: number };
+  /** Who wrote it last. */
+  readonly writer: Writer;
 }
 
 export interface HeadMove {
@@ -158,6 +167,14 @@ export interface HeadMove {
   readonly fromSeq: number | undefined;
   readonly version: string;
   readonly seq: number;
+}
+
+/** A document as one change has left it. */
+export interface PlanStep {
+  readonly key: string;
+  readonly state: DocumentState;
+  /** It is what was sent, whatever stood there before. */
+  readonly asSent: boolean;
 }
 
 export interface BaseNeed {
@@ -172,6 +189,8 @@ export interface Plan {
   readonly outcomes: readonly RequestOutcome[];
   readonly writes: readonly DocumentWrite[];
   readonly entries: readonly EntryRecord[];
+  /** What each entry has made of its document, in the order of the entries. */
+  readonly steps: readonly PlanStep[];
   readonly receipts: readonly ReceiptRecord[];
   readonly heads: readonly HeadMove[];
   /** Merge bases that the snapshot lacks: read them and plan again. */
@@ -203,15 +222,20 @@ export function baseText(key: string, version: string): string {
   return JSON.stringify([key, version]);
 }
 
-/** The request with the database's or a resolver's word on one of its changes. */
-export function withAnswer(
-  request: PlanRequest,
-  index: number,
-  answer: Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>,
-): PlanRequest {
-  const changes = request.changes.map((entry, at) =>
-    at === index && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry,
-  );
+/** The database's or a resolver's word on a change. */
+export type Answer = Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>;
+
+/** The request with an answer to one of its changes. */
+export function withAnswer(request: PlanRequest, index: number, answer: Answer): PlanRequest {
+  return withAnswers(request, new Map([[index, answer]]));
+}
+
+/** The request with answers to some of its changes, by their indexes. */
+export function withAnswers(request: PlanRequest, answers: ReadonlyMap<number, Answer>): PlanRequest {
+  const changes = request.changes.map((entry, index) => {
+    const answer = answers.get(index);
+    return answer && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry;
+  });
   return { ...request, changes };
 }
 

@@ -24,6 +24,7 @@ export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanReques
     outcomes,
     writes: documentWrites(ledger),
     entries: ledger.entries,
+    steps: ledger.steps,
     receipts: [...ledger.receipts.values()],
     heads: headMoves(ledger),
     missingBases: [...missing.values()],

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { Prepared, StoredDocument, SyncedCollection } from '../collections/collection';
 import type { Content } from '../collections/document-form';
 import { CollectionRegistry } from '../collections/collection-registry.service';
 import type { SyncIdentity } from '../identity/identity';
@@ -8,6 +8,8 @@ import type { ParsedChange, PushChange } from '../protocol/push';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_SETTINGS } from '../sync.tokens';
 import { bodyHash, isWithinDepth } from './body-hash';
+import type { AppTime } from './app-time.service';
+import { lateRejection, withTheirChildren, type Lateness } from './late-changes';
 import type { Permissions } from './permissions';
 import { documentKey, type Mutation, type RequestChange } from './plan';
 
@@ -15,6 +17,8 @@ import { documentKey, type Mutation, type RequestChange } from './plan';
 export interface Intake {
   readonly changes: readonly RequestChange[];
   readonly bytes: number;
+  /** Set when the app's code was not done with all: with how many it was, and what was waited for. */
+  readonly late?: Lateness & { readonly done: number };
 }
 
 /** A change of the right shape, with what is made of its data once and needed several times. */
@@ -37,12 +41,14 @@ export class PushIntake {
   /**
    * A bad change is only refused itself.
    *
+   * @param time for the app's code: what is not done by then is refused with `preparation_timeout`
    * @throws SyncError `payload_too_large`, before any code of the app is asked
    */
   async take(
     identity: SyncIdentity,
     parsed: readonly ParsedChange[],
     permissions: Permissions,
+    time: AppTime,
   ): Promise<Intake> {
     const texts = parsed.map((entry) => (entry.ok ? jsonText(entry.change) : undefined));
     const bytes = parsed.reduce((sum, entry, index) => sum + bytesOf(entry, texts[index]), 0);
@@ -53,39 +59,63 @@ export class PushIntake {
         `The push has ${String(bytes)} bytes, more than the limit of ${String(maxPushBytes)}; send its changes in several pushes.`,
       );
 
-    const changes: RequestChange[] = [];
-    for (const [index, entry] of parsed.entries()) {
-      if (!entry.ok) {
-        const { rejection, doc_id: wireId, mutation_id: mutationId } = entry;
-        changes.push({ kind: 'refused', wireId, mutationId, rejection });
-        continue;
-      }
-      const candidate = this.candidate(entry.change, texts[index]);
-      const { collection: name, operation, doc_id, data } = entry.change;
-      const collection = this.collections.get(name);
-      if (!collection) {
-        changes.push(refused(candidate, UNKNOWN_COLLECTION));
-        continue;
-      }
-      // Only what others have to say is waited for: a promise for each change would cost more than its check.
-      const may = permissions.known(collection, operation) ?? (await permissions.may(collection, operation));
-      const storedId = may ? collection.ids.toStored(identity.scopeId, doc_id) : undefined;
-      if (storedId === undefined) {
-        changes.push(refused(candidate, may ? noId(collection) : forbidden(collection, operation)));
-        continue;
-      }
-      const wireId = collection.ids.toWire(storedId);
-      const expectsNew = entry.change.parent_version === null;
-      const preparing =
-        data === null ? NOTHING : collection.prepare(identity, { storedId, wireId }, data, expectsNew);
-      const prepared = preparing instanceof Promise ? await preparing : preparing;
-      changes.push(
-        prepared.ok
-          ? ready(candidate, collection, storedId, prepared)
-          : refused(candidate, prepared.rejection),
-      );
+    const waitsFor: (() => string)[] = [];
+    const made = await time.each(parsed, (entry, index) =>
+      this.one(identity, entry, texts[index], permissions, (what) => (waitsFor[index] = what)),
+    );
+    const firstLate = made.indexOf(undefined);
+    if (firstLate < 0) return { changes: made as RequestChange[], bytes };
+    const waitedFor = waitsFor[firstLate] ?? waitsFor.findLast(Boolean);
+    const lateness = { limitMs: time.limitMs, waitedFor: waitedFor?.() ?? 'the code of the app' };
+    return { ...this.withoutLate(parsed, texts, made, lateness), bytes };
+  }
+
+  /** One change. At once where nobody has to be waited for: a promise for each would cost more than its check. */
+  private one(
+    identity: SyncIdentity,
+    entry: ParsedChange,
+    text: string | undefined,
+    permissions: Permissions,
+    waitsFor: (what: () => string) => void,
+  ): RequestChange | Promise<RequestChange> {
+    if (!entry.ok) {
+      const { rejection, doc_id: wireId, mutation_id: mutationId } = entry;
+      return { kind: 'refused', wireId, mutationId, rejection };
     }
-    return { changes, bytes };
+    const candidate = this.candidate(entry.change, text);
+    const { collection: name, operation } = entry.change;
+    const collection = this.collections.get(name);
+    if (!collection) return refused(candidate, UNKNOWN_COLLECTION);
+    const known = permissions.known(collection, operation);
+    const go = (may: boolean): RequestChange | Promise<RequestChange> => {
+      if (!may) return refused(candidate, forbidden(collection, operation));
+      waitsFor(() => `${collection.slowStep() ?? 'the preparation'} of collection ${name}`);
+      return prepared(identity, candidate, collection);
+    };
+    if (known !== undefined) return go(known);
+    waitsFor(() => `the authorizer of collection ${name}`);
+    return permissions.may(collection, operation).then(go);
+  }
+
+  private withoutLate(
+    parsed: readonly ParsedChange[],
+    texts: readonly (string | undefined)[],
+    made: readonly (RequestChange | undefined)[],
+    lateness: Lateness,
+  ): Omit<Intake, 'bytes'> {
+    const late = new Set([...made.keys()].filter((index) => made[index] === undefined));
+    const all = withTheirChildren(late, parsed.length, (index) => {
+      const entry = parsed[index];
+      return entry?.ok ? JSON.stringify([entry.change.collection, entry.change.doc_id]) : undefined;
+    });
+    const rejection = lateRejection(lateness);
+    const changes = parsed.map((entry, index) => {
+      const done = made[index];
+      if (done && (!entry.ok || !all.has(index))) return done;
+      if (entry.ok) return refused(this.candidate(entry.change, texts[index]), rejection);
+      return { kind: 'refused', wireId: entry.doc_id, mutationId: entry.mutation_id, rejection } as const;
+    });
+    return { changes, late: { ...lateness, done: parsed.length - late.size } };
   }
 
   private candidate(change: PushChange, text: string | undefined): Candidate {
@@ -95,7 +125,21 @@ export class PushIntake {
   }
 }
 
-const NOTHING = { ok: true, document: null } as const;
+function prepared(
+  identity: SyncIdentity,
+  candidate: Candidate,
+  collection: SyncedCollection,
+): RequestChange | Promise<RequestChange> {
+  const { doc_id, data } = candidate.change;
+  const storedId = collection.ids.toStored(identity.scopeId, doc_id);
+  if (storedId === undefined) return refused(candidate, noId(collection));
+  const then = (made: Prepared): RequestChange =>
+    made.ok ? ready(candidate, collection, storedId, made) : refused(candidate, made.rejection);
+  if (data === null) return ready(candidate, collection, storedId, { document: null });
+  const ids = { storedId, wireId: collection.ids.toWire(storedId) };
+  const preparing = collection.prepare(identity, ids, data, candidate.change.parent_version === null);
+  return preparing instanceof Promise ? preparing.then(then) : then(preparing);
+}
 
 function ready(
   { change, text, mutation }: Candidate,

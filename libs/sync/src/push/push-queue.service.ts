@@ -5,10 +5,10 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { Committer } from './committer.service';
 import { FairTurns } from './fair-turns.service';
-import { isRetryable, UnknownCommitError } from '../oplog/retry.repository';
-import { withAnswer, type Plan, type PlanRequest, type RequestOutcome } from './plan';
-import { RefusedWrite } from './plan-writer.repository';
-import { retryPauseMs } from './retry-pause';
+import { errorKind, isRetryable } from '../database/errors';
+import { retryPauseMs, UnknownCommitError } from '../database/transaction.repository';
+import { withAnswers, type Plan, type PlanRequest, type RequestOutcome } from './plan';
+import { RefusedWrite } from './refused-write';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
 
@@ -28,6 +28,8 @@ export class PushQueue implements BeforeApplicationShutdown {
   private readonly queues = new ScopeQueues();
   private lanes = 0;
   private sharedLanes = 0;
+  /** Pushes of which it is found out, out of the queue, what else the database refuses. */
+  private sifted = 0;
   /** Takes nothing new. */
   private closed = false;
   /** Tries nothing again. */
@@ -92,7 +94,7 @@ export class PushQueue implements BeforeApplicationShutdown {
   /** Takes nothing more, and waits for what is in flight. */
   async beforeApplicationShutdown(): Promise<void> {
     this.closed = true;
-    if (this.queues.isEmpty() && this.lanes === 0) return;
+    if (this.isIdle) return;
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([
       new Promise<void>((resolve) => (this.idle = resolve)),
@@ -102,6 +104,10 @@ export class PushQueue implements BeforeApplicationShutdown {
     this.stopped = true;
     for (const job of this.queues.removeAll()) job.reject(shuttingDown());
     this.pump();
+  }
+
+  private get isIdle(): boolean {
+    return this.queues.isEmpty() && this.lanes === 0 && this.sifted === 0;
   }
 
   private pump(): void {
@@ -114,7 +120,7 @@ export class PushQueue implements BeforeApplicationShutdown {
       void this.runLane(group.jobs, group.scopes);
     }
     this.wakeAt(this.queues.nextWake(now), now);
-    if (this.lanes === 0 && this.queues.isEmpty()) this.idle?.();
+    if (this.isIdle) this.idle?.();
   }
 
   private wakeAt(at: number | undefined, now: number): void {
@@ -195,18 +201,23 @@ export class PushQueue implements BeforeApplicationShutdown {
       // It may have happened: to run it again would double what has no mutation id.
       for (const job of jobs) job.reject(error);
     } else if (error instanceof RefusedWrite) {
-      const culprit = jobs[error.writer.request];
-      if (culprit) this.refuse(culprit, error, second === undefined);
-      this.tryAgain(jobs, now);
+      const culprit = jobs[error.writer.request] ?? first;
+      if (!culprit) return;
+      culprit.solo = true;
+      this.queues.setApart(culprit.request.scopeId, now);
+      if (second) this.tryAgain(jobs, now);
+      else void this.refuse(culprit, error);
     } else if (second) {
       // One of them cannot be committed: each goes alone once, so that it fails for itself only.
       for (const job of jobs) job.solo = true;
       for (const scopeId of scopes) this.queues.setApart(scopeId, now);
       this.tryAgain(jobs, now);
+    } else if (first?.request.hasDuplicates) {
+      // Perhaps only what was looked up about the indexes has failed: the database refuses one at a time too.
+      first.request = { ...first.request, hasDuplicates: false };
+      this.tryAgain([first], now);
     } else {
-      this.logger.error(
-        `A push could not be committed: ${error instanceof Error ? error.name : 'unknown error'}`,
-      );
+      this.logger.error(`A push could not be committed: ${errorKind(error)}`);
       first?.reject(error);
     }
   }
@@ -215,10 +226,20 @@ export class PushQueue implements BeforeApplicationShutdown {
    * The database's word counts once the push was alone: in a group a value may only seem to be taken, by another push
    * that is rolled back in the end or gives it up.
    */
-  private refuse(culprit: PushJob, { writer, rejection }: RefusedWrite, alone: boolean): void {
-    if (alone) culprit.request = withAnswer(culprit.request, writer.change, { verdict: rejection });
-    culprit.solo = true;
-    this.queues.setApart(culprit.request.scopeId, performance.now());
+  private async refuse(job: PushJob, refused: RefusedWrite): Promise<void> {
+    const verdicts = new Map([[refused.writer.change, { verdict: refused.rejection }]]);
+    const hasOthers = job.request.changes.length > 1;
+    if (hasOthers && refused.isOfDocument) {
+      // Meanwhile the scope is free for other pushes.
+      this.sifted++;
+      const others = await this.committer.othersRefused(refused, job.deadline).catch(() => undefined);
+      this.sifted--;
+      for (const [change, verdict] of others ?? []) verdicts.set(change, { verdict });
+    }
+    const request = withAnswers(job.request, verdicts);
+    job.request = hasOthers && refused.isOfValue ? { ...request, hasDuplicates: true } : request;
+    this.tryAgain([job], performance.now());
+    this.pump();
   }
 
   private tryAgain(jobs: readonly PushJob[], notBefore: number): void {

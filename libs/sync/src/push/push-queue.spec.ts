@@ -5,10 +5,9 @@ import { resolveSettings } from '../sync.settings';
 import type { Committer } from './committer.service';
 import type { FairTurns } from './fair-turns.service';
 import type { Plan, PlanRequest } from './plan';
-import { RefusedWrite } from './plan-writer.repository';
+import { RefusedWrite } from './refused-write';
 import { PushQueue } from './push-queue.service';
-import { UnknownCommitError } from '../oplog/retry.repository';
-import { TransientSyncError } from './transient-error.repository';
+import { TransientSyncError, UnknownCommitError } from '../database/transaction.repository';
 
 /** A committer whose transactions end as the test says. The real one has its tests on a real database. */
 class ScriptedCommitter {
@@ -26,6 +25,7 @@ class ScriptedCommitter {
       outcomes: requests.map(() => ({ kind: 'answered', answers: [] })),
       writes: [],
       entries: [],
+      steps: [],
       receipts: [],
       heads: [],
       missingBases: [],

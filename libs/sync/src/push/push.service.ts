@@ -5,8 +5,10 @@ import { SyncMetrics } from '../metrics/metrics';
 import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import { AppTime } from './app-time.service';
+import { lateBatch, lateRejection, withoutLate } from './late-changes';
 import { Permissions } from './permissions';
-import { withAnswer, type PlannedAnswer, type PlanRequest } from './plan';
+import { withAnswers, type Answer, type Need, type PlannedAnswer, type PlanRequest } from './plan';
 import { PushIntake } from './push-intake.service';
 import { PushQueue } from './push-queue.service';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver.service';
@@ -31,19 +33,22 @@ export class PushService {
     const started = performance.now();
     let changes = 0;
     try {
-      const { limits, batchAtomic, retryDeadlineMs } = this.settings;
+      const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
       const permissions = new Permissions(identity);
-      const intake = await this.intake.take(identity, parsed.changes, permissions);
+      const time = new AppTime(this.settings.prepareTimeoutMs);
+      const intake = await this.intake.take(identity, parsed.changes, permissions, time);
+      const atomic = parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation');
+      if (intake.late && atomic === 'batch') throw lateBatch(intake.late, intake.late.done, changes);
       const request: PlanRequest = {
         scopeId: identity.scopeId,
         actorId: identity.actorId,
         clientId: parsed.clientId,
-        atomic: parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation'),
+        atomic,
         changes: intake.changes,
       };
-      const answers = await this.commit(identity, request, intake.bytes, started + retryDeadlineMs);
+      const answers = await this.commit(identity, request, intake.bytes, time);
       const results: PushResult[] = [];
       for (const answer of answers)
         results.push(resultOf(answer, answer.conflict && (await this.shown(answer, permissions))));
@@ -56,27 +61,58 @@ export class PushService {
     }
   }
 
-  /** Waits for the commit; asks the app's resolvers between tries, outside of any transaction. */
+  /**
+   * Waits for the commit; asks the app's resolvers and validators between tries, outside of any transaction. Only the waiting for the
+   * database counts to the deadline.
+   */
   private async commit(
     identity: SyncIdentity,
     first: PlanRequest,
     bytes: number,
-    deadline: number,
+    time: AppTime,
   ): Promise<readonly PlannedAnswer[]> {
     let request = first;
+    let leftMs = this.settings.retryDeadlineMs;
     const tries = new Map<number, number>();
     for (;;) {
-      const outcome = await this.queue.submit(request, bytes, deadline);
+      const started = performance.now();
+      const outcome = await this.queue.submit(request, bytes, started + leftMs);
+      leftMs -= performance.now() - started;
       if (outcome.kind === 'answered') return outcome.answers;
-      for (const need of outcome.needs) {
-        const count = (tries.get(need.index) ?? 0) + 1;
-        tries.set(need.index, count);
-        request =
-          count > MAX_TRIES
-            ? withAnswer(request, need.index, { verdict: MOVES_TOO_FAST })
-            : withAnswer(request, need.index, await this.resolvers.ask(identity, need, deadline));
-      }
+      request = await this.settle(identity, request, outcome.needs, tries, time);
     }
+  }
+
+  /** The request with the answers of the app's code, or without the changes whose answer is late. */
+  private async settle(
+    identity: SyncIdentity,
+    request: PlanRequest,
+    needs: readonly Need[],
+    tries: Map<number, number>,
+    time: AppTime,
+  ): Promise<PlanRequest> {
+    const made = await time.each(needs, (need): Answer | Promise<Answer> => {
+      const count = (tries.get(need.index) ?? 0) + 1;
+      tries.set(need.index, count);
+      if (count > MAX_TRIES) return { verdict: MOVES_TOO_FAST };
+      return this.resolvers.ask(identity, need);
+    });
+    const answers = new Map<number, Answer>();
+    const late = new Set<number>();
+    for (const [at, { index }] of needs.entries()) {
+      const answer = made[at];
+      if (answer) answers.set(index, answer);
+      else late.add(index);
+    }
+    const answered = withAnswers(request, answers);
+    const firstLate = needs.find(({ index }) => late.has(index));
+    if (!firstLate) return answered;
+    const what = firstLate.kind === 'verdict' ? 'the validators' : 'the resolver';
+    const waitedFor = `${what} of collection ${firstLate.change.collection}`;
+    const lateness = { limitMs: time.limitMs, waitedFor };
+    const { length } = request.changes;
+    if (request.atomic === 'batch') throw lateBatch(lateness, length - late.size, length);
+    return withoutLate(answered, late, lateRejection(lateness));
   }
 
   /** The document that a conflict was about, for those who may read it. */

@@ -6,8 +6,8 @@ import type { DocumentState, Ledger } from './ledger';
 import type { PlanClock, PlanRequest, ReadyChange } from './plan';
 import { editStamp } from './stamps';
 
-/** Which change of which request writes. */
-export interface Writer {
+/** Which change of which request is recorded. */
+export interface Recorded {
   readonly request: PlanRequest;
   readonly requestIndex: number;
   readonly change: ReadyChange;
@@ -21,7 +21,7 @@ export interface Writer {
 export function recordWrite(
   layer: Ledger,
   clock: PlanClock,
-  { request, requestIndex, change, changeIndex }: Writer,
+  { request, requestIndex, change, changeIndex }: Recorded,
   current: DocumentState | undefined,
   document: StoredDocument | null,
 ): DocumentState & { readonly version: string } {
@@ -60,12 +60,12 @@ export function recordWrite(
       collection: change.collection,
       storedId: change.storedId,
       actorId,
-      request: requestIndex,
-      change: changeIndex,
+      writer: { request: requestIndex, change: changeIndex },
       chars: wire.length,
     },
   };
   layer.setDocument(change.key, state);
+  layer.steps.push({ key: change.key, state, asSent: document === change.document });
   const { fromSeq, committed } = head;
   layer.heads.set(scopeId, { fromSeq, committed, version, hlc, seq, moved: true });
   layer.entries.push({

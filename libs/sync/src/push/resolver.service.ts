@@ -5,13 +5,12 @@ import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import {
   withVerdict,
+  type Answer,
   type Need,
-  type ReadyChange,
   type ResolverNeed,
   type Resolution,
   type VerdictNeed,
 } from './plan';
-import { busy } from './push-queue.service';
 
 /** How often a resolver is asked for one change before the document is said to move too fast. */
 export const MAX_TRIES = 3;
@@ -20,24 +19,22 @@ export const MOVES_TOO_FAST: Rejection = {
   message: 'The document changed again and again while the conflict was settled; pull it and edit it again.',
 };
 
-/** Asks the app's resolvers. Their answer counts only while the document's version is the one they were shown. */
+/**
+ * Asks the app's resolvers and validators, outside of any transaction. A resolver's answer counts only while the
+ * document's version is the one it was shown; a validator's, for the content that it has seen.
+ */
 @Injectable()
 export class ResolverService {
   private readonly logger = new Logger('SyncModule');
 
   constructor(private readonly collections: CollectionRegistry) {}
 
-  /**
-   * @throws SyncError `busy` when the resolver is not done by the deadline
-   */
-  async ask(identity: SyncIdentity, need: Need, deadline: number): Promise<Partial<ReadyChange>> {
-    return need.kind === 'verdict'
-      ? this.verify(need)
-      : { resolution: await this.resolve(identity, need, deadline) };
+  async ask(identity: SyncIdentity, need: Need): Promise<Answer> {
+    return need.kind === 'verdict' ? this.verify(need) : { resolution: await this.resolve(identity, need) };
   }
 
   /** What the schema's rules, the app's own functions among them, say of a document. */
-  private async verify({ change, document, current }: VerdictNeed): Promise<Partial<ReadyChange>> {
+  private async verify({ change, document, current }: VerdictNeed): Promise<Answer> {
     const { form } = change.rules;
     const of = form?.verdictKey(document, current);
     const collection = this.collections.get(change.collection);
@@ -45,19 +42,18 @@ export class ResolverService {
     return withVerdict(change, { of, checked: await collection.verify(change, document, current) });
   }
 
-  private async resolve(identity: SyncIdentity, need: ResolverNeed, deadline: number): Promise<Resolution> {
+  private async resolve(identity: SyncIdentity, need: ResolverNeed): Promise<Resolution> {
     const { basis, change } = need;
     const collection = this.collections.get(change.collection);
     if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
     try {
-      const document = await before(deadline, collection.resolve(toConflict(identity, need)));
+      const document = await collection.resolve(toConflict(identity, need));
       if (document === null) return { basis, outcome: { document: null } };
       const cast = await collection.settle(change, await collection.cast(change, document), need.stored);
       if (cast.ok) return { basis, outcome: { document: cast.document } };
       const message = `The resolver's document was not valid: ${cast.rejection.message}`;
       return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
     } catch (error) {
-      if (error instanceof LateError) throw busy('The conflict resolver was not done in time');
       this.logger.error(
         `The conflict resolver of ${change.collection} failed: ${error instanceof Error ? error.name : 'unknown error'}`,
       );
@@ -85,23 +81,4 @@ function toConflict(
     ...(base === undefined ? {} : { base }),
     identity,
   };
-}
-
-class LateError extends Error {}
-
-async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        reject(new LateError());
-      },
-      Math.max(0, deadline - performance.now()),
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

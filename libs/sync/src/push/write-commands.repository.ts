@@ -1,14 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
 import { inPieces } from './pieces';
-
-/** What the database says of one refused statement of a write. */
-export interface WriteFailure {
-  /** Of the statement, in the order in which they were given. */
-  readonly index: number;
-  readonly code: number;
-  readonly message: string;
-  readonly keyPattern: Readonly<Record<string, unknown>>;
-}
+import type { WriteFailure } from './refused-write';
 
 /** How many documents a write has inserted or found, and what has stopped it: a transaction is gone then. */
 export interface WriteReport {

@@ -8,7 +8,7 @@ import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { backoffMs } from './backoff';
 import { followInserts, type InsertListener } from './change-stream.repository';
-import { errorKind } from './error-kind';
+import { errorKind } from '../database/errors';
 import type { InsertedBytes } from './inserted-bytes';
 import { pause } from './pause.service';
 import { LiveEntry } from './stream-entry';

@@ -1,5 +1,4 @@
-import mongoose from 'mongoose';
-import { isSocketError } from '../oplog/socket-error';
+import { isPassing } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 import type { Backlog } from './backlog.service';
 import { backoffMs } from './backoff';
@@ -183,17 +182,4 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
       backoffMs(this.failures, Math.random()),
     );
   }
-}
-
-/** Server errors that a read survives by trying again: elections, shutdowns, time limits. */
-const PASSING_CODES = new Set([
-  6, 7, 50, 89, 91, 134, 189, 202, 262, 290, 358, 384, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
-]);
-
-function isPassing(error: unknown): boolean {
-  if (error instanceof mongoose.mongo.MongoServerError) {
-    return PASSING_CODES.has(Number(error.code)) || error.hasErrorLabel('RetryableError');
-  }
-  // Network, server selection, a pool that was cleared.
-  return error instanceof mongoose.mongo.MongoError || isSocketError(error);
 }

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { SyncError } from '../protocol/errors';
-import { abortQuietly } from '../push/committer.service';
+import { abortQuietly } from '../database/transaction.repository';
 
 /** The part of the driver's session that its types leave out. */
 interface OpenSession {

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { ZERO_VERSION } from '../hlc/hlc';
 import { SyncError } from '../protocol/errors';
-import { TransientSyncError } from '../push/transient-error.repository';
+import { TransientSyncError } from '../database/transaction.repository';
 import { transactionOf } from './caller-session.repository';
 
 /** Transient: the caller's transaction is run again, and reserves a new version. */

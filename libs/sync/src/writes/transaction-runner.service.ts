@@ -4,10 +4,14 @@ import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import { EngineSessions } from '../oplog/engine-sessions.service';
 import { SyncError } from '../protocol/errors';
-import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../push/committer.service';
+import {
+  abortQuietly,
+  commitUntil,
+  retryPauseMs,
+  TRANSACTION_OPTIONS,
+} from '../database/transaction.repository';
 import { PushQueue } from '../push/push-queue.service';
-import { retryPauseMs } from '../push/retry-pause';
-import { isRetryable } from '../oplog/retry.repository';
+import { isRetryable } from '../database/errors';
 import type { SyncSettings } from '../sync.settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
 import { ScopeHeads } from './scope-heads.service';

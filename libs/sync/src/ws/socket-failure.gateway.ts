@@ -1,3 +1,4 @@
+import { isPassing } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
 
@@ -7,6 +8,8 @@ import { SyncError } from '../protocol/errors';
  * unknown errors stay inside.
  */
 export function asSyncError(error: unknown): SyncError {
+  if (isPassing(error))
+    return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
   const refusal = error instanceof SyncError ? hostRefusal(error.cause) && error : hostRefusal(error);
   if (!refusal)
     return error instanceof SyncError

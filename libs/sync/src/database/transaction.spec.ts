@@ -1,7 +1,11 @@
 import mongoose from 'mongoose';
-import { asLostConnection, isRetryable, mayBeCommitted, UnknownCommitError } from '../oplog/retry.repository';
-import { retryPauseMs } from '../push/retry-pause';
-import { TransientSyncError } from '../push/transient-error.repository';
+import { isRetryable, mayBeCommitted } from './errors';
+import {
+  asLostConnection,
+  retryPauseMs,
+  TransientSyncError,
+  UnknownCommitError,
+} from './transaction.repository';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
   mongoose.mongo;
