@@ -17,7 +17,7 @@ module.exports = {
     ],
   },
   // Nest 12 and the driver's ESM files pass through the transform; with Nest alone a test with a database hangs.
-  transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb|jose)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb)/)'],
   moduleNameMapper: {
     '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
     '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',

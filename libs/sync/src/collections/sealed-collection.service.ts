@@ -70,7 +70,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
         'transform',
         where('transform'),
       )),
-    dto: options.dto && (await makeDtoCheck(name, options.dto, unknownFields)),
+    dto: options.dto && makeDtoCheck(name, options.dto, unknownFields),
     schema: model && schemaStep(new SchemaCast(model, unknownFields, report), options, ids),
     report,
   });
