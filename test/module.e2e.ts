@@ -470,7 +470,7 @@ describe('the socket', () => {
     });
   const token = authorization.replace('Bearer ', '');
 
-  it('of each instance has its own path, whatever the global prefix, and the same check of tokens', async () => {
+  it('of each instance has its own path behind the global prefix, and the same check of tokens', async () => {
     const other = testDatabase(__filename);
     const [one, two] = ['one', 'two'].map((name) =>
       SyncModule.forRoot({
@@ -493,15 +493,15 @@ describe('the socket', () => {
         },
         withSockets,
       );
-      expect(await firstMessage(url, '/one/stream', token)).toMatchObject({
+      expect(await firstMessage(url, '/api/one/stream', token)).toMatchObject({
         type: 'subscribed',
         collections: ['one'],
       });
-      expect(await firstMessage(url, '/two/stream', token)).toMatchObject({
+      expect(await firstMessage(url, '/api/two/stream', token)).toMatchObject({
         type: 'subscribed',
         collections: ['two'],
       });
-      expect(await firstMessage(url, '/one/stream', 'forged')).toMatchObject({
+      expect(await firstMessage(url, '/api/one/stream', 'forged')).toMatchObject({
         type: 'error',
         code: 'unauthenticated',
       });

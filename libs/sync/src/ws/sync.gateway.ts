@@ -3,6 +3,7 @@ import {
   Inject,
   Injectable,
   Logger,
+  RequestMethod,
   type BeforeApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -18,6 +19,7 @@ import { Pulse } from './pulse.gateway';
 import type { ServerSocket, SocketServer } from './server-socket';
 import { openSocketServer } from './socket-server.gateway';
 import { SharedFrames } from './shared-frames';
+import { streamPathBehind } from './stream-path';
 import { SocketSession, type SessionContext } from './socket-session.gateway';
 
 /** How long peers have to answer a close before they are cut off. */
@@ -56,14 +58,16 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   onModuleInit(): void {
     // An application context (a script, a worker) has no server, and nobody connects.
     if (!this.extras.stream || !this.hasServer()) return;
+    const path = this.path();
     this.server = openSocketServer(this.config.getIoAdapter(), {
-      path: this.extras.streamPath,
+      path,
       maxPayload: this.settings.limits.maxSocketMessageBytes,
       perMessageDeflate: false,
       // The sessions are the list of what is open.
       clientTracking: false,
     });
     this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
+    this.logger.log(`The stream is a WebSocket at ${path}`);
   }
 
   /** Tells every client to come back to another process. Later, Nest would have cut them off. */
@@ -78,6 +82,18 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     }
     for (const session of this.sessions) session.terminate();
     this.pulse.stop();
+  }
+
+  private path(): string {
+    const { exclude = [] } = this.config.getGlobalPrefixOptions();
+    return streamPathBehind(this.extras, {
+      prefix: this.config.getGlobalPrefix(),
+      leavesOut: (path) =>
+        exclude.some(
+          ({ requestMethod, pathRegex }) =>
+            [RequestMethod.ALL, RequestMethod.GET].includes(requestMethod) && pathRegex.test(path),
+        ),
+    });
   }
 
   private hasServer(): boolean {
