@@ -1,4 +1,4 @@
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, type Server } from 'node:http';
 import {
   Inject,
   Injectable,
@@ -54,18 +54,19 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 
-  /** @throws SyncError `configuration` when the app has no WsAdapter */
   onModuleInit(): void {
+    const http = this.httpServer();
     // An application context (a script, a worker) has no server, and nobody connects.
-    if (!this.extras.stream || !this.hasServer()) return;
+    if (!this.extras.stream || !http) return;
     const path = this.path();
-    this.server = openSocketServer(this.config.getIoAdapter(), {
+    const options = {
       path,
       maxPayload: this.settings.limits.maxSocketMessageBytes,
       perMessageDeflate: false,
       // The sessions are the list of what is open.
       clientTracking: false,
-    });
+    };
+    this.server = openSocketServer(this.config.getIoAdapter(), options, http);
     this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
     this.logger.log(`The stream is a WebSocket at ${path}`);
   }
@@ -96,9 +97,9 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     });
   }
 
-  private hasServer(): boolean {
+  private httpServer(): Server | undefined {
     const adapter = this.http.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
-    return Boolean(adapter?.getHttpServer());
+    return adapter?.getHttpServer() as Server | undefined;
   }
 
   private accept(socket: ServerSocket, upgrade: unknown): void {
