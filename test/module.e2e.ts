@@ -516,13 +516,6 @@ describe('the socket', () => {
     const { url } = await start({ imports: [root(), sync] }, withSockets);
     expect(await firstMessage(url, '/live', token)).toMatchObject({ type: 'subscribed' });
   });
-
-  it('needs a WsAdapter, and says so when the app has none', async () => {
-    const refused = start({ imports: [root(), SyncModule.forRoot(base)] });
-    await expect(refused).rejects.toThrow(
-      /no WebSocket adapter.*useWebSocketAdapter\(new WsAdapter\(app\)\).*stream: false/,
-    );
-  });
 });
 
 describe('the database', () => {

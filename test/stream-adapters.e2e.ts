@@ -197,7 +197,6 @@ describe('the stream without an adapter', () => {
         metricsEnabled: false,
         jwt: { secret: SECRET },
         collections: [{ name: 'tasks', freeForm: true }],
-        oplogCollection: `${connectionName}_oplog`,
       });
     const testing = await Test.createTestingModule({
       imports: [
