@@ -22,7 +22,7 @@ module.exports = {
     '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
     '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/\\w+/'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],
