@@ -13,7 +13,7 @@ class OrdersService {
   ) {}
 
   /** One transaction with whatever else the app does in it: it reaches devices with the commit, or not at all. */
-  @Transactional({ writeConcern: { w: 'majority' } })
+  @Transactional<TransactionalAdapterMongoose>({ writeConcern: { w: 'majority' } })
   async place(identity: SyncIdentity, fail: boolean): Promise<void> {
     const session = this.host.tx ?? undefined;
     await this.sync.transaction(
