@@ -18,7 +18,7 @@ const NOT_PURE = [
 
 const suffix = `give the file a Nest suffix (.${SUFFIXES.replaceAll(',', ', .')}) or take it as an argument.`;
 const FRAMEWORKS =
-  '@nestjs/.*|mongoose|mongodb|express|ws|rxjs|passport|passport-jwt|jose|prom-client|commander|reflect-metadata';
+  '@nestjs/.*|mongoose|mongodb|express|ws|rxjs|passport|passport-jwt|jwks-rsa|prom-client|commander|reflect-metadata';
 /** Built-in modules that compute and do nothing else. */
 const HARMLESS =
   'assert|assert/strict|buffer|crypto|events|querystring|stream|stream/promises|string_decoder|url|util|util/types|zlib';

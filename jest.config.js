@@ -17,12 +17,12 @@ module.exports = {
     ],
   },
   // Nest 12 and the driver's ESM files pass through the transform; with Nest alone a test with a database hangs.
-  transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb|jose)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb)/)'],
   moduleNameMapper: {
     '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
     '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/\\w+/'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],

@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   HttpException,
@@ -189,11 +189,15 @@ describe('the shipped JWT check with a key set', () => {
   let server: Server;
   let published: number[];
   let fetches: number;
+  /** Takes the place of the published set. */
+  let answer: ((response: ServerResponse) => unknown) | undefined;
   beforeEach(async () => {
     published = [0];
     fetches = 0;
+    answer = undefined;
     server = createServer((_request, response) => {
       fetches += 1;
+      if (answer) return void answer(response);
       const jwks = published.map((index) => ({
         ...keys[index]!.publicKey.export({ format: 'jwk' }),
         kid: keys[index]!.kid,
@@ -230,6 +234,47 @@ describe('the shipped JWT check with a key set', () => {
     ).toBe(401);
     expect(fetches).toBe(0);
     expect((await who(url, signed(1, 'one'))).status).toBe(401);
+  });
+
+  it('takes a key without alg or kid by its kind, and leaves out one that is not for signatures', async () => {
+    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const set = [
+      { ...keys[0]!.publicKey.export({ format: 'jwk' }), use: 'enc', kid: 'for-encryption' },
+      { ...keys[1]!.publicKey.export({ format: 'jwk' }) },
+      { ...ec.publicKey.export({ format: 'jwk' }) },
+      { kty: 'oct', k: 'c2VjcmV0' },
+      { kty: 'unheard of' },
+    ];
+    answer = (response) => response.end(JSON.stringify({ keys: set }));
+    const { url } = await start({ jwt: { jwksUri: jwksUri() } });
+    const statusOf = async (header: object, key: KeyObject): Promise<number> =>
+      (await who(url, testToken({ header: { ...header }, payload: user, key }))).status;
+    expect(await statusOf({ alg: 'RS256' }, keys[1]!.privateKey)).toBe(200);
+    expect(await statusOf({ alg: 'ES256' }, ec.privateKey)).toBe(200);
+    expect(await statusOf({ alg: 'RS256', kid: 'for-encryption' }, keys[0]!.privateKey)).toBe(401);
+    expect(await statusOf({ alg: 'RS256', kid: 'toString' }, keys[1]!.privateKey)).toBe(401);
+  });
+
+  it('keeps a known key for its users while others name unknown ones', async () => {
+    const { url } = await start({ jwt: { jwksUri: jwksUri() } });
+    const unknown = Array.from({ length: 50 }, (_, i) => who(url, signed(1, `made-up-${String(i)}`)));
+    for (const { status } of await Promise.all(unknown)) expect(status).toBe(401);
+    expect((await who(url, signed(0))).status).toBe(200);
+    expect(fetches).toBeLessThan(3);
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['an error', (response) => response.writeHead(500).end()],
+    ['a redirect', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+    ['no JSON', (response) => response.end('<html>')],
+    ['no key set', (response) => response.end('[]')],
+    ['half an answer', (response) => (response.write('{"keys":['), setImmediate(() => response.destroy()))],
+  ])('answers 503, not 401, while the key set is %s', async (_, bad) => {
+    answer = bad;
+    const { url } = await start({ jwt: { jwksUri: jwksUri() } });
+    expect((await who(url, signed(0))).status).toBe(503);
+    answer = undefined;
+    expect((await who(url, signed(0))).status).toBe(200);
   });
 
   it('answers 503, not 401, while the key set is out of reach', async () => {

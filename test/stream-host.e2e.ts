@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -157,27 +158,25 @@ describe('the socket and a peer that takes nothing', () => {
   });
 });
 
-describe('an app without a WsAdapter', () => {
-  const refused = {
-    code: 'configuration',
-    path: 'stream',
-    message: expect.stringContaining('new WsAdapter(app)') as unknown,
-  };
-  const withAdapter = (adapter: object | null): Promise<StreamApp> =>
-    startStreamApp({
-      uri: testDatabase(__filename).uri,
-      prepare: (app) => app.useWebSocketAdapter(adapter as never),
-    });
-
-  it('is told what to do', async () => {
-    await expect(withAdapter(null)).rejects.toMatchObject(refused);
-    class IoAdapter {
-      dispose(): void {}
+describe('what the host has', () => {
+  it('an adapter that makes something else: the app is told what to do', async () => {
+    class OddAdapter extends WsAdapter {
+      override create(): never {
+        return {} as never;
+      }
     }
-    await expect(withAdapter(new IoAdapter())).rejects.toMatchObject(refused);
+    const starting = startStreamApp({
+      uri: testDatabase(__filename).uri,
+      prepare: (app) => app.useWebSocketAdapter(new OddAdapter(app)),
+    });
+    await expect(starting).rejects.toMatchObject({
+      code: 'configuration',
+      path: 'stream',
+      message: expect.stringContaining('create() of OddAdapter gave no server') as unknown,
+    });
   });
 
-  it('starts when the stream is switched off', async () => {
+  it('nothing, and the stream is switched off: nobody connects', async () => {
     const stream = await startStreamApp({
       uri: testDatabase(__filename).uri,
       extras: { stream: false },
@@ -187,7 +186,7 @@ describe('an app without a WsAdapter', () => {
     await stream.app.close();
   });
 
-  it('starts as an application context, where nobody connects', async () => {
+  it('no HTTP server (an application context): the stream is there for the app', async () => {
     const metadata = streamModule({ uri: testDatabase(__filename).uri });
     const module = await Test.createTestingModule({
       imports: [{ module: class Script {}, ...metadata }],
@@ -205,11 +204,14 @@ describe('an app without a WsAdapter', () => {
     await context.close();
   });
 
-  it('may use a subclass of WsAdapter', async () => {
+  it('a subclass of WsAdapter: that makes the server', async () => {
     class OwnAdapter extends WsAdapter {}
     const context = await NestFactory.create(class Empty {}, { logger: false });
     const options = { path: '/x', maxPayload: 1024, perMessageDeflate: false, clientTracking: false };
-    expect(() => openSocketServer(new OwnAdapter(context), options).close()).not.toThrow();
+    const adapter = new OwnAdapter(context);
+    const create = jest.spyOn(adapter, 'create');
+    openSocketServer(adapter, options, context.getHttpServer() as Server).close();
+    expect(create).toHaveBeenCalledWith(0, options);
     await context.close();
   });
 });

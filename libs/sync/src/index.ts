@@ -100,5 +100,19 @@ export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './hlc/h
 // How synced documents look in the database, for the app's own queries and indexes.
 export { SYNC_FIELDS } from './collections/stored-document';
 export { hideTombstones } from './collections/hide-tombstones.schema';
-export { RECOMMENDED_DRIVER_TIMES } from './oplog/driver-advice';
-export type { SyncHealth } from './health/health';
+export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './oplog/driver-advice';
+export type { ChangeStreamState, SyncHealth } from './health/health';
+
+// Mentioned by the types above, so that an app's declarations can name them. Their members may change.
+export type {
+  CollectionRules,
+  IdCodec,
+  Prepared,
+  StoredDocument,
+  StoredId,
+  SyncedCollection,
+} from './collections/collection';
+export type { StartedLines } from './full/started-lines';
+export type { ParsedChange } from './protocol/push';
+export type { PulledEntry } from './protocol/pull';
+export type { LiveEntry, LogPosition } from './stream/stream-entry';

@@ -5,6 +5,7 @@ describe('resolveExtras', () => {
     expect(resolveExtras({})).toEqual({
       prefix: 'sync',
       streamPath: '/sync/stream',
+      streamPathIsGiven: false,
       isGlobal: true,
       http: true,
       stream: true,

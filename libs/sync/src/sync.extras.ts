@@ -5,8 +5,9 @@ import type { SyncModuleExtras, SyncOptions } from './sync.options';
 export interface SyncExtras extends Required<Omit<SyncModuleExtras, 'connectionName'>> {
   /** Segments joined by `/`, without one at either end. */
   readonly prefix: string;
-  /** Begins with `/`. */
+  /** Begins with `/`. The app's global prefix stands before it, unless it was given. */
   readonly streamPath: string;
+  readonly streamPathIsGiven: boolean;
   readonly connectionName: string | undefined;
 }
 
@@ -31,6 +32,7 @@ export function resolveExtras(extras: SyncModuleExtras): SyncExtras {
   return {
     prefix,
     streamPath: `/${path('streamPath', extras.streamPath ?? `${prefix}/stream`)}`,
+    streamPathIsGiven: extras.streamPath !== undefined,
     isGlobal: flag('isGlobal', extras.isGlobal),
     http: flag('http', extras.http),
     stream: flag('stream', extras.stream),

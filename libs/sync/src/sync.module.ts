@@ -1,13 +1,21 @@
-import { Inject, Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { CollectionRegistry } from './collections/collection-registry.service';
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { Connection } from 'mongoose';
+import { CollectionRegistry } from './collections/collection-registry.service';
 import { SyncError } from './protocol/errors';
+import { dataClash, routeClash } from './sync.clashes';
 import { getRegistryToken, getSyncToken } from './sync.connection-tokens';
 import type { SyncExtras } from './sync.extras';
 import { ConfigurableModuleClass } from './sync.module-definition';
 import type { SyncCollectionOptions } from './sync.options';
 import type { SyncSettings } from './sync.settings';
-import { SYNC_EXTRAS, SYNC_SETTINGS } from './sync.tokens';
+import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from './sync.tokens';
 
 /**
  * Offline-first sync for the app that imports it: `SyncModule.forRoot(options)` or `forRootAsync(...)` once, and
@@ -17,13 +25,21 @@ import { SYNC_EXTRAS, SYNC_SETTINGS } from './sync.tokens';
  * options in forRoot, and beside `useFactory` in forRootAsync.
  */
 @Module({})
-export class SyncModule extends ConfigurableModuleClass implements OnModuleInit {
+export class SyncModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationBootstrap {
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_CONNECTION) private readonly connection: Connection,
+    @Inject(CollectionRegistry) private readonly registry: CollectionRegistry,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
     super();
+    if (host.listening)
+      throw new SyncError(
+        'configuration',
+        'SyncModule: forRoot() comes too late from a module that is loaded lazily: Nest starts nothing in it, and makes no routes. Import it in the root module.',
+      );
   }
 
   /**
@@ -39,31 +55,57 @@ export class SyncModule extends ConfigurableModuleClass implements OnModuleInit 
     // A class of its own for each call: Nest would take two of one class for the same module.
     @Module({})
     class SyncFeatureModule implements OnModuleInit {
-      constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
+      private isRegistered = false;
+
+      /** Registers at once where it can: Nest calls no hook of a module that is loaded lazily. */
+      constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {
+        const registry = readyRegistry(moduleRef, connectionName);
+        if (registry) this.register(registry);
+      }
 
       onModuleInit(): void {
-        const registry = registryOf(this.moduleRef, connectionName);
+        if (!this.isRegistered) this.register(registryOf(this.moduleRef, connectionName));
+      }
+
+      private register(registry: CollectionRegistry): void {
         for (const collection of collections) registry.register(collection);
+        this.isRegistered = true;
       }
     }
     return { module: SyncFeatureModule };
   }
 
-  /** @throws SyncError `configuration` when another instance works on the same log */
+  /** @throws SyncError `configuration` when another instance has the same routes, socket or connection name */
   onModuleInit(): void {
-    for (const other of this.modules.values()) {
-      const instance = other.metatype === SyncModule ? (other.instance as unknown as SyncModule) : this;
-      if (
-        instance !== this &&
-        instance.extras.connectionName === this.extras.connectionName &&
-        instance.settings.oplogCollection === this.settings.oplogCollection
-      )
-        throw new SyncError(
-          'configuration',
-          'SyncModule: forRoot() is imported twice for the same connection. Import it once, in the root module, and add collections elsewhere with SyncModule.forFeature([...]). A second instance needs another connectionName.',
-        );
-    }
+    for (const other of this.others()) refuse(routeClash(this.extras, other.extras));
   }
+
+  /** @throws SyncError `configuration` when another instance keeps another log for the same data */
+  onApplicationBootstrap(): void {
+    for (const other of this.others()) refuse(dataClash(this.data(), other.data()));
+  }
+
+  private others(): SyncModule[] {
+    return [...this.modules.values()]
+      .filter(({ metatype }) => metatype === SyncModule)
+      .map(({ instance }) => instance as unknown as SyncModule)
+      .filter((instance) => instance !== this);
+  }
+
+  private data(): Parameters<typeof dataClash>[0] {
+    const { oplogCollection, headsCollection, receiptsCollection, leasesCollection } = this.settings;
+    return {
+      connectionName: this.extras.connectionName,
+      database: this.connection.name,
+      hosts: this.connection.getClient().options.hosts.map(String),
+      log: [oplogCollection, headsCollection, receiptsCollection, leasesCollection],
+      synced: this.registry.registeredNames(),
+    };
+  }
+}
+
+function refuse(clash: string | undefined): void {
+  if (clash !== undefined) throw new SyncError('configuration', `SyncModule: ${clash}`);
 }
 
 /** Injects the SyncService of one instance, when the app has several. */
@@ -80,5 +122,18 @@ function registryOf(moduleRef: ModuleRef, connectionName: string | undefined): C
       `SyncModule: forFeature() found no SyncModule.forRoot()${named} in this app. Import that in the root module.`,
       { cause },
     );
+  }
+}
+
+/** The registry, once it is made: a half-made one has nothing of its own yet. */
+function readyRegistry(
+  moduleRef: ModuleRef,
+  connectionName: string | undefined,
+): CollectionRegistry | undefined {
+  try {
+    const found: unknown = moduleRef.get(getRegistryToken(connectionName), { strict: false });
+    return found instanceof CollectionRegistry && Object.keys(found).length > 0 ? found : undefined;
+  } catch {
+    return undefined;
   }
 }

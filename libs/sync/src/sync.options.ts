@@ -172,7 +172,7 @@ export interface SyncRequest {
 export interface SyncModuleExtras {
   /** Default `sync`. */
   readonly prefix?: string;
-  /** Path of the socket. Default `/<prefix>/stream`. The app's global prefix does not move it. */
+  /** Path of the socket, as it stands. Default: `/<prefix>/stream` behind the app's global prefix, as the routes are. */
   readonly streamPath?: string;
   /** Default true. */
   readonly isGlobal?: boolean;

@@ -38,7 +38,7 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'full/scope-view.repository.ts',
-        find: 'store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options)',
+        find: 'store.find<Buffer>(this.documentsOf({ from, to: range.to }), options)',
         replace: 'store.find<Buffer>({}, options)',
       },
       {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { SYNC_FIELDS } from '../collections/stored-document';
-import { createLayout, databaseLayout, existingIndexes } from '../oplog/database-layout.repository';
-import { uniqueIndexAdvice } from '../oplog/index-check';
+import { adviceFor, createLayout, databaseLayout, refuseUnfit } from '../oplog/database-layout.repository';
 import type { OplogRepository } from '../oplog/oplog.repository';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
@@ -22,6 +21,7 @@ export function addInit(program: Command, { out }: CliOutput): Command {
       const options = command.optsWithGlobals<InitOptions>();
       await withDatabase(options, {}, async ({ oplog, settings }) => {
         checkNames(options.collections, settings);
+        await refuseUnfit(oplog.db, settings, options.collections);
         const made = await createLayout(oplog.db, databaseLayout(settings, options.collections));
         for (const what of made) out(`made      ${what}\n`);
         for (const name of options.collections) {
@@ -30,8 +30,7 @@ export function addInit(program: Command, { out }: CliOutput): Command {
             out(`completed ${name}: ${String(count)} documents got ${SYNC_FIELDS.deleted}: false\n`);
         }
         for (const name of options.collections)
-          for (const advice of uniqueIndexAdvice(name, await existingIndexes(oplog.db, name)))
-            out(`to do     ${advice}\n`);
+          for (const advice of await adviceFor(oplog.db, name)) out(`to do     ${advice}\n`);
         out(
           options.collections.length > 0
             ? `Database ${oplog.db.databaseName} is ready.\n`

@@ -47,7 +47,7 @@ export class CollectionRegistry implements Collections {
       throw configurationError(
         options.name,
         'name',
-        'comes too late: register it before the app has started',
+        'comes too late: the app has started already. Import its module in one that the app starts with; a module that LazyModuleLoader loads cannot bring collections',
       );
     if (this.registered.has(options.name))
       throw configurationError(
@@ -66,6 +66,11 @@ export class CollectionRegistry implements Collections {
   seal(): Promise<void> {
     this.sealing ??= this.resolveAll();
     return this.sealing;
+  }
+
+  /** Known before {@link seal} too. */
+  registeredNames(): readonly string[] {
+    return [...this.registered.keys()];
   }
 
   get(name: string): SyncedCollection | undefined {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
-import { SyncError, type Rejection } from '../protocol/errors';
+import { loadDtoPackages } from '../optional-peers.service';
+import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { dataPath } from './document-rules';
 import { judgedData } from './dto-data';
@@ -10,12 +11,8 @@ export type DtoResult =
   { readonly ok: true; readonly data: JsonObject } | { readonly ok: false; readonly rejection: Rejection };
 export type DtoCheck = (data: JsonObject) => Promise<DtoResult>;
 
-/** The part of class-transformer and class-validator in use: both are optional peers, so no type of theirs shows. */
-export interface DtoTools {
-  instance(dto: Type<object>, data: JsonObject): object;
-  validate(instance: object, options: object): Promise<DtoProblem[]>;
-}
-export interface DtoProblem {
+/** A ValidationError of class-validator, which is an optional peer: no type of it shows. */
+interface DtoProblem {
   readonly property: string;
   readonly constraints?: Readonly<Record<string, string>>;
   readonly children?: readonly DtoProblem[];
@@ -28,46 +25,25 @@ export interface DtoProblem {
  *
  * @throws SyncError `configuration` when the two packages are not installed
  */
-export async function makeDtoCheck(
+export function makeDtoCheck(
   collection: string,
   dto: Type<object>,
   unknownFields: 'reject' | 'strip',
-  load: () => Promise<DtoTools> = loadDtoTools,
-): Promise<DtoCheck> {
-  const tools = await loadOrExplain(collection, load);
+): DtoCheck {
+  const { plainToInstance, validate } = loadDtoPackages(collection);
   const options = {
     whitelist: true,
     forbidNonWhitelisted: unknownFields === 'reject',
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
   };
-  const fresh = tools.instance(dto, {});
+  const fresh = plainToInstance(dto, {});
   return async (data) => {
-    const instance = tools.instance(dto, data);
-    const problems = await tools.validate(instance, options);
+    const instance = plainToInstance(dto, data);
+    const problems: DtoProblem[] = await validate(instance, options);
     if (problems.length > 0) return { ok: false, rejection: dtoRejection(problems) };
     return { ok: true, data: judgedData(data, instance, fresh) };
   };
-}
-
-async function loadDtoTools(): Promise<DtoTools> {
-  const [{ plainToInstance }, { validate }] = await Promise.all([
-    import('class-transformer'),
-    import('class-validator'),
-  ]);
-  return { instance: plainToInstance, validate };
-}
-
-async function loadOrExplain(collection: string, load: () => Promise<DtoTools>): Promise<DtoTools> {
-  try {
-    return await load();
-  } catch (cause) {
-    throw new SyncError(
-      'configuration',
-      `SyncModule: collection ${collection} has a dto, which needs class-validator and class-transformer. Install them (npm install class-validator class-transformer), or leave the dto out.`,
-      { path: `collections.${collection}.dto`, cause },
-    );
-  }
 }
 
 interface Problem {

@@ -30,7 +30,7 @@ class Order {
 }
 
 async function check(data: JsonObject, unknownFields: 'reject' | 'strip' = 'reject') {
-  return (await makeDtoCheck('orders', Order, unknownFields))(data);
+  return makeDtoCheck('orders', Order, unknownFields)(data);
 }
 
 describe('a DTO', () => {
@@ -93,16 +93,7 @@ describe('a DTO', () => {
       @IsString()
       title!: string;
     }
-    const result = await (await makeDtoCheck('orders', Shouting, 'strip'))({ title: 'a', z: 1 });
+    const result = await makeDtoCheck('orders', Shouting, 'strip')({ title: 'a', z: 1 });
     expect(result).toEqual({ ok: true, data: { title: 'A' } });
-  });
-
-  it('says what to install when its packages are missing', async () => {
-    const missing = Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' });
-    const made = makeDtoCheck('orders', Order, 'reject', () => Promise.reject(missing));
-    await expect(made).rejects.toMatchObject({
-      code: 'configuration',
-      message: expect.stringMatching(/orders.*npm install class-validator class-transformer/) as string,
-    });
   });
 });

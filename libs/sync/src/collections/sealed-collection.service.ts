@@ -72,7 +72,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
   const applyTransform =
     transform &&
     (await ports.resolve<'transform', DocumentTransformFunction>(transform, 'transform', where('transform')));
-  const dto = options.dto && (await makeDtoCheck(name, options.dto, unknownFields));
+  const dto = options.dto && makeDtoCheck(name, options.dto, unknownFields);
   const preparation = new Preparation({
     collection: name,
     limits: settings.limits,

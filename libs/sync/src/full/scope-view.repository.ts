@@ -100,7 +100,7 @@ export class ScopeView {
         // Not `limit: 0`, by which the driver asks for ever larger batches.
         ...(limit === undefined ? {} : { limit }),
       };
-      const cursor = store.find<Buffer>({ [SYNC_FIELDS.scope]: this.scopeId }, options);
+      const cursor = store.find<Buffer>(this.documentsOf({ from, to: range.to }), options);
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
       try {
@@ -141,16 +141,18 @@ export class ScopeView {
     await this.oplog.db.command({ killCursors: store.collectionName, cursors: [cursor] });
   }
 
-  /** Answered by the index alone: the bounds say the scope, so no document is fetched to compare it. */
+  /** Answered by the index alone: its bounds say the scope, so no document is fetched to compare it. */
   private ids(
     store: Store,
     range: IdRange,
     options: mongo.FindOptions & mongo.Abortable,
   ): mongo.FindCursor<StoredDocument> {
-    return store.find(
-      {},
-      { ...this.walk(range), projection: { _id: 1 }, maxTimeMS: READ_TIME_LIMIT_MS, ...options },
-    );
+    return store.find(this.isStrict ? this.documentsOf(range) : {}, {
+      ...this.walk(range),
+      projection: { _id: 1 },
+      maxTimeMS: READ_TIME_LIMIT_MS,
+      ...options,
+    });
   }
 
   private walk({ from, to }: IdRange): mongo.FindOptions {
@@ -158,14 +160,30 @@ export class ScopeView {
       ...this.options(),
       // By the bounds of the index and not by `_id: {$gte: …}`, which compares within one type only.
       hint: { ...SYNCED_COLLECTION_INDEX.key },
-      min: { [SYNC_FIELDS.scope]: this.scopeId, _id: from },
-      max: { [SYNC_FIELDS.scope]: this.scopeId, _id: to },
+      ...(this.isStrict
+        ? {}
+        : {
+            min: { [SYNC_FIELDS.scope]: this.scopeId, _id: from },
+            max: { [SYNC_FIELDS.scope]: this.scopeId, _id: to },
+          }),
       collation: { locale: 'simple' },
       batchSize: BATCH,
       // A pattern that JavaScript does not know, or a broken text, must not stop the scope's readers.
       bsonRegExp: true,
       enableUtf8Validation: false,
     };
+  }
+
+  /** A client bound to the stable API may not say bounds: `$expr` compares over all types too, but fetches documents. */
+  private documentsOf({ from, to }: IdRange): mongo.Filter<StoredDocument> {
+    const scope = { [SYNC_FIELDS.scope]: this.scopeId };
+    if (!this.isStrict) return scope;
+    const bounds = [{ $gte: ['$_id', { $literal: from }] }, { $lt: ['$_id', { $literal: to }] }];
+    return { ...scope, $expr: { $and: bounds } };
+  }
+
+  private get isStrict(): boolean {
+    return this.oplog.client.options.serverApi?.strict === true;
   }
 
   private options(): {

@@ -1,6 +1,6 @@
 import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { AuthGuard } from '@nestjs/passport';
+import { loadPassport } from '../optional-peers.service';
 import type { SyncJwtOptions, SyncRequest } from '../sync.options';
 import { bearerToken } from './bearer-token';
 import { resolveJwt } from './jwt.options';
@@ -16,15 +16,16 @@ export interface JwtCheck {
 
 const KNOWN_TOKENS = 10_000;
 
-/** @throws SyncError `configuration` for options that could verify nothing, or too much */
+/** @throws SyncError `configuration` for options that could verify nothing, or too much, and without passport */
 export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
   const verification = resolveJwt(options);
   if (verification.warning !== undefined) new Logger('SyncModule').warn(verification.warning);
   const name = `nest-offline-sync:${randomUUID()}`;
-  const dispose = registerJwtStrategy(name, verification);
+  const tools = loadPassport();
+  const dispose = registerJwtStrategy(name, verification, tools);
   // A key set may lose the key that a token was verified with.
   const tokens = verification.key instanceof KeyObject ? new VerifiedTokens(KNOWN_TOKENS) : undefined;
-  class JwtGuard extends AuthGuard(name) {
+  class JwtGuard extends tools.AuthGuard(name) {
     /** A device asks again and again with the same token: passport verifies it the first time. */
     override async canActivate(context: ExecutionContext): Promise<boolean> {
       const request = context.switchToHttp().getRequest<SyncRequest>();

@@ -95,7 +95,10 @@ function fromPem(publicKey: string): FoundKey {
   return { key, fit, usual: [first] };
 }
 
-function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly JwtAlgorithm[] {
+export function algorithmsOf({
+  asymmetricKeyType,
+  asymmetricKeyDetails,
+}: KeyObject): readonly JwtAlgorithm[] {
   if (asymmetricKeyType === 'ec') {
     const curve = asymmetricKeyDetails?.namedCurve ?? '';
     return curve in EC_ALGORITHMS ? [EC_ALGORITHMS[curve as keyof typeof EC_ALGORITHMS]] : [];

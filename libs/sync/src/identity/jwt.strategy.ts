@@ -1,6 +1,4 @@
-import { PassportStrategy } from '@nestjs/passport';
-import passport from 'passport';
-import { ExtractJwt, Strategy } from 'passport-jwt';
+import type { PassportTools } from '../optional-peers.service';
 import { SyncError } from '../protocol/errors';
 import { isObject } from '../protocol/json';
 import type { JwtVerification } from './jwt.options';
@@ -13,7 +11,11 @@ import { keyLookup } from './jwt-key.strategy';
  * @param name unlike any other's: passport keeps one table of strategies for the whole process
  * @returns takes the strategy away again
  */
-export function registerJwtStrategy(name: string, verification: JwtVerification): () => void {
+export function registerJwtStrategy(
+  name: string,
+  verification: JwtVerification,
+  { ExtractJwt, passport, PassportStrategy, Strategy }: PassportTools,
+): () => void {
   const lookUp = keyLookup(verification);
   class SyncJwtStrategy extends PassportStrategy(Strategy, name) {
     constructor() {

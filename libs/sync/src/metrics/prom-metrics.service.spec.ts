@@ -3,6 +3,7 @@ import * as prom from 'prom-client';
 import { SyncError } from '../protocol/errors';
 import { NoMetrics } from './metrics';
 import { PromMetrics } from './prom-metrics.service';
+import { MissingPackage } from '../optional-peers.service';
 import { provideMetrics } from './provide-metrics.service';
 
 describe('PromMetrics', () => {
@@ -90,47 +91,52 @@ describe('PromMetrics', () => {
 });
 
 describe('provideMetrics', () => {
-  const missing = () =>
-    Promise.reject(
-      Object.assign(new Error("Cannot find module 'prom-client'"), { code: 'MODULE_NOT_FOUND' }),
-    );
+  const missing = (): never => {
+    throw new MissingPackage('configuration', 'npm install prom-client');
+  };
 
   afterEach(() => {
     jest.restoreAllMocks();
     prom.register.clear();
   });
 
-  it("registers in prom-client's default registry unless the host gives one", async () => {
-    await provideMetrics({}, { metricsEnabled: true });
+  it("registers in prom-client's default registry unless the host gives one", () => {
+    provideMetrics({}, { metricsEnabled: true });
     expect(prom.register.getSingleMetric('sync_push_total')).toBeDefined();
 
     const own = new prom.Registry();
-    await provideMetrics({ metricsRegistry: own }, { metricsEnabled: true });
+    provideMetrics({ metricsRegistry: own }, { metricsEnabled: true });
     expect(own.getSingleMetric('sync_push_total')).toBeDefined();
   });
 
-  it('works without prom-client and says once how to get metrics', async () => {
+  it('works without prom-client and says once how to get metrics', () => {
     const log = jest.spyOn(Logger.prototype, 'log').mockImplementation();
-    expect(await provideMetrics({}, { metricsEnabled: true }, missing)).toBeInstanceOf(NoMetrics);
+    expect(provideMetrics({}, { metricsEnabled: true }, missing)).toBeInstanceOf(NoMetrics);
     expect(log).toHaveBeenCalledTimes(1);
     expect(String(log.mock.calls[0]?.[0])).toContain('npm install prom-client');
   });
 
-  it('does not look for prom-client when metrics are off', async () => {
+  it('is refused without prom-client when an option asks for it', () => {
+    for (const asking of [{ metricsEnabled: true }, { metricsRegistry: new prom.Registry() }])
+      expect(() => provideMetrics(asking, { metricsEnabled: true }, missing)).toThrow(
+        'npm install prom-client',
+      );
+  });
+
+  it('does not look for prom-client when metrics are off', () => {
     const load = jest.fn(missing);
-    expect(await provideMetrics({}, { metricsEnabled: false }, load)).toBeInstanceOf(NoMetrics);
+    expect(provideMetrics({}, { metricsEnabled: false }, load)).toBeInstanceOf(NoMetrics);
     expect(load).not.toHaveBeenCalled();
   });
 
-  it('does not take a broken prom-client for a missing one', async () => {
-    const message = "Cannot find module 'tdigest'\nRequire stack:\n- node_modules/prom-client/index.js";
-    const broken = () => Promise.reject(Object.assign(new Error(message), { code: 'MODULE_NOT_FOUND' }));
-    await expect(provideMetrics({}, { metricsEnabled: true }, broken)).rejects.toThrow('tdigest');
+  it('does not take a broken prom-client for a missing one', () => {
+    const broken = (): never => {
+      throw Object.assign(new Error("Cannot find module 'tdigest'"), { code: 'MODULE_NOT_FOUND' });
+    };
+    expect(() => provideMetrics({}, { metricsEnabled: true }, broken)).toThrow('tdigest');
   });
 
-  it('refuses a registry that is none', async () => {
-    await expect(provideMetrics({ metricsRegistry: {} }, { metricsEnabled: true })).rejects.toThrow(
-      SyncError,
-    );
+  it('refuses a registry that is none', () => {
+    expect(() => provideMetrics({ metricsRegistry: {} }, { metricsEnabled: true })).toThrow(SyncError);
   });
 });

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Registry } from 'prom-client';
+import { loadPromClient, MissingPackage } from '../optional-peers.service';
 import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../sync.options';
 import type { SyncSettings } from '../sync.settings';
@@ -7,27 +8,30 @@ import { NoMetrics, type SyncMetrics } from './metrics';
 import { PromMetrics, type PromClient } from './prom-metrics.service';
 
 /**
- * What SYNC_METRICS stands for: the prom-client series, or nothing when metrics are switched off or prom-client (an
- * optional peer) is not installed, which is said once.
+ * What SYNC_METRICS stands for: the prom-client series, or nothing when metrics are switched off. Without prom-client
+ * (an optional peer) there are none either, which is said once; an app that asks for them does not start.
  *
  * @param load how prom-client is loaded
- * @throws SyncError `configuration` when `metricsRegistry` is no prom-client registry
+ * @throws SyncError `configuration` when `metricsRegistry` is no prom-client registry, or when prom-client is missing
+ *   and an option asks for metrics
  */
-export async function provideMetrics(
-  options: Pick<SyncOptions, 'metricsRegistry'>,
+export function provideMetrics(
+  options: Pick<SyncOptions, 'metricsRegistry' | 'metricsEnabled'>,
   settings: Pick<SyncSettings, 'metricsEnabled'>,
-  load: () => Promise<PromClient> = () => import('prom-client'),
-): Promise<SyncMetrics> {
+  load: () => PromClient = loadPromClient,
+): SyncMetrics {
   if (!settings.metricsEnabled) return new NoMetrics();
-  const prom = await load().catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
+  try {
+    return new PromMetrics(load(), registryOf(options.metricsRegistry));
+  } catch (error) {
+    const isAskedFor = options.metricsEnabled === true || options.metricsRegistry !== undefined;
+    if (isAskedFor || !(error instanceof MissingPackage)) throw error;
     new Logger('SyncModule').log(
       'Metrics are off, because prom-client is not installed: `npm install prom-client` turns them on, ' +
         '`metricsEnabled: false` turns this line off.',
     );
-    return undefined;
-  });
-  return prom ? new PromMetrics(prom, registryOf(options.metricsRegistry)) : new NoMetrics();
+    return new NoMetrics();
+  }
 }
 
 function registryOf(given: object | undefined): Registry | undefined {
@@ -37,13 +41,4 @@ function registryOf(given: object | undefined): Registry | undefined {
   throw new SyncError('configuration', 'SyncModule: option metricsRegistry must be a prom-client Registry.', {
     path: 'metricsRegistry',
   });
-}
-
-/** Whether prom-client itself is not there; a broken installation of it is not the same. */
-function isMissing(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return (
-    (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') &&
-    String(message).split('\n')[0]?.includes("'prom-client'") === true
-  );
 }

@@ -2,7 +2,16 @@ import type { mongo } from 'mongoose';
 import { codeOf, MONGO_CODES } from '../database/errors';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../sync.settings';
+import {
+  collectionAdvice,
+  unfitForEngine,
+  unfitKind,
+  UNSCOPED_LIMIT,
+  unscopedAdvice,
+  type ExistingCollection,
+} from './collection-check';
 import { describeIndex, missingIndexes, type ExistingIndex } from './index-check';
+import { SYNC_FIELDS } from '../collections/stored-document';
 import { ENGINE_INDEXES, SYNCED_COLLECTION_INDEX, type IndexSpec } from './oplog-indexes';
 
 /** A collection that must be there before anything is served, and its indexes beside `_id`. */
@@ -71,6 +80,77 @@ export async function missingFromLayout(
   return missing;
 }
 
+/**
+ * Makes sure that what is there already can hold a log and synced documents.
+ *
+ * @throws SyncError `configuration`, naming the collection and the remedy
+ */
+export async function refuseUnfit(
+  db: mongo.Db,
+  names: EngineNames,
+  synced: readonly string[],
+): Promise<void> {
+  const faults: string[] = [];
+  for (const { name } of databaseLayout(names, [])) {
+    const existing = await existingCollection(db, name);
+    const usable = existing && unfitKind(existing) === undefined;
+    const fault = existing && unfitForEngine(existing, usable ? await existingIndexes(db, name) : []);
+    if (fault !== undefined) faults.push(fault);
+  }
+  for (const name of synced) {
+    const existing = await existingCollection(db, name);
+    const fault = existing && unfitKind(existing);
+    if (fault !== undefined) faults.push(fault);
+  }
+  if (faults.length > 0) throw new SyncError('configuration', `SyncModule: ${faults.join('. ')}.`);
+}
+
+/** What of a synced collection will hurt, as it stands in the database: a sentence each, with the remedy. */
+export async function adviceFor(db: mongo.Db, name: string): Promise<string[]> {
+  return [
+    ...collectionAdvice((await existingCollection(db, name)) ?? { name }, await existingIndexes(db, name)),
+    ...unscopedAdvice(name, await countUnscoped(db, name)),
+  ];
+}
+
+/** Undefined when it is not there, or the database's user may not look. */
+async function existingCollection(db: mongo.Db, name: string): Promise<ExistingCollection | undefined> {
+  try {
+    const [found] = await db.listCollections({ name }, { authorizedCollections: true }).toArray();
+    return found;
+  } catch (error) {
+    if (codeOf(error) === MONGO_CODES.Unauthorized) return undefined;
+    throw error;
+  }
+}
+
+/** By the index of the scope, and no further than asked: a large collection is not read for it. */
+async function countUnscoped(db: mongo.Db, name: string): Promise<number> {
+  const scope = SYNC_FIELDS.scope;
+  try {
+    return await db.collection(name).countDocuments(
+      // A scope of another type than text is none either; each type is a range of the index.
+      {
+        $or: [
+          { [scope]: null },
+          { [scope]: { $type: ['number', 'objectId', 'binData', 'bool', 'date', 'object'] } },
+        ],
+      },
+      {
+        limit: UNSCOPED_LIMIT,
+        hint: { ...SYNCED_COLLECTION_INDEX.key },
+        collation: { locale: 'simple' },
+        maxTimeMS: COUNT_LIMIT_MS,
+        readPreference: 'primary',
+      },
+    );
+  } catch (error) {
+    // It only helps: the app starts without it.
+    if (codeOf(error) !== undefined) return 0;
+    throw error;
+  }
+}
+
 /** The indexes of a collection; none when there is no such collection. */
 export async function existingIndexes(db: mongo.Db, name: string): Promise<ExistingIndex[]> {
   try {
@@ -80,6 +160,9 @@ export async function existingIndexes(db: mongo.Db, name: string): Promise<Exist
     throw error;
   }
 }
+
+/** Longest that the count of documents without a scope may take. Milliseconds. */
+const COUNT_LIMIT_MS = 2_000;
 
 async function createCollection(db: mongo.Db, name: string): Promise<boolean> {
   try {

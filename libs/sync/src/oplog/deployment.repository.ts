@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { SyncError } from '../protocol/errors';
 
 /** The oldest server whose transactions and change streams the engine was tried on. */
-const OLDEST_MAJOR = 6;
+const OLDEST = { version: '6.0', maxWireVersion: 17 };
 
 /**
  * Makes sure that the server has transactions and change streams.
@@ -19,11 +19,10 @@ export async function checkDeployment(db: mongo.Db): Promise<void> {
       'SyncModule: this MongoDB server is not part of a replica set, so it has no transactions and no change streams. ' +
         'Start it with `mongod --replSet rs0` and run `rs.initiate()` once in mongosh; one member is enough.',
     );
-  const { version } = (await admin.command({ buildInfo: 1 })) as { version?: string };
-  const major = Number.parseInt(version ?? '', 10);
-  if (major < OLDEST_MAJOR)
+  // By `hello`: buildInfo is not part of the stable API, which a connection may be bound to.
+  if (!(Number(hello['maxWireVersion']) >= OLDEST.maxWireVersion))
     throw new SyncError(
       'configuration',
-      `SyncModule: this MongoDB server is ${version ?? ''}. Version ${String(OLDEST_MAJOR)}.0 or later is needed.`,
+      `SyncModule: this MongoDB server is too old: version ${OLDEST.version} or later is needed.`,
     );
 }

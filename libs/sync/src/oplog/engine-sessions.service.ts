@@ -56,12 +56,15 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   /** Of the newest note. */
   private turn = 0;
   private stopped = false;
+  /** A client bound to the stable API may not: MongoDB ends what was left open by itself then, within a minute. */
+  private readonly mayKill: boolean;
 
   constructor(
     private readonly oplog: OplogRepository,
     private readonly setup: OplogSetupService,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
+    this.mayKill = oplog.client.options.serverApi?.strict !== true;
     // A hint for the living, not a record of anything: the majority's word is not needed.
     this.processes = oplog.db.collection<ProcessRecord>(settings.leasesCollection, {
       readPreference: 'primary',
@@ -154,6 +157,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   }
 
   private async killSessions(sessions: readonly { readonly id: mongo.Binary }[]): Promise<void> {
+    if (!this.mayKill) return;
     await withinLimit(NOTE_LIMIT_MS, (signal) =>
       this.oplog.db.admin().command({ killSessions: sessions }, { signal }),
     );
@@ -205,7 +209,8 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
       if (sessions.length > 0) await this.killSessions(sessions.map((id) => ({ id })));
       await withinLimit(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id }));
       this.logger.warn(
-        `A process of this cluster fell silent; its ${String(sessions.length)} sessions were ended.`,
+        `A process of this cluster fell silent; its ${String(sessions.length)} sessions ` +
+          (this.mayKill ? 'were ended.' : 'end by themselves within a minute (serverApi is strict).'),
       );
     }
   }

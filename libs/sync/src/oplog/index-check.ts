@@ -1,3 +1,4 @@
+import type { Collation } from './collection-check';
 import type { IndexSpec } from './oplog-indexes';
 
 /** An index as `listIndexes` describes it. */
@@ -7,7 +8,8 @@ export interface ExistingIndex {
   readonly unique?: boolean;
   readonly sparse?: boolean;
   readonly hidden?: boolean;
-  readonly collation?: object;
+  readonly collation?: Collation;
+  readonly expireAfterSeconds?: number;
   readonly partialFilterExpression?: Readonly<Record<string, unknown>>;
 }
 
@@ -31,6 +33,11 @@ function standsFor(index: ExistingIndex, spec: IndexSpec): boolean {
   );
 }
 
+/** The index that every collection has, whatever a clustered one calls it. */
+export function isIdIndex({ key }: ExistingIndex): boolean {
+  return Object.keys(key).join() === '_id';
+}
+
 /** How an index is called in messages and on the command line. */
 export function describeIndex(collection: string, { key, unique }: IndexSpec): string {
   return `${collection} ${JSON.stringify(key)}${unique ? ' unique' : ''}`;
@@ -43,12 +50,12 @@ export function describeIndex(collection: string, { key, unique }: IndexSpec): s
  */
 export function uniqueIndexAdvice(collection: string, existing: readonly ExistingIndex[]): string[] {
   return existing
-    .filter((index) => index.unique && index.name !== '_id_')
+    .filter((index) => index.unique && !isIdIndex(index))
     .flatMap((index) => {
       const faults: string[] = [];
       if (Object.keys(index.key)[0] !== '_sync_scope_id')
         faults.push('does not begin with _sync_scope_id: a value of one scope blocks the others');
-      if (index.partialFilterExpression?.['_sync_deleted'] !== false)
+      if (index.partialFilterExpression?.['_sync_deleted'] !== false && !leavesTombstonesOut(index))
         faults.push('counts deleted documents: they stay as tombstones and keep their values');
       if (faults.length === 0) return [];
       const key = { _sync_scope_id: 1, ...index.key };
@@ -57,4 +64,9 @@ export function uniqueIndexAdvice(collection: string, existing: readonly Existin
           `Make it ${JSON.stringify(key)} with { unique: true, partialFilterExpression: { _sync_deleted: false } }.`,
       ];
     });
+}
+
+/** A tombstone has no field of the app's: a sparse index has it only by a field of the engine's. */
+function leavesTombstonesOut({ sparse, key }: ExistingIndex): boolean {
+  return sparse === true && !Object.keys(key).some((field) => field === '_id' || field.startsWith('_sync_'));
 }

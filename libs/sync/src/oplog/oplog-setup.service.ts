@@ -2,17 +2,18 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import type { Connection, mongo } from 'mongoose';
 import { CollectionRegistry } from '../collections/collection-registry.service';
 import { SyncError } from '../protocol/errors';
+import type { SyncExtras } from '../sync.extras';
 import type { SyncSettings } from '../sync.settings';
-import { SYNC_CONNECTION, SYNC_SETTINGS } from '../sync.tokens';
+import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from '../sync.tokens';
 import {
+  adviceFor,
   createLayout,
   databaseLayout,
-  existingIndexes,
   missingFromLayout,
+  refuseUnfit,
 } from './database-layout.repository';
 import { checkDeployment } from './deployment.repository';
 import { driverAdvice } from './driver-advice';
-import { uniqueIndexAdvice } from './index-check';
 import { OplogRepository, READ_TIME_LIMIT_MS } from './oplog.repository';
 
 /**
@@ -28,6 +29,7 @@ export class OplogSetupService implements OnApplicationBootstrap {
   constructor(
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(CollectionRegistry) private readonly registry: CollectionRegistry,
     @Inject(OplogRepository) oplog: OplogRepository,
   ) {
@@ -42,7 +44,7 @@ export class OplogSetupService implements OnApplicationBootstrap {
    * Resolves when collections, indexes and the registry are ready. The work is done once.
    *
    * @throws SyncError `configuration`: not a replica set, too old a server, a collection or index that is missing or
-   *   cannot be made, a synced collection that cannot be set up
+   *   cannot be made, a synced collection that cannot be set up, a kind of collection that takes no transactions
    */
   whenReady(): Promise<void> {
     return (this.preparing ??= this.prepare());
@@ -54,6 +56,7 @@ export class OplogSetupService implements OnApplicationBootstrap {
     await this.registry.seal();
     const names = this.registry.names();
     await this.settleModels(names);
+    await refuseUnfit(this.db, this.settings, names);
     const layout = databaseLayout(this.settings, names);
     if (this.settings.autoIndex) {
       const made = await createLayout(this.db, layout);
@@ -85,15 +88,12 @@ export class OplogSetupService implements OnApplicationBootstrap {
   }
 
   private async advise(names: readonly string[]): Promise<void> {
-    const advice = driverAdvice(this.db.client.options);
-    if (advice !== undefined) this.logger.warn(advice);
+    for (const line of driverAdvice(this.db.client.options, this.extras.stream)) this.logger.warn(line);
     if (this.settings.trimGraceMs < READ_TIME_LIMIT_MS)
       this.logger.warn(
         `trimGraceMs is shorter than a client's read may take (${String(READ_TIME_LIMIT_MS)} ms): entries could go while somebody reads them.`,
       );
-    for (const name of names)
-      for (const line of uniqueIndexAdvice(name, await existingIndexes(this.db, name)))
-        this.logger.warn(line);
+    for (const name of names) for (const line of await adviceFor(this.db, name)) this.logger.warn(line);
   }
 }
 

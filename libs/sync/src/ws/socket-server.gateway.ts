@@ -1,6 +1,9 @@
+import type { Server } from 'node:http';
 import type { WebSocketAdapter } from '@nestjs/common';
+import { WebSocketServer } from 'ws';
 import { SyncError } from '../protocol/errors';
 import type { SocketServer } from './server-socket';
+import { takeUpgrades } from './upgrades.gateway';
 
 export interface SocketServerOptions {
   readonly path: string;
@@ -10,22 +13,38 @@ export interface SocketServerOptions {
 }
 
 /**
- * A server of our own on the app's HTTP server, made by the app's WsAdapter: that one owns the `upgrade` event and
- * destroys every socket whose path it does not know.
+ * A `ws` server for the stream on the app's HTTP server. An app with a WsAdapter makes it, because that one destroys
+ * every socket whose path it does not know. With another adapter, or none, it is ours alone.
  *
- * @throws SyncError `configuration` without a WsAdapter
+ * @throws SyncError `configuration` when a WsAdapter makes something else
  */
 export function openSocketServer(
   adapter: WebSocketAdapter | null | undefined,
   options: SocketServerOptions,
+  http: Server,
 ): SocketServer {
-  if (!adapter) throw noAdapter('The app has no WebSocket adapter');
-  if (!isWsAdapter(adapter))
-    throw noAdapter(`The app uses ${adapter.constructor.name}, which speaks another protocol`);
+  return adapter && isWsAdapter(adapter) ? serverOfAdapter(adapter, options) : ownServer(options, http);
+}
+
+function serverOfAdapter(adapter: WebSocketAdapter, options: SocketServerOptions): SocketServer {
   const server: unknown = adapter.create(0, options);
-  if (!isSocketServer(server)) throw noAdapter('The adapter of the app gave no server of the ws package');
+  if (!isSocketServer(server))
+    throw new SyncError(
+      'configuration',
+      `SyncModule: create() of ${adapter.constructor.name} gave no server of the ws package. Let it return what create() of WsAdapter returns, or switch the socket off with SyncModule.forRoot({ stream: false, … }).`,
+      { path: 'stream' },
+    );
   // The adapter logs a stack for each frame that is too large; our sessions handle their errors.
   server.removeAllListeners('connection');
+  return server;
+}
+
+function ownServer({ path, ...options }: SocketServerOptions, http: Server): SocketServer {
+  const server = new WebSocketServer({ ...options, noServer: true });
+  // Once the server is closed it answers 503 by itself: clients come back to another process.
+  takeUpgrades(http, path, (request, socket, head) => {
+    server.handleUpgrade(request, socket, head, (client) => server.emit('connection', client, request));
+  });
   return server;
 }
 
@@ -39,12 +58,4 @@ function isWsAdapter(adapter: WebSocketAdapter): boolean {
 
 function isSocketServer(server: unknown): server is SocketServer {
   return typeof server === 'object' && server !== null && 'handleUpgrade' in server && 'close' in server;
-}
-
-function noAdapter(why: string): SyncError {
-  return new SyncError(
-    'configuration',
-    `SyncModule: ${why}. Before the app starts, write app.useWebSocketAdapter(new WsAdapter(app)) with WsAdapter of @nestjs/platform-ws, or switch the socket off with SyncModule.forRoot({ stream: false, … }).`,
-    { path: 'stream' },
-  );
 }

@@ -1,8 +1,9 @@
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, type Server } from 'node:http';
 import {
   Inject,
   Injectable,
   Logger,
+  RequestMethod,
   type BeforeApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -18,6 +19,7 @@ import { Pulse } from './pulse.gateway';
 import type { ServerSocket, SocketServer } from './server-socket';
 import { openSocketServer } from './socket-server.gateway';
 import { SharedFrames } from './shared-frames';
+import { streamPathBehind } from './stream-path';
 import { SocketSession, type SessionContext } from './socket-session.gateway';
 
 /** How long peers have to answer a close before they are cut off. */
@@ -52,18 +54,21 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 
-  /** @throws SyncError `configuration` when the app has no WsAdapter */
   onModuleInit(): void {
+    const http = this.httpServer();
     // An application context (a script, a worker) has no server, and nobody connects.
-    if (!this.extras.stream || !this.hasServer()) return;
-    this.server = openSocketServer(this.config.getIoAdapter(), {
-      path: this.extras.streamPath,
+    if (!this.extras.stream || !http) return;
+    const path = this.path();
+    const options = {
+      path,
       maxPayload: this.settings.limits.maxSocketMessageBytes,
       perMessageDeflate: false,
       // The sessions are the list of what is open.
       clientTracking: false,
-    });
+    };
+    this.server = openSocketServer(this.config.getIoAdapter(), options, http);
     this.server.on('connection', (socket, upgrade) => this.accept(socket, upgrade));
+    this.logger.log(`The stream is a WebSocket at ${path}`);
   }
 
   /** Tells every client to come back to another process. Later, Nest would have cut them off. */
@@ -80,9 +85,21 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     this.pulse.stop();
   }
 
-  private hasServer(): boolean {
+  private path(): string {
+    const { exclude = [] } = this.config.getGlobalPrefixOptions();
+    return streamPathBehind(this.extras, {
+      prefix: this.config.getGlobalPrefix(),
+      leavesOut: (path) =>
+        exclude.some(
+          ({ requestMethod, pathRegex }) =>
+            [RequestMethod.ALL, RequestMethod.GET].includes(requestMethod) && pathRegex.test(path),
+        ),
+    });
+  }
+
+  private httpServer(): Server | undefined {
     const adapter = this.http.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
-    return Boolean(adapter?.getHttpServer());
+    return adapter?.getHttpServer() as Server | undefined;
   }
 
   private accept(socket: ServerSocket, upgrade: unknown): void {

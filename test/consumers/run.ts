@@ -1,0 +1,204 @@
+/**
+ * Fresh apps that use the package as their teams would: `npm run check:consumers -- [--only nest11,nest12] [--keep]`.
+ *
+ * Packs the package, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
+ * code of README.md into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
+ * streams, and asks it to end: it must do so by itself. One after another; downloads are shared by npm's cache.
+ * Ends with a table, `N passed, N failed`, and 1 when something failed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startEmbeddedMongo } from '../../libs/embedded-mongo/src';
+import { withDatabase } from '../support/database';
+import { MarkdownFile } from '../support/markdown';
+import { CONSUMERS, type Consumer } from './consumer';
+import { SECRET, visit } from './visit';
+
+const ROOT = join(__dirname, '../..');
+/** Longest that one command may take. Milliseconds. */
+const COMMAND_LIMIT_MS = 300_000;
+const START_LIMIT_MS = 30_000;
+/** Longest that an app may take to end by itself: then something holds it open. Milliseconds. */
+const END_LIMIT_MS = 15_000;
+const PNPM = 'pnpm@10.34.8';
+/** As README.md calls it. */
+const TARBALL = 'nest-offline-sync-0.1.0.tgz';
+
+const { blocks } = new MarkdownFile(join(ROOT, 'README.md'));
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { only: { type: 'string' }, keep: { type: 'boolean' } } });
+  const names = values.only?.split(',') ?? CONSUMERS.map(({ name }) => name);
+  const unknown = names.filter((name) => !CONSUMERS.some((consumer) => consumer.name === name));
+  if (unknown.length > 0)
+    throw new Error(
+      `No consumer ${unknown.join(', ')}. There are: ${CONSUMERS.map(({ name }) => name).join(', ')}.`,
+    );
+  const folder = mkdtempSync(join(tmpdir(), 'consumers-'));
+  const given = process.env.MONGODB_URI;
+  const mongo = given === undefined ? await startEmbeddedMongo() : undefined;
+  const rows: { consumer: Consumer; seconds: number; failure: string | undefined }[] = [];
+  try {
+    await pack(folder);
+    for (const consumer of CONSUMERS.filter(({ name }) => names.includes(name))) {
+      const started = performance.now();
+      process.stdout.write(`${consumer.name}: ${consumer.what}\n`);
+      const failure = await check(consumer, folder, given ?? mongo?.uri ?? '').then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
+      if (failure !== undefined) process.stdout.write(`${failure}\n`);
+      rows.push({ consumer, seconds: (performance.now() - started) / 1000, failure });
+    }
+  } finally {
+    await mongo?.stop();
+    if (values.keep) process.stdout.write(`Kept: ${folder}\n`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+  const failed = rows.filter(({ failure }) => failure !== undefined).length;
+  process.stdout.write('\n');
+  for (const { consumer, seconds, failure } of rows)
+    process.stdout.write(
+      `${failure === undefined ? 'passed' : 'FAILED'}  ${consumer.name.padEnd(9)} ${consumer.what.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s\n`,
+    );
+  process.stdout.write(`${String(rows.length - failed)} passed, ${String(failed)} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+async function pack(folder: string): Promise<void> {
+  await run(ROOT, 'npm run build', {});
+  await run(ROOT, `npm pack --silent --pack-destination ${folder}`, {});
+  const [packed = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  renameSync(join(folder, packed), join(folder, TARBALL));
+}
+
+async function check(consumer: Consumer, folder: string, serverUri: string): Promise<void> {
+  const app = join(folder, consumer.name);
+  const environment = {
+    MONGODB_URI: withDatabase(serverUri, `consumer_${consumer.name}_${String(process.pid)}`),
+    JWT_SECRET: SECRET,
+  };
+  cpSync(join(__dirname, consumer.name), app, { recursive: true });
+  mkdirSync(join(app, 'src'), { recursive: true });
+  for (const name of [TARBALL, 'nest-offline-sync.tgz']) cpSync(join(folder, TARBALL), join(app, name));
+  for (const [name, as] of Object.entries(consumer.readme?.code ?? {}))
+    writeFileSync(join(app, 'src', as), block('ts', `// ${name}\n`));
+  const manager = consumer.manager === 'pnpm' ? `npx --yes ${PNPM}` : 'npm';
+  await run(app, `${manager} install${consumer.manager === 'npm' ? ' --prefer-offline' : ''}`, {});
+  const { install } = consumer.readme ?? {};
+  if (install !== undefined) await run(app, block('sh', install), {});
+  for (const script of ['typecheck', 'build', ...consumer.scripts])
+    await run(app, `npm run ${script}`, environment);
+  await live(consumer, app, environment);
+}
+
+/** Starts the app, visits it, and sees it end. */
+async function live(consumer: Consumer, app: string, environment: Record<string, string>): Promise<void> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${String(port)}`;
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    cwd: app,
+    env: { ...plainEnvironment(), ...environment, PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const out of [child.stdout, child.stderr]) out.on('data', (data: Buffer) => (said += data.toString()));
+  const ended = once(child, 'exit');
+  try {
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error('it ended');
+      return fetch(`${url}/sync/pull`).then(
+        ({ status }) => status === 401 || status === 403,
+        () => false,
+      );
+    }, START_LIMIT_MS);
+    if (consumer.readme) {
+      const commands = block('sh', '# The first push').replaceAll('http://localhost:3000', url);
+      const answer = await run(app, commands, environment);
+      if (!answer.includes('"status":"accepted"') || !answer.includes('"last_seq"'))
+        throw new Error(`The first push of README.md answers ${answer}`);
+    }
+    await visit(url, consumer);
+    child.kill('SIGTERM');
+    await Promise.race([ended, delay(END_LIMIT_MS, undefined, { ref: false })]);
+    if (child.exitCode === null && child.signalCode === null)
+      throw new Error('It does not end by itself: something is left open.');
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${tail(said)}`, {
+      cause: error,
+    });
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+/** The block of README.md that begins so. */
+function block(language: string, beginning: string): string {
+  const found = blocks.find((one) => one.language === language && one.text.startsWith(beginning));
+  if (!found) throw new Error(`README.md has no ${language} block that begins with ${beginning}`);
+  return found.text;
+}
+
+/** Quiet, unless it fails. @returns its output */
+async function run(cwd: string, command: string, environment: Record<string, string>): Promise<string> {
+  const child = spawn('bash', ['-ec', command], {
+    cwd,
+    env: { ...plainEnvironment(), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let said = '';
+  for (const out of [child.stdout, child.stderr]) out.on('data', (data: Buffer) => (said += data.toString()));
+  const limit = setTimeout(() => {
+    // The whole group: the shell's children would go on.
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }, COMMAND_LIMIT_MS);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(limit);
+  if (code === 0) return said;
+  const reason =
+    code === null ? `did not end in ${String(COMMAND_LIMIT_MS / 1000)} s` : `ended with ${String(code)}`;
+  throw new Error(`\`${command.trim()}\` ${reason}\n${tail(said)}`);
+}
+
+/** Without what npm and Jest put there for this workspace. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(npm_(?!config_(cache|registry))|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$)/.test(name),
+    ),
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline)
+      throw new Error(`The app did not answer within ${String(limitMs / 1000)} s.`);
+    await delay(100);
+  }
+}
+
+function tail(text: string): string {
+  return text.split('\n').slice(-40).join('\n');
+}
+
+void main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});
