@@ -36,6 +36,7 @@ export type { MovedChange, WrittenChange } from './writes/scope-writer.service';
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/request-identity';
 export { SyncErrorFilter } from './http/sync-error.filter';
+export type { AllowedOrigins, OriginRule } from './identity/origins';
 export type { SyncIdentity } from './identity/identity';
 
 // Errors.

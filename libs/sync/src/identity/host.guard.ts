@@ -71,18 +71,21 @@ export class HostGuard implements CanActivate {
 
   private refusal(error: unknown): Error {
     if (error instanceof SyncError) return error;
-    if (error instanceof HttpException) {
-      const status: number = error.getStatus();
-      if (status === 401)
-        return new SyncError('unauthenticated', words(error, 'The app refused the credentials.'));
-      if (status === 403) return new SyncError('forbidden', words(error, 'The app does not allow this.'));
-      return error;
-    }
+    if (error instanceof HttpException) return refusalOf(error);
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
     if (isDatabaseFailure(error)) return outOfReach(error);
     return new SyncError('unauthenticated', 'The credentials could not be verified.');
   }
+}
+
+/** A guard's HttpException in our shape; one that is neither 401 nor 403 as it is. */
+export function refusalOf(error: HttpException): Error {
+  const status: number = error.getStatus();
+  if (status === 401)
+    return new SyncError('unauthenticated', words(error, 'The app refused the credentials.'));
+  if (status === 403) return new SyncError('forbidden', words(error, 'The app does not allow this.'));
+  return error;
 }
 
 /** The app's user table out of reach: clients must not throw their tokens away because of that. */
