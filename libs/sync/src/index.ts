@@ -87,7 +87,7 @@ export {
   type PullRequest,
   type ResyncReason,
 } from './protocol/pull';
-export type { FullLine, FullRequest } from './protocol/full';
+export type { FullEnd, FullLine, FullRequest } from './protocol/full';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamEntry, StreamMessage, StreamResync } from './stream/stream-entry';

@@ -11,6 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { errorBody, SyncError, type ErrorBody } from '../protocol/errors';
 import { codeForStatus, describeFailure, isDatabaseOutOfReach, RETRY_AFTER_SECONDS } from './failure';
 import { destroyResponse } from './connection';
+import { exposeHeaders } from './exposed-headers';
 
 /**
  * Gives every error of the sync routes one shape, whatever filters the host has: `{statusCode, code, message, path?}`.
@@ -25,6 +26,7 @@ export class SyncErrorFilter implements ExceptionFilter {
   catch(error: unknown, context: ArgumentsHost): void {
     const response: unknown = context.switchToHttp().getResponse();
     const { httpAdapter } = this.host;
+    exposeHeaders(response);
     const { body, retryAfterSeconds } = this.answer(error);
     if (httpAdapter.isHeadersSent(response)) return destroyResponse(response);
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
