@@ -66,6 +66,17 @@ describe("the checker's device", () => {
     expect(await device([url]).full(0)).toMatchObject({ answer: null, rows: null });
   });
 
+  it('takes no full resync without its end for a whole one', async () => {
+    let end = '';
+    const url = await serve((_, response) => {
+      response.setHeader('x-sync-lastseq', 'v9');
+      response.end(`{"collection":"notes","doc_id":"a","data":{},"deleted":false,"version":"v1"}\n${end}`);
+    });
+    expect(await device([url]).full(0)).toMatchObject({ answer: { status: 200 }, rows: null });
+    end = '{"end":true,"last_seq":"v9","cursor":null}\n';
+    expect(await device([url]).full(0)).toMatchObject({ rows: [{ docId: 'a' }], lastSeq: 'v9' });
+  });
+
   it('sees a secret of the other tenant in any answer, also in a header', async () => {
     const leaks = async (listener: RequestListener): Promise<History['events']> => {
       const settings = settingsOf({

@@ -83,7 +83,8 @@ function unchanging(value: unknown): unknown {
   const json = JSON.stringify(value)
     .replace(/"\d{8}T\d{6}\.\d{3}Z-\d{4}-[\w.-]+"/g, '"version"')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"time"')
-    .replace(/"orderId":"[0-9a-f-]{36}"/g, '"orderId":"uuid"');
+    .replace(/"orderId":"[0-9a-f-]{36}"/g, '"orderId":"uuid"')
+    .replace(/"cursor":"[\w-]+…?"/g, '"cursor":"page"');
   return JSON.parse(json);
 }
 

@@ -27,7 +27,11 @@ const linesOf = (text: string): FullLine[] =>
   text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as FullLine);
+    .map((line) => JSON.parse(line) as FullLine)
+    .filter((line) => !('end' in line));
+/** The last line, as it must be for a page to be whole. */
+const endOf = ({ lastSeq, cursor }: Pick<Page, 'lastSeq' | 'cursor'>): string =>
+  `${JSON.stringify({ end: true, last_seq: lastSeq, cursor })}\n`;
 
 describe('full', () => {
   let faults: FailPoints;
@@ -85,6 +89,7 @@ describe('full', () => {
     for (let cursor: string | null = ''; cursor !== null; cursor = pages.at(-1)?.cursor ?? null) {
       const page = await full(scope, { ...query, cursor });
       if (page.status !== 200) throw new Error(page.text);
+      expect(page.text.split(/(?<=\n)/).at(-1)).toBe(endOf(page));
       pages.push(page);
     }
     return { pages, lines: pages.flatMap(({ lines }) => lines) };
@@ -214,7 +219,8 @@ describe('full', () => {
 
   it('of an empty scope leads to its first write', async () => {
     const empty = await full('empty');
-    expect(empty).toMatchObject({ status: 200, text: '', lastSeq: ZERO_VERSION, cursor: null });
+    const text = endOf({ lastSeq: ZERO_VERSION, cursor: null });
+    expect(empty).toMatchObject({ status: 200, text, lastSeq: ZERO_VERSION, cursor: null });
     const seeded = new SeededScope(reading.db, 'empty');
     const [version] = await seeded.write([{ collection: 'tasks', id: 'empty-1', data: {} }]);
     const pulled = await reading.sync.pull({ scopeId: 'empty', actorId: 'ann' }, { since: empty.lastSeq });
@@ -302,6 +308,30 @@ describe('full', () => {
     expect(refusal(await full('forged', { cursor: forge({ lastSeq: ahead }) }))).toMatchObject({
       status: 400,
       code: 'invalid_cursor',
+    });
+  });
+
+  it('goes on with the collections that it began with, and refuses others', async () => {
+    const seeded = new SeededScope(reading.db, 'chosen');
+    await seeded.write(
+      ['orders', 'tasks', 'orders', 'tasks'].map((collection, n) => ({
+        ...{ collection, id: `chosen-${String(n)}`, data: { n } },
+      })),
+    );
+    const { cursor, lines } = await full('chosen', { collections: 'orders,tasks', limit: '3' });
+    expect(lines.map(({ doc_id }) => doc_id)).toEqual(['chosen-0', 'chosen-2', 'chosen-1']);
+    for (const query of [{}, { collections: 'orders,tasks' }, { collections: 'tasks,orders' }] as object[]) {
+      const rest = await full('chosen', { ...query, cursor: cursor ?? '' });
+      expect(rest.lines.map(({ doc_id }) => doc_id)).toEqual(['chosen-3']);
+    }
+    for (const collections of ['tasks', 'tasks,orders,notes', 'notes'])
+      expect(refusal(await full('chosen', { collections, cursor: cursor ?? '' }))).toMatchObject({
+        status: 400,
+        code: 'invalid_cursor',
+      });
+    // Rights are looked at on each page.
+    expect(refusal(await full('chosen', { cursor: cursor ?? '' }, {}, 'guest'))).toMatchObject({
+      code: 'forbidden',
     });
   });
 
@@ -394,6 +424,7 @@ describe('full', () => {
       expect(zipped.headers.get('content-encoding')).toBe('gzip');
       expect(zipped.headers.get('vary')).toBe('Accept-Encoding');
       expect(zipped.text).toBe(plain.text);
+      expect(zipped.text.endsWith(endOf(plain))).toBe(true);
     }
     for (const accept of ['br', 'gzip;q=0', '']) {
       const page = await full('zip', { limit: '10' }, { 'accept-encoding': accept });
@@ -429,8 +460,50 @@ describe('full', () => {
     );
     let text = '';
     for await (const chunk of page.lines) text += String(chunk);
+    expect(text).not.toContain('"end"');
     expect(linesOf(text)).toMatchObject([{ doc_id: 'method-1', data: { n: 1 } }]);
     expect(page.nextCursor).toBeUndefined();
+  });
+
+  it('has short cursors with many collections, and other collections refuse them', async () => {
+    const names = range(200).map((n) => `a_collection_with_quite_a_long_name_number_${String(n)}`);
+    const appWith = (some: readonly string[]): Promise<ReadingApp> =>
+      startReadingApp(faults.uri('full-many'), {
+        options: { collections: some.map((name) => ({ name, freeForm: true, ids: 'global' })) },
+      });
+    const pageOf = async (
+      app: ReadingApp,
+      query: Record<string, string>,
+    ): Promise<[number, string, string]> => {
+      const response = await fetch(`${app.url}/sync/full?${new URLSearchParams(query).toString()}`, {
+        headers: app.as('many-names'),
+      });
+      return [response.status, response.headers.get('x-sync-cursor') ?? '', await response.text()];
+    };
+    const all = await appWith(names);
+    const asked = names.filter((_, n) => n % 2 === 0).reverse();
+    const seeded = new SeededScope(all.db, 'many-names');
+    await seeded.write(
+      [names[0], names[2], names[198]].map((collection, n) => ({
+        ...{ collection: collection ?? '', id: `name-${String(n)}`, data: {} },
+      })),
+    );
+    try {
+      for (const more of [{}, { collections: asked.join() }] as Record<string, string>[]) {
+        const [, cursor] = await pageOf(all, { limit: '1', ...more });
+        expect(cursor.length).toBeGreaterThan(0);
+        expect(cursor.length).toBeLessThan(1000);
+        const [status, , rest] = await pageOf(all, { cursor });
+        expect([status, linesOf(rest).length]).toEqual([200, 2]);
+      }
+      const [, cursor] = await pageOf(all, { limit: '1' });
+      const fewer = await appWith(names.slice(0, 199));
+      const [status, , text] = await pageOf(fewer, { cursor });
+      await fewer.close();
+      expect([status, text]).toEqual([400, expect.stringContaining('Start the full resync again')]);
+    } finally {
+      await all.close();
+    }
   });
 
   describe('with 50,000 documents', () => {

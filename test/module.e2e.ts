@@ -516,6 +516,11 @@ describe('the socket', () => {
     const { url } = await start({ imports: [root(), sync] }, withSockets);
     expect(await firstMessage(url, '/live', token)).toMatchObject({ type: 'subscribed' });
   });
+
+  it('needs no adapter of the app', async () => {
+    const { url } = await start({ imports: [root(), SyncModule.forRoot({ ...base, collections: [notes] })] });
+    expect(await firstMessage(url, '/sync/stream', token)).toMatchObject({ type: 'subscribed' });
+  });
 });
 
 describe('the database', () => {

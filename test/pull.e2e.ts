@@ -456,7 +456,7 @@ describe("pull beside a host's globals", () => {
       const full = await get('full');
       expect(full.headers.get('content-type')).toBe('application/x-ndjson');
       expect(full.headers.get('vary')).toBe('Origin, Accept-Encoding');
-      expect((await full.text()).trim().split('\n')).toHaveLength(2);
+      expect((await full.text()).trim().split('\n')).toHaveLength(3);
     } finally {
       await reading.close();
     }

@@ -69,8 +69,14 @@ export class Device {
     const documents = new Map<string, string>();
     for (const line of (await response.text()).split('\n')) {
       if (line === '') continue;
-      const row = JSON.parse(line) as { collection: string; doc_id: string; data: unknown; deleted: boolean };
-      if (!row.deleted) documents.set(`${row.collection}/${row.doc_id}`, JSON.stringify(row.data));
+      // The end line has no document.
+      const row = JSON.parse(line) as {
+        collection: string;
+        doc_id: string;
+        data: unknown;
+        deleted?: boolean;
+      };
+      if (row.deleted === false) documents.set(`${row.collection}/${row.doc_id}`, JSON.stringify(row.data));
     }
     return documents;
   }

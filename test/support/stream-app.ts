@@ -45,6 +45,7 @@ export interface StreamAppOptions {
   readonly options?: Partial<SyncOptions>;
   readonly extras?: SyncModuleExtras;
   readonly providers?: Provider[];
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
   /** The name that the app's client tells the server: fail points can be made for it alone. */
   readonly appName?: string;
   readonly serverSelectionTimeoutMS?: number;
@@ -70,6 +71,7 @@ export function streamModule(given: StreamAppOptions): ModuleMetadata {
         heartbeatFrequencyMS: 500,
       }),
       sync,
+      ...(given.imports ?? []),
     ],
     providers: [...(given.providers ?? [])],
   };

@@ -63,7 +63,7 @@ async function* pagesOf(device: Device): AsyncGenerator<readonly FullRow[]> {
         answer === null
           ? 'No answer from the server. Is it up, and is the URL right?'
           : `GET /${device.prefix}/full answers ${String(answer.status)} ${answer.code ?? ''}. ` +
-              'The check needs a token that is taken and a full resync that is allowed; is the URL right?',
+              'The check needs a token that is taken, a full resync that is allowed, and pages that close with their end line; is the URL right?',
       );
     yield rows;
     cursor = next;

@@ -37,6 +37,7 @@ export type { MovedChange, WrittenChange } from './writes/scope-writer.service';
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/request-identity';
 export { SyncErrorFilter } from './http/sync-error.filter';
+export type { AllowedOrigins, OriginRule } from './identity/origins';
 export type { SyncIdentity } from './identity/identity';
 
 // Errors.
@@ -87,7 +88,7 @@ export {
   type PullRequest,
   type ResyncReason,
 } from './protocol/pull';
-export type { FullLine, FullRequest } from './protocol/full';
+export type { FullEnd, FullLine, FullRequest } from './protocol/full';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamEntry, StreamMessage, StreamResync } from './stream/stream-entry';

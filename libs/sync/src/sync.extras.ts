@@ -101,6 +101,7 @@ const KNOWN: Record<keyof SyncOptions, true> = {
   actorIdResolver: true,
   scopeIdResolver: true,
   expiresAt: true,
+  allowedOrigins: true,
   authorizer: true,
   transform: true,
   batchAtomic: true,

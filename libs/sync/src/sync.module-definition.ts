@@ -17,6 +17,7 @@ import { WallClock } from './hlc/wall-clock.service';
 import { LastAnswers } from './http/last-answers.service';
 import { SyncController } from './http/sync.controller';
 import { IdentityService } from './identity/identity.service';
+import { SocketDoor } from './identity/socket-door.service';
 import { SyncGuard } from './identity/sync.guard';
 import { provideMetrics } from './metrics/provide-metrics.service';
 import { EngineSessions } from './oplog/engine-sessions.service';
@@ -42,7 +43,14 @@ import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { SyncService } from './sync.service';
 import { resolveSettings } from './sync.settings';
-import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './sync.tokens';
+import {
+  SYNC_CONNECTION,
+  SYNC_CONTROLLER,
+  SYNC_EXTRAS,
+  SYNC_METRICS,
+  SYNC_OPTIONS,
+  SYNC_SETTINGS,
+} from './sync.tokens';
 import { ServerChanges } from './writes/record.service';
 import { ScopeHeads } from './writes/scope-heads.service';
 import { ScopeWriter } from './writes/scope-writer.service';
@@ -69,17 +77,19 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
 
 /** Whatever must be known before DI has its effect here: routes, visibility, the connection. */
 function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule {
+  const controller = controllerAt(extras.prefix);
   return {
     ...definition,
     global: extras.isGlobal,
     providers: [
       ...(definition.providers ?? []),
       ...configured(extras),
+      { provide: SYNC_CONTROLLER, useValue: controller },
       ...SERVICES,
       ...(extras.http ? [LastAnswers] : []),
       ...(extras.stream ? [SyncGateway] : []),
     ],
-    controllers: extras.http ? [controllerAt(extras.prefix)] : [],
+    controllers: extras.http ? [controller] : [],
     exports: [
       SyncService,
       HlcService,
@@ -126,6 +136,7 @@ const SERVICES: Provider[] = [
   TrimmingService,
   PortResolver,
   CollectionRegistry,
+  SocketDoor,
   IdentityService,
   SyncGuard,
   PullService,

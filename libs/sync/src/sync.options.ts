@@ -5,6 +5,7 @@ import type {
   DocumentTransform,
   DocumentTransformFunction,
 } from './collections/ports';
+import type { AllowedOrigins } from './identity/origins';
 import type {
   ConflictResolver,
   ConflictResolverFunction,
@@ -99,6 +100,11 @@ export interface SyncOptions {
   readonly scopeIdResolver?: (user: unknown) => IdValue | Promise<IdValue>;
   /** When opaque credentials end; by default the `exp` claim of the token that passed. */
   readonly expiresAt?: (request: SyncRequest) => Date | undefined;
+  /**
+   * Pages whose sockets may rest on the headers of their upgrade (a cookie): origins, regular expressions, `true` for any,
+   * or a function. Default: those that the app's CORS names or allows credentials; the app's own origin always.
+   */
+  readonly allowedOrigins?: AllowedOrigins;
   /** For all collections that have none of their own. */
   readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
   /** For all collections that have none of their own. */

@@ -6,5 +6,7 @@ export const SYNC_EXTRAS = Symbol('nest-offline-sync:extras');
 export const SYNC_SETTINGS = Symbol('nest-offline-sync:settings');
 /** The Mongoose connection that the module works on. */
 export const SYNC_CONNECTION = Symbol('nest-offline-sync:connection');
+/** The class of the HTTP routes, also where they are switched off: guards look at it for a socket too. */
+export const SYNC_CONTROLLER = Symbol('nest-offline-sync:controller');
 /** The metrics port: prom-client's, or one that does nothing. */
 export const SYNC_METRICS = Symbol('nest-offline-sync:metrics');

@@ -53,16 +53,26 @@ export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog
     if (status !== 200) throw new Error(`A full resync was answered with ${String(status)}`);
     const bytes = Buffer.concat(body);
     const text = headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
+    let whole = false;
     for (const line of linesOf(text)) {
-      const { doc_id, data } = JSON.parse(line) as { doc_id: string; data: { note?: unknown } | null };
+      const { doc_id, data, end } = JSON.parse(line) as FullLine;
+      whole = end === true;
+      if (whole) continue;
       if (doc_id !== ids[rows] || typeof data?.note !== 'string')
-        throw new Error(`Row ${String(rows)} of a full resync is ${doc_id}`);
+        throw new Error(`Row ${String(rows)} of a full resync is ${String(doc_id)}`);
       rows += 1;
     }
+    if (!whole) throw new Error('A page of a full resync has no end');
   }
   if (rows !== ids.length)
     throw new Error(`A full resync has ${String(rows)} rows instead of ${String(ids.length)}`);
   return rows;
+}
+
+interface FullLine {
+  readonly doc_id?: string;
+  readonly data?: { readonly note?: unknown } | null;
+  readonly end?: true;
 }
 
 /** Without ever making one text of it all. */

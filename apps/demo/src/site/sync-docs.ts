@@ -169,7 +169,8 @@ export function syncPaths(prefix: string): Paths {
         ],
         responses: {
           '200': {
-            description: 'Lines of {collection, doc_id, data, deleted, version}',
+            description:
+              'Lines of {collection, doc_id, data, deleted, version}; the last one is {end: true, last_seq, cursor}',
             headers: {
               'X-Sync-LastSeq': { description: 'Pull from here afterwards.', schema: VERSION },
               'X-Sync-Cursor': {

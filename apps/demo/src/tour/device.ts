@@ -1,7 +1,7 @@
 import { check } from './check';
 import { LiveStream } from './live-stream';
 import type { Server } from './server';
-import type { Change, Entry, FullLine, FullPage, PullPage, PushResult } from './wire';
+import type { Change, Entry, FullEnd, FullLine, FullPage, PullPage, PushResult } from './wire';
 
 /** A client of the demo: nothing but fetch and a WebSocket. Keeps its cursor, as a real device does. */
 export class Device {
@@ -62,15 +62,14 @@ export class Device {
     const query = new URLSearchParams({ limit: String(limit), ...(cursor ? { cursor } : {}) });
     const answer = await this.request('GET', `/${this.server.prefix}/full?${query.toString()}`);
     check(answer.status === 200, `full answers 200, not ${String(answer.status)}`);
-    const text = await answer.text();
-    return {
-      lines: text
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as FullLine),
-      lastSeq: answer.headers.get('x-sync-lastseq') ?? '',
-      cursor: answer.headers.get('x-sync-cursor') ?? undefined,
-    };
+    const lines = (await answer.text())
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as FullLine | FullEnd);
+    const last = lines.pop();
+    check(last !== undefined && 'end' in last, 'the last line says that the page is whole');
+    check(last.last_seq === answer.headers.get('x-sync-lastseq'), 'and repeats X-Sync-LastSeq');
+    return { lines: lines as FullLine[], lastSeq: last.last_seq, cursor: last.cursor ?? undefined };
   }
 
   /** What is new from the cursor on, as it happens. */

@@ -42,6 +42,13 @@ export interface FullLine {
   readonly version: string | null;
 }
 
+/** The last line of a page: without it the page is not whole. */
+export interface FullEnd {
+  readonly end: true;
+  readonly last_seq: string;
+  readonly cursor: string | null;
+}
+
 export interface FullPage {
   readonly lines: readonly FullLine[];
   /** Pull from here afterwards. */

@@ -1,7 +1,7 @@
 import type { Answer, ChangeResult, FullRow, PullEvent, SentChange } from '../history';
 import type { Endpoints } from './endpoints';
 import { bytesOf, exchange, type Reply } from './exchange';
-import { answerOf, parsePage, parseResults, parseRows } from './parse';
+import { answerOf, isWhole, parsePage, parseResults, parseRows } from './parse';
 import type { Secrets } from './marker';
 import type { SeenPool } from './seen-pool';
 
@@ -103,7 +103,7 @@ export class Device {
     const reply = await this.ask('full', `/full?${query.toString()}`);
     return {
       answer: answerOf(reply),
-      rows: reply?.status === 200 ? parseRows(reply.text, this.credentials.secrets) : null,
+      rows: reply?.status === 200 && isWhole(reply) ? parseRows(reply.text, this.credentials.secrets) : null,
       lastSeq: reply?.headers.get('x-sync-lastseq') ?? null,
       next: reply?.headers.get('x-sync-cursor') ?? null,
     };

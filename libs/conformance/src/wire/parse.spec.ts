@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { canonical, digestOf } from './digest';
 import { findMarker, isOwnId, markerOf, ownId, secretOf } from './marker';
-import { parseEntry, parsePage, parseResults, parseRows } from './parse';
+import { isWhole, parseEntry, parsePage, parseResults, parseRows } from './parse';
 import type { Reply } from './exchange';
 
 const secrets = { own: secretOf('run', 'main'), foreign: secretOf('run', 'other') };
@@ -79,6 +79,33 @@ describe('answers of a server', () => {
     expect(parsePage(null, entryOf)).toBeNull();
     expect(parseResults(reply('<html>'))).toBeNull();
     expect(parseRows('{"collection":"a"}\n{"collec', secrets)).toBeNull();
+  });
+
+  it('are whole pages of a full resync when their last line says what the headers say', () => {
+    const row = '{"collection":"a","doc_id":"1","data":null,"deleted":true,"version":null}\n';
+    const page = (text: string, headers: Record<string, string> = {}): Reply => ({
+      ...{ status: 200, text },
+      headers: new Headers({ 'x-sync-lastseq': 'v1', ...headers }),
+    });
+    const end = (last_seq: unknown, cursor: unknown): string =>
+      JSON.stringify({ end: true, last_seq, cursor });
+    const next = { 'x-sync-cursor': 'c' };
+    expect(isWhole(page(`${row}${end('v1', null)}\n`))).toBe(true);
+    expect(isWhole(page(end('v1', 'c'), next))).toBe(true);
+    expect(parseRows(`${row}${end('v1', null)}\n`, secrets)).toHaveLength(1);
+    expect(parseRows(`${end('v1', null)}\n${row}`, secrets)).toBeNull();
+    for (const [text, headers] of [
+      ['', {}],
+      [row, {}],
+      [`${end('v1', null)}\n${row}`, {}],
+      [end('v2', null), {}],
+      [end('v1', 'c'), {}],
+      [end('v1', null), next],
+      [end('v1', undefined), {}],
+      [end('v1', 'd'), next],
+      [end('v1', null).slice(0, -1), {}],
+    ] as const)
+      expect([text, isWhole(page(text, headers))]).toEqual([text, false]);
   });
 
   it('keep what the oracle needs of an entry, a page and a row', () => {

@@ -71,14 +71,17 @@ export function parsePage(reply: Reply | null, entryOf: (value: unknown) => Seen
   };
 }
 
-/** The lines of a full resync; null when one of them is no JSON: the body broke off. */
+/** The documents of a full resync; null when a line is no JSON, or follows the end line: the body is no page. */
 export function parseRows(body: string, secrets: Secrets): FullRow[] | null {
   const rows: FullRow[] = [];
+  let ended = false;
   for (const line of body.split('\n')) {
     if (line === '') continue;
     const value = jsonOf(line);
-    if (value === undefined) return null;
+    if (value === undefined || ended) return null;
     const row = fieldsOf(value);
+    ended = row['end'] === true;
+    if (ended) continue;
     const data = row['data'];
     rows.push({
       collection: text(row['collection']) ?? '',
@@ -90,6 +93,16 @@ export function parseRows(body: string, secrets: Secrets): FullRow[] | null {
     });
   }
   return rows;
+}
+
+/** Whether the last line of a full resync says that the page is whole, and what the headers say. */
+export function isWhole({ text: body, headers }: Reply): boolean {
+  const end = fieldsOf(jsonOf(body.trimEnd().split('\n').at(-1) ?? ''));
+  return (
+    end['end'] === true &&
+    text(end['last_seq']) === headers.get('x-sync-lastseq') &&
+    end['cursor'] === headers.get('x-sync-cursor')
+  );
 }
 
 export function answerOf(reply: Reply | null): Answer {

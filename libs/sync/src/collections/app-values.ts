@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Json, JsonObject } from '../protocol/json';
 import { isBsonValue } from './bson-wire';
-import { setField } from './composition';
+import { setField } from './field-facts';
 import { isSyncField } from './stored-document';
 import { encodeValue } from './wire-codec';
 

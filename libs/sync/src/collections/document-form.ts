@@ -2,16 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Checked, DocumentIds, StoredDocument } from './collection';
-import {
-  agrees,
-  compose,
-  dropFields,
-  findHidden,
-  findImmutable,
-  holds,
-  keepHidden,
-  type FieldFacts,
-} from './composition';
+import { agrees, compose, findImmutable } from './composition';
+import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
 import { dataPath } from './document-rules';
 import { encodeDocument } from './wire-codec';
 
@@ -195,10 +187,6 @@ export function verdictAsNew(checked: Checked): Verdict {
 /** What clients see of a stored document, in a collection with a form or without one. */
 export function encodeBy(form: DocumentForm | undefined, stored: StoredDocument): JsonObject {
   return form ? form.encode(stored) : encodeDocument(stored);
-}
-
-function isHidden(facts: FieldFacts): boolean {
-  return facts.isHidden === true;
 }
 
 /** Moves with each write, whatever was written. */

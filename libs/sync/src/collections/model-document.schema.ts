@@ -1,5 +1,5 @@
 import mongoose, { type HydratedDocument, type Model } from 'mongoose';
-import { isPlain } from './composition';
+import { isPlain } from './field-facts';
 import type { StoredDocument } from './collection';
 import { dropPlaceholders } from './placeholders';
 import type { PathError } from './validation-message';

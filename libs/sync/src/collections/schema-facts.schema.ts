@@ -1,5 +1,5 @@
 import type { Schema, SchemaType } from 'mongoose';
-import { isPlain, setField, type FieldFacts } from './composition';
+import { isPlain, setField, type FieldFacts } from './field-facts';
 import type { StoredDocument } from './collection';
 
 /** The parts of Mongoose's schema types that its own types leave out. */

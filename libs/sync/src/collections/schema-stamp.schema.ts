@@ -1,6 +1,6 @@
 import type { Schema } from 'mongoose';
 import type { StoredDocument } from './collection';
-import { isPlain } from './composition';
+import { isPlain } from './field-facts';
 import { timestampPaths, valueAt, versionKeyOf, withValueAt } from './schema-facts.schema';
 
 /** What the server keeps in a document whoever edits it: Mongoose's timestamps and version key, as `save()` has them. */

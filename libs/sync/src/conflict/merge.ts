@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { agrees, factsOf, isPlain, setField, type FieldFacts } from '../collections/composition';
+import { agrees } from '../collections/composition';
+import { factsOf, isPlain, setField, type FieldFacts } from '../collections/field-facts';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
 
 /** One side of a merge: the document as stored, next to the same document as clients see it. */

@@ -22,7 +22,10 @@ export interface FullPage {
   readonly lastSeq: string;
   /** The next page's `cursor`; undefined on the last. */
   readonly nextCursor: string | undefined;
-  /** NDJSON in UTF-8, in chunks of whole lines, of up to about 64 kB. Read them to the end or call `return()`. */
+  /**
+   * NDJSON in UTF-8, in chunks of whole lines, of up to about 64 kB, without the end line of the route. Read them to the
+   * end or call `return()`.
+   */
   readonly lines: StartedLines<Buffer>;
 }
 
@@ -54,22 +57,28 @@ export class FullService {
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
-    const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId);
+    const known = this.collections.names();
+    const token =
+      query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
-    if (!start) throw invalidPageCursor();
+    if (!start || (token && !sameNames(query.collections ?? token.collections, token.collections)))
+      throw invalidPageCursor();
     const collections = await this.select(identity, token?.collections ?? query.collections);
     const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
       const nextCursor =
         plan.next &&
-        encodePageToken({
-          scope: identity.scopeId,
-          collections: collections.map(({ name }) => name),
-          index: plan.next.index,
-          from: idToJson(plan.next.from),
-          lastSeq,
-        });
+        encodePageToken(
+          {
+            scope: identity.scopeId,
+            collections: collections.map(({ name }) => name),
+            index: plan.next.index,
+            from: idToJson(plan.next.from),
+            lastSeq,
+          },
+          known,
+        );
       const done = (): void => {
         this.metrics.fullResync((performance.now() - started) / 1000);
       };
@@ -138,6 +147,11 @@ export class FullService {
     await view.close();
     return undefined;
   }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  const names = new Set(a);
+  return names.size === b.length && b.every((name) => names.has(name));
 }
 
 /**

@@ -5,6 +5,7 @@ import { SyncError } from '../protocol/errors';
 import type { Json } from '../protocol/json';
 import { decodePageToken, encodePageToken, type PageToken } from './page-token';
 
+const KNOWN = ['orders', 'tasks', 'archive', 'notes'];
 const TOKEN: PageToken = {
   scope: 'shop-1',
   collections: ['tasks', 'notes'],
@@ -17,7 +18,7 @@ const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).t
 
 function refused(text: string, scope = TOKEN.scope): SyncError {
   try {
-    decodePageToken(text, scope);
+    decodePageToken(text, scope, KNOWN);
   } catch (error) {
     if (error instanceof SyncError) return error;
     throw error;
@@ -36,18 +37,74 @@ describe('page token', () => {
       })
       .chain((rest) => fc.nat({ max: rest.collections.length - 1 }).map((index) => ({ ...rest, index })));
     fc.assert(
-      fc.property(token, (given) => {
-        const text = encodePageToken(given);
+      fc.property(token, fc.array(fc.string()), (given, more) => {
+        const known = [...new Set([...more, ...given.collections])];
+        const text = encodePageToken(given, known);
         expect(text).toMatch(/^[\w-]+$/);
-        expect(decodePageToken(text, given.scope)).toEqual(given);
+        expect(decodePageToken(text, given.scope, [...known].reverse())).toEqual(given);
       }),
     );
   });
 
   it('of another scope is refused in the same words as garbage', () => {
-    const foreign = refused(encodePageToken(TOKEN), 'shop-2');
+    const foreign = refused(encodePageToken(TOKEN, KNOWN), 'shop-2');
     expect([foreign.code, foreign.path]).toEqual(['invalid_cursor', 'cursor']);
     expect(foreign.message).toBe(refused('garbage').message);
+  });
+
+  it('of the format before, with the names in it, is still taken', () => {
+    expect(decodePageToken(encoded({ v: 1, ...TOKEN }), TOKEN.scope, [])).toEqual(TOKEN);
+  });
+
+  it('stays short with any number of collections, in any order', () => {
+    const known = Array.from({ length: 200 }, (_, n) => `${'a-long-name-'.repeat(5)}${String(n)}`);
+    const mixed = known.map((_, n) => known[(n * 7) % 200] ?? '');
+    for (const [collections, length] of [
+      [known, 600],
+      [mixed, 1300],
+    ] as const) {
+      const text = encodePageToken({ ...TOKEN, collections }, known);
+      expect(text.length).toBeLessThan(length);
+      expect(decodePageToken(text, TOKEN.scope, known)).toEqual({ ...TOKEN, collections });
+    }
+  });
+
+  it('that was made for other collections is refused', () => {
+    const text = encodePageToken(TOKEN, KNOWN);
+    expect(() => decodePageToken(text, TOKEN.scope, [...KNOWN, 'zeta'])).not.toThrow();
+    for (const known of [
+      [],
+      ['tasks'],
+      ['archive', 'notes', 'tasks'],
+      [...KNOWN, 'more'],
+      ['a', 'b', 'c', 'd'],
+    ])
+      expect(() => decodePageToken(text, TOKEN.scope, known)).toThrow('from the same scope and collections');
+  });
+
+  const { scope, index, from, lastSeq } = TOKEN;
+  const named = JSON.parse(Buffer.from(encodePageToken(TOKEN, KNOWN), 'base64url').toString()) as object;
+  it.each([
+    '',
+    '9',
+    '1-0',
+    '0-99',
+    '-1',
+    '1,1',
+    '0-1,1',
+    '1,',
+    'x',
+    '1.5',
+    '00000000001',
+    '3,1',
+    '1',
+    '3',
+    ' 1',
+  ])('with the places %j is refused', (places) => {
+    const same = { v: 2, scope, places: '3,1', names: '', index, from, lastSeq };
+    expect(Object.keys(named)).toEqual(Object.keys(same));
+    const token = places === '3,1' ? { ...named, names: 'x' } : { ...named, places };
+    expect(refused(encoded(token)).code).toBe('invalid_cursor');
   });
 
   const whole = { v: 1, ...TOKEN };
@@ -77,7 +134,7 @@ describe('page token', () => {
   });
 
   it('that was cut, changed or grown is refused', () => {
-    const text = encodePageToken(TOKEN);
+    const text = encodePageToken(TOKEN, KNOWN);
     for (const bad of [
       '',
       '=',
@@ -90,7 +147,9 @@ describe('page token', () => {
     ])
       expect(refused(bad).code).toBe('invalid_cursor');
     // Longer than a request line may be: nothing is parsed that this server cannot have made.
-    expect(refused(encodePageToken({ ...TOKEN, from: 'x'.repeat(20_000) })).code).toBe('invalid_cursor');
+    expect(refused(encodePageToken({ ...TOKEN, from: 'x'.repeat(20_000) }, KNOWN)).code).toBe(
+      'invalid_cursor',
+    );
     fc.assert(
       fc.property(fc.string(), fc.base64String(), (any, base64) => {
         for (const bad of [any, base64]) expect(refused(bad).code).toBe('invalid_cursor');
@@ -99,15 +158,26 @@ describe('page token', () => {
   });
 
   it('that was forged is refused, or is one that this scope could have been given', () => {
-    const field = fc.constantFrom('v', 'scope', 'collections', 'index', 'from', 'lastSeq', 'more');
+    const field = fc.constantFrom(
+      'v',
+      'scope',
+      'collections',
+      'places',
+      'names',
+      'index',
+      'from',
+      'lastSeq',
+      'more',
+    );
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
       fc.constantFrom('shop-1', 'shop-2', 1, 0, ['notes'], ['tasks', 'notes', 'orders'], ZERO_VERSION),
     );
     const rewritten = fc
       .array(fc.tuple(field, value), { minLength: 1, maxLength: 3 })
-      .map((changes) => encoded({ ...whole, ...Object.fromEntries(changes) }));
-    const good = encodePageToken(TOKEN);
+      .map((changes) => Object.fromEntries(changes))
+      .chain((changes) => fc.constantFrom(whole, named).map((base) => encoded({ ...base, ...changes })));
+    const good = encodePageToken(TOKEN, KNOWN);
     const flipped = fc
       .tuple(fc.nat({ max: good.length - 1 }), fc.constantFrom(...'AZaz09-_'))
       .map(([at, char]) => good.slice(0, at) + char + good.slice(at + 1));
@@ -116,7 +186,7 @@ describe('page token', () => {
       fc.property(fc.oneof(rewritten, flipped), (text) => {
         let token: PageToken;
         try {
-          token = decodePageToken(text, TOKEN.scope);
+          token = decodePageToken(text, TOKEN.scope, KNOWN);
         } catch (error) {
           expect(error).toMatchObject({ code: 'invalid_cursor', message: refused('garbage').message });
           return;
@@ -127,7 +197,12 @@ describe('page token', () => {
         expect(new Set(token.collections).size).toBe(token.collections.length);
         expect(parseHlc(token.lastSeq)).toBeDefined();
         // It says nothing that a token of this server's could not say.
-        expect(decodePageToken(encodePageToken(token), TOKEN.scope)).toEqual(token);
+        expect(
+          decodePageToken(encodePageToken(token, [...KNOWN, ...token.collections]), TOKEN.scope, [
+            ...KNOWN,
+            ...token.collections,
+          ]),
+        ).toEqual(token);
       }),
       runs(2000),
     );

@@ -56,4 +56,20 @@ describe('StartedLines', () => {
   it('is empty when the source is', async () => {
     expect(await all(await StartedLines.of(source([], [])))).toEqual([]);
   });
+
+  it('ends with the chunk that it was given, unless it breaks off or is given up', async () => {
+    const log: string[] = [];
+    expect(await all((await StartedLines.of(source(log, ['a', 'b']))).endingWith('end'))).toEqual([
+      'a',
+      'b',
+      'end',
+    ]);
+    expect(await all((await StartedLines.of(source([], []))).endingWith('end'))).toEqual(['end']);
+    const broken = (await StartedLines.of(source(log, ['a', 'error']))).endingWith('end');
+    await broken.next();
+    await expect(broken.next()).rejects.toThrow('gone');
+    const left = (await StartedLines.of(source(log, ['a']))).endingWith('end');
+    await left.return();
+    expect(await all(left)).toEqual([]);
+  });
 });

@@ -6,6 +6,8 @@
  * taken. (A generator that was never started skips it, and would leave a cursor open.)
  */
 export class StartedLines<T> implements AsyncIterableIterator<T, undefined> {
+  private last: T | undefined;
+
   private constructor(
     private first: IteratorResult<T, undefined> | undefined,
     private readonly source: AsyncGenerator<T, undefined, undefined>,
@@ -20,15 +22,25 @@ export class StartedLines<T> implements AsyncIterableIterator<T, undefined> {
     return this;
   }
 
-  next(): Promise<IteratorResult<T, undefined>> {
-    const { first } = this;
+  /** Gives one more chunk when all others have been given, and none after an error. */
+  endingWith(chunk: T): this {
+    this.last = chunk;
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    const { first, last } = this;
     this.first = undefined;
-    return first ? Promise.resolve(first) : this.source.next();
+    const result = first ?? (await this.source.next());
+    if (result.done !== true || last === undefined) return result;
+    this.last = undefined;
+    return { done: false, value: last };
   }
 
   /** Gives everything up that the page holds open. To be called by whoever does not read to the end. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.first = undefined;
+    this.last = undefined;
     return this.source.return(undefined);
   }
 }

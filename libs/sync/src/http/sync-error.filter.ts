@@ -5,6 +5,7 @@ import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
 import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
 import { destroyResponse } from './connection';
+import { exposeHeaders } from './exposed-headers';
 
 /**
  * For the app's own routes: gives each SyncError its status and the shape that the sync routes have, `{statusCode, code,
@@ -31,6 +32,7 @@ export class SyncErrorFilter implements ExceptionFilter<SyncError> {
   protected answer(error: SyncError, context: ArgumentsHost): void {
     const response: unknown = context.switchToHttp().getResponse();
     const { httpAdapter } = this.host;
+    exposeHeaders(response);
     if (httpAdapter.isHeadersSent(response)) return destroyResponse(response);
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
     const after = this.retryAfter(error, response);

@@ -19,10 +19,11 @@ import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncGuard, SyncUser } from '../identity/sync.guard';
-import type { FullRequest } from '../protocol/full';
+import { encodeEnd, type FullRequest } from '../protocol/full';
 import type { PullRequest } from '../protocol/pull';
 import { SyncService } from '../sync.service';
 import { destroyResponse, rawResponse, sendJson } from './connection';
+import { exposeHeaders } from './exposed-headers';
 import { describeFailure } from './failure';
 import { fullBody } from './full-body';
 import { SyncRouteFilter } from './sync-error.filter';
@@ -76,9 +77,10 @@ export class SyncController {
   ): Promise<void> {
     const { lastSeq, nextCursor, lines } = await this.sync.full(identity, query);
     const gzip = acceptsGzip(headers);
-    const body = fullBody(lines, gzip);
+    const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, nextCursor))), gzip);
     // Whatever becomes of the response, also if the client went away before it began.
     finished(rawResponse(response), () => body.destroy());
+    exposeHeaders(response);
     this.setHeaders(response, {
       'Content-Type': 'application/x-ndjson',
       ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
@@ -99,6 +101,7 @@ export class SyncController {
   }
 
   private answer(response: unknown, body: Buffer): void {
+    exposeHeaders(response);
     sendJson(this.host.httpAdapter, response, body);
   }
 

@@ -65,18 +65,24 @@ export class HostGuard implements CanActivate {
   }
 
   private refusal(error: unknown): Error {
-    if (error instanceof SyncError) return error;
-    const refusal = hostRefusal(error);
-    if (refusal?.status === 401)
-      return new SyncError('unauthenticated', words(refusal, 'The app refused the credentials.'));
-    if (refusal?.status === 403)
-      return new SyncError('forbidden', words(refusal, 'The app does not allow this.'));
+    const refusal = refusalOf(error);
     if (refusal) return refusal;
     // Name and place only: the text may hold a piece of the token.
     this.logger.error(`${this.type.name} failed with ${failureTrace(error)}`);
     if (isDatabaseError(error)) return outOfReach(error);
     return new SyncError('unauthenticated', 'The credentials could not be verified.');
   }
+}
+
+/** A guard's own refusal as the engine says it; undefined for an error that is none. */
+export function refusalOf(error: unknown): SyncError | undefined {
+  if (error instanceof SyncError) return error;
+  const refusal = hostRefusal(error);
+  if (refusal?.status === 401)
+    return new SyncError('unauthenticated', words(refusal, 'The app refused the credentials.'));
+  if (refusal?.status === 403)
+    return new SyncError('forbidden', words(refusal, 'The app does not allow this.'));
+  return refusal;
 }
 
 /** The app's user table out of reach: clients must not throw their tokens away because of that. */

@@ -21,7 +21,7 @@ import { HostGuard, outOfReach } from './host.guard';
 import type { SyncIdentity } from './identity';
 import { identityText, readField } from './identity-fields';
 import { createJwtCheck, type JwtCheck } from './jwt.guard';
-import { upgradeContext } from './upgrade-context.guard';
+import { SocketDoor } from './socket-door.service';
 
 /**
  * Who asks, for both transports by the same way: the guard (the app's or the shipped JWT check), then the two ids out
@@ -36,6 +36,7 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws SyncError `configuration` without any check of credentials, or with two */
   constructor(
+    @Inject(SocketDoor) private readonly door: SocketDoor,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
     @Inject(ModuleRef) moduleRef: ModuleRef,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
@@ -85,11 +86,11 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * The identity behind a socket, by the very same check: the guard sees the request that opened the socket with
-   * `token` as its bearer token.
+   * The identity behind a socket, by the very same checks: the global guards of the app and the guard see the request
+   * that opened the socket with `token` as its bearer token.
    *
    * @param token undefined: the upgrade request's own headers have to do
-   * @throws as {@link authenticate}
+   * @throws as {@link authenticate}; SyncError `origin_not_allowed` where those headers do not count
    */
   async fromToken(upgrade: IncomingMessage, token: string | undefined): Promise<SyncIdentity> {
     if (token !== undefined && !isTokenText(token))
@@ -97,7 +98,7 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
         'unauthenticated',
         'The token is not a text that could stand in an Authorization header.',
       );
-    return this.authenticate(upgradeContext(upgrade, token));
+    return this.authenticate(await this.door.enter(upgrade, token));
   }
 
   private expiry(request: SyncRequest): Date | undefined {

@@ -5,12 +5,13 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { IdentityService } from './identity.service';
-import { identityOf, keepIdentity } from './request-identity';
+import { identityOf, keepIdentity, requestOf, responseOf } from './request-identity';
 
 /**
  * Lets a request pass with a known identity and keeps that for {@link identityOf} and {@link SyncUser}. Stands on the
- * sync routes; the app can put it on routes of its own that write through SyncService.
+ * sync routes; the app can put it on routes and GraphQL resolvers of its own that write through SyncService.
  */
 @Injectable()
 export class SyncGuard implements CanActivate {
@@ -18,13 +19,22 @@ export class SyncGuard implements CanActivate {
 
   /** @throws as IdentityService.authenticate */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const identity = await this.identities.authenticate(context);
-    keepIdentity(context.switchToHttp().getRequest<object>(), identity);
+    const request = requestOf(context);
+    keepIdentity(request, await this.identities.authenticate(httpContext(context, request)));
     return true;
   }
 }
 
-/** A handler's parameter: the SyncIdentity of the request, on routes behind {@link SyncGuard}. */
+/** A handler's parameter: the SyncIdentity of the request, behind {@link SyncGuard}. */
 export const SyncUser = createParamDecorator((_data: unknown, context: ExecutionContext) =>
-  identityOf(context.switchToHttp().getRequest<object>()),
+  identityOf(requestOf(context)),
 );
+
+/** What a guard of HTTP routes expects, also on a resolver. */
+function httpContext(context: ExecutionContext, request: object): ExecutionContext {
+  if (context.getType() === 'http') return context;
+  const parts = [request, responseOf(context), () => undefined];
+  const made = new ExecutionContextHost(parts, context.getClass(), context.getHandler());
+  made.setType('http');
+  return made;
+}

@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   unknown_collection: 400,
   unauthenticated: 401,
   forbidden: 403,
+  origin_not_allowed: 403,
   scope_missing: 403,
   full_resync_disabled: 403,
   too_many_changes: 413,

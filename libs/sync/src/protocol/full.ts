@@ -7,15 +7,16 @@ import { collectionsParameter, limitParameter, queryObject, textParameter } from
 
 /**
  * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
- * fallen too far behind. The body is NDJSON, one {@link FullLine} a document; the headers are `X-Sync-LastSeq`, the
- * cursor to pull from afterwards, and `X-Sync-Cursor`, the next page's cursor, while there is more.
+ * fallen too far behind. The body is NDJSON, one {@link FullLine} a document and a {@link FullEnd} at its end; the headers
+ * are `X-Sync-LastSeq`, the cursor to pull from afterwards, and `X-Sync-Cursor`, the next page's cursor, while there is
+ * more.
  */
 export interface FullRequest {
   /** Names, in a list or separated by commas. None: all that the identity may read and that allow a full resync. */
   readonly collections?: string | readonly string[] | null;
   /** Documents in the page: 1 to maxFullLimit, or 0 for everything in one stream. Default: defaultFullLimit. */
   readonly limit?: number | string | null;
-  /** `X-Sync-Cursor` of the page before. It brings the collections with it. */
+  /** `X-Sync-Cursor` of the page before. It brings the collections with it; others than those are refused. */
   readonly cursor?: string | null;
 }
 
@@ -70,5 +71,19 @@ export function encodeLine(
     deleted,
     version: typeof version === 'string' ? version : null,
   };
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** The last line of a page, once all of it was sent: without it the page is not whole. It has no `doc_id`. */
+export interface FullEnd {
+  readonly end: true;
+  /** As in `X-Sync-LastSeq`. */
+  readonly last_seq: string;
+  /** As in `X-Sync-Cursor`; null on the last page. */
+  readonly cursor: string | null;
+}
+
+export function encodeEnd(lastSeq: string, nextCursor: string | undefined): string {
+  const line: FullEnd = { end: true, last_seq: lastSeq, cursor: nextCursor ?? null };
   return `${JSON.stringify(line)}\n`;
 }
