@@ -74,6 +74,19 @@ describe('nest-offline-sync', () => {
       expect(second.out).not.toContain('made');
     });
 
+    it('says what of the named collections will hurt, and refuses what cannot work', async () => {
+      await freshDb().collection('tasks').insertOne({ title: 'from before' });
+      await freshDb().collection('tasks').createIndex({ at: 1 }, { expireAfterSeconds: 60 });
+      const { code, out } = await run('init', ...there(), '--collections', 'tasks');
+      expect(code).toBe(0);
+      expect(out).toMatch(/to do +The TTL index at_1 of tasks/);
+      expect(out).toMatch(/to do +Collection tasks holds 1 document without a scope/);
+
+      await freshDb().createCollection('visits', { viewOn: 'tasks', pipeline: [] });
+      const refused = await run('init', ...there(), '--collections', 'visits');
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('visits is a view') as string });
+    });
+
     it('takes the names that the app gives its log', async () => {
       await run('init', ...there(), '--oplog-collection', 'log', '--heads-collection', 'log_heads');
       const names = (await freshDb().listCollections().toArray()).map(({ name }) => name);

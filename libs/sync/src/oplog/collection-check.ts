@@ -66,8 +66,9 @@ export const UNSCOPED_LIMIT = 1000;
 export function unscopedAdvice(name: string, count: number): string[] {
   if (count === 0) return [];
   const many = count < UNSCOPED_LIMIT ? String(count) : `${String(UNSCOPED_LIMIT)} or more`;
+  const documents = count === 1 ? 'document' : 'documents';
   return [
-    `Collection ${name} holds ${many} documents without a scope (_sync_scope_id is missing, or is no text): no device ` +
+    `Collection ${name} holds ${many} ${documents} without a scope (_sync_scope_id is missing, or is no text): no device ` +
       'gets them. Take each in once, under an identity of its scope: with global ids by ' +
       `sync.recordServerChange({ collection: '${name}', docId, operation: 'upsert', identity }), with scoped ids by ` +
       `tx.upsert('${name}', docId, document) in sync.transaction(), and remove the old document then.`,
