@@ -5,7 +5,8 @@ import { ApplicationConfig, HttpAdapterHost, ModuleRef, type AbstractHttpAdapter
 import { failureTrace } from '../collections/failure';
 import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../sync.options';
-import { SYNC_CONTROLLER, SYNC_OPTIONS } from '../sync.tokens';
+import { SYNC_CONTROLLER, SYNC_OPTIONS, SYNC_SETTINGS } from '../sync.tokens';
+import type { SyncSettings } from '../sync.settings';
 import { PortAnswers } from '../collections/port-answers.service';
 import { GlobalGuards } from './global-guards.guard';
 import { corsAllows } from './host-cors.service';
@@ -31,9 +32,9 @@ export class SocketDoor {
     @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
     @Inject(ModuleRef) moduleRef: ModuleRef,
-    @Inject(PortAnswers) answers: PortAnswers,
+    @Inject(SYNC_SETTINGS) { retryDeadlineMs }: SyncSettings,
   ) {
-    this.guards = new GlobalGuards(config, moduleRef, answers);
+    this.guards = new GlobalGuards(config, moduleRef, new PortAnswers(retryDeadlineMs));
     this.allowed = originRule(options.allowedOrigins);
   }
 

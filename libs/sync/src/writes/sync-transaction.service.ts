@@ -25,8 +25,7 @@ export class SyncTransaction {
 
   /** @internal */
   constructor(
-    /** @internal */
-    readonly attempt: Attempt,
+    private readonly attempt: Attempt,
     private readonly identity: SyncIdentity,
     private readonly collections: Collections,
     private readonly writer: ScopeWriter,

@@ -30,6 +30,7 @@ export interface SyncTransactionOptions {
 /** A body that is running, and the one that it was called in. */
 interface Running {
   readonly transaction: SyncTransaction;
+  readonly attempt: Attempt;
   readonly around: Running | undefined;
 }
 
@@ -66,22 +67,20 @@ export class Transactions {
     body: (tx: SyncTransaction) => Promise<T>,
     session?: mongo.ClientSession | null,
   ): Promise<T> {
-    const open = session
-      ? this.attemptOf(session, identity.scopeId)
-      : this.current('sync.transaction')?.attempt;
+    const open = session ? this.attemptOf(session, identity.scopeId) : this.current('sync.transaction');
     if (open) return this.queued(open, () => this.join(open, identity, body));
     return this.runner.run(identity.scopeId, (attempt) => this.runIn(attempt, identity, body));
   }
 
   /**
-   * The transaction of the engine's whose body the call is in.
+   * The attempt of the transaction whose body the call is in.
    *
    * @param call for the message
    * @throws SyncError `configuration` inside a transaction of the app's that the call knows nothing of: what it writes
    *   would stay when that one is rolled back
    */
-  current(call: string): SyncTransaction | undefined {
-    const innermost = this.bodies().next().value;
+  current(call: string): Attempt | undefined {
+    const innermost = this.bodies().next().value?.attempt;
     const hidden = this.hidden();
     if (!hidden || hidden === innermost?.session) return innermost;
     throw new SyncError(
@@ -140,14 +139,14 @@ export class Transactions {
     body: (tx: SyncTransaction) => Promise<T>,
   ): Promise<T> {
     const transaction = new SyncTransaction(attempt, identity, this.collections, this.writer);
-    return this.running.run({ transaction, around: this.running.getStore() }, () =>
+    return this.running.run({ transaction, attempt, around: this.running.getStore() }, () =>
       runBody(transaction, body),
     );
   }
 
   /** One body after another, also when several were started at once: a session does one thing at a time. */
   private queued<T>(attempt: Attempt, run: () => Promise<T>): Promise<T> {
-    for (const outer of this.bodies()) if (outer.attempt === attempt) return outer.enclose(run);
+    for (const outer of this.bodies()) if (outer.attempt === attempt) return outer.transaction.enclose(run);
     let queue = this.queues.get(attempt);
     if (!queue) this.queues.set(attempt, (queue = new Turns(1)));
     return queue.run(run);
@@ -166,9 +165,9 @@ export class Transactions {
   }
 
   /** The bodies that the call is in and that have not returned, the innermost first. */
-  private *bodies(): Generator<SyncTransaction, undefined> {
+  private *bodies(): Generator<Running, undefined> {
     for (let running = this.running.getStore(); running; running = running.around)
-      if (running.transaction.isOpen) yield running.transaction;
+      if (running.transaction.isOpen) yield running;
   }
 
   /** The session of `connection.transaction`, where Mongoose keeps it for the calls inside (`transactionAsyncLocalStorage`). */
