@@ -49,7 +49,7 @@ describe('recordServerChange', () => {
     });
     expect(await agreedState(running, who)).toEqual({
       [`items ${item.id}`]: JSON.parse(
-        JSON.stringify(item, (key, value) => (key === '_id' ? undefined : value)),
+        JSON.stringify(item, (key, value) => (key === '_id' || key === '__v' ? undefined : value)),
       ),
     });
   });

@@ -387,13 +387,12 @@ describe('a client bound to the stable API', () => {
       while (cursor !== null) {
         const page = await device.send(`/sync/full?limit=2&collections=free${cursor && `&cursor=${cursor}`}`);
         expect(page.status).toBe(200);
-        for (const line of page.text.trim().split('\n'))
-          found.push((JSON.parse(line) as { doc_id: unknown }).doc_id);
+        for (const { doc_id } of documentLines(page.text)) found.push(doc_id);
         cursor = page.headers.get('x-sync-cursor');
       }
       expect(found).toHaveLength(6);
       expect(new Set(found.map(String)).size).toBe(6);
-      expect((await device.send('/sync/full?limit=0')).text.trim().split('\n')).toHaveLength(6);
+      expect(documentLines((await device.send('/sync/full?limit=0')).text)).toHaveLength(6);
       await app.sync.transaction(identity, (tx) => tx.upsert('notes', 'n', { y: 1 }));
       const stop = new AbortController();
       for await (const message of app.sync.stream(identity, {}, stop.signal)) {
@@ -402,6 +401,34 @@ describe('a client bound to the stable API', () => {
       }
       stop.abort();
       expect(app.logs.filter((line) => /MongoServerError|Unexpected/.test(line))).toEqual([]);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('answers hundreds of refused changes, whatever refuses them', async () => {
+    await db.createCollection('ruled', { validator: { n: { $type: 'number' } } });
+    await db.collection('placed').createIndex({ at: '2dsphere' });
+    await db.collection('taken').createIndex({ _sync_scope_id: 1, n: 1 }, { unique: true });
+    const bad = {
+      ruled: { n: 'x' },
+      placed: { at: { type: 'Point', coordinates: [200, 2] } },
+      taken: { n: 1 },
+    };
+    const names = Object.keys(bad) as (keyof typeof bad)[];
+    const collections = names.map((name) => ({ name, freeForm: true, ids: 'scoped' as const }));
+    const app = await startHttpApp(database.uri, { client: { serverApi }, options: { collections } });
+    try {
+      for (const name of names) {
+        const changes = Array.from({ length: 100 }, (_, i) =>
+          upsert(name, `d${String(i)}`, i === 99 ? { n: 2 } : bad[name], {
+            mutation_id: `${name}${String(i)}`,
+          }),
+        );
+        const results = await app.as('many').push(changes, { atomic: 'mutation' });
+        const taken = results.filter(({ status }) => status === 'accepted').length;
+        expect([name, taken]).toEqual([name, name === 'taken' ? 2 : 1]);
+      }
     } finally {
       await app.close();
     }
@@ -469,3 +496,12 @@ describe('the path of the stream', () => {
     expect(await pathWith(options, prepare)).toEqual({ said: path, opens: true });
   });
 });
+
+/** The lines of a full resync that are documents; the last line is its end. */
+function documentLines(text: string): { doc_id: unknown }[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { doc_id: unknown; end?: true })
+    .filter(({ end }) => !end);
+}
