@@ -156,7 +156,7 @@ describe('code of the app that takes its time', () => {
   it.each([
     ['transformed', 'the transform of collection transformed'],
     ['checked', 'the DTO of collection checked'],
-    ['modelled', 'the schema of collection modelled'],
+    ['modelled', 'the validators of collection modelled'],
   ])('%s: what is done in time is committed, and the rest is sent again', async (collection, waitedFor) => {
     const device = app.as(collection);
     const changes = [
