@@ -6,6 +6,7 @@ import { formatHlc, ZERO_VERSION } from '../libs/sync/src/hlc/hlc';
 import { WallClock } from '../libs/sync/src/hlc/wall-clock.service';
 import { NoMetrics } from '../libs/sync/src/metrics/metrics';
 import { OplogRepository } from '../libs/sync/src/oplog/oplog.repository';
+import { CollectionRegistry } from '../libs/sync/src/collections/collection-registry.service';
 import { ChangeStreamHub } from '../libs/sync/src/stream/change-stream-hub.service';
 import { resolveSettings } from '../libs/sync/src/sync.settings';
 import { SYNC_CONNECTION, SYNC_METRICS, SYNC_SETTINGS } from '../libs/sync/src/sync.tokens';
@@ -29,6 +30,7 @@ describe('SyncHealthIndicator', () => {
         OplogRepository,
         WallClock,
         ...(stream ? [ChangeStreamHub] : []),
+        { provide: CollectionRegistry, useValue: { get: () => undefined } },
         SyncHealthIndicator,
       ],
     }).compile();
