@@ -111,8 +111,19 @@ export type {
   Prepared,
   StoredDocument,
   StoredId,
+  Checked,
+  DocumentIds,
   SyncedCollection,
 } from './collections/collection';
+export type {
+  Content,
+  DocumentForm,
+  Problem,
+  SchemaRules,
+  Settled,
+  Verdict,
+} from './collections/document-form';
+export type { FieldFacts } from './collections/field-facts';
 export type { StartedLines } from './full/started-lines';
 export type { ParsedChange } from './protocol/push';
 export type { PulledEntry } from './protocol/pull';

@@ -85,7 +85,9 @@ export class PushIntake {
     const candidate = this.candidate(entry.change, text);
     const { collection: name, operation } = entry.change;
     const collection = this.collections.get(name);
-    if (!collection) return refused(candidate, UNKNOWN_COLLECTION);
+    if (!collection) {
+      return refused(candidate, UNKNOWN_COLLECTION);
+    }
     const known = permissions.known(collection, operation);
     const go = (may: boolean): RequestChange | Promise<RequestChange> => {
       if (!may) return refused(candidate, forbidden(collection, operation));
