@@ -1,22 +1,8 @@
 const tseslint = require('typescript-eslint');
 
-/**
- * Decisions live in pure files: no framework, no I/O, no clock, no chance. A file of libs/sync that may touch those says
- * so by its suffix, so that all the others can be tested by thousands of random cases in milliseconds.
- */
-const SUFFIXES =
-  'service,module,module-definition,controller,gateway,guard,filter,schema,repository,options,strategy,interceptor';
+const { PURE } = require('./purity.cjs');
 
-const PURE = ['libs/sync/src/**/*.ts'];
-const NOT_PURE = [
-  `libs/sync/src/**/*.{${SUFFIXES}}.ts`,
-  'libs/sync/src/**/*.spec.ts',
-  'libs/sync/src/**/index.ts',
-  'libs/sync/src/testing/**',
-  'libs/sync/src/cli/**',
-];
-
-const suffix = `give the file a Nest suffix (.${SUFFIXES.replaceAll(',', ', .')}) or take it as an argument.`;
+const impure = 'take it as an argument, or take the file out of purity.cjs.';
 const FRAMEWORKS =
   '@nestjs/.*|mongoose|mongodb|express|ws|rxjs|passport|passport-jwt|jwks-rsa|prom-client|commander|reflect-metadata';
 /** Built-in modules that compute and do nothing else. */
@@ -31,17 +17,12 @@ const restrictedImports = {
     {
       regex: `^(${FRAMEWORKS})(/.*)?$`,
       allowTypeImports: true,
-      message: `A pure file imports no framework (import type is fine): ${suffix}`,
+      message: `A pure file imports no framework (import type is fine): ${impure}`,
     },
     {
       regex: `^(node:(?!(${HARMLESS})$).*|${BUILTINS})$`,
       allowTypeImports: true,
-      message: `A pure file does no I/O (import type is fine): ${suffix}`,
-    },
-    {
-      regex: `^\\..*\\.(${SUFFIXES.replaceAll(',', '|')})(\\.ts|\\.js)?$`,
-      allowTypeImports: true,
-      message: 'A pure file imports only types from one that is not: move what it needs into a pure file.',
+      message: `A pure file does no I/O (import type is fine): ${impure}`,
     },
     {
       regex: '^(node:)?crypto$',
@@ -53,7 +34,7 @@ const restrictedImports = {
         'getRandomValues',
         'webcrypto',
       ],
-      message: `A pure file draws no random values: ${suffix}`,
+      message: `A pure file draws no random values: ${impure}`,
     },
   ],
 };
@@ -73,27 +54,27 @@ const globals = [
 module.exports = {
   name: 'nest-offline-sync/purity',
   files: PURE,
-  ignores: NOT_PURE,
+  ignores: ['**/*.spec.ts'],
   plugins: { '@typescript-eslint': tseslint.plugin },
   rules: {
     '@typescript-eslint/no-restricted-imports': ['error', restrictedImports],
     'no-restricted-globals': [
       'error',
-      ...globals.map((name) => ({ name, message: `A pure file has no surroundings: ${suffix}` })),
+      ...globals.map((name) => ({ name, message: `A pure file has no surroundings: ${impure}` })),
     ],
     'no-restricted-properties': [
       'error',
-      { object: 'Date', property: 'now', message: `A pure file reads no clock: ${suffix}` },
-      { object: 'Math', property: 'random', message: `A pure file draws no random values: ${suffix}` },
-      { object: 'globalThis', message: `A pure file has no surroundings: ${suffix}` },
+      { object: 'Date', property: 'now', message: `A pure file reads no clock: ${impure}` },
+      { object: 'Math', property: 'random', message: `A pure file draws no random values: ${impure}` },
+      { object: 'globalThis', message: `A pure file has no surroundings: ${impure}` },
     ],
     'no-restricted-syntax': [
       'error',
       {
         selector: "NewExpression[callee.name='Date'][arguments.length=0], CallExpression[callee.name='Date']",
-        message: `A pure file reads no clock: ${suffix}`,
+        message: `A pure file reads no clock: ${impure}`,
       },
-      { selector: 'ImportExpression', message: `A pure file loads nothing at run time: ${suffix}` },
+      { selector: 'ImportExpression', message: `A pure file loads nothing at run time: ${impure}` },
     ],
   },
 };

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import purity from './eslint.purity.cjs';
 
-// One folder (or one file of it) a run, tried by the specs of that folder alone: test/mutation/run.ts goes through all.
+// One folder (or one file of it) a run, tried by the specs of that folder alone: test/harness/mutation/run.ts goes through all.
 const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/hlc';
 const report = `coverage/mutation/${target.replaceAll('/', '-')}`;
 
@@ -15,7 +15,7 @@ export default {
     target.endsWith('.ts') ? target : `${target}/**/*.ts`,
     ...['**/*.spec.ts', '**/index.ts', ...purity.ignores].map((pattern) => `!${pattern}`),
   ],
-  jest: { configFile: 'test/mutation/jest.config.cjs', enableFindRelatedTests: true },
+  jest: { configFile: 'test/harness/mutation/jest.config.cjs', enableFindRelatedTests: true },
   coverageAnalysis: 'perTest',
   concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 1),
   // A busy machine is not an endless loop.

@@ -11,12 +11,12 @@ import type {
 } from '../../libs/sync/src/collections/collection';
 import type { DocId } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
-import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry.service';
-import { PortResolver } from '../../libs/sync/src/collections/port-resolver.service';
+import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry';
+import { PortResolver } from '../../libs/sync/src/collections/port-resolver';
 import type { SyncIdentity } from '../../libs/sync/src/identity/identity';
-import type { SyncCollectionOptions, SyncOptions } from '../../libs/sync/src/sync.options';
-import { resolveSettings } from '../../libs/sync/src/sync.settings';
-import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../../libs/sync/src/sync.tokens';
+import type { SyncCollectionOptions, SyncOptions } from '../../libs/sync/src/options/sync.options';
+import { resolveSettings } from '../../libs/sync/src/options/settings';
+import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../../libs/sync/src/options/tokens';
 import { testDatabase, type TestDatabase } from './database';
 
 /** A registry alone, in a Nest app with a real connection and four models. */

@@ -1,9 +1,9 @@
-import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../../libs/sync/src/conflict/conflict';
+import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../../libs/sync/src/plan/conflict';
 import type { CollectionRules } from '../../libs/sync/src/collections/collection';
 import type { LogChange, Operation } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { Atomicity } from '../../libs/sync/src/protocol/push';
-import { documentKey, type PlannedAnswer, type PlanRequest } from '../../libs/sync/src/push/plan';
+import { documentKey, type PlannedAnswer, type PlanRequest } from '../../libs/sync/src/plan/plan';
 
 /** Every strategy with every delete policy, by the collection's name. */
 export const FLEET_RULES: ReadonlyMap<string, CollectionRules> = new Map(

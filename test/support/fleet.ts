@@ -1,6 +1,6 @@
 import assert from 'node:assert';
-import { SYNC_FIELDS } from '../../libs/sync/src/collections/stored-document';
-import { ZERO_VERSION } from '../../libs/sync/src/hlc/hlc';
+import { SYNC_FIELDS } from '../../libs/sync/src/codec/stored-document';
+import { ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { PullPage } from '../../libs/sync/src/protocol/pull';
@@ -14,7 +14,7 @@ import {
   type PlanRequest,
   type RequestOutcome,
   type ResolverNeed,
-} from '../../libs/sync/src/push/plan';
+} from '../../libs/sync/src/plan/plan';
 import { FLEET_RULES, keyOf, type Device, type DocumentName, type LocalDocument } from './fleet-device';
 import { PushModel, type Expected, type ModelResolver } from './push-model';
 import { DRIFT_MS, PushWorld, ready, resolverNeeds } from './push-world';

@@ -13,8 +13,8 @@ import {
   type SyncOptions,
 } from 'nest-offline-sync';
 import { Registry } from 'prom-client';
-import { WallClock } from '../../libs/sync/src/hlc/wall-clock.service';
-import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
+import { WallClock } from '../../libs/sync/src/clock/wall-clock';
+import { OplogRepository } from '../../libs/sync/src/log/oplog';
 import type { FixedWallClock } from '../../libs/sync/src/testing';
 import { inSeconds, testToken } from './jwt';
 

@@ -1,4 +1,4 @@
-import type { PlanRequest, PlannedAnswer, ReadyChange, RequestChange } from '../../libs/sync/src/push/plan';
+import type { PlanRequest, PlannedAnswer, ReadyChange, RequestChange } from '../../libs/sync/src/plan/plan';
 
 type Data = Record<string, unknown>;
 

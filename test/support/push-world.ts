@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { CollectionRules, StoredDocument } from '../../libs/sync/src/collections/collection';
-import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/oplog/records';
+import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/log/records';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import {
@@ -12,8 +12,8 @@ import {
   type PlanSnapshot,
   type ReadyChange,
   type ResolverNeed,
-} from '../../libs/sync/src/push/plan';
-import { planPushes } from '../../libs/sync/src/push/planner';
+} from '../../libs/sync/src/plan/plan';
+import { planPushes } from '../../libs/sync/src/plan/planner';
 
 export const DRIFT_MS = 60_000;
 

@@ -4,11 +4,11 @@ import { MongooseModule } from '@nestjs/mongoose';
 import { Test } from '@nestjs/testing';
 import type { ConnectOptions, mongo } from 'mongoose';
 import { NoMetrics } from '../../libs/sync/src/metrics/metrics';
-import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
+import { OplogRepository } from '../../libs/sync/src/log/oplog';
 import { SyncModule } from '../../libs/sync/src/sync.module';
-import type { SyncOptions } from '../../libs/sync/src/sync.options';
+import type { SyncOptions } from '../../libs/sync/src/options/sync.options';
 import { SyncService } from '../../libs/sync/src/sync.service';
-import { SYNC_METRICS } from '../../libs/sync/src/sync.tokens';
+import { SYNC_METRICS } from '../../libs/sync/src/options/tokens';
 
 const SECRET = 'a-secret-for-the-tests-of-readers';
 

@@ -1,9 +1,9 @@
 import mongoose from 'mongoose';
 import type { Checked } from '../../libs/sync/src/collections/collection';
-import { DocumentForm } from '../../libs/sync/src/collections/document-form';
-import { schemaFacts } from '../../libs/sync/src/collections/schema-facts.schema';
-import type { AnyModel } from '../../libs/sync/src/collections/model-document.schema';
-import { SchemaCast } from '../../libs/sync/src/collections/schema-cast.schema';
+import { DocumentForm } from '../../libs/sync/src/plan/document-form';
+import { schemaFacts } from '../../libs/sync/src/collections/schema-facts';
+import type { AnyModel } from '../../libs/sync/src/collections/model-document';
+import { SchemaCast } from '../../libs/sync/src/collections/schema-cast';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 
 const { Schema } = mongoose;

@@ -1,4 +1,4 @@
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/hlc/hlc';
+import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
 import type { PullPage, ResyncReason } from '../../libs/sync/src/protocol/pull';
 import {
   headPage,

@@ -1,9 +1,9 @@
 import mongoose, { type Connection } from 'mongoose';
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/hlc/hlc';
-import { createLayout, databaseLayout } from '../../libs/sync/src/oplog/database-layout.repository';
-import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
-import type { HeadRecord } from '../../libs/sync/src/oplog/records';
-import { resolveSettings } from '../../libs/sync/src/sync.settings';
+import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
+import { createLayout, databaseLayout } from '../../libs/sync/src/database/layout';
+import { OplogRepository } from '../../libs/sync/src/log/oplog';
+import type { HeadRecord } from '../../libs/sync/src/log/records';
+import { resolveSettings } from '../../libs/sync/src/options/settings';
 import { testDatabase } from './database';
 
 export const DAY_MS = 86_400_000;

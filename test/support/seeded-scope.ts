@@ -1,6 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/hlc/hlc';
-import type { EntryRecord, HeadRecord } from '../../libs/sync/src/oplog/records';
+import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
+import type { EntryRecord, HeadRecord } from '../../libs/sync/src/log/records';
 
 export interface Write {
   readonly collection: string;

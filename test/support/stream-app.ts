@@ -5,13 +5,13 @@ import { MongooseModule } from '@nestjs/mongoose';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
 import { NoMetrics, type SyncMetrics } from '../../libs/sync/src/metrics/metrics';
-import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
-import { ChangeStreamHub } from '../../libs/sync/src/stream/change-stream-hub.service';
+import { OplogRepository } from '../../libs/sync/src/log/oplog';
+import { ChangeStreamHub } from '../../libs/sync/src/stream/change-stream-hub';
 import { StreamService } from '../../libs/sync/src/stream/stream.service';
 import { SyncModule } from '../../libs/sync/src/sync.module';
-import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/sync.options';
+import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/options/sync.options';
 import { SyncService } from '../../libs/sync/src/sync.service';
-import { SYNC_METRICS } from '../../libs/sync/src/sync.tokens';
+import { SYNC_METRICS } from '../../libs/sync/src/options/tokens';
 import { StreamClient, type ClientOptions } from './stream-client';
 import { LogWriter } from './stream-log';
 

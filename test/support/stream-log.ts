@@ -1,5 +1,5 @@
-import { formatHlc, parseHlc } from '../../libs/sync/src/hlc/hlc';
-import type { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
+import { formatHlc, parseHlc } from '../../libs/sync/src/clock/hlc';
+import type { OplogRepository } from '../../libs/sync/src/log/oplog';
 
 /** Writes a scope's log as the push does: entries and head in one transaction. Without documents. */
 export class LogWriter {

@@ -14,7 +14,7 @@ import { SyncErrorFilter } from '../../libs/sync/src/http/sync-error.filter';
 import type { SyncIdentity } from '../../libs/sync/src/identity/identity';
 import { SyncGuard, SyncUser } from '../../libs/sync/src/identity/sync.guard';
 import { SyncModule } from '../../libs/sync/src/sync.module';
-import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/sync.options';
+import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/options/sync.options';
 
 export const TEST_SECRET = 'a-secret-for-tests-of-32-bytes-or-more';
 

@@ -10,7 +10,7 @@ import {
   type SyncIdentity,
   type SyncOptions,
 } from 'nest-offline-sync';
-import { OplogRepository } from '../../libs/sync/src/oplog/oplog.repository';
+import { OplogRepository } from '../../libs/sync/src/log/oplog';
 
 /** An app's own document: it knows nothing of `_sync_*`. */
 export interface Item {

@@ -2,7 +2,7 @@
 
 // The module and what its options are made of.
 export { InjectSync, SyncModule } from './sync.module';
-export type { SyncOptionsFactory } from './sync.module-definition';
+export type { SyncOptionsFactory } from './options/module-definition';
 export type {
   IdValue,
   Port,
@@ -12,26 +12,26 @@ export type {
   SyncModuleExtras,
   SyncOptions,
   SyncRequest,
-} from './sync.options';
-export { getSyncToken } from './sync.connection-tokens';
-export { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './sync.tokens';
-export type { SyncExtras } from './sync.extras';
-export type { SyncSettings } from './sync.settings';
+} from './options/sync.options';
+export { getSyncToken } from './options/connection-tokens';
+export { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './options/tokens';
+export type { SyncExtras } from './options/extras';
+export type { SyncSettings } from './options/settings';
 
 // What the app's own providers inject.
 export { SyncService } from './sync.service';
-export { HlcService } from './hlc/hlc.service';
-export { WallClock } from './hlc/wall-clock.service';
-export { CollectionRegistry } from './collections/collection-registry.service';
-export { SyncHealthIndicator } from './health/sync-health.service';
+export { HlcService } from './clock/hlc-service';
+export { WallClock } from './clock/wall-clock';
+export { CollectionRegistry } from './collections/collection-registry';
+export { SyncHealthIndicator } from './health/sync-health';
 export { IdentityService } from './identity/identity.service';
 
 // The app's own writes.
-export { SyncTransaction, type TransactionWriteOptions } from './writes/sync-transaction.service';
-export type { SyncTransactionOptions } from './writes/transactions.service';
-export type { AppDocId } from './writes/target';
-export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './writes/record.service';
-export type { MovedChange, WrittenChange } from './writes/scope-writer.service';
+export { SyncTransaction, type TransactionWriteOptions } from './app-writes/sync-transaction';
+export type { SyncTransactionOptions } from './app-writes/transactions';
+export type { AppDocId } from './app-writes/target';
+export type { MetadataOptions, ServerChangeRecord, SyncMetadata } from './app-writes/record';
+export type { MovedChange, WrittenChange } from './app-writes/scope-writer';
 
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';
@@ -67,7 +67,7 @@ export {
   type ConflictResolverFunction,
   type ConflictStrategy,
   type DeleteUpdatePolicy,
-} from './conflict/conflict';
+} from './plan/conflict';
 export { NoMetrics, SyncMetrics } from './metrics/metrics';
 
 // What travels.
@@ -93,15 +93,15 @@ export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamEntry, StreamMessage, StreamResync } from './stream/stream-entry';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamSubscription } from './stream/stream-subscription.service';
+export type { StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
-export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './hlc/hlc';
+export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';
 
 // How synced documents look in the database, for the app's own queries and indexes.
-export { SYNC_FIELDS } from './collections/stored-document';
-export { hideTombstones } from './collections/hide-tombstones.schema';
-export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './oplog/driver-advice';
+export { SYNC_FIELDS } from './codec/stored-document';
+export { hideTombstones } from './collections/hide-tombstones';
+export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './database/driver-advice';
 export type { ChangeStreamState, SyncHealth } from './health/health';
 
 // Mentioned by the types above, so that an app's declarations can name them. Their members may change.
@@ -115,15 +115,8 @@ export type {
   DocumentIds,
   SyncedCollection,
 } from './collections/collection';
-export type {
-  Content,
-  DocumentForm,
-  Problem,
-  SchemaRules,
-  Settled,
-  Verdict,
-} from './collections/document-form';
-export type { FieldFacts } from './collections/field-facts';
+export type { Content, DocumentForm, Problem, SchemaRules, Settled, Verdict } from './plan/document-form';
+export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/started-lines';
 export type { ParsedChange } from './protocol/push';
 export type { PulledEntry } from './protocol/pull';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import { CollectionRegistry } from './collections/collection-registry.service';
+import { CollectionRegistry } from './collections/collection-registry';
 import type { StoredId } from './collections/collection';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
@@ -16,11 +16,11 @@ import {
   type MetadataOptions,
   type ServerChangeRecord,
   type SyncMetadata,
-} from './writes/record.service';
-import type { WrittenChange } from './writes/scope-writer.service';
-import type { SyncTransaction } from './writes/sync-transaction.service';
-import { targetOf, type AppDocId } from './writes/target';
-import { Transactions, type SyncTransactionOptions } from './writes/transactions.service';
+} from './app-writes/record';
+import type { WrittenChange } from './app-writes/scope-writer';
+import type { SyncTransaction } from './app-writes/sync-transaction';
+import { targetOf, type AppDocId } from './app-writes/target';
+import { Transactions, type SyncTransactionOptions } from './app-writes/transactions';
 
 /**
  * The engine, for the app's own providers. The HTTP and WebSocket transports are thin callers of `push`, `pull`,

@@ -1,4 +1,4 @@
-import { resolveSettings } from '../../../../libs/sync/src/sync.settings';
+import { resolveSettings } from '../../../../libs/sync/src/options/settings';
 import { EnvironmentError, readEnvironment } from './environment';
 import { helpText } from './help';
 import { streamPath, syncExtras, syncOptions, variableOf } from './sync-options';

@@ -1,9 +1,9 @@
 import mongoose, { type Connection } from 'mongoose';
 import { SyncError } from '../protocol/errors';
-import { resolveSettings, type SyncSettings } from '../sync.settings';
-import { checkDeployment } from '../oplog/deployment.repository';
-import { OplogRepository } from '../oplog/oplog.repository';
-import type { SyncOptions } from '../sync.options';
+import { resolveSettings, type SyncSettings } from '../options/settings';
+import { checkDeployment } from '../database/deployment';
+import { OplogRepository } from '../log/oplog';
+import type { SyncOptions } from '../options/sync.options';
 
 /** What every command takes. */
 export interface ConnectionOptions {

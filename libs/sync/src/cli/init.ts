@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { SYNC_FIELDS } from '../collections/stored-document';
-import { adviceFor, createLayout, databaseLayout, refuseUnfit } from '../oplog/database-layout.repository';
-import type { OplogRepository } from '../oplog/oplog.repository';
+import { SYNC_FIELDS } from '../codec/stored-document';
+import { adviceFor, createLayout, databaseLayout, refuseUnfit } from '../database/layout';
+import type { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
-import type { SyncSettings } from '../sync.settings';
+import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';
 

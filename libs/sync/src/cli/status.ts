@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { databaseLayout, missingFromLayout } from '../oplog/database-layout.repository';
-import type { OplogRepository } from '../oplog/oplog.repository';
-import type { HeadRecord } from '../oplog/records';
+import { databaseLayout, missingFromLayout } from '../database/layout';
+import type { OplogRepository } from '../log/oplog';
+import type { HeadRecord } from '../log/records';
 import { SyncError } from '../protocol/errors';
-import type { SyncSettings } from '../sync.settings';
+import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
 import { type CliOutput, table } from './output';
 

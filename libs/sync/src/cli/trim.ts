@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { trimOnce, type TrimReport } from '../oplog/trim-once.service';
+import { trimOnce, type TrimReport } from '../retention/trim-once';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';
 

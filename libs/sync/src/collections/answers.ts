@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isBsonValue } from './bson-wire';
+import { isBsonValue } from '../codec/bson-wire';
 
 /**
  * What the app's own code answers, judged as strictly as what a client sends. A promise and an Observable stand for

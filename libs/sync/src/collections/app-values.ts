@@ -1,9 +1,9 @@
 import { types } from 'node:util';
 import type { Json, JsonObject } from '../protocol/json';
-import { isBsonValue } from './bson-wire';
-import { setField } from './field-facts';
-import { isSyncField } from './stored-document';
-import { encodeValue } from './wire-codec';
+import { isBsonValue } from '../codec/bson-wire';
+import { setField } from '../plan/field-facts';
+import { isSyncField } from '../codec/stored-document';
+import { encodeValue } from '../codec/wire-codec';
 
 /** A document of the app's own code in the forms that its checks and its storage need. */
 export interface AppValues {

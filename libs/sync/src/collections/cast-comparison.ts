@@ -1,8 +1,8 @@
 import { types } from 'node:util';
 import type { mongo } from 'mongoose';
 import { isObject } from '../protocol/json';
-import { isBsonValue, type BsonValue } from './bson-wire';
-import { encodeValue } from './wire-codec';
+import { isBsonValue, type BsonValue } from '../codec/bson-wire';
+import { encodeValue } from '../codec/wire-codec';
 import {
   isBase64Text,
   isDecimalText,
@@ -10,7 +10,7 @@ import {
   isIsoDateText,
   isObjectIdText,
   isUuidText,
-} from './wire-forms';
+} from '../codec/wire-forms';
 
 export type Path = readonly (string | number)[];
 

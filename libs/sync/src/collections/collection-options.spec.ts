@@ -1,4 +1,4 @@
-import type { SyncCollectionOptions } from '../sync.options';
+import type { SyncCollectionOptions } from '../options/sync.options';
 import { readCollectionOptions } from './collection-options';
 
 function read(options: unknown): SyncCollectionOptions {

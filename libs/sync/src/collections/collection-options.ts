@@ -1,6 +1,6 @@
-import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../conflict/conflict';
+import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../plan/conflict';
 import { SyncError } from '../protocol/errors';
-import type { SyncCollectionOptions } from '../sync.options';
+import type { SyncCollectionOptions } from '../options/sync.options';
 
 /** Lists what was allowed, so that a mistyped value is found at once. */
 const CHOICES = {

@@ -1,10 +1,10 @@
 import type { mongo } from 'mongoose';
-import type { Conflict, ConflictStrategy, DeleteUpdatePolicy } from '../conflict/conflict';
+import type { Conflict, ConflictStrategy, DeleteUpdatePolicy } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
 import type { DocId } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Content, DocumentForm } from './document-form';
+import type { Content, DocumentForm } from '../plan/document-form';
 import type { CollectionAction } from './ports';
 
 /** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */

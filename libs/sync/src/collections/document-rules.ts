@@ -1,5 +1,5 @@
 import type { ErrorCode, Rejection } from '../protocol/errors';
-import { isSyncField } from './stored-document';
+import { isSyncField } from '../codec/stored-document';
 
 export interface DocumentLimits {
   /** Objects and arrays inside one another; the document itself is the first. */

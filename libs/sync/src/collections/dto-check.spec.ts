@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
 import { IsArray, IsDate, IsInt, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import type { JsonObject } from '../protocol/json';
-import { makeDtoCheck } from './dto-check.service';
+import { makeDtoCheck } from './dto-check';
 
 class Line {
   @IsString() sku!: string;

@@ -4,7 +4,7 @@ import type { JsonObject } from '../protocol/json';
 import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
 import type { DocumentIds, Prepared } from './collection';
-import { findHidden, type FieldFacts } from './field-facts';
+import { findHidden, type FieldFacts } from '../plan/field-facts';
 import { checkDocument, dataPath, type DocumentLimits } from './document-rules';
 import { isPassing } from '../database/errors';
 import type { FailureReport } from './failure';

@@ -1,8 +1,8 @@
 import mongoose from 'mongoose';
 import { castBy, castWith, everything, refused, taken } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
-import type { AnyModel } from './model-document.schema';
-import { encodeDocument } from './wire-codec';
+import type { AnyModel } from './model-document';
+import { encodeDocument } from '../codec/wire-codec';
 
 const { Schema } = mongoose;
 const cast = castBy(everything);

@@ -3,7 +3,7 @@ import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { castBy, everything, HEX, refused, taken, UUID } from '../../../../test/support/schema-cast';
 import type { JsonObject } from '../protocol/json';
-import { encodeDocument } from './wire-codec';
+import { encodeDocument } from '../codec/wire-codec';
 
 const { Schema, mongo } = mongoose;
 const cast = castBy(everything);

@@ -1,11 +1,6 @@
 import mongoose from 'mongoose';
 import { isRetryable, mayBeCommitted } from './errors';
-import {
-  asLostConnection,
-  retryPauseMs,
-  TransientSyncError,
-  UnknownCommitError,
-} from './transaction.repository';
+import { asLostConnection, retryPauseMs, TransientSyncError, UnknownCommitError } from './transaction';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
   mongoose.mongo;

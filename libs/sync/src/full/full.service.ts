@@ -1,19 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CollectionRegistry } from '../collections/collection-registry.service';
+import { CollectionRegistry } from '../collections/collection-registry';
 import type { StoredId, SyncedCollection } from '../collections/collection';
-import { decodeStored } from '../collections/native-collection.repository';
-import { ZERO_VERSION } from '../hlc/hlc';
+import { decodeStored } from '../collections/native-collection';
+import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
-import { OplogRepository } from '../oplog/oplog.repository';
+import { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
 import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { lookFor } from '../pull/cursor';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { LineWriter } from './line-writer';
 import { decodePageToken, encodePageToken, invalidPageCursor, type PageToken } from './page-token';
-import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view.repository';
+import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view';
 import { StartedLines } from './started-lines';
 
 /** One answer of a full resync. */

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import mongoose from 'mongoose';
 import { runs } from '../../../../test/support/runs';
 import type { IdCodec, StoredDocument } from '../collections/collection';
-import { globalIds, scopedIds } from '../collections/id-codec';
-import { decodeStored } from '../collections/native-collection.repository';
+import { globalIds, scopedIds } from '../codec/id-codec';
+import { decodeStored } from '../collections/native-collection';
 import { encodeLine } from '../protocol/full';
 import { LineWriter } from './line-writer';
 

@@ -1,16 +1,8 @@
-import {
-  BSON_TYPE,
-  byteAt,
-  FIRST_ELEMENT,
-  int32At,
-  isName,
-  nameEnd,
-  valueEnd,
-} from '../collections/bson-elements';
+import { BSON_TYPE, byteAt, FIRST_ELEMENT, int32At, isName, nameEnd, valueEnd } from '../codec/bson-elements';
 import type { SyncedCollection } from '../collections/collection';
-import { JsonOfBson, type DecodeBson } from '../collections/json-of-bson';
-import { JsonOutput } from '../collections/json-output';
-import { SYNC_FIELDS } from '../collections/stored-document';
+import { JsonOfBson, type DecodeBson } from '../codec/json-of-bson';
+import { JsonOutput } from '../codec/json-output';
+import { SYNC_FIELDS } from '../codec/stored-document';
 import { encodeLine } from '../protocol/full';
 
 const DATA = Buffer.from(',"data":');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { parseHlc, ZERO_VERSION } from '../hlc/hlc';
+import { parseHlc, ZERO_VERSION } from '../clock/hlc';
 import { SyncError } from '../protocol/errors';
 import type { Json } from '../protocol/json';
 import { decodePageToken, encodePageToken, type PageToken } from './page-token';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { parseHlc } from '../hlc/hlc';
+import { parseHlc } from '../clock/hlc';
 import { SyncError } from '../protocol/errors';
 import { isObject, type Json } from '../protocol/json';
 

@@ -1,7 +1,7 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import { failureTrace } from '../collections/failure';
-import type { PortAnswers } from '../collections/port-answers.service';
+import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';

@@ -9,19 +9,19 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { inWords, isObservable } from '../collections/answers';
-import { PortAnswers } from '../collections/port-answers.service';
+import { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
-import type { IdValue, SyncOptions, SyncRequest } from '../sync.options';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_OPTIONS, SYNC_SETTINGS } from '../sync.tokens';
+import type { IdValue, SyncOptions, SyncRequest } from '../options/sync.options';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import { bearerToken, expiryOf, isTokenText, tokenExpiry } from './bearer-token';
 import { HostGuard, outOfReach } from './host.guard';
 import type { SyncIdentity } from './identity';
 import { identityText, readField } from './identity-fields';
 import { createJwtCheck, type JwtCheck } from './jwt.guard';
-import { SocketDoor } from './socket-door.service';
+import { SocketDoor } from './socket-door';
 
 /**
  * Who asks, for both transports by the same way: the guard (the app's or the shipped JWT check), then the two ids out

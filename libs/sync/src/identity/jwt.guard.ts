@@ -1,7 +1,7 @@
 import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { loadPassport } from '../optional-peers.service';
-import type { SyncJwtOptions, SyncRequest } from '../sync.options';
+import { loadPassport } from '../options/optional-peers';
+import type { SyncJwtOptions, SyncRequest } from '../options/sync.options';
 import { bearerToken } from './bearer-token';
 import { resolveJwt } from './jwt.options';
 import { registerJwtStrategy } from './jwt.strategy';

@@ -1,6 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { SyncError } from '../protocol/errors';
-import type { SyncJwtOptions } from '../sync.options';
+import type { SyncJwtOptions } from '../options/sync.options';
 
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;

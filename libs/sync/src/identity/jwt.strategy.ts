@@ -1,8 +1,8 @@
-import type { PassportTools } from '../optional-peers.service';
+import type { PassportTools } from '../options/optional-peers';
 import { SyncError } from '../protocol/errors';
 import { isObject } from '../protocol/json';
 import type { JwtVerification } from './jwt.options';
-import { keyLookup } from './jwt-key.strategy';
+import { keyLookup } from './jwt-key';
 
 /**
  * Gives passport a strategy that verifies the bearer token of the Authorization header; its payload becomes

@@ -1,5 +1,5 @@
 import { isSameOrigin, originRule } from './origins';
-import type { SyncRequest } from '../sync.options';
+import type { SyncRequest } from '../options/sync.options';
 
 const SHOP = 'https://shop.example';
 const request: SyncRequest = { headers: {} };

@@ -1,5 +1,5 @@
 import { SyncError } from '../protocol/errors';
-import type { SyncRequest } from '../sync.options';
+import type { SyncRequest } from '../options/sync.options';
 
 /** Decides on the Origin of a socket, as the browser sent it. */
 export type OriginRule = (origin: string, request: SyncRequest) => boolean | Promise<boolean>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import '../../../../test/support/runs';
-import { ZERO_VERSION } from '../hlc/hlc';
+import { ZERO_VERSION } from '../clock/hlc';
 import { SyncError } from './errors';
 import { parseFullQuery } from './full';
 import { FullResyncRequired, parsePullQuery, PullPage } from './pull';

@@ -1,4 +1,4 @@
-import { parseHlc } from '../hlc/hlc';
+import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';

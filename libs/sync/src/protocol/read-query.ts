@@ -1,4 +1,4 @@
-import { parseHlc, isZeroCursor } from '../hlc/hlc';
+import { parseHlc, isZeroCursor } from '../clock/hlc';
 import { SyncError } from './errors';
 import { isObject } from './json';
 

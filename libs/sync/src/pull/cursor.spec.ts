@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc, ZERO_VERSION } from '../hlc/hlc';
+import { formatHlc, ZERO_VERSION } from '../clock/hlc';
 import type { PullPage, ResyncReason } from '../protocol/pull';
 import { headPage, lookFor, pageOf, rowsToRead, type HeadView } from './cursor';
 

@@ -1,4 +1,4 @@
-import { formatHlc, ZERO_HLC, ZERO_VERSION } from '../hlc/hlc';
+import { formatHlc, ZERO_HLC, ZERO_VERSION } from '../clock/hlc';
 import { PullPage, type PulledEntry, type ResyncReason } from '../protocol/pull';
 
 /** What the decisions need of a scope's head. */

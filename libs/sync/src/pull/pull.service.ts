@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import { CollectionRegistry } from '../collections/collection-registry.service';
+import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
-import { OplogRepository } from '../oplog/oplog.repository';
+import { OplogRepository } from '../log/oplog';
 import {
   FullResyncRequired,
   parsePullQuery,
@@ -13,11 +13,11 @@ import {
   type PulledEntry,
   type ResyncReason,
 } from '../protocol/pull';
-import type { HeadRecord } from '../oplog/records';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
+import type { HeadRecord } from '../log/records';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { headPage, lookFor, pageOf, rowsToRead } from './cursor';
-import { SharedReads } from './shared-reads.service';
+import { SharedReads } from './shared-reads';
 
 /** About how much wire text a page holds at the most, in bytes (invariant 9). A larger page is given in parts. */
 export const MAX_PAGE_BYTES = 8 << 20;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { SharedReads } from './shared-reads.service';
+import { SharedReads } from './shared-reads';
 
 const BOUNDS = { keys: 3, patienceMs: 60_000, atOnce: 2 };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import { ScopeLog, type OpenRead } from '../../../../test/support/scope-log';
-import { formatHlc, ZERO_VERSION } from '../hlc/hlc';
-import { planDeletion, planRaise } from '../oplog/trim-plan';
+import { formatHlc, ZERO_VERSION } from '../clock/hlc';
+import { planDeletion, planRaise } from '../retention/trim-plan';
 
 const COLLECTIONS = ['tasks', 'notes', 'orders'];
 const collection = fc.constantFrom(...COLLECTIONS);

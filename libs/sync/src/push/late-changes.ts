@@ -1,5 +1,5 @@
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { PlanRequest, RequestChange } from './plan';
+import type { PlanRequest, RequestChange } from '../plan/plan';
 
 /** What was waited for when the time for the app's code was over. */
 export interface Lateness {

@@ -1,17 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CollectionRegistry } from '../collections/collection-registry.service';
+import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
-import { AppTime } from './app-time.service';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
+import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
 import { Permissions } from './permissions';
-import { withAnswers, type Answer, type Need, type PlannedAnswer, type PlanRequest } from './plan';
-import { PushIntake } from './push-intake.service';
-import { PushQueue } from './push-queue.service';
-import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver.service';
+import { withAnswers, type Answer, type Need, type PlannedAnswer, type PlanRequest } from '../plan/plan';
+import { PushIntake } from './intake';
+import { PushQueue } from './queue';
+import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 
 /** Takes a client's changes: checks them, waits for their commit, answers each (invariants 1, 4, 10). */
 @Injectable()

@@ -1,4 +1,4 @@
-import type { PlanRequest, RequestOutcome } from './plan';
+import type { PlanRequest, RequestOutcome } from '../plan/plan';
 
 /** A push that waits for its turn in its scope. Times are of a monotonic clock, milliseconds. */
 export interface PushJob {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import type { PlanRequest } from './plan';
+import type { PlanRequest } from '../plan/plan';
 import { GROUP_BYTES, GROUP_CHANGES, type PushJob } from './scope-queue';
 import { ScopeQueues, type Group } from './scope-queues';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc, ZERO_VERSION } from '../hlc/hlc';
+import { formatHlc, ZERO_VERSION } from '../clock/hlc';
 import { Follower, type FollowerBounds } from './follower';
 import type { LogPosition } from './stream-entry';
 

@@ -1,5 +1,5 @@
-import { BSON_TYPE, findElements, textOf, valueAt } from '../collections/bson-elements';
-import { EntryBytes } from '../oplog/entry-bytes';
+import { BSON_TYPE, findElements, textOf, valueAt } from '../codec/bson-elements';
+import { EntryBytes } from '../log/entry-bytes';
 import { LiveEntry } from './stream-entry';
 
 const EVENT_FIELDS = ['clusterTime', 'fullDocument'];

@@ -1,16 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CollectionRegistry } from '../collections/collection-registry.service';
+import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
 import { PullService } from '../pull/pull.service';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_SETTINGS } from '../sync.tokens';
-import { Backlog } from './backlog.service';
-import { ChangeStreamHub } from './change-stream-hub.service';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_SETTINGS } from '../options/tokens';
+import { Backlog } from './backlog';
+import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
 import { Selections } from './selections';
 import type { StreamMessage } from './stream-entry';
-import { StreamSubscription, type StreamSource } from './stream-subscription.service';
+import { StreamSubscription, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */
 export interface StreamRequest {

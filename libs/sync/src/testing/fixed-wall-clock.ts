@@ -1,4 +1,4 @@
-import type { WallClock } from '../hlc/wall-clock.service';
+import type { WallClock } from '../clock/wall-clock';
 
 /**
  * A wall clock that stands still until it is told otherwise: for tests of an app that look at versions or times.

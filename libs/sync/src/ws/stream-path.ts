@@ -1,4 +1,4 @@
-import type { SyncExtras } from '../sync.extras';
+import type { SyncExtras } from '../options/extras';
 
 /** What the app has set with `setGlobalPrefix`. */
 export interface GlobalPrefix {

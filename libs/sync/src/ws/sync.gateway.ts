@@ -10,17 +10,17 @@ import {
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
-import { pause } from '../stream/pause.service';
+import { pause } from '../stream/pause';
 import { StreamService } from '../stream/stream.service';
-import type { SyncExtras } from '../sync.extras';
-import type { SyncSettings } from '../sync.settings';
-import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../sync.tokens';
-import { Pulse } from './pulse.gateway';
+import type { SyncExtras } from '../options/extras';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
+import { Pulse } from './pulse';
 import type { ServerSocket, SocketServer } from './server-socket';
-import { openSocketServer } from './socket-server.gateway';
+import { openSocketServer } from './socket-server';
 import { SharedFrames } from './shared-frames';
 import { streamPathBehind } from './stream-path';
-import { SocketSession, type SessionContext } from './socket-session.gateway';
+import { SocketSession, type SessionContext } from './socket-session';
 
 /** How long peers have to answer a close before they are cut off. */
 const CLOSE_LIMIT_MS = 2_000;

@@ -1,0 +1,214 @@
+import { Injectable } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import type { StoredDocument } from '../collections/collection';
+import { SYNC_FIELDS } from '../codec/stored-document';
+import type { SyncIdentity } from '../identity/identity';
+import { asLostConnection } from '../database/transaction';
+import { SyncError } from '../protocol/errors';
+import { Turns } from '../database/turns';
+import { PlanWriter } from '../commit/plan-writer';
+import { RefusedWrite } from '../commit/refused-write';
+import { planPushes } from '../plan/planner';
+import { transactionOf } from './caller-session';
+import { ScopeHeads, type OpenHead, type OpenHeads } from './scope-heads';
+import { asRequest, snapshotFor, type ServerChange } from './server-change';
+import { ownFields, type Target } from './target';
+
+/** One attempt of a transaction. */
+export interface Attempt {
+  readonly session: mongo.ClientSession;
+  /** Stands for the driver's transaction. */
+  readonly transaction: object;
+  readonly heads: OpenHeads;
+  /** The scopes that it came to. */
+  readonly scopes: Set<string>;
+  /** Those that nobody else can write until it ends: their head is locked, or entries stand above it. */
+  readonly held: Set<string>;
+  /** One call after another: a session does one thing at a time. */
+  readonly calls: Turns;
+  /** Whether the engine commits it, and moves the heads then; in a caller's transaction each write moves them. */
+  readonly ours: boolean;
+  /** What has ended the transaction on the server: nothing more can be written in it, whatever the body makes of it. */
+  lost?: Error;
+}
+
+/** What was written: the change's place in the order of its scope. */
+export interface WrittenChange {
+  readonly version: string;
+  readonly seq: number;
+}
+
+/** Where a document is moved to. */
+export interface Move {
+  readonly scopeId: string;
+  readonly target: Target;
+}
+
+/** A moved document's two places: in its old scope's order, and in its new one's. */
+export interface MovedChange {
+  readonly left: WrittenChange;
+  readonly entered: WrittenChange;
+}
+
+/** A document as the transaction has it. */
+interface Found {
+  readonly document: StoredDocument | 'foreign' | undefined;
+  /** Stored without a scope, or with a version that is none: the filter that finds it, until it is made the scope's. */
+  readonly ownerless?: mongo.Filter<StoredDocument>;
+}
+
+/** Writes single changes into a transaction that somebody else began, by the same planner as pushes. */
+@Injectable()
+export class ScopeWriter {
+  private readonly attempts = new WeakMap<object, Attempt>();
+
+  constructor(
+    private readonly heads: ScopeHeads,
+    private readonly writer: PlanWriter,
+  ) {}
+
+  /** The attempt that a session's open transaction is: begun by the engine, or by the caller. */
+  attemptIn(session: mongo.ClientSession, ours = false): Attempt {
+    const transaction = transactionOf(session);
+    let attempt = this.attempts.get(transaction);
+    if (!attempt) {
+      const none = { heads: new Map(), scopes: new Set<string>(), held: new Set<string>() };
+      attempt = { session, transaction, ...none, calls: new Turns(1), ours };
+      this.attempts.set(transaction, attempt);
+    }
+    return attempt;
+  }
+
+  /** Takes a scope's head, so that no other writer can overtake the transaction; gives a version reserved for it. */
+  lock(attempt: Attempt, scopeId: string): Promise<string> {
+    attempt.scopes.add(scopeId);
+    attempt.held.add(scopeId);
+    return this.heads.lock(attempt.session, attempt.heads, scopeId);
+  }
+
+  /**
+   * Document and entry now; the head when {@link ScopeHeads.close} is called, as the transaction's last write.
+   *
+   * A document that is stored without a scope, because the app wrote it before it was synced or by a model that knows
+   * no `_sync_*`, becomes the identity's.
+   *
+   * @throws SyncError with nothing written, and the transaction can go on; or, and then `attempt.lost` is set,
+   *   `unique_violation`, `validation_failed` by the database, or an error of the driver, unchanged
+   */
+  async write(attempt: Attempt, identity: SyncIdentity, change: ServerChange): Promise<WrittenChange> {
+    if (attempt.lost) throw attempt.lost;
+    try {
+      return await this.writeOne(attempt, identity, change);
+    } catch (thrown) {
+      const error = asLostConnection(thrown);
+      if (error instanceof RefusedWrite)
+        throw (attempt.lost = new SyncError(error.rejection.code, error.rejection.message, { cause: error }));
+      if (!(error instanceof SyncError) && error instanceof Error) attempt.lost = error;
+      throw error;
+    }
+  }
+
+  /**
+   * A document of one scope becomes another's: a delete in the old one's log, an upsert in the new one's, both heads in
+   * one transaction. With global ids it stays the stored document that it is; with scoped ids it leaves a tombstone.
+   *
+   * @throws SyncError `conflict_deleted` when the scope has no such document, `id_unavailable` when the other scope has
+   *   one with this id: nothing is written then
+   */
+  async move(attempt: Attempt, identity: SyncIdentity, from: Target, to: Move): Promise<MovedChange> {
+    if (attempt.lost) throw attempt.lost;
+    const { session } = attempt;
+    const { document } = await this.read(session, identity.scopeId, from);
+    if (!document || document === 'foreign' || document[SYNC_FIELDS.deleted] === true)
+      throw new SyncError('conflict_deleted', 'The scope has no document with this id: nothing to move.');
+    const isSame = from.collection.idMode === 'global';
+    const there = isSame ? undefined : (await this.read(session, to.scopeId, to.target)).document;
+    if (there === 'foreign' || (there && there[SYNC_FIELDS.deleted] !== true))
+      throw new SyncError('id_unavailable', 'The other scope has a document with this id; delete it first.');
+    const left = await this.write(attempt, identity, { target: from, become: null, parent: null });
+    if (isSame)
+      await from.collection.store.updateOne(
+        { _id: from.storedId as never, [SYNC_FIELDS.scope]: identity.scopeId },
+        { $unset: { [SYNC_FIELDS.scope]: '', [SYNC_FIELDS.version]: '' } },
+        { session },
+      );
+    const become = () => Promise.resolve(ownFields(document));
+    const newOwner = { ...identity, scopeId: to.scopeId };
+    return {
+      left,
+      entered: await this.write(attempt, newOwner, { target: to.target, become, parent: null }),
+    };
+  }
+
+  private async writeOne(
+    attempt: Attempt,
+    identity: SyncIdentity,
+    change: ServerChange,
+  ): Promise<WrittenChange> {
+    const { target, become, ifVersion, reserved } = change;
+    const { session, heads } = attempt;
+    const { scopeId } = identity;
+    attempt.scopes.add(scopeId);
+    const open = await this.heads.open(session, heads, scopeId);
+    if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
+    const found = await this.read(session, scopeId, target);
+    const { document: stored } = found;
+    if (ifVersion !== undefined) checkVersion(stored, ifVersion);
+    const stands = stored === 'foreign' || stored?.[SYNC_FIELDS.deleted] === true ? undefined : stored;
+    const document = become && stored !== 'foreign' ? await become(stands) : null;
+    return this.plan(attempt, open, asRequest(identity, change, document), target, found);
+  }
+
+  private async plan(
+    attempt: Attempt,
+    open: OpenHead,
+    request: ReturnType<typeof asRequest>,
+    target: Target,
+    found: Found,
+  ): Promise<WrittenChange> {
+    const { session, heads } = attempt;
+    const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
+    const plan = planPushes(snapshot, [request], this.heads.clock());
+    const outcome = plan.outcomes[0];
+    const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
+    if (answer?.status === 'rejected')
+      throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
+    const move = plan.heads[0];
+    if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    attempt.held.add(request.scopeId);
+    if (found.ownerless)
+      // The planner's writes find a document by its scope and version.
+      await target.collection.store.updateOne(
+        found.ownerless,
+        { $set: { [SYNC_FIELDS.scope]: request.scopeId }, $unset: { [SYNC_FIELDS.version]: '' } },
+        { session },
+      );
+    await this.writer.write(session, plan);
+    this.heads.advance(heads, open, move);
+    return { version: move.version, seq: move.seq };
+  }
+
+  private async read(session: mongo.ClientSession, scopeId: string, target: Target): Promise<Found> {
+    const byId = { _id: target.storedId as never };
+    const row = await target.collection.store.findOne(byId, { session });
+    if (!row) return { document: undefined };
+    const scope = row[SYNC_FIELDS.scope] ?? null;
+    if (scope !== null && scope !== scopeId) return { document: 'foreign' };
+    const version = row[SYNC_FIELDS.version];
+    if (scope === scopeId && (version === undefined || typeof version === 'string')) return { document: row };
+    const { [SYNC_FIELDS.version]: _, ...rest } = row;
+    return {
+      document: { ...rest, [SYNC_FIELDS.scope]: scopeId },
+      ownerless: { ...byId, [SYNC_FIELDS.scope]: scope },
+    };
+  }
+}
+
+function checkVersion(stored: Found['document'], ifVersion: string): void {
+  if (stored !== 'foreign' && stored?.[SYNC_FIELDS.version] === ifVersion) return;
+  throw new SyncError(
+    'conflict_stale',
+    'The document does not have this version, or not any more; read it again and decide anew.',
+    { path: 'ifVersion' },
+  );
+}

@@ -1,0 +1,189 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Connection, mongo } from 'mongoose';
+import { CollectionRegistry } from '../collections/collection-registry';
+import type { SyncIdentity } from '../identity/identity';
+import { OplogRepository } from '../log/oplog';
+import { SyncError } from '../protocol/errors';
+import { Turns } from '../database/turns';
+import { SYNC_CONNECTION } from '../options/tokens';
+import { forbidCommit, isCommitted, isOf, requireMajority, requireOpenTransaction } from './caller-session';
+import { ScopeHeads } from './scope-heads';
+import { ScopeWriter, type Attempt } from './scope-writer';
+import { runBody, SyncTransaction } from './sync-transaction';
+import { failedBy, TransactionRunner } from './transaction-runner';
+
+export interface SyncTransactionOptions {
+  /**
+   * A session with an open transaction of the app's: the body becomes part of it, and is committed or rolled back with
+   * it. Default: the transaction of the engine's whose body the call is in, else one that the engine begins.
+   */
+  readonly session?: mongo.ClientSession | null;
+}
+
+/** A body that is running, and the one that it was called in. */
+interface Running {
+  readonly transaction: SyncTransaction;
+  readonly attempt: Attempt;
+  readonly around: Running | undefined;
+}
+
+/**
+ * Which transaction a call of the app runs in: one that is open, or one that the engine begins.
+ *
+ * A body that joins runs once. Its writes stand in the open transaction at once, the head is moved at its end; the caller that
+ * began the transaction commits it, and runs it again after a conflict. A body that throws fails the whole
+ * transaction, also when its error is caught on the way: half of what it wrote must not be committed.
+ */
+@Injectable()
+export class Transactions {
+  private readonly running = new AsyncLocalStorage<Running>();
+  /** By the app's session: the transaction before, to know by whether this one is another try. */
+  private readonly before = new WeakMap<mongo.ClientSession, Attempt>();
+  /** Bodies that join the same transaction of the app's, side by side. */
+  private readonly queues = new WeakMap<Attempt, Turns>();
+
+  constructor(
+    private readonly collections: CollectionRegistry,
+    private readonly heads: ScopeHeads,
+    private readonly writer: ScopeWriter,
+    private readonly runner: TransactionRunner,
+    private readonly oplog: OplogRepository,
+    @Inject(SYNC_CONNECTION) private readonly connection: Connection,
+  ) {}
+
+  /**
+   * @throws SyncError `configuration` for a session that has no transaction to join, and where the call would wait for
+   *   a transaction that waits for the call
+   */
+  async run<T>(
+    identity: SyncIdentity,
+    body: (tx: SyncTransaction) => Promise<T>,
+    session?: mongo.ClientSession | null,
+  ): Promise<T> {
+    const open = session ? this.attemptOf(session, identity.scopeId) : this.current('sync.transaction');
+    if (open) return this.queued(open, () => this.join(open, identity, body));
+    return this.runner.run(identity.scopeId, (attempt) => this.runIn(attempt, identity, body));
+  }
+
+  /**
+   * The attempt of the transaction whose body the call is in.
+   *
+   * @param call for the message
+   * @throws SyncError `configuration` inside a transaction of the app's that the call knows nothing of: what it writes
+   *   would stay when that one is rolled back
+   */
+  current(call: string): Attempt | undefined {
+    const innermost = this.bodies().next().value?.attempt;
+    const hidden = this.hidden();
+    if (!hidden || hidden === innermost?.session) return innermost;
+    throw new SyncError(
+      'configuration',
+      `${call} was called inside a transaction of the app without its session: what it writes would stay when that one is rolled back. Give it the session: { session }.`,
+    );
+  }
+
+  /**
+   * Refuses what would wait for a transaction that waits for it: by its async context, the call comes from a
+   * transaction that holds the scope until it ends.
+   *
+   * @param session what the call itself runs in
+   * @throws SyncError `configuration`
+   */
+  expectFree(scopeId: string, session?: mongo.ClientSession | null): void {
+    const hidden = this.hidden();
+    const around = [...this.bodies()].map(({ attempt }) => attempt);
+    if (hidden) around.push(this.writer.attemptIn(hidden));
+    if (!around.some((attempt) => attempt.session !== session && attempt.held.has(scopeId))) return;
+    throw new SyncError(
+      'configuration',
+      'The call would wait for the transaction that it was made in, which holds the scope until it ends. Write through that transaction (tx, or { session }), or make the call after it.',
+    );
+  }
+
+  /** The app's open transaction, looked at before anything is done in it. */
+  attemptOf(session: mongo.ClientSession, scopeId: string): Attempt {
+    requireOpenTransaction(session, this.oplog.client);
+    requireMajority(session);
+    this.expectFree(scopeId, session);
+    return this.writer.attemptIn(session);
+  }
+
+  private async join<T>(
+    attempt: Attempt,
+    identity: SyncIdentity,
+    body: (tx: SyncTransaction) => Promise<T>,
+  ): Promise<T> {
+    expectAlive(attempt);
+    const isOutermost = !attempt.ours && ![...this.bodies()].some((outer) => outer.attempt === attempt);
+    try {
+      if (isOutermost) await this.lockAfterConflict(attempt);
+      const result = await this.runIn(attempt, identity, body);
+      expectAlive(attempt);
+      if (isOutermost) await attempt.calls.run(() => this.heads.close(attempt.session, attempt.heads));
+      return result;
+    } catch (thrown) {
+      throw fail(attempt, thrown);
+    }
+  }
+
+  private runIn<T>(
+    attempt: Attempt,
+    identity: SyncIdentity,
+    body: (tx: SyncTransaction) => Promise<T>,
+  ): Promise<T> {
+    const transaction = new SyncTransaction(attempt, identity, this.collections, this.writer);
+    return this.running.run({ transaction, attempt, around: this.running.getStore() }, () =>
+      runBody(transaction, body),
+    );
+  }
+
+  /** One body after another, also when several were started at once: a session does one thing at a time. */
+  private queued<T>(attempt: Attempt, run: () => Promise<T>): Promise<T> {
+    for (const outer of this.bodies()) if (outer.attempt === attempt) return outer.transaction.enclose(run);
+    let queue = this.queues.get(attempt);
+    if (!queue) this.queues.set(attempt, (queue = new Turns(1)));
+    return queue.run(run);
+  }
+
+  /**
+   * A try after one that was not committed takes the heads first, that of the scopes which the other came to: next to a
+   * busy scope it would never get through otherwise.
+   */
+  private async lockAfterConflict(attempt: Attempt): Promise<void> {
+    const before = this.before.get(attempt.session);
+    if (before === attempt) return;
+    this.before.set(attempt.session, attempt);
+    if (!before || isCommitted(before.transaction)) return;
+    for (const scopeId of [...before.scopes].sort()) await this.writer.lock(attempt, scopeId);
+  }
+
+  /** The bodies that the call is in and that have not returned, the innermost first. */
+  private *bodies(): Generator<Running, undefined> {
+    for (let running = this.running.getStore(); running; running = running.around)
+      if (running.transaction.isOpen) yield running;
+  }
+
+  /** The session of `connection.transaction`, where Mongoose keeps it for the calls inside (`transactionAsyncLocalStorage`). */
+  private hidden(): mongo.ClientSession | undefined {
+    const { transactionAsyncLocalStorage: storage } = this.connection.base as unknown as {
+      readonly transactionAsyncLocalStorage?: AsyncLocalStorage<{ readonly session?: mongo.ClientSession }>;
+    };
+    const session = storage?.getStore()?.session;
+    return session?.inTransaction() && isOf(session, this.oplog.client) ? session : undefined;
+  }
+}
+
+/** Nothing of the transaction may be committed any more. Gives the error to go on with. */
+function fail(attempt: Attempt, thrown: unknown): Error {
+  const error = failedBy(attempt.lost, thrown) as Error;
+  attempt.lost ??=
+    error instanceof Error ? error : new Error('A joined body threw no error', { cause: error });
+  if (!attempt.ours) forbidCommit(attempt.session, attempt.lost);
+  return error;
+}
+
+/** What has ended a transaction may have been caught by the app's code since. */
+function expectAlive({ lost }: Attempt): void {
+  if (lost) throw lost;
+}

@@ -1,0 +1,150 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import { HlcService } from '../clock/hlc-service';
+import { WallClock } from '../clock/wall-clock';
+import { EngineSessions } from '../cluster/engine-sessions';
+import type { Rejection } from '../protocol/errors';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_SETTINGS } from '../options/tokens';
+import { withAnswers, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
+import { PlanWriter, ReceiptExists } from './plan-writer';
+import { planPushes } from '../plan/planner';
+import type { RefusedWrite } from './refused-write';
+import { abortQuietly, asLostConnection, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
+import { SnapshotRepository } from './snapshot';
+import { Sieve } from './sieve';
+import { TakenValues } from './taken-values';
+
+/** For how long after a replay the receipts are looked up first. Milliseconds. */
+const EXPECT_REPLAYS_MS = 1_000;
+/** How often a plan is looked through for duplicates: each time without those of the time before. */
+const MOST_ROUNDS = 8;
+
+/**
+ * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
+ * does not retry but for the commit itself: whoever calls it forms the group anew.
+ */
+@Injectable()
+export class Committer {
+  /** performance.now(). */
+  private replaysUntil = 0;
+
+  constructor(
+    private readonly sessions: EngineSessions,
+    private readonly snapshots: SnapshotRepository,
+    private readonly writer: PlanWriter,
+    private readonly hlc: HlcService,
+    private readonly wall: WallClock,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    private readonly taken: TakenValues,
+    private readonly sieve: Sieve,
+  ) {}
+
+  /**
+   * A plan that writes nothing commits too: its transaction may have seen a receipt that a failover can still take
+   * back, and only the majority's word makes the answer safe.
+   *
+   * @param deadline performance.now() after which an unknown commit outcome is given up
+   * @throws RefusedWrite, UnknownCommitError, or the driver's error with its labels
+   */
+  async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
+    return this.sessions.use(async (session) => {
+      try {
+        return await this.inTransaction(session, requests, deadline, this.expectsReplays());
+      } catch (error) {
+        if (!(error instanceof ReceiptExists)) throw error;
+        // Where one client asks again, others will: after an outage, say.
+        this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
+        return this.inTransaction(session, requests, deadline, true);
+      }
+    }, deadline);
+  }
+
+  /**
+   * What else of a plan the database would refuse, of which it has refused one document. Asked for outside of the
+   * scope's turn; it has no end after the deadline.
+   *
+   * @returns the rejections, by the indexes of their changes
+   */
+  async othersRefused({ plan }: RefusedWrite, deadline: number): Promise<ReadonlyMap<number, Rejection>> {
+    return plan ? this.sieve.refusedIn(plan, deadline) : new Map();
+  }
+
+  private expectsReplays(): boolean {
+    return performance.now() < this.replaysUntil;
+  }
+
+  private async inTransaction(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    deadline: number,
+    readsReceipts: boolean,
+  ): Promise<Plan> {
+    try {
+      session.startTransaction(TRANSACTION_OPTIONS);
+      const plan = await this.planAndWrite(session, requests, readsReceipts).catch((error: unknown) => {
+        throw asLostConnection(error);
+      });
+      await commitUntil(session, deadline);
+      return plan;
+    } finally {
+      if (session.inTransaction()) await abortQuietly(session);
+    }
+  }
+
+  private async planAndWrite(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    readsReceipts: boolean,
+  ): Promise<Plan> {
+    let snapshot = await this.snapshots.load(session, requests);
+    if (readsReceipts) snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+    const [first, second] = requests;
+    const plan =
+      first?.hasDuplicates && !second
+        ? await this.foreseeing(session, first, snapshot)
+        : await this.plan(session, requests, snapshot);
+    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
+    // transaction that holds the head (sync.lock).
+    await this.writer.moveHeads(session, plan.heads);
+    await this.writer.write(session, plan);
+    return plan;
+  }
+
+  /** With the changes refused that a unique index would refuse. */
+  private async foreseeing(
+    session: mongo.ClientSession,
+    first: PlanRequest,
+    snapshot: PlanSnapshot,
+  ): Promise<Plan> {
+    let request = first;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      // Of a batch all are looked at, also when one of them is known to be refused.
+      const trial = await this.plan(session, [{ ...request, atomic: 'mutation' }], snapshot);
+      const refused = await this.taken.foresee(session, trial);
+      if (refused.size === 0) break;
+      request = withAnswers(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
+    }
+    return this.plan(session, [request], snapshot);
+  }
+
+  /** Plans, and reads what the plan turns out to need. */
+  private async plan(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    known: PlanSnapshot,
+  ): Promise<Plan> {
+    const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
+    let snapshot = known;
+    let plan = planPushes(snapshot, requests, clock);
+    for (;;) {
+      if (plan.needsReceipts)
+        snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+      else if (plan.missingBases.length > 0) {
+        const found = await this.snapshots.bases(session, plan.missingBases);
+        snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
+      } else return plan;
+      plan = planPushes(snapshot, requests, clock);
+    }
+  }
+}

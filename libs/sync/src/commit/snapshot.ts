@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import type { mongo } from 'mongoose';
+import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import { CollectionRegistry } from '../collections/collection-registry';
+import { SYNC_FIELDS } from '../codec/stored-document';
+import { OplogRepository } from '../log/oplog';
+import type { HeadRecord, ReceiptKey, ReceiptRecord } from '../log/records';
+import type { LogChange } from '../protocol/change';
+import type { JsonObject } from '../protocol/json';
+import {
+  baseText,
+  documentKey,
+  receiptText,
+  type BaseNeed,
+  type PlanRequest,
+  type PlanSnapshot,
+} from '../plan/plan';
+
+/** Reads, inside a transaction, what the planner decides by. A handful of round trips, however large the group is. */
+@Injectable()
+export class SnapshotRepository {
+  constructor(
+    private readonly oplog: OplogRepository,
+    private readonly collections: CollectionRegistry,
+  ) {}
+
+  /** Heads and documents; for the receipts see {@link receipts}. */
+  async load(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<PlanSnapshot> {
+    // Operations of one session run one after another.
+    const heads = await this.heads(session, [...new Set(requests.map((request) => request.scopeId))]);
+    const documents = await this.documents(session, requests);
+    return { heads, receipts: undefined, documents, bases: new Map() };
+  }
+
+  private async heads(
+    session: mongo.ClientSession,
+    scopes: readonly string[],
+  ): Promise<Map<string, HeadRecord>> {
+    const rows = await this.oplog.heads.find({ _id: { $in: [...scopes] } }, { session }).toArray();
+    return new Map(rows.map((head) => [head._id, head]));
+  }
+
+  /** What the requests' mutations were answered before, by {@link receiptText}. */
+  async receipts(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+  ): Promise<Map<string, ReceiptRecord>> {
+    const keys: ReceiptKey[] = [];
+    for (const { scopeId, clientId, changes } of requests)
+      for (const entry of changes) {
+        const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+        if (mutation) keys.push({ scope: scopeId, client: clientId, mutation: mutation.id });
+      }
+    if (keys.length === 0) return new Map();
+    const rows = await this.oplog.receipts
+      .find({ _id: { $in: keys } }, { session, batchSize: keys.length + 1 })
+      .toArray();
+    return new Map(rows.map((row) => [receiptText(row._id.scope, row._id.client, row._id.mutation), row]));
+  }
+
+  private async documents(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+  ): Promise<Map<string, StoredDocument | 'foreign'>> {
+    const asked = new Map<string, { ids: Map<string, unknown>; scopes: Set<string> }>();
+    for (const { scopeId, changes } of requests) {
+      for (const entry of changes) {
+        if (entry.kind !== 'ready') continue;
+        const { collection, key, storedId } = entry.change;
+        let of = asked.get(collection);
+        if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
+        of.ids.set(key, storedId);
+        of.scopes.add(scopeId);
+      }
+    }
+    const documents = new Map<string, StoredDocument | 'foreign'>();
+    for (const [name, { ids, scopes }] of asked) {
+      const collection = this.require(name);
+      for (const row of await readByIds(collection, session, [...ids.values()])) {
+        const key = documentKey(name, row['_id'], collection.ids.toWire(row['_id']));
+        // What belongs to none of the asking scopes stops here: the planner learns that the id is taken, and no more.
+        const scope = row[SYNC_FIELDS.scope];
+        documents.set(key, typeof scope === 'string' && scopes.has(scope) ? row : 'foreign');
+      }
+    }
+    return documents;
+  }
+
+  /** The documents at the versions that merges start from, by {@link baseText}. */
+  async bases(
+    session: mongo.ClientSession,
+    needs: readonly BaseNeed[],
+  ): Promise<Map<string, JsonObject | null | undefined>> {
+    const bases = new Map<string, JsonObject | null | undefined>();
+    for (const { scopeId, collection, key, storedId, version } of needs) {
+      const entry = await this.oplog.entries.findOne(
+        { scope: scopeId, collection, doc: storedId, version: { $lte: version } },
+        { session, sort: { version: -1 }, projection: { _id: 0, wire: 1 } },
+      );
+      const data = entry && (JSON.parse(entry.wire) as LogChange).data;
+      if (data) this.require(collection).rules.form?.hide(data);
+      bases.set(baseText(key, version), entry ? data : undefined);
+    }
+    return bases;
+  }
+
+  private require(name: string): SyncedCollection {
+    const collection = this.collections.get(name);
+    if (!collection) throw new Error(`Collection ${name} is not registered`);
+    return collection;
+  }
+}
+
+function readByIds(
+  { store }: SyncedCollection,
+  session: mongo.ClientSession,
+  ids: readonly unknown[],
+): Promise<StoredDocument[]> {
+  return store.find({ _id: { $in: [...ids] } as never }, { session, batchSize: ids.length + 1 }).toArray();
+}

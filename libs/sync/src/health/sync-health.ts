@@ -1,0 +1,107 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { formatHlc, parseHlc } from '../clock/hlc';
+import { WallClock } from '../clock/wall-clock';
+import { OplogRepository } from '../log/oplog';
+import { ChangeStreamHub } from '../stream/change-stream-hub';
+import {
+  CLOCK_WARNING_MS,
+  judgeHealth,
+  type ChangeStreamState,
+  type HealthFindings,
+  type SyncHealth,
+} from './health';
+
+/** Longest that a check takes, whatever the database does. Milliseconds. */
+const CHECK_LIMIT_MS = 2_000;
+/** The heads are read that seldom: the search looks at all of them. Milliseconds. */
+const HEADS_EVERY_MS = 60_000;
+
+/**
+ * Whether the engine can do its work in this process: a primary answers, the change stream is open for those who listen,
+ * the clock is near the database's. {@link isHealthy} gives what @nestjs/terminus wants
+ * (`health.check([() => sync.isHealthy()])`); neither method needs terminus to be installed.
+ */
+@Injectable()
+export class SyncHealthIndicator {
+  private headAhead: { readonly ms: number; readonly at: number } | undefined;
+
+  constructor(
+    @Inject(OplogRepository) private readonly oplog: OplogRepository,
+    @Inject(WallClock) private readonly clock: WallClock,
+    @Optional() @Inject(ChangeStreamHub) private readonly hub?: ChangeStreamHub,
+  ) {}
+
+  /** The result in the shape of terminus. Never throws: trouble is `status: 'down'`. */
+  async isHealthy<Key extends string = 'sync'>(
+    key: Key = 'sync' as Key,
+  ): Promise<Record<Key, { status: SyncHealth['status'] } & SyncHealth['details']>> {
+    const { status, details } = await this.check();
+    return { [key]: { status, ...details } } as Record<Key, { status: typeof status } & typeof details>;
+  }
+
+  /** Takes two seconds at the most. Never throws. */
+  async check(): Promise<SyncHealth> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => {
+      limit.abort();
+    }, CHECK_LIMIT_MS);
+    try {
+      return judgeHealth(await this.look(limit.signal));
+    } finally {
+      clearTimeout(timer);
+      limit.abort();
+    }
+  }
+
+  private async look(signal: AbortSignal): Promise<HealthFindings> {
+    const hello = await inTime(signal, this.hello(signal));
+    if (typeof hello !== 'object') return { primary: false, error: `The database's primary ${hello}.` };
+    if (hello['isWritablePrimary'] !== true || !('setName' in hello || hello['msg'] === 'isdbgrid'))
+      return { primary: false, error: 'The server that answers is no primary of a replica set.' };
+    const [changeStream, headAheadMs] = await Promise.all([this.streamState(signal), this.headLead(signal)]);
+    return { primary: true, changeStream, clockOffsetMs: this.clock.offsetMs, headAheadMs };
+  }
+
+  private hello(signal: AbortSignal): Promise<Record<string, unknown>> {
+    return this.oplog.db.command({ hello: 1 }, { signal });
+  }
+
+  /** A stream that is just being opened gets the time that the check has. */
+  private async streamState(signal: AbortSignal): Promise<ChangeStreamState> {
+    if (!this.hub) return 'off';
+    if (!this.hub.alive) await this.hub.whenOpen(signal);
+    if (!this.hub.alive) return 'lost';
+    return this.hub.seenUpTo ? 'open' : 'off';
+  }
+
+  private async headLead(signal: AbortSignal): Promise<number | undefined> {
+    if (!this.headAhead || performance.now() - this.headAhead.at > HEADS_EVERY_MS) {
+      const ms = await inTime(signal, this.readHeadLead());
+      if (typeof ms === 'number') this.headAhead = { ms, at: performance.now() };
+    }
+    return this.headAhead?.ms;
+  }
+
+  private async readHeadLead(): Promise<number> {
+    const now = this.clock.now();
+    const ahead = await this.oplog.heads.findOne(
+      { version: { $gt: formatHlc({ ms: now + CLOCK_WARNING_MS, counter: 0, node: '' }) } },
+      { sort: { version: -1 }, projection: { version: 1 }, maxTimeMS: CHECK_LIMIT_MS },
+    );
+    return Math.max(0, (parseHlc(ahead?.version ?? '')?.ms ?? now) - now);
+  }
+}
+
+/** The promise's value, or in words why there is none. Names errors only: their texts hold host names. */
+async function inTime<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | string> {
+  const words = `did not answer in ${String(CHECK_LIMIT_MS / 1000)} s`;
+  const late = new Promise<string>((resolve) => {
+    if (signal.aborted) resolve(words);
+    signal.addEventListener('abort', () => {
+      resolve(words);
+    });
+  });
+  const failed = (error: unknown): string =>
+    `could not be reached (${error instanceof Error ? error.name : 'unknown'})`;
+  return Promise.race([promise.catch(failed), late]);
+}

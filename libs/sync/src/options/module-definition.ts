@@ -1,0 +1,189 @@
+import {
+  ConfigurableModuleBuilder,
+  Controller,
+  VERSION_NEUTRAL,
+  type DynamicModule,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { getConnectionToken } from '@nestjs/mongoose';
+import type { Connection } from 'mongoose';
+import { CollectionRegistry } from '../collections/collection-registry';
+import { PortResolver } from '../collections/port-resolver';
+import { FullService } from '../full/full.service';
+import { SyncHealthIndicator } from '../health/sync-health';
+import { HlcService } from '../clock/hlc-service';
+import { WallClock } from '../clock/wall-clock';
+import { LastAnswers } from '../http/last-answers';
+import { SyncController } from '../http/sync.controller';
+import { IdentityService } from '../identity/identity.service';
+import { SocketDoor } from '../identity/socket-door';
+import { SyncGuard } from '../identity/sync.guard';
+import { provideMetrics } from '../metrics/provide-metrics';
+import { EngineSessions } from '../cluster/engine-sessions';
+import { OplogSetupService } from '../database/setup';
+import { OplogRepository } from '../log/oplog';
+import { TrimmingService } from '../retention/trimming';
+import { SyncError } from '../protocol/errors';
+import { PullService } from '../pull/pull.service';
+import { Committer } from '../commit/committer';
+import { FairTurns } from '../cluster/fair-turns';
+import { PlanWriter } from '../commit/plan-writer';
+import { Sieve } from '../commit/sieve';
+import { TakenValues } from '../commit/taken-values';
+import { PushQueue } from '../push/queue';
+import { PushIntake } from '../push/intake';
+import { PushService } from '../push/push.service';
+import { ResolverService } from '../push/resolver';
+import { SnapshotRepository } from '../commit/snapshot';
+import { ChangeStreamHub } from '../stream/change-stream-hub';
+import { StreamService } from '../stream/stream.service';
+import { getRegistryToken, getSyncToken } from './connection-tokens';
+import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './extras';
+import type { SyncModuleExtras, SyncOptions } from './sync.options';
+import { SyncService } from '../sync.service';
+import { resolveSettings } from './settings';
+import {
+  SYNC_CONNECTION,
+  SYNC_CONTROLLER,
+  SYNC_EXTRAS,
+  SYNC_METRICS,
+  SYNC_OPTIONS,
+  SYNC_SETTINGS,
+} from './tokens';
+import { ServerChanges } from '../app-writes/record';
+import { ScopeHeads } from '../app-writes/scope-heads';
+import { ScopeWriter } from '../app-writes/scope-writer';
+import { TransactionRunner } from '../app-writes/transaction-runner';
+import { Transactions } from '../app-writes/transactions';
+import { SyncGateway } from '../ws/sync.gateway';
+
+/** What the host gave or its factory returned, before anybody has looked at it. */
+const GIVEN_OPTIONS = Symbol('nest-offline-sync:given-options');
+
+/** For `useClass` and `useExisting` of forRootAsync. */
+export interface SyncOptionsFactory {
+  createSyncOptions(): SyncOptions | Promise<SyncOptions>;
+}
+
+export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<SyncOptions>({ optionsInjectionToken: GIVEN_OPTIONS })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createSyncOptions')
+    .setExtras<SyncModuleExtras>({ ...EXTRA_DEFAULTS }, (definition, extras) =>
+      complete(definition, resolveExtras(extras)),
+    )
+    .build();
+
+/** Whatever must be known before DI has its effect here: routes, visibility, the connection. */
+function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule {
+  const controller = controllerAt(extras.prefix);
+  return {
+    ...definition,
+    global: extras.isGlobal,
+    providers: [
+      ...(definition.providers ?? []),
+      ...configured(extras),
+      { provide: SYNC_CONTROLLER, useValue: controller },
+      ...SERVICES,
+      ...(extras.http ? [LastAnswers] : []),
+      ...(extras.stream ? [SyncGateway] : []),
+    ],
+    controllers: extras.http ? [controller] : [],
+    exports: [
+      SyncService,
+      HlcService,
+      CollectionRegistry,
+      IdentityService,
+      SyncGuard,
+      SyncHealthIndicator,
+      getSyncToken(extras.connectionName),
+      getRegistryToken(extras.connectionName),
+    ],
+  };
+}
+
+function configured(extras: SyncExtras): Provider[] {
+  const { connectionName } = extras;
+  return [
+    { provide: SYNC_EXTRAS, useValue: extras },
+    {
+      provide: SYNC_OPTIONS,
+      inject: [GIVEN_OPTIONS],
+      useFactory: (given: unknown): SyncOptions => {
+        checkOptions(given);
+        return given;
+      },
+    },
+    { provide: SYNC_SETTINGS, inject: [SYNC_OPTIONS], useFactory: resolveSettings },
+    { provide: SYNC_METRICS, inject: [SYNC_OPTIONS, SYNC_SETTINGS], useFactory: provideMetrics },
+    {
+      provide: SYNC_CONNECTION,
+      inject: [{ token: getConnectionToken(connectionName), optional: true }],
+      useFactory: (connection: Connection | undefined) => present(connection, connectionName),
+    },
+    { provide: getSyncToken(connectionName), useExisting: SyncService },
+    { provide: getRegistryToken(connectionName), useExisting: CollectionRegistry },
+  ];
+}
+
+const SERVICES: Provider[] = [
+  WallClock,
+  HlcService,
+  OplogRepository,
+  EngineSessions,
+  OplogSetupService,
+  TrimmingService,
+  PortResolver,
+  CollectionRegistry,
+  SocketDoor,
+  IdentityService,
+  SyncGuard,
+  PullService,
+  FullService,
+  ChangeStreamHub,
+  StreamService,
+  SyncHealthIndicator,
+  SnapshotRepository,
+  PlanWriter,
+  Sieve,
+  TakenValues,
+  FairTurns,
+  Committer,
+  PushQueue,
+  ResolverService,
+  PushIntake,
+  PushService,
+  ScopeHeads,
+  ScopeWriter,
+  ServerChanges,
+  TransactionRunner,
+  Transactions,
+  SyncService,
+];
+
+/** Nest reads a route's path from the class, so that each instance of the module needs a class of its own. */
+function controllerAt(prefix: string): Type<SyncController> {
+  @Controller({ path: prefix, version: VERSION_NEUTRAL })
+  class PrefixedController extends SyncController {}
+  // The name that Nest logs.
+  Object.defineProperty(PrefixedController, 'name', { value: SyncController.name });
+  return PrefixedController;
+}
+
+/** Waits for a lazy connection: before it is open it has no client to work with. */
+async function present(connection: Connection | undefined, name: string | undefined): Promise<Connection> {
+  if (connection) return connection.asPromise();
+  const [which, remedy] =
+    name === undefined
+      ? ['no Mongoose connection', 'MongooseModule.forRoot(uri)']
+      : [
+          `no Mongoose connection named ${name}`,
+          `MongooseModule.forRoot(uri, { connectionName: '${name}' })`,
+        ];
+  throw new SyncError(
+    'configuration',
+    `SyncModule: there is ${which} in this app. Import ${remedy} in its root module, or name another with connectionName.`,
+    { path: 'connectionName' },
+  );
+}

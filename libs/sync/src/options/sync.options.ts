@@ -1,0 +1,191 @@
+import type { CanActivate, Type } from '@nestjs/common';
+import type {
+  SyncAuthorizer,
+  SyncAuthorizerFunction,
+  DocumentTransform,
+  DocumentTransformFunction,
+} from '../collections/ports';
+import type { AllowedOrigins } from '../identity/origins';
+import type {
+  ConflictResolver,
+  ConflictResolverFunction,
+  ConflictStrategy,
+  DeleteUpdatePolicy,
+} from '../plan/conflict';
+
+/** A provider's class (taken from the app's DI, else made by it), or a plain function. */
+export type Port<T extends object, F> = Type<T> | F;
+
+/** One synced collection. Give it in forRoot or, next to its schema, in `SyncModule.forFeature([...])`. */
+export interface SyncCollectionOptions {
+  /** The collection's name in MongoDB and on the wire. */
+  readonly name: string;
+  /** Name of the Mongoose model. Default: the model on the connection whose collection is `name`. */
+  readonly model?: string;
+  /** True: no model, no casting, any JSON object. Must be said, so that a mistyped name is not taken for it. */
+  readonly freeForm?: boolean;
+  /** `global` (default): the stored `_id` is the wire's id. `scoped`: each scope has ids of its own. */
+  readonly ids?: 'global' | 'scoped';
+  /** A class-validator class that each upsert's data must satisfy. */
+  readonly dto?: Type<object>;
+  /** Fields that the schema or the DTO does not know: `reject` (default) or silently `strip`. */
+  readonly unknownFields?: 'reject' | 'strip';
+  /**
+   * Dotted paths of fields that never leave the server: not by pull, full resync, stream, a conflict's document or to a
+   * resolver. A device's edit leaves them as they are. Default: the schema's paths with `select: false`.
+   */
+  readonly hidden?: readonly string[];
+  readonly transform?: Port<DocumentTransform, DocumentTransformFunction>;
+  readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
+  /** A built-in strategy. Default `last-writer-wins`. */
+  readonly conflict?: ConflictStrategy;
+  /** A resolver of the app's own; it takes the place of `conflict`. */
+  readonly resolver?: Port<ConflictResolver, ConflictResolverFunction>;
+  /** Default `resurrect_on_update`. */
+  readonly deleteUpdatePolicy?: DeleteUpdatePolicy;
+  /** Default true. */
+  readonly allowFullResync?: boolean;
+}
+
+/** How the shipped JWT strategy verifies a bearer token. Exactly one of the three keys. */
+export interface SyncJwtOptions {
+  /** Shared secret for HS256/384/512. */
+  readonly secret?: string;
+  /** PEM public key for RS/PS/ES algorithms. */
+  readonly publicKey?: string;
+  /** URL of a JWKS document; rotated keys are fetched again. */
+  readonly jwksUri?: string;
+  /**
+   * Accepted algorithms. Default: HS256 with a secret, that of the key with a public key, RS256 and ES256 with a JWKS.
+   * `none` is never accepted.
+   */
+  readonly algorithms?: readonly string[];
+  readonly issuer?: string | readonly string[];
+  readonly audience?: string | readonly string[];
+  /** Seconds of leeway for exp and nbf. Default 0. */
+  readonly clockToleranceSeconds?: number;
+}
+
+export interface SyncLimits {
+  /** Changes in one push. Default 1000. */
+  readonly maxChanges?: number;
+  /** Bytes of one push: its data as JSON, and 128 a change. Default 8 MiB. */
+  readonly maxPushBytes?: number;
+  /** Bytes of one document, as JSON. Default 1 MiB. */
+  readonly maxDocumentBytes?: number;
+  /** Nesting of one document's data. Default 32. */
+  readonly maxDepth?: number;
+  /** Bytes of one WebSocket message from a client. Default 1 MiB. */
+  readonly maxSocketMessageBytes?: number;
+}
+
+/** What `SyncModule.forRoot()` takes, and what a forRootAsync factory returns. */
+export interface SyncOptions {
+  /** Default: none. A bare name stands for `{ name }`. More can come from forFeature. */
+  readonly collections?: readonly (string | SyncCollectionOptions)[];
+
+  /** The shipped bearer-token check. Give this or `guard`. */
+  readonly jwt?: SyncJwtOptions;
+  /** The app's own guard; it must put the user on the request. Used for HTTP and, by hand, for the socket. */
+  readonly guard?: Type<CanActivate>;
+  /** Where the guard puts the user. Default: `request.user`. */
+  readonly user?: (request: SyncRequest) => unknown;
+  /** Dotted path of the actor's id inside the user. Default `user_id`. */
+  readonly actorIdField?: string;
+  /** Dotted path of the scope's id inside the user. Default `user_id`: a scope for each user. */
+  readonly scopeIdField?: string;
+  /** Takes the place of `actorIdField`. */
+  readonly actorIdResolver?: (user: unknown) => IdValue | Promise<IdValue>;
+  /** Takes the place of `scopeIdField`. */
+  readonly scopeIdResolver?: (user: unknown) => IdValue | Promise<IdValue>;
+  /** When opaque credentials end; by default the `exp` claim of the token that passed. */
+  readonly expiresAt?: (request: SyncRequest) => Date | undefined;
+  /**
+   * Pages whose sockets may rest on the headers of their upgrade (a cookie): origins, regular expressions, `true` for any,
+   * or a function. Default: those that the app's CORS names or allows credentials; the app's own origin always.
+   */
+  readonly allowedOrigins?: AllowedOrigins;
+  /** For all collections that have none of their own. */
+  readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
+  /** For all collections that have none of their own. */
+  readonly transform?: Port<DocumentTransform, DocumentTransformFunction>;
+
+  /** Default true: one rejected change rolls its whole push back. A request may say otherwise with `atomic`. */
+  readonly batchAtomic?: boolean;
+  readonly limits?: SyncLimits;
+  /** Rows of a pull that names no limit. Default 500. */
+  readonly defaultPullLimit?: number;
+  /** Default 1000. */
+  readonly maxPullLimit?: number;
+  /** Rows of a full resync page that names no limit. Default 1000. */
+  readonly defaultFullLimit?: number;
+  /** Default 10000. `limit=0` asks for everything in one streaming page. */
+  readonly maxFullLimit?: number;
+
+  /** Node part of the versions: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default: derived, unlike any other process's. */
+  readonly hlcNodeId?: string;
+  /** How far ahead a client's stamp may be. Default 60000. */
+  readonly maxDriftMs?: number;
+
+  /** Default `sync_oplog`. Heads, receipts and leases stand beside it: `sync_heads`, `sync_receipts`, `sync_leases`. */
+  readonly oplogCollection?: string;
+  readonly headsCollection?: string;
+  readonly receiptsCollection?: string;
+  readonly leasesCollection?: string;
+  /** Days that log entries are kept; fractions allowed, 0 keeps them for ever. Default 30. */
+  readonly oplogTtlDays?: number;
+  /** Entries kept for each scope at the most. Default: no such bound. */
+  readonly oplogMaxEntries?: number;
+  /** Days that receipts outlive the log. Default and minimum 30. */
+  readonly receiptTtlDays?: number;
+  /** How often the trimming job looks. Default 60000; 0 switches it off in this process. */
+  readonly trimIntervalMs?: number;
+  /** Between raising a floor and deleting below it. Default 600000; a reader's time limit must fit in it. */
+  readonly trimGraceMs?: number;
+
+  /** Make collections and indexes at start. Default true. */
+  readonly autoIndex?: boolean;
+  /** Default true. Needs prom-client. */
+  readonly metricsEnabled?: boolean;
+  /** A prom-client Registry. Default: prom-client's own default registry. */
+  readonly metricsRegistry?: object;
+
+  /** How long a push or a transaction is retried before 503. Default 15000. */
+  readonly retryDeadlineMs?: number;
+  /** How long the app's own code (transforms, DTOs, authorizers, resolvers) may take for one push. Default 30000. */
+  readonly prepareTimeoutMs?: number;
+  /** Transactions that one process runs side by side for different scopes. Default 4. */
+  readonly lanes?: number;
+  /** Socket ping; the change stream stays open so long after the last subscriber has gone. Default 30000. */
+  readonly pingIntervalMs?: number;
+  /** How long a socket may stay without a subscribe message. Default 10000. */
+  readonly subscribeTimeoutMs?: number;
+  /** Bytes that may wait in one socket before it goes back to reading the backlog. Default 1 MiB. */
+  readonly socketBufferBytes?: number;
+  /** How long shutdown waits for pushes in flight. Default 10000. */
+  readonly shutdownTimeoutMs?: number;
+}
+
+export type IdValue = string | number | { toHexString(): string } | null | undefined;
+
+/** What both transports give to guards and resolvers: the HTTP request, or one made from the socket's token. */
+export interface SyncRequest {
+  readonly headers: Record<string, string | string[] | undefined>;
+  user?: unknown;
+}
+
+/** Known before DI: these stand beside the options, also in forRootAsync. */
+export interface SyncModuleExtras {
+  /** Default `sync`. */
+  readonly prefix?: string;
+  /** Path of the socket, as it stands. Default: `/<prefix>/stream` behind the app's global prefix, as the routes are. */
+  readonly streamPath?: string;
+  /** Default true. */
+  readonly isGlobal?: boolean;
+  /** False: no controller. Default true. */
+  readonly http?: boolean;
+  /** False: no gateway. Default true. */
+  readonly stream?: boolean;
+  /** Name of the Mongoose connection. Default: the unnamed one. */
+  readonly connectionName?: string;
+}

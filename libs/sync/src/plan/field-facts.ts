@@ -1,0 +1,117 @@
+import { isObject } from '../protocol/json';
+import type { StoredDocument } from '../collections/collection';
+
+/**
+ * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its
+ * elements. `*` among the children stands for every other name (the values of a map).
+ */
+export interface FieldFacts {
+  /** An update keeps what is stored, also its absence. Told by the stored document where the schema asks a function. */
+  readonly immutable?: (stored: StoredDocument) => boolean;
+  /** The server fills the field by a function when it is missing: another value each time. */
+  readonly isGenerated?: boolean;
+  /** One of the schema's timestamps: an update keeps `created`, and `updated` says nothing about an edit. */
+  readonly time?: 'created' | 'updated';
+  /** Never leaves the server; a device's edit leaves it as it is. */
+  readonly isHidden?: boolean;
+  /** The schema's version key: hidden, and no secret. */
+  readonly isVersionKey?: boolean;
+  readonly children?: ReadonlyMap<string, FieldFacts>;
+}
+
+export const NO_FACTS: FieldFacts = {};
+
+/** What is said of one of a field's children. */
+export function factsOf(facts: FieldFacts, key: string): FieldFacts {
+  return facts.children?.get(key) ?? facts.children?.get('*') ?? NO_FACTS;
+}
+
+/** Whether anything below a field is of a kind. */
+export function holds(facts: FieldFacts, isOfKind: (facts: FieldFacts) => boolean): boolean {
+  if (!facts.children) return false;
+  for (const child of facts.children.values()) if (isOfKind(child) || holds(child, isOfKind)) return true;
+  return false;
+}
+
+export function isHidden(facts: FieldFacts): boolean {
+  return facts.isHidden === true;
+}
+
+/** A document with the hidden fields of another one, where it has none of its own. Lists keep those that they hold. */
+export function keepHidden(
+  facts: FieldFacts,
+  document: StoredDocument,
+  current: StoredDocument,
+): StoredDocument {
+  const result = { ...document };
+  for (const key of Object.keys(current)) {
+    const of = factsOf(facts, key);
+    const [value, stored] = [result[key], current[key]];
+    if (of.isHidden) {
+      if (!Object.hasOwn(result, key)) setField(result, key, stored);
+    } else if (holds(of, isHidden)) {
+      const kept = isPlain(value) && isPlain(stored) ? keepHidden(of, value, stored) : undefined;
+      const made = Object.hasOwn(result, key) ? kept : hiddenPart(of, stored);
+      if (made !== undefined) setField(result, key, made);
+    }
+  }
+  return result;
+}
+
+/** What stays of an object that a device has removed: the fields that it never saw. */
+export function hiddenPart(facts: FieldFacts, stored: unknown): unknown {
+  if (!isPlain(stored)) return undefined;
+  const kept: Record<string, unknown> = {};
+  for (const key of Object.keys(stored)) {
+    const of = factsOf(facts, key);
+    const value = of.isHidden ? stored[key] : holds(of, isHidden) ? hiddenPart(of, stored[key]) : undefined;
+    if (value !== undefined) setField(kept, key, value);
+  }
+  return Object.keys(kept).length > 0 ? kept : undefined;
+}
+
+/** Takes fields of a kind out of a wire form that nobody else holds. */
+export function dropFields(facts: FieldFacts, wire: unknown, isOfKind: (facts: FieldFacts) => boolean): void {
+  if (Array.isArray(wire)) {
+    for (const item of wire) dropFields(facts, item, isOfKind);
+    return;
+  }
+  if (!isObject(wire) || !facts.children) return;
+  for (const key of Object.keys(wire)) {
+    const of = factsOf(facts, key);
+    if (isOfKind(of)) Reflect.deleteProperty(wire, key);
+    else if (of.children) dropFields(of, wire[key], isOfKind);
+  }
+}
+
+/** The first hidden field that a document holds. */
+export function findHidden(facts: FieldFacts, value: unknown): (string | number)[] | undefined {
+  if (Array.isArray(value)) return findAmong(value.entries(), () => facts);
+  if (!isObject(value) || !facts.children) return undefined;
+  return findAmong(Object.entries(value), (key) => factsOf(facts, key));
+}
+
+function findAmong<K extends string | number>(
+  entries: Iterable<[K, unknown]>,
+  factsAt: (key: K) => FieldFacts,
+): (string | number)[] | undefined {
+  for (const [key, inner] of entries) {
+    const of = factsAt(key);
+    if (of.isHidden) return [key];
+    const found = findHidden(of, inner);
+    if (found) return [key, ...found];
+  }
+  return undefined;
+}
+
+/** A stored object that holds fields, not a value such as an ObjectId, a Date or a regular expression. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value) || '_bsontype' in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Sets a field under any name; a plain assignment to `__proto__` would make none. */
+export function setField(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}

@@ -1,0 +1,137 @@
+import { encodeBy, type DocumentForm } from './document-form';
+import { isSyncField, SYNC_FIELDS } from '../codec/stored-document';
+import type { StoredDocument, StoredId } from '../collections/collection';
+import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../clock/hlc';
+import type { EntryRecord, ReceiptRecord } from '../log/records';
+import type { JsonObject } from '../protocol/json';
+import type { PlanSnapshot, PlanStep, Writer } from './plan';
+
+/** A document while a plan is made: as the database has it, or as an earlier change of the plan has left it. */
+export interface DocumentState {
+  readonly scopeId: string;
+  /** Null: stored before it was synced. */
+  readonly version: string | null;
+  /** The edit stamp of the last winner, else the version. */
+  readonly stamp: string | null;
+  readonly deleted: boolean;
+  /** The app's own fields. */
+  readonly fields: StoredDocument;
+  /** What the database had when the transaction began. */
+  readonly origin: { readonly exists: boolean; readonly version: string | undefined };
+  /** Set once the plan has changed the document. */
+  readonly written?: {
+    readonly collection: string;
+    readonly storedId: StoredId;
+    readonly actorId: string;
+    readonly writer: Writer;
+    /** Of the entry's text. */
+    readonly chars: number;
+  };
+}
+
+export interface HeadState {
+  readonly fromSeq: number | undefined;
+  /** The version that the transaction found: the newest that anybody can have seen. */
+  readonly committed: string;
+  readonly version: string;
+  /** `version`, read once: each change of a plan draws the next one from it. */
+  readonly hlc: Hlc;
+  readonly seq: number;
+  readonly moved: boolean;
+}
+
+/**
+ * What a plan has decided so far, in layers: a request works on a layer of its own, which is absorbed when the request
+ * stands and dropped when it is rolled back. So a rolled back batch leaves nothing, by construction.
+ */
+export class Ledger {
+  readonly documents = new Map<string, DocumentState>();
+  readonly heads = new Map<string, HeadState>();
+  readonly receipts = new Map<string, ReceiptRecord>();
+  readonly entries: EntryRecord[] = [];
+  /** One for each entry. */
+  readonly steps: PlanStep[] = [];
+
+  private constructor(
+    private readonly below: Ledger | undefined,
+    private readonly snapshot: PlanSnapshot,
+  ) {}
+
+  static over(snapshot: PlanSnapshot): Ledger {
+    return new Ledger(undefined, snapshot);
+  }
+
+  layer(): Ledger {
+    return new Ledger(this, this.snapshot);
+  }
+
+  /** Keeps the documents in the order of their last change: what gave a unique value up is written before what took it. */
+  setDocument(key: string, state: DocumentState): void {
+    this.documents.delete(key);
+    this.documents.set(key, state);
+  }
+
+  absorb(layer: Ledger): void {
+    for (const [key, state] of layer.documents) this.setDocument(key, state);
+    for (const [scope, head] of layer.heads) this.heads.set(scope, head);
+    for (const [key, receipt] of layer.receipts) this.receipts.set(key, receipt);
+    for (const entry of layer.entries) this.entries.push(entry);
+    for (const step of layer.steps) this.steps.push(step);
+  }
+
+  head(scopeId: string): HeadState {
+    const planned = this.heads.get(scopeId) ?? this.below?.head(scopeId);
+    if (planned) return planned;
+    const stored = this.snapshot.heads.get(scopeId);
+    const version = stored?.version ?? ZERO_VERSION;
+    const head: HeadState = {
+      fromSeq: stored?.seq,
+      committed: version,
+      version,
+      hlc: parseHlc(version) ?? ZERO_HLC,
+      seq: stored?.seq ?? 0,
+      moved: false,
+    };
+    this.heads.set(scopeId, head);
+    return head;
+  }
+
+  document(key: string): DocumentState | 'foreign' | undefined {
+    const planned = this.documents.get(key) ?? this.below?.document(key);
+    if (planned) return planned;
+    const stored = this.snapshot.documents.get(key);
+    return stored === undefined || stored === 'foreign' ? stored : fromStored(stored);
+  }
+
+  receipt(key: string): ReceiptRecord | undefined {
+    return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts?.get(key);
+  }
+
+  /** Whether the receipt is of this very layer: it goes when the layer is dropped. */
+  holdsReceipt(key: string): boolean {
+    return this.receipts.has(key);
+  }
+}
+
+/** What clients see of a document. */
+export function wireOf(state: DocumentState, form: DocumentForm | undefined): JsonObject | null {
+  return state.deleted ? null : encodeBy(form, state.fields);
+}
+
+function fromStored(stored: StoredDocument): DocumentState {
+  const fields: StoredDocument = {};
+  for (const key of Object.keys(stored)) if (key !== '_id' && !isSyncField(key)) fields[key] = stored[key];
+  const version = text(stored[SYNC_FIELDS.version]);
+  return {
+    scopeId: text(stored[SYNC_FIELDS.scope]) ?? '',
+    version,
+    stamp: text(stored[SYNC_FIELDS.hlc]) ?? version,
+    deleted: stored[SYNC_FIELDS.deleted] === true,
+    fields,
+    origin: { exists: true, version: version ?? undefined },
+  };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,66 @@
+import { agrees } from './composition';
+import { encodeBy } from './document-form';
+import type { JsonObject } from '../protocol/json';
+import { wireOf, type DocumentState } from './ledger';
+import type { ReadyChange } from './plan';
+
+/** What a change is judged by: what its client knew of the document when it edited. */
+export interface Ancestry {
+  /** The version that the client built upon: its parent, or what this request has already made of the document. */
+  readonly parent: string | null;
+  /** The parent is the client's own change, and the server has made more of that than the client had sent. */
+  readonly unseen: boolean;
+  /** The document as the client sent it in that change, when the parent is the client's own. */
+  readonly sent: { readonly data: JsonObject | null } | undefined;
+}
+
+interface OwnChange {
+  readonly version: string;
+  /** What the client sent. Null for a delete. */
+  readonly change: ReadyChange;
+  readonly made: Made;
+}
+
+/** What the server made of a change: just what was sent, or the document as it stood then (undefined: not known). */
+type Made = 'as sent' | DocumentState | undefined;
+
+/**
+ * The changes of one request to one document are each other's children, also when an earlier one is a replay: the
+ * second is not stale against the first, and what it is merged from is what the client sent before, not what the
+ * server made of it.
+ */
+export class Lineage {
+  private readonly changes = new Map<string, OwnChange>();
+
+  of({ key, parent }: ReadyChange): Ancestry {
+    const own = this.changes.get(key);
+    // A parent that is not older than the own change: the client has its answer already and edited that.
+    if (!own || (parent !== null && parent >= own.version)) return { parent, unseen: false, sent: undefined };
+    return {
+      parent: own.version,
+      unseen: !isAsSent(own),
+      sent: { data: sentBy(own.change) },
+    };
+  }
+
+  advance(change: ReadyChange, version: string, made: Made): void {
+    const own = this.changes.get(change.key);
+    if (own && own.version > version) return;
+    this.changes.set(change.key, { version, change, made });
+  }
+}
+
+/** What a change's client has sent, in its wire form. Null for a delete. */
+export function sentBy({ document, content, rules }: ReadyChange): JsonObject | null {
+  return content?.sent ?? (document && encodeBy(rules.form, document));
+}
+
+function isAsSent({ change, made }: OwnChange): boolean {
+  if (made === 'as sent') return true;
+  if (made === undefined) return false;
+  const sent = sentBy(change);
+  if (sent === null || made.deleted) return sent === null && made.deleted;
+  const { form } = change.rules;
+  // What the server keeps in a document (a time, a generated value) is no more than the client has sent.
+  return agrees(form?.facts ?? {}, sent, change.document, wireOf(made, form) ?? undefined);
+}

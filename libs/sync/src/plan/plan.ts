@@ -1,0 +1,246 @@
+import type { CollectionRules, StoredDocument, StoredId } from '../collections/collection';
+import type { Content, Verdict } from './document-form';
+import type { DocId, Operation } from '../protocol/change';
+import type { Rejection } from '../protocol/errors';
+import type { JsonObject } from '../protocol/json';
+import type { Atomicity } from '../protocol/push';
+import type { Disposition, EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
+import type { DocumentState } from './ledger';
+
+/** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
+export interface Resolution {
+  /** {@link ResolverNeed.basis}. */
+  readonly basis: string;
+  readonly outcome: { readonly document: StoredDocument | null } | { readonly rejection: Rejection };
+}
+
+export interface Mutation {
+  readonly id: string;
+  /** Of the change's body. */
+  readonly hash: string;
+}
+
+/** A change that is ready for the planner: authorized, validated, cast. */
+export interface ReadyChange {
+  readonly collection: string;
+  readonly rules: CollectionRules;
+  readonly operation: Operation;
+  /** {@link documentKey} of the stored id. */
+  readonly key: string;
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+  /** Null for a delete. Without `_id` and `_sync_*`. */
+  readonly document: StoredDocument | null;
+  /** What the stored document has a say in, where the collection's documents have a form. */
+  readonly content?: Content;
+  /** The document's JSON, when it is stored just as it came: the entry's text is made around it. */
+  readonly text?: string;
+  readonly parent: string | null;
+  readonly hlc: string | null;
+  /** Absent: no receipt, a retry is a new change. */
+  readonly mutation?: Mutation;
+  /** The app's own write: taken as it is, under a version that it was promised, if any. */
+  readonly byServer?: { readonly reserved: string | undefined };
+  readonly resolution?: Resolution;
+  /** What MongoDB said to an earlier plan (a unique index), or that the resolver's tries are used up. */
+  readonly verdict?: Rejection;
+}
+
+/**
+ * A change of a request: ready, or refused before the planner. A refused one counts for atomicity, and a mutation that
+ * took effect before it came to be refused still gets its first answer.
+ */
+export type RequestChange =
+  | { readonly kind: 'ready'; readonly change: ReadyChange }
+  | {
+      readonly kind: 'refused';
+      readonly wireId: DocId | null;
+      readonly mutationId: string | null;
+      /** Absent when no earlier try of it can have been taken. */
+      readonly mutation?: Mutation;
+      readonly rejection: Rejection;
+    };
+
+export interface PlanRequest {
+  readonly scopeId: string;
+  readonly actorId: string;
+  readonly clientId: string;
+  readonly atomic: Atomicity;
+  /** A unique index has refused one of its changes: others may be looked for before they are written. */
+  readonly hasDuplicates?: boolean;
+  readonly changes: readonly RequestChange[];
+}
+
+/** What the database holds, read in the transaction. */
+export interface PlanSnapshot {
+  readonly heads: ReadonlyMap<string, HeadRecord>;
+  /** By {@link documentKey}. A document of another scope is `foreign`: nothing of it gets this far. */
+  readonly documents: ReadonlyMap<string, StoredDocument | 'foreign'>;
+  /** By {@link receiptText}. Undefined: not looked up; see {@link Plan.needsReceipts}. */
+  readonly receipts: ReadonlyMap<string, ReceiptRecord> | undefined;
+  /** By {@link baseText}: the document at a version, null when it was deleted then, undefined when the log has it no more. */
+  readonly bases: ReadonlyMap<string, JsonObject | null | undefined>;
+}
+
+export interface PlanClock {
+  /** The bounded wall clock. Milliseconds. */
+  readonly wallMs: number;
+  readonly node: string;
+  readonly maxDriftMs: number;
+}
+
+/** The answer to one change; the stored document goes along for those who may read it. */
+export interface PlannedAnswer extends Disposition {
+  readonly wireId: DocId | null;
+  readonly mutationId: string | null;
+  readonly collection: string | null;
+  readonly replayed: boolean;
+  /** The document that a conflict was about, as it stands after the plan. */
+  readonly conflict?: {
+    readonly version: string;
+    readonly deleted: boolean;
+    readonly data: JsonObject | null;
+  };
+}
+
+/** What the app's own code has to be asked before a request can be planned, outside of any transaction. */
+export type Need = ResolverNeed | VerdictNeed;
+
+/** A document that the app's own validators have to see, as it would be stored. */
+export interface VerdictNeed {
+  readonly kind: 'verdict';
+  /** Index into the request's changes. */
+  readonly index: number;
+  readonly change: ReadyChange;
+  readonly document: StoredDocument;
+  /** The document that it would replace. */
+  readonly current: StoredDocument | undefined;
+}
+
+/** A conflict that only the app's resolver can settle. */
+export interface ResolverNeed {
+  readonly kind: 'resolver';
+  /** Index into the request's changes. */
+  readonly index: number;
+  readonly change: ReadyChange;
+  readonly current: JsonObject | null;
+  /** The current document's own fields as they are stored; undefined when it is deleted. */
+  readonly stored: StoredDocument | undefined;
+  readonly currentVersion: string;
+  /** What the answer will rest on: give it back with the resolution. */
+  readonly basis: string;
+  /** The client's side, as clients see it. */
+  readonly incoming: JsonObject | null;
+  readonly parent: string | null;
+  readonly base: JsonObject | null | undefined;
+}
+
+/** What becomes of a request: answers to each change, or resolvers to be asked first (nothing of it is written then). */
+export type RequestOutcome =
+  | { readonly kind: 'answered'; readonly answers: readonly PlannedAnswer[] }
+  | { readonly kind: 'unresolved'; readonly needs: readonly Need[] };
+
+/** Request and change index: who has written something. A database that refuses it rejects this change. */
+export interface Writer {
+  readonly request: number;
+  readonly change: number;
+}
+
+/** One document's last state in a plan. */
+export interface DocumentWrite {
+  readonly scopeId: string;
+  readonly collection: string;
+  readonly key: string;
+  /** `insert`: it was not there. `replace`: it was there with this version (undefined: without one). */
+  readonly kind: 'insert' | 'replace';
+  readonly expectedVersion: string | undefined;
+  readonly document: StoredDocument & { readonly _id: StoredId };
+  /** How long its entry's text is: about its size. */
+  readonly chars: number;
+  /** Who wrote it last. */
+  readonly writer: Writer;
+}
+
+export interface HeadMove {
+  readonly scopeId: string;
+  /** The seq to move from; undefined: the scope's first write. */
+  readonly fromSeq: number | undefined;
+  readonly version: string;
+  readonly seq: number;
+}
+
+/** A document as one change has left it. */
+export interface PlanStep {
+  readonly key: string;
+  readonly state: DocumentState;
+  /** It is what was sent, whatever stood there before. */
+  readonly asSent: boolean;
+}
+
+export interface BaseNeed {
+  readonly scopeId: string;
+  readonly collection: string;
+  readonly key: string;
+  readonly storedId: StoredId;
+  readonly version: string;
+}
+
+export interface Plan {
+  readonly outcomes: readonly RequestOutcome[];
+  readonly writes: readonly DocumentWrite[];
+  readonly entries: readonly EntryRecord[];
+  /** What each entry has made of its document, in the order of the entries. */
+  readonly steps: readonly PlanStep[];
+  readonly receipts: readonly ReceiptRecord[];
+  readonly heads: readonly HeadMove[];
+  /** Merge bases that the snapshot lacks: read them and plan again. */
+  readonly missingBases: readonly BaseNeed[];
+  /**
+   * The receipts were not looked up, and the plan leaves none for some mutation: only they can tell whether that one
+   * was answered before. Read them and plan again. A plan that leaves a receipt for each mutation needs no look: the
+   * database refuses to write one that is there, and with it everything else.
+   */
+  readonly needsReceipts: boolean;
+}
+
+/** Identifies a stored document over all collections, whatever the BSON type of its id. */
+export function documentKey(collection: string, storedId: StoredId, wireId: DocId): string {
+  const id =
+    typeof storedId === 'string'
+      ? `s${storedId}`
+      : typeof storedId === 'number'
+        ? `n${String(storedId)}`
+        : `x${String(wireId)}`;
+  return `${collection}\0${id}`;
+}
+
+export function receiptText(scopeId: string, clientId: string, mutationId: string): string {
+  return JSON.stringify([scopeId, clientId, mutationId]);
+}
+
+export function baseText(key: string, version: string): string {
+  return JSON.stringify([key, version]);
+}
+
+/** The database's or a resolver's word on a change. */
+export type Answer = Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>;
+
+/** The request with an answer to one of its changes. */
+export function withAnswer(request: PlanRequest, index: number, answer: Answer): PlanRequest {
+  return withAnswers(request, new Map([[index, answer]]));
+}
+
+/** The request with answers to some of its changes, by their indexes. */
+export function withAnswers(request: PlanRequest, answers: ReadonlyMap<number, Answer>): PlanRequest {
+  const changes = request.changes.map((entry, index) => {
+    const answer = answers.get(index);
+    return answer && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry;
+  });
+  return { ...request, changes };
+}
+
+/** The content with the word of the app's own rules on one document. */
+export function withVerdict(change: ReadyChange, verdict: Verdict): Pick<ReadyChange, 'content'> {
+  const { content = { sent: {}, problems: [], verdicts: [] } } = change;
+  return { content: { ...content, verdicts: [...content.verdicts, verdict] } };
+}

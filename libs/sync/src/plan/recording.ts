@@ -1,0 +1,96 @@
+import type { StoredDocument } from '../collections/collection';
+import { encodeBy } from './document-form';
+import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
+import type { LogChange } from '../protocol/change';
+import type { DocumentState, Ledger } from './ledger';
+import type { PlanClock, PlanRequest, ReadyChange } from './plan';
+import { editStamp } from './stamps';
+
+/** Which change of which request is recorded. */
+export interface Recorded {
+  readonly request: PlanRequest;
+  readonly requestIndex: number;
+  readonly change: ReadyChange;
+  readonly changeIndex: number;
+}
+
+/**
+ * Draws the next version of the scope (invariant 2: above the head, whatever the wall clock says) and notes document,
+ * entry and head in the layer.
+ */
+export function recordWrite(
+  layer: Ledger,
+  clock: PlanClock,
+  { request, requestIndex, change, changeIndex }: Recorded,
+  current: DocumentState | undefined,
+  document: StoredDocument | null,
+): DocumentState & { readonly version: string } {
+  const { scopeId, actorId } = request;
+  const head = layer.head(scopeId);
+  const reserved = change.byServer?.reserved;
+  const hlc = (reserved === undefined ? undefined : parseHlc(reserved)) ?? nextHlc(head.hlc, clock);
+  const version = reserved ?? formatHlc(hlc);
+  const seq = head.seq + 1;
+  const stamp = editStamp(change.hlc, version, current?.stamp ?? null);
+  const deleted = document === null;
+  const fields = deleted ? {} : document;
+  const operation = deleted ? 'delete' : 'upsert';
+  const wire = entryText(
+    {
+      version,
+      seq,
+      collection: change.collection,
+      doc_id: change.wireId,
+      operation,
+      parent_version: change.parent,
+      hlc: stamp === version ? undefined : stamp,
+    },
+    fields === change.document && change.text !== undefined
+      ? change.text
+      : JSON.stringify(deleted ? null : encodeBy(change.rules.form, fields)),
+  );
+  const state = {
+    scopeId,
+    version,
+    stamp,
+    deleted,
+    fields,
+    origin: current?.origin ?? { exists: false, version: undefined },
+    written: {
+      collection: change.collection,
+      storedId: change.storedId,
+      actorId,
+      writer: { request: requestIndex, change: changeIndex },
+      chars: wire.length,
+    },
+  };
+  layer.setDocument(change.key, state);
+  layer.steps.push({ key: change.key, state, asSent: document === change.document });
+  const { fromSeq, committed } = head;
+  layer.heads.set(scopeId, { fromSeq, committed, version, hlc, seq, moved: true });
+  layer.entries.push({
+    scope: scopeId,
+    seq,
+    version,
+    collection: change.collection,
+    doc: change.storedId,
+    operation,
+    actor: actorId,
+    at: new Date(clock.wallMs),
+    wire,
+  });
+  return state;
+}
+
+function nextHlc(last: Hlc, clock: PlanClock): Hlc {
+  return sendHlc(last, clock.wallMs, clock.node);
+}
+
+/** The JSON of a LogChange, its fields in their order, around the JSON that its data has already. */
+function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
+  const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
+  const json = JSON.stringify;
+  const before = `{"version":${json(version)},"seq":${String(seq)},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
+  const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
+  return `${before},"operation":"${operation}","data":${data},${after}`;
+}

@@ -1,0 +1,84 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { CollectionRegistry } from '../collections/collection-registry';
+import type { Conflict } from '../plan/conflict';
+import type { SyncIdentity } from '../identity/identity';
+import type { Rejection } from '../protocol/errors';
+import {
+  withVerdict,
+  type Answer,
+  type Need,
+  type ResolverNeed,
+  type Resolution,
+  type VerdictNeed,
+} from '../plan/plan';
+
+/** How often a resolver is asked for one change before the document is said to move too fast. */
+export const MAX_TRIES = 3;
+export const MOVES_TOO_FAST: Rejection = {
+  code: 'conflict_retry',
+  message: 'The document changed again and again while the conflict was settled; pull it and edit it again.',
+};
+
+/**
+ * Asks the app's resolvers and validators, outside of any transaction. A resolver's answer counts only while the
+ * document's version is the one it was shown; a validator's, for the content that it has seen.
+ */
+@Injectable()
+export class ResolverService {
+  private readonly logger = new Logger('SyncModule');
+
+  constructor(private readonly collections: CollectionRegistry) {}
+
+  async ask(identity: SyncIdentity, need: Need): Promise<Answer> {
+    return need.kind === 'verdict' ? this.verify(need) : { resolution: await this.resolve(identity, need) };
+  }
+
+  /** What the schema's rules, the app's own functions among them, say of a document. */
+  private async verify({ change, document, current }: VerdictNeed): Promise<Answer> {
+    const { form } = change.rules;
+    const of = form?.verdictKey(document, current);
+    const collection = this.collections.get(change.collection);
+    if (!collection || of === undefined) throw new Error(`Collection ${change.collection} has no schema`);
+    return withVerdict(change, { of, checked: await collection.verify(change, document, current) });
+  }
+
+  private async resolve(identity: SyncIdentity, need: ResolverNeed): Promise<Resolution> {
+    const { basis, change } = need;
+    const collection = this.collections.get(change.collection);
+    if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
+    try {
+      const document = await collection.resolve(toConflict(identity, need));
+      if (document === null) return { basis, outcome: { document: null } };
+      const cast = await collection.settle(change, await collection.cast(change, document), need.stored);
+      if (cast.ok) return { basis, outcome: { document: cast.document } };
+      const message = `The resolver's document was not valid: ${cast.rejection.message}`;
+      return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
+    } catch (error) {
+      this.logger.error(
+        `The conflict resolver of ${change.collection} failed: ${error instanceof Error ? error.name : 'unknown error'}`,
+      );
+      const message = 'The server could not settle this conflict; pull the document and edit it again.';
+      return { basis, outcome: { rejection: { code: 'resolver_failed', message } } };
+    }
+  }
+}
+
+function toConflict(
+  identity: SyncIdentity,
+  { change, current, currentVersion, base, parent, incoming }: ResolverNeed,
+): Conflict {
+  return {
+    collection: change.collection,
+    docId: change.wireId,
+    current,
+    currentVersion,
+    change: {
+      operation: change.operation,
+      data: incoming,
+      parentVersion: parent,
+      ...(change.hlc === null ? {} : { hlc: change.hlc }),
+    },
+    ...(base === undefined ? {} : { base }),
+    identity,
+  };
+}

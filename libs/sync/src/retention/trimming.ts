@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { codeOf, errorKind } from '../database/errors';
+import { SyncMetrics } from '../metrics/metrics';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
+import { Lease, type LeaseRecord } from '../cluster/lease';
+import { OplogRepository } from '../log/oplog';
+import { TrimMemory } from './trim-memory';
+import { trimOnce, type TrimReport } from './trim-once';
+import { TrimmingRepository } from './trimming-store';
+
+/** How much longer than the interval a lease lasts: the time that a dead holder's successor waits at the most. */
+const LEASE_SLACK_MS = 60_000;
+/** Longest that a timer of Node can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * The retention job: every `trimIntervalMs`, in whichever process of the cluster has the lease. The lease saves work,
+ * it does not guard anything: two processes that trim at once do no harm (see {@link trimOnce}).
+ */
+@Injectable()
+export class TrimmingService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('SyncTrimming');
+  private readonly stopping = new AbortController();
+  private readonly memory = new TrimMemory();
+  private readonly lease: Lease;
+  private job: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly oplog: OplogRepository,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+  ) {
+    this.lease = new Lease(
+      oplog.db.collection<LeaseRecord>(settings.leasesCollection, { writeConcern: { w: 'majority' } }),
+      'trim',
+      randomUUID(),
+      settings.trimIntervalMs + LEASE_SLACK_MS,
+    );
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.trimIntervalMs > 0) this.job = this.everyInterval();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    // Between two commands a run ends by itself; a command that hangs must not hold the shutdown up.
+    await Promise.race([
+      this.job
+        .then(() => this.lease.release())
+        .catch((error: unknown) => this.warn('give its lease back', error)),
+      delay(this.settings.shutdownTimeoutMs, undefined, { ref: false }),
+    ]);
+  }
+
+  /**
+   * One run, if this process has or gets the lease.
+   *
+   * @returns undefined while another process has it
+   */
+  async runOnce(): Promise<TrimReport | undefined> {
+    this.metrics.oplogSize(await new TrimmingRepository(this.oplog).oplogSize());
+    if ((await this.lease.acquire()) === undefined) return undefined;
+    const { oplog, metrics, memory } = this;
+    const mayContinue = async () => !this.stopping.signal.aborted && (await this.lease.keep());
+    const report = await trimOnce({ oplog, metrics, memory, mayContinue }, this.settings);
+    if (report.raised > 0 || report.deletedEntries > 0 || report.deletedReceipts > 0)
+      this.logger.debug({ message: 'Log trimmed', ...report });
+    return report;
+  }
+
+  private async everyInterval(): Promise<void> {
+    const pause = Math.min(this.settings.trimIntervalMs, MAX_TIMER_MS);
+    const { signal } = this.stopping;
+    for (;;) {
+      try {
+        await delay(pause, undefined, { ref: false, signal });
+      } catch {
+        return;
+      }
+      await this.runOnce().catch((error: unknown) => this.warn('trim the log; it tries again', error));
+    }
+  }
+
+  private warn(what: string, error: unknown): void {
+    // The server's own texts may quote documents: its code says enough.
+    const reason =
+      codeOf(error) !== undefined ? errorKind(error) : error instanceof Error ? error.message : String(error);
+    this.logger.warn(`Could not ${what}: ${reason}`);
+  }
+}

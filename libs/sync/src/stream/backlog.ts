@@ -1,0 +1,52 @@
+import type { mongo } from 'mongoose';
+import { PullPage } from '../protocol/pull';
+import type { PullService } from '../pull/pull.service';
+import type { BacklogPage } from './follower';
+import { StreamEntry, type StreamResync } from './stream-entry';
+import { Turns } from '../database/turns';
+
+export interface BacklogQuery {
+  readonly since: string | undefined;
+  readonly collections: readonly string[];
+  readonly limit: number;
+  /** {@link ChangeStreamHub.seenUpTo}. */
+  readonly after: mongo.Timestamp;
+}
+
+export type BacklogAnswer = BacklogPage<StreamEntry> | StreamResync;
+
+/** Reads of the log that run side by side: a whole process's subscribers come at once when a stream was lost. */
+const READS_AT_ONCE = 8;
+
+/**
+ * The log pages of this process's subscribers. Those who ask for the same page at the same point of the change stream
+ * share one read, and the entries that it gives.
+ */
+export class Backlog {
+  private readonly turns = new Turns(READS_AT_ONCE);
+  private readonly running = new Map<string, Promise<BacklogAnswer>>();
+
+  constructor(private readonly pull: PullService) {}
+
+  read(scopeId: string, query: BacklogQuery): Promise<BacklogAnswer> {
+    const { since, collections, limit, after } = query;
+    const key = JSON.stringify([scopeId, since ?? null, collections, limit, String(after.toBigInt())]);
+    const running = this.running.get(key);
+    if (running) return running;
+    const read = this.turns.run(() => this.page(scopeId, query)).finally(() => this.running.delete(key));
+    this.running.set(key, read);
+    return read;
+  }
+
+  private async page(scopeId: string, query: BacklogQuery): Promise<BacklogAnswer> {
+    const page = await this.pull.page(scopeId, query);
+    if (!(page instanceof PullPage)) {
+      return { kind: 'resync', reason: page.reason, collections: page.collections };
+    }
+    return {
+      entries: page.entries.map(({ version, seq, wire }) => new StreamEntry(version, seq, wire)),
+      more: page.has_more,
+      end: { version: page.last_seq, seq: page.seq },
+    };
+  }
+}

@@ -1,0 +1,185 @@
+import { isPassing } from '../database/errors';
+import { SyncError } from '../protocol/errors';
+import type { Backlog } from './backlog';
+import { backoffMs } from './backoff';
+import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
+import { Follower, type FollowerBounds } from './follower';
+import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
+import type { Selection } from './selections';
+import type { LiveEntry, LogPosition, StreamEntry, StreamMessage, StreamResync } from './stream-entry';
+
+export interface SubscriptionQuery {
+  readonly scopeId: string;
+  readonly since: string | undefined;
+  /** Authorized already. */
+  readonly selection: Selection;
+  readonly bounds: FollowerBounds;
+}
+
+/** Where all subscribers of a process read from. */
+export interface StreamSource {
+  readonly hub: ChangeStreamHub;
+  readonly backlog: Backlog;
+}
+
+/**
+ * One subscriber's way through its scope's log. Nothing is read ahead of the consumer beyond the bounds, and a consumer
+ * that stops for a while costs nobody else anything. While the database or the change stream is away it waits.
+ *
+ * Use it once, in one of two ways: {@link open}, {@link next}, {@link close}, without a promise an entry and with
+ * nothing but this object while the log is quiet; or with `for await`, which ends after a `resync` or with the signal.
+ */
+export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubscriber {
+  private readonly follower: Follower<StreamEntry>;
+  private ready: (() => void) | undefined;
+  private detach: (() => void) | undefined;
+  private reading = false;
+  private retry: NodeJS.Timeout | undefined;
+  private ending: StreamResync | { readonly error: unknown } | undefined;
+  /** While an iterating consumer holds an entry: one that never comes back may not have used it. */
+  private handing: { readonly before: LogPosition | undefined } | undefined;
+  private pageEntries = FIRST_PAGE_ENTRIES;
+  private failures = 0;
+
+  /** @param signal ends an iteration */
+  constructor(
+    private readonly query: SubscriptionQuery,
+    private readonly source: StreamSource,
+    private readonly signal?: AbortSignal,
+  ) {
+    this.follower = new Follower(query.since, query.selection.asked, query.bounds);
+  }
+
+  get collections(): readonly string[] {
+    return this.query.selection.names;
+  }
+
+  get since(): string | undefined {
+    return this.query.since;
+  }
+
+  /**
+   * A cursor that the client may keep: everything asked up to it was handed over, and an iterating consumer came back
+   * for more. Moves with every entry of the scope, also of collections that were not asked. Undefined until the cursor
+   * has been found in the log.
+   */
+  get position(): LogPosition | undefined {
+    return this.handing ? this.handing.before : this.follower.position;
+  }
+
+  /** @param ready called, also before this returns, when {@link next} may have something new. It must not throw. */
+  open(ready: () => void): void {
+    this.ready = ready;
+    this.detach = this.source.hub.attach(this.query.scopeId, this);
+  }
+
+  /**
+   * Takes what comes next: entries in their order, as many as fit into `bytes` but at least one; or a `resync`, after
+   * which nothing follows; or nothing for now.
+   *
+   * @throws SyncError `shutting_down` when the process goes down; errors of the database that waiting does not cure
+   */
+  next(bytes: number): readonly StreamEntry[] | StreamResync | undefined {
+    const { ending, follower } = this;
+    if (ending) {
+      if ('error' in ending) throw ending.error;
+      return ending;
+    }
+    const { next } = follower;
+    if (next === 'take') return follower.take(bytes);
+    if (next === 'read' && !this.reading && !this.retry) void this.readPage();
+    return undefined;
+  }
+
+  close(): void {
+    this.ready = undefined;
+    this.detach?.();
+    this.detach = undefined;
+    clearTimeout(this.retry);
+  }
+
+  /** @throws as {@link next} */
+  async *[Symbol.asyncIterator](): AsyncGenerator<StreamMessage, void, undefined> {
+    const { signal } = this;
+    let wake = (): void => undefined;
+    const ready = (): void => wake();
+    signal?.addEventListener('abort', ready);
+    try {
+      this.open(ready);
+      while (!signal?.aborted) {
+        this.handing = { before: this.follower.position };
+        const next = this.next(0);
+        if (next === undefined) {
+          this.handing = undefined;
+          await new Promise<void>((resolve) => (wake = resolve));
+        } else if ('kind' in next) return yield next;
+        else yield* next;
+      }
+    } finally {
+      signal?.removeEventListener('abort', ready);
+      this.close();
+    }
+  }
+
+  offer(entries: readonly LiveEntry[]): void {
+    let changed = false;
+    for (const entry of entries) if (this.follower.offer(entry)) changed = true;
+    if (changed) this.ready?.();
+  }
+
+  opened(): void {
+    this.ready?.();
+  }
+
+  lost(): void {
+    this.follower.lost();
+    this.ready?.();
+  }
+
+  closed(): void {
+    this.end({ error: new SyncError('shutting_down', 'The server is going down. Open another stream.') });
+  }
+
+  private end(ending: StreamResync | { readonly error: unknown }): void {
+    this.ending ??= ending;
+    this.ready?.();
+  }
+
+  private async readPage(): Promise<void> {
+    const after = this.source.hub.seenUpTo;
+    // Without a stream there is no point to read up to: opened() comes.
+    if (!after) return;
+    const { scopeId, selection } = this.query;
+    this.reading = true;
+    // From here on what is dispatched is kept, and the page sees what was dispatched before: no gap.
+    this.follower.begin();
+    try {
+      const since = this.follower.readFrom;
+      const query = { since, collections: selection.names, limit: this.pageEntries, after };
+      const answer = await this.source.backlog.read(scopeId, query);
+      this.failures = 0;
+      if ('kind' in answer) return this.end(answer);
+      this.follower.page(answer);
+      this.pageEntries = nextPageEntries(answer.entries, this.query.bounds.bytes);
+    } catch (error) {
+      this.follower.abandon();
+      if (!isPassing(error)) return this.end({ error });
+      this.retryLater();
+    } finally {
+      this.reading = false;
+    }
+    this.ready?.();
+  }
+
+  private retryLater(): void {
+    if (!this.ready) return;
+    this.failures += 1;
+    this.retry = setTimeout(
+      () => {
+        this.retry = undefined;
+        this.ready?.();
+      },
+      backoffMs(this.failures, Math.random()),
+    );
+  }
+}

@@ -1,0 +1,241 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from '@nestjs/common';
+import type { IdentityService } from '../identity/identity.service';
+import { SyncError } from '../protocol/errors';
+import {
+  closeFor,
+  errorText,
+  fullResyncText,
+  parseClientMessage,
+  pingText,
+  STREAM_CLOSE,
+  subscribedText,
+  type ClientMessage,
+  type StreamClose,
+  type SubscribeMessage,
+} from '../protocol/stream';
+import type { StreamSubscription } from '../stream/stream-subscription';
+import type { StreamService } from '../stream/stream.service';
+import type { SyncSettings } from '../options/settings';
+import type { Phase } from './beats';
+import { Liveness } from './liveness';
+import { Outbound } from './outbound';
+import type { Pulsing } from './pulse';
+import type { ServerSocket } from './server-socket';
+import type { SharedFrames } from './shared-frames';
+import { asSyncError } from './socket-failure';
+import { SocketCredentials, within } from './socket-credentials';
+import { TokenBucket } from './token-bucket';
+
+export interface SessionContext {
+  readonly identities: IdentityService;
+  readonly streams: StreamService;
+  readonly settings: SyncSettings;
+  readonly logger: Logger;
+  readonly frames: SharedFrames;
+  /** Called when a socket has closed. */
+  closed(session: SocketSession): void;
+}
+
+/** Messages that a client may send at once, and a second from then on. */
+const BURST = 40;
+const PER_SECOND = 10;
+
+interface Running {
+  readonly subscription: StreamSubscription;
+  readonly asked: readonly string[] | undefined;
+}
+
+/** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
+export class SocketSession implements Pulsing {
+  private readonly outbound: Outbound;
+  private readonly liveness: Liveness;
+  private readonly credentials: SocketCredentials;
+  private readonly bucket = new TokenBucket(BURST, PER_SECOND, performance.now());
+  private subscribeTimer: NodeJS.Timeout | undefined;
+  /** Messages that need a check are handled one after another, in the order in which they came. */
+  private work: Promise<void> = Promise.resolve();
+  /** The newest subscribe or unsubscribe: what an older one still has under way counts no more. */
+  private latest = 0;
+  private running: Running | undefined;
+  private closing = false;
+
+  /** Attaches every listener at once: a message or an error may come with the next event. */
+  constructor(
+    private readonly socket: ServerSocket,
+    upgrade: IncomingMessage,
+    private readonly context: SessionContext,
+    readonly phase: Phase,
+  ) {
+    const { identities, settings, frames } = context;
+    const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
+    this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => this.deliver());
+    this.credentials = new SocketCredentials(upgrade, identities, subscribeTimeoutMs);
+    this.liveness = new Liveness(socket, upgrade.socket, pingIntervalMs);
+    this.subscribeTimer = setTimeout(
+      () => this.close('no_subscribe', 'No subscribe message came in time.'),
+      subscribeTimeoutMs,
+    );
+    socket.on('message', (data, isBinary) => this.receive(data, isBinary));
+    socket.on('pong', () => this.liveness.seen());
+    // What went wrong on the wire (a frame that is too large, a reset) has closed the socket already.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.end();
+      context.closed(this);
+    });
+  }
+
+  get endsAt(): number {
+    return this.credentials.endsAt;
+  }
+
+  /** The credentials should have run out. Those that are being checked may be fresh ones. */
+  ended(): void {
+    this.credentials.endsAt = Infinity;
+    this.enqueue(() => this.credentials.review());
+  }
+
+  beat(): void {
+    if (this.closing) return;
+    this.liveness.beat(() => this.outbound.ping(pingText(this.running?.subscription.position)));
+  }
+
+  /** Closes the socket, with its reason. A client that is to come back comes back with its last version. */
+  close(reason: StreamClose, text: string): void {
+    if (this.closing) return;
+    this.end();
+    this.socket.close(STREAM_CLOSE[reason], text);
+  }
+
+  terminate(): void {
+    this.end();
+    this.socket.terminate();
+  }
+
+  private receive(data: Buffer, isBinary: boolean): void {
+    if (this.closing) return;
+    this.liveness.seen();
+    try {
+      if (!this.bucket.take(performance.now()))
+        return this.close('too_many_messages', `At most ${String(PER_SECOND)} messages a second.`);
+      if (isBinary) throw new SyncError('malformed_request', 'A message must be text, not binary.');
+      this.handle(parseClientMessage(data.toString()));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private handle(message: ClientMessage): void {
+    if (message.type === 'pong') return;
+    if (message.type === 'token') return this.enqueue(() => this.renew(message.token));
+    this.latest += 1;
+    this.stopStreaming();
+    if (message.type === 'unsubscribe') return;
+    const turn = this.latest;
+    this.expectNothing();
+    this.enqueue(() => this.subscribe(message, turn));
+  }
+
+  private async subscribe(
+    { since, collections, token, scopeId, ack }: SubscribeMessage,
+    turn: number,
+  ): Promise<void> {
+    const identity = await this.credentials.identify(token);
+    if (scopeId !== undefined && scopeId !== identity.scopeId)
+      throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
+        path: 'scope_id',
+      });
+    await this.start(turn, collections, since, (names) => {
+      if (ack) this.outbound.text(subscribedText(names, since));
+    });
+  }
+
+  /** Fresh credentials. They may read less, or more, than those before. */
+  private async renew(token: string): Promise<void> {
+    const identity = await this.credentials.identify(token);
+    const { running } = this;
+    if (!running) return;
+    const { asked, subscription } = running;
+    const { streams, settings } = this.context;
+    const names = await within(streams.readable(identity, asked), settings.subscribeTimeoutMs);
+    if (running !== this.running || sameNames(names, subscription.collections)) return;
+    const since = subscription.position?.version ?? subscription.since;
+    this.stopStreaming();
+    await this.start(this.latest, asked, since);
+  }
+
+  private async start(
+    turn: number,
+    asked: readonly string[] | undefined,
+    since: string | undefined,
+    announce: (collections: readonly string[]) => void = () => undefined,
+  ): Promise<void> {
+    if (turn !== this.latest) return;
+    const { streams, settings } = this.context;
+    const identity = await this.credentials.identify(undefined);
+    const opening = streams.open(identity, { since, collections: asked });
+    const subscription = await within(opening, settings.subscribeTimeoutMs);
+    if (this.closing || turn !== this.latest) return;
+    announce(subscription.collections);
+    this.running = { subscription, asked };
+    subscription.open(() => this.deliver());
+    this.deliver();
+  }
+
+  /** Sends what there is, as long as there is room: called when there may be more of either. */
+  private deliver(): void {
+    try {
+      for (let room = this.outbound.room; room > 0; room = this.outbound.room) {
+        const next = this.running?.subscription.next(room);
+        if (next === undefined) return;
+        if ('kind' in next) {
+          this.outbound.text(fullResyncText(next.collections, next.reason));
+          return this.close('done', 'Load everything anew, then subscribe again.');
+        }
+        this.outbound.entries(next);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private enqueue(task: () => void | Promise<void>): void {
+    this.work = this.work
+      .then(() => (this.closing ? undefined : task()))
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  private fail(error: unknown): void {
+    if (this.closing) return;
+    const known = asSyncError(error);
+    if (closeFor(known) === 'internal')
+      this.context.logger.error(
+        { message: 'A socket was closed by an error', code: known.code },
+        error instanceof Error ? error.stack : undefined,
+      );
+    this.outbound.text(errorText(known));
+    this.close(closeFor(known), known.code);
+  }
+
+  private stopStreaming(): void {
+    this.running?.subscription.close();
+    this.running = undefined;
+  }
+
+  /** A subscribe message has come, or none will: the timer is let go too. */
+  private expectNothing(): void {
+    clearTimeout(this.subscribeTimer);
+    this.subscribeTimer = undefined;
+  }
+
+  private end(): void {
+    this.closing = true;
+    this.expectNothing();
+    this.stopStreaming();
+  }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}

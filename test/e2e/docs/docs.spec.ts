@@ -1,0 +1,173 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import ts from 'typescript';
+import { SYNC_VARIABLES } from '../../../apps/demo/src/config/sync-variables';
+import { ERROR_CODES } from '../../../libs/sync/src/protocol/errors';
+import { STREAM_CLOSE } from '../../../libs/sync/src/protocol/stream';
+import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
+import { resolveSettings } from '../../../libs/sync/src/options/settings';
+import { codeOf, MarkdownFile, tableRows } from '../../support/markdown';
+
+const ROOT = join(__dirname, '../../..');
+const page = (path: string): MarkdownFile => new MarkdownFile(join(ROOT, path));
+const protocol = page('docs/protocol.md');
+const options = page('docs/options.md');
+
+describe('docs/protocol.md', () => {
+  it('lists every error code with its status, and no other', () => {
+    const listed = tableRows(protocol.section('Error codes')).map((cells) => [
+      codeOf(cells[0]),
+      Number(cells[1]),
+    ]);
+    expect(Object.fromEntries(listed)).toEqual(ERROR_CODES);
+    expect(listed).toHaveLength(Object.keys(ERROR_CODES).length);
+  });
+
+  it('lists every close code of a socket with its name, and no other', () => {
+    const listed = tableRows(protocol.section('Close codes')).map((cells) => [
+      codeOf(cells[1]),
+      Number(cells[0]),
+    ]);
+    expect(Object.fromEntries(listed)).toEqual(STREAM_CLOSE);
+  });
+
+  it('names for each of the eleven invariants the tests that guard it', () => {
+    const items = protocol
+      .section('Invariants')
+      .split(/^\d+\. /m)
+      .slice(1);
+    expect(items).toHaveLength(11);
+    for (const item of items) expect(item).toMatch(/\]\([^)]+\.(spec|e2e)\.ts\)/);
+  });
+});
+
+describe('docs/options.md', () => {
+  const rows = new Map(tableRows(options.text).map((cells) => [codeOf(cells[0]) ?? '', cells]));
+
+  it('lists every option, and none that is not there', () => {
+    const members = membersOf('libs/sync/src/options/sync.options.ts');
+    const named = (type: string, prefix = ''): string[] =>
+      (members.get(type) ?? []).map((name) => prefix + name);
+    const module = [
+      ...named('SyncOptions'),
+      ...named('SyncModuleExtras'),
+      ...named('SyncJwtOptions', 'jwt.'),
+      ...named('SyncLimits', 'limits.'),
+    ];
+    const inCollections = tableRows(options.section('Options of a collection')).map(([name]) => codeOf(name));
+    expect(inCollections.sort()).toEqual(named('SyncCollectionOptions').sort());
+    const rest = options.text.replace(options.section('Options of a collection'), '');
+    const listed = tableRows(rest.replace(options.section('Command line'), '')).map(([name]) => codeOf(name));
+    expect(listed.sort()).toEqual(module.sort());
+  });
+
+  it('tells the defaults that the code has', () => {
+    const told = (name: string): string => (rows.get(name)?.[1] ?? '').replaceAll('`', '');
+    const { limits, ...settings } = resolveSettings({});
+    const plain = {
+      ...settings,
+      ...Object.fromEntries(Object.entries(limits).map(([k, v]) => [`limits.${k}`, v])),
+    };
+    for (const [name, value] of Object.entries({ ...EXTRA_DEFAULTS, ...plain }))
+      if (value !== undefined) expect(`${name}: ${told(name)}`).toBe(`${name}: ${String(value)}`);
+  });
+
+  it('names the variable of the demo for each option that has one', () => {
+    for (const [variable, { option }] of Object.entries(SYNC_VARIABLES))
+      expect(`${option}: ${rows.get(option)?.at(-1) ?? ''}`).toBe(`${option}: \`${variable}\``);
+  });
+});
+
+describe('links of the documentation', () => {
+  const pages = [
+    ...readdirSync(ROOT),
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true }).map((name) => join('docs', String(name))),
+  ].filter((name) => name.endsWith('.md'));
+
+  it('are looked at on every page', () => {
+    expect(pages).toEqual(
+      expect.arrayContaining([
+        'README.md',
+        'CONTRIBUTING.md',
+        'CHANGELOG.md',
+        join('docs', 'architecture.md'),
+      ]),
+    );
+  });
+
+  it('lead to files and headings that are there', () => {
+    const dead = pages.flatMap((path) =>
+      page(path)
+        .links.filter((link) => !/^https?:/.test(link) && !leads(path, link))
+        .map((link) => `${path}: ${link}`),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  it('name only what stands in the file that they lead to', () => {
+    const missing = pages.flatMap((path) =>
+      [...page(path).text.matchAll(/\[`(\w+)`\]\(([^()\s#]+\.ts)\)/g)]
+        .filter(([, name = '', file = '']) => {
+          const target = resolve(ROOT, dirname(path), file);
+          return !existsSync(target) || !new RegExp(`\\b${name}\\b`).test(readFileSync(target, 'utf8'));
+        })
+        .map(([link]) => `${path}: ${link}`),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('the code of README.md', () => {
+  it('compiles', () => {
+    const files = new Map(
+      page('README.md')
+        .blocks.filter(({ language }) => language === 'ts')
+        .map(({ text }) => [
+          join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
+          text,
+        ]),
+    );
+    expect(files.size).toBeGreaterThan(4);
+    expect(compile(files)).toEqual([]);
+  }, 60_000);
+});
+
+/** Whether a link of a page leads to a file of the project, and to a heading of it. */
+function leads(from: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#', 2);
+  const target = path === '' ? join(ROOT, from) : resolve(ROOT, dirname(from), decodeURIComponent(path));
+  if (!existsSync(target) || relative(ROOT, target).startsWith('..')) return false;
+  return anchor === undefined || new MarkdownFile(target).anchors.includes(anchor);
+}
+
+/** The members of a file's interfaces, by interface. */
+function membersOf(path: string): Map<string, string[]> {
+  const source = ts.createSourceFile(path, readFileSync(join(ROOT, path), 'utf8'), ts.ScriptTarget.Latest);
+  return new Map(
+    source.statements
+      .filter((statement) => ts.isInterfaceDeclaration(statement))
+      .map(({ name, members }) => [
+        name.text,
+        members.flatMap((member) => (member.name && ts.isIdentifier(member.name) ? [member.name.text] : [])),
+      ]),
+  );
+}
+
+/** What the compiler says about files that exist in memory only. */
+function compile(files: ReadonlyMap<string, string>): string[] {
+  const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile, directoryExists } = host;
+  const folders = new Set([...files.keys()].map((path) => dirname(path)));
+  host.directoryExists = (path) => folders.has(path) || directoryExists?.(path) === true;
+  host.fileExists = (path) => files.has(path) || fileExists(path);
+  host.readFile = (path) => files.get(path) ?? readFile(path);
+  const program = ts.createProgram([...files.keys()], { ...options, noEmit: true }, host);
+  return [...files.keys()].flatMap((path) => {
+    const source = program.getSourceFile(path);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+      ({ messageText }) => `${relative(ROOT, path)}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
+    );
+  });
+}

@@ -1,0 +1,57 @@
+import type { mongo } from 'mongoose';
+import { upsert } from '../../support/http-app';
+import { until } from '../../support/until';
+import type { Host } from './case';
+import { inParallel } from './in-parallel';
+import type { Trial } from './trial';
+import type { Truth } from './truth';
+
+/**
+ * The clients come back: some at once, while the dead still hold their locks, the others when those are gone.
+ *
+ * @param meanwhile what else is done before the dead are noticed
+ * @returns how long each push of a scope took meanwhile that has nothing to do with it all; milliseconds
+ */
+export async function recover(
+  survivor: Host,
+  trials: readonly Trial[],
+  left: Truth,
+  meanwhile: () => Promise<void>,
+): Promise<number[]> {
+  const early = trials.filter(({ on, scenario }) => scenario.locks && !on.kind.ownSession);
+  const late = trials.filter((trial) => !early.includes(trial));
+  const returning = Promise.all(early.map((trial) => trial.retry(survivor, left)));
+  const [neighbourMs] = await Promise.all([pingUntilReaped(survivor), meanwhile()]);
+  await returning;
+  await endTransactions(survivor);
+  await inParallel(late, (trial) => trial.retry(survivor, left));
+  return neighbourMs;
+}
+
+/** Pushes of another scope, until the survivor has ended the sessions of all that are dead. */
+async function pingUntilReaped({ db, sync }: Host): Promise<number[]> {
+  const processes = db.collection<{ _id: string }>('sync_leases');
+  const neighbour = { scopeId: 'neighbour', actorId: 'ann' };
+  const took: number[] = [];
+  const ping = async (): Promise<boolean> => {
+    const started = performance.now();
+    const changes = [upsert('last', String(took.length), {})];
+    await sync.push(neighbour, { client_id: 'device', changes });
+    took.push(performance.now() - started);
+    return (await processes.countDocuments({ _id: /^process:/ })) === 1;
+  };
+  await until(ping, 60_000, 50);
+  return took;
+}
+
+/** What the dead have left open ends at once here, and not when the others notice (test/e2e/push/killed-process.e2e.ts). */
+async function endTransactions({ client }: Host): Promise<void> {
+  const admin = client.db('admin');
+  const open = await admin
+    .aggregate<{ lsid: { id: mongo.Binary } }>([
+      { $currentOp: { allUsers: true, idleSessions: true } },
+      { $match: { 'transaction.parameters.autocommit': false } },
+    ])
+    .toArray();
+  if (open.length > 0) await admin.command({ killSessions: open.map(({ lsid: { id } }) => ({ id })) });
+}

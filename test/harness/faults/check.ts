@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { startWorkload, type Progress, type WorkloadOptions } from '../../../libs/conformance/src/workload';
+import { judge } from '../../../libs/conformance/src/oracle/judge';
+import type { History } from '../../../libs/conformance/src/history';
+import type { Verdict } from '../../../libs/conformance/src/verdict';
+import type { FaultCluster } from './cluster';
+import { conduct, type Conducted } from './conduct';
+import { figuresOf, type Figures } from './figures';
+import { PrimaryWatch } from './primary-watch';
+import type { Fault } from './schedule';
+
+export interface CheckOptions {
+  readonly seed: number;
+  /** How long writers write. Faults that have not begun by then are left out. */
+  readonly lengthMs: number;
+  /** Writers stop so long after the last fault was healed, if that is sooner. */
+  readonly calmMs?: number;
+  readonly faults: readonly Fault[];
+  readonly workload?: Partial<WorkloadOptions>;
+  readonly onFault?: (fault: Fault) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Checked {
+  readonly history: History;
+  readonly verdict: Verdict;
+  readonly conducted: Conducted;
+  readonly figures: Figures;
+}
+
+/** A workload over the public wire, the faults in its midst, and what the oracle says of it. */
+export async function check(cluster: FaultCluster, options: CheckOptions): Promise<Checked> {
+  const { seed, lengthMs, calmMs, faults, onFault, onProgress } = options;
+  await cluster.whole();
+  const beganAt = performance.now();
+  const workload = startWorkload({
+    urls: cluster.urls,
+    token: cluster.token('main', 'checker'),
+    otherToken: cluster.token('other', 'neighbour'),
+    collections: [
+      { name: 'notes', template: { text: '{marker}', kept: [1, 2, 3] }, ids: 'text' },
+      { name: 'tasks', template: { title: '{marker}', done: false }, ids: 'text' },
+    ],
+    appWrite: { method: 'POST', path: '/app-writes', body: { text: '{marker}' } },
+    seed,
+    seconds: lengthMs / 1000,
+    onProgress,
+    ...options.workload,
+  });
+  const now = (): number => performance.now() - beganAt;
+  const watch = new PrimaryWatch(cluster.trio, now);
+  const ended = new AbortController();
+  // What keeps the writing from beginning is told by `done`.
+  const conducting = workload.writing.then(
+    async () => {
+      const begin = now();
+      const schedule = faults.map((fault) => ({ ...fault, at: fault.at + begin }));
+      const conducted = await conduct(cluster, schedule, { now, onFault, signal: ended.signal });
+      if (calmMs !== undefined) {
+        await delay(calmMs, undefined, { signal: ended.signal }).catch(() => undefined);
+        workload.stop().catch(() => undefined);
+      }
+      return conducted;
+    },
+    () => ({ injected: [], skipped: [], failures: [] }),
+  );
+  let told: History;
+  try {
+    told = await workload.done;
+  } finally {
+    // Those that came late for want of a whole set are left out.
+    ended.abort();
+    await conducting;
+    await watch.stop();
+  }
+  const history = { ...told, disturbed: true };
+  const verdict = judge(history);
+  const conducted = await conducting;
+  return {
+    history,
+    verdict,
+    conducted,
+    figures: figuresOf(history, verdict, conducted.injected, watch.elections),
+  };
+}
