@@ -64,8 +64,9 @@ export class SchemaCast implements SchemaRules {
    */
   cast(ids: DocumentIds, incoming: Incoming, asNew: boolean): Prepared | Promise<Prepared> {
     let prepared: Extract<Prepared, { ok: true }>;
+    let one: AnyDocument;
     try {
-      prepared = this.castOrThrow(ids, incoming);
+      ({ prepared, one } = this.castOrThrow(ids, incoming));
     } catch (error) {
       if (isPassing(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
@@ -79,7 +80,13 @@ export class SchemaCast implements SchemaRules {
         verdicts: [verdictAsNew(checked)],
       },
     });
-    if (!this.asksApp) return with_(this.check(ids, prepared.document, undefined));
+    if (!this.asksApp) {
+      // Most data is good: the document of the cast says so at once.
+      const isGood = !prepared.content?.problems.length && !this.failureOf(ids, one);
+      return with_(
+        isGood ? { ok: true, document: prepared.document } : this.check(ids, prepared.document, undefined),
+      );
+    }
     if (!asNew || prepared.content?.problems.length) return prepared;
     return this.verify(ids, prepared.document, undefined).then(with_);
   }
@@ -87,7 +94,7 @@ export class SchemaCast implements SchemaRules {
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked {
     try {
       const one = this.load(ids, document, current);
-      const failure = validateNow(one, { pathsToSkip: pathsToSkip(ids) }) ?? this.checkWireId(ids);
+      const failure = this.failureOf(ids, one);
       return failure ? { ok: false, rejection: this.rejectionOf(failure) } : { ok: true, document };
     } catch (error) {
       if (isPassing(error)) throw error;
@@ -131,7 +138,10 @@ export class SchemaCast implements SchemaRules {
     return this.model.hydrate(stored);
   }
 
-  private castOrThrow(ids: DocumentIds, { sent, values }: Incoming): Extract<Prepared, { ok: true }> {
+  private castOrThrow(
+    ids: DocumentIds,
+    { sent, values }: Incoming,
+  ): { readonly prepared: Extract<Prepared, { ok: true }>; readonly one: AnyDocument } {
     const { schema } = this.model;
     const { data, virtual, aside, strays } = fit(schema, values);
     let made = this.make(ids, data);
@@ -154,7 +164,8 @@ export class SchemaCast implements SchemaRules {
     delete document['_id'];
     if (schema.get('minimize') !== false) dropPlaceholders(document, sent);
     this.stamps.stampChildren(document);
-    return { ok: true, document, content: { sent, problems, verdicts: [] } };
+    const content = { sent, problems, verdicts: [] };
+    return { prepared: { ok: true, document, content }, one: made.document };
   }
 
   private castProblem(path: string, error: PathError): Problem {
@@ -164,6 +175,10 @@ export class SchemaCast implements SchemaRules {
   private make(ids: DocumentIds, data: object): { document: AnyDocument; result: StoredDocument } {
     const document = new this.model({ ...data, _id: ids.storedId });
     return { document, result: resultOf(document) };
+  }
+
+  private failureOf(ids: DocumentIds, one: AnyDocument): Error | undefined {
+    return validateNow(one, { pathsToSkip: pathsToSkip(ids) }) ?? this.checkWireId(ids);
   }
 
   /** With scoped ids the validators of `_id` see the id that the wire shows; everything else sees the stored one. */

@@ -13,6 +13,17 @@ import {
 } from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';
 
+/** Whether a composed document says anything else than the cast did, timestamps and version key apart. */
+export interface Trace {
+  bent: boolean;
+}
+
+interface Root {
+  /** The whole stored document. */
+  readonly stored: StoredDocument;
+  readonly trace: Trace;
+}
+
 /** A document or a part of it, as it came and as the schema has cast it. */
 export interface Given {
   /** Wire form. */
@@ -35,14 +46,16 @@ type Fields = Record<string, unknown>;
  *
  * @param facts of the document
  * @param standing the stored fields and their wire form
+ * @param trace told whether the result differs from the cast
  */
 export function compose(
   facts: FieldFacts,
   sent: JsonObject,
   cast: StoredDocument,
   standing: { readonly stored: StoredDocument; readonly wire: JsonObject },
+  trace: Trace = { bent: false },
 ): StoredDocument {
-  return fields(facts, { sent, cast }, standing, standing.stored);
+  return fields(facts, { sent, cast }, standing, { stored: standing.stored, trace });
 }
 
 /**
@@ -60,7 +73,7 @@ function holdsTypes(value: unknown): boolean {
   return !isPlain(value) || Object.values(value).some(holdsTypes);
 }
 
-function fields(facts: FieldFacts, given: Given, standing: Standing, root: StoredDocument): StoredDocument {
+function fields(facts: FieldFacts, given: Given, standing: Standing, root: Root): StoredDocument {
   const sent = given.sent as Fields;
   const cast = given.cast as Fields;
   const stored = standing.stored as Fields;
@@ -72,7 +85,7 @@ function fields(facts: FieldFacts, given: Given, standing: Standing, root: Store
     const isCast = Object.hasOwn(cast, key);
     const isStored = Object.hasOwn(stored, key);
     let value: unknown;
-    if (of.immutable?.(root) === true) value = isStored || isSent ? stored[key] : cast[key];
+    if (of.immutable?.(root.stored) === true) value = isStored || isSent ? stored[key] : cast[key];
     else if (
       isStored &&
       (of.time === 'created' || (!isSent && (of.isHidden || (of.isGenerated && !isEmpty(cast[key])))))
@@ -90,8 +103,13 @@ function fields(facts: FieldFacts, given: Given, standing: Standing, root: Store
     else if (isCast) value = cast[key];
     else if (isStored && !isSent && holds(of, isHidden)) value = hiddenPart(of, stored[key]);
     if (value !== undefined) setField(result, key, value);
+    if (value !== cast[key] && !root.trace.bent) root.trace.bent = bends(of, value, cast[key]);
   }
   return result;
+}
+
+function bends({ time, isVersionKey }: FieldFacts, value: unknown, cast: unknown): boolean {
+  return time === undefined && isVersionKey !== true && !isDeepStrictEqual(value, cast);
 }
 
 /** A list or an object that a default gives by a function is as constant as one that it gives by a value. */
@@ -100,7 +118,7 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** A field that was sent and is stored, with another value. */
-function part(facts: FieldFacts, given: Given, standing: Standing, root: StoredDocument): unknown {
+function part(facts: FieldFacts, given: Given, standing: Standing, root: Root): unknown {
   const { sent, cast } = given;
   const { stored, wire } = standing;
   if (Array.isArray(cast) && Array.isArray(stored) && Array.isArray(sent) && sent.length === cast.length)
@@ -115,7 +133,7 @@ function elements(
   sent: readonly unknown[],
   cast: readonly unknown[],
   standing: { readonly stored: readonly unknown[]; readonly wire: readonly Json[] },
-  root: StoredDocument,
+  root: Root,
 ): unknown[] {
   const match = matchElements(facts, sent, cast, standing.wire);
   return cast.map((element, index) => {

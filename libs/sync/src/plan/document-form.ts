@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Checked, DocumentIds, StoredDocument } from '../collections/collection';
-import { agrees, compose, findImmutable } from './composition';
+import { agrees, compose, findImmutable, type Trace } from './composition';
 import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
 import { dataPath } from '../collections/document-rules';
 import { encodeDocument } from '../codec/wire-codec';
@@ -105,11 +104,15 @@ export class DocumentForm {
       if (problem) return { ok: false, rejection: problem.rejection };
       return this.asNew(cast, content);
     }
-    const composed = this.compose(cast, content, current, base);
+    const trace = { bent: false };
+    const composed = this.compose(cast, content, current, base, trace);
     if (!composed.ok) return composed;
     const { document } = composed;
-    if (this.rules && !this.rules.asksApp && isDeepStrictEqual(document, cast))
-      return this.asNew(document, content);
+    // Built-in rules say the same of the same data, whatever it replaces.
+    if (this.rules && !this.rules.asksApp && !trace.bent) {
+      const verdict = this.asNew(cast, content);
+      return verdict.ok === true ? composed : verdict;
+    }
     return this.verify(ids, document, content, current);
   }
 
@@ -119,12 +122,15 @@ export class DocumentForm {
     content: Content,
     current: StoredDocument,
     base?: JsonObject | null,
+    trace?: Trace,
   ): Checked {
     const { sent } = content;
     const wire = this.encode(current);
     let document = cast;
-    if (base && this.rules?.hasSetters)
+    if (base && this.rules?.hasSetters) {
       document = compose(this.facts, sent, document, { stored: this.rules.revive(base), wire: base });
+      if (trace) trace.bent = true;
+    }
     const problem = content.problems.find(({ path }) => !comesBack(path, sent, wire));
     if (problem) return { ok: false, rejection: problem.rejection };
     const fixed = this.rules?.refusesImmutable && findImmutable(this.facts, sent, wire, current);
@@ -136,7 +142,7 @@ export class DocumentForm {
           message: `${dataPath(fixed)} cannot be changed once it is stored: send it as it is.`,
         },
       };
-    return { ok: true, document: compose(this.facts, sent, document, { stored: current, wire }) };
+    return { ok: true, document: compose(this.facts, sent, document, { stored: current, wire }, trace) };
   }
 
   /** A document that was made of what clients see, with the hidden fields of the one that it replaces. */
