@@ -103,6 +103,43 @@ describe('a value that comes back as it is stored is the stored value', () => {
     });
   });
 
+  it('for a Mongoose document of the app, whose setters have run', async () => {
+    const { app, model, stored } = await open(new Schema({ _id: String, price: cents, pin: hashed }));
+    const write = (document: object) =>
+      app.sync.transaction(IDENTITY, (tx) => tx.upsert('docs', 'd', document));
+    await write(new model({ _id: 'd', price: 5, pin: 'x' }));
+    expect(await stored()).toMatchObject({ price: 500, pin: 'hash(x)' });
+    const loaded = (await model.findById('d'))!;
+    await write(loaded.set('price', 7));
+    expect(await stored()).toMatchObject({ price: 700, pin: 'hash(x)' });
+    const record = { collection: 'docs', docId: 'd', operation: 'upsert', identity: IDENTITY } as const;
+    await app.sync.recordServerChange({ ...record, data: loaded.set('price', 8) });
+    expect(await stored()).toMatchObject({ price: 800, pin: 'hash(x)' });
+  });
+
+  it('when the setter itself would refuse it, or would make another one each time', async () => {
+    let calls = 0;
+    const sealed = {
+      type: String,
+      set: (value: string) => {
+        if (value.startsWith('sealed')) throw new TypeError('sealed twice');
+        return `sealed ${String(++calls)} ${value}`;
+      },
+    };
+    const { one, edit, stored } = await open(
+      new Schema({ _id: String, pin: sealed, t: String, in: [{ pin: sealed }] }),
+    );
+    const first = await edit(one, { pin: 'x', t: 'a', in: [{ pin: 'y' }] });
+    const { pin } = await stored();
+    const { data } = (await one.read('docs', 'd'))!;
+    await edit(one, { ...data, t: 'b' }, first);
+    expect(await stored()).toMatchObject({
+      pin,
+      t: 'b',
+      in: [{ pin: expect.stringMatching(/^sealed \d y$/) as string }],
+    });
+  });
+
   it('for a resolver’s document too', async () => {
     const schema = new Schema({ _id: String, name: String, price: cents });
     const { one, two, edit, stored } = await open(schema, {

@@ -25,7 +25,7 @@ export interface PreparationSteps {
   ) => Promise<{ ok: true; data: JsonObject } | { ok: false; rejection: Rejection }>;
   readonly schema?: (
     ids: DocumentIds,
-    incoming: { readonly sent: JsonObject; readonly values: object },
+    incoming: { readonly sent: JsonObject; readonly values: object; readonly isSet?: boolean },
     asNew: boolean,
   ) => Prepared | Promise<Prepared>;
   readonly report: FailureReport;
@@ -88,7 +88,11 @@ export class Preparation {
       return refused(`data must be an object with the document's fields, not ${wrong}`);
     const given = appValues(data, this.steps.limits.maxDepth, this.steps.versionKey);
     const rejection = checkDocument(given.json, this.steps.limits);
-    return rejection ? { ok: false, rejection } : this.toStored(ids, given.wire, given.values, false);
+    if (rejection) return { ok: false, rejection };
+    const { wire: sent, values } = given;
+    return this.steps.schema && isMongooseDocument(data)
+      ? this.steps.schema(ids, { sent, values, isSet: true }, false)
+      : this.toStored(ids, sent, values, false);
   }
 
   private toStored(
@@ -173,4 +177,9 @@ export class Preparation {
 
 function refused(message: string): { ok: false; rejection: Rejection } {
   return { ok: false, rejection: { code: 'invalid_data', message: `${message}.` } };
+}
+
+/** A document of whichever copy of Mongoose. Its values are those that it would store: the setters have run. */
+function isMongooseDocument(data: object): boolean {
+  return '$__' in data && 'toBSON' in data;
 }

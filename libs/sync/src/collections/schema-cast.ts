@@ -27,6 +27,8 @@ import { isOwnText, validationRejection, type PathError } from './validation-mes
 export interface Incoming {
   readonly sent: JsonObject;
   readonly values: object;
+  /** The values are those of a Mongoose document: its setters have run. */
+  readonly isSet?: boolean;
 }
 
 /**
@@ -140,14 +142,14 @@ export class SchemaCast implements SchemaRules {
 
   private castOrThrow(
     ids: DocumentIds,
-    { sent, values }: Incoming,
+    { sent, values, isSet = false }: Incoming,
   ): { readonly prepared: Extract<Prepared, { ok: true }>; readonly one: AnyDocument } {
     const { schema } = this.model;
     const { data, virtual, aside, strays } = fit(schema, values);
-    let made = this.make(ids, data);
+    let made = this.make(ids, data, isSet);
     let comparison = compareCast(sent, made.result);
     if (comparison.binaries.length > 0 && values === sent) {
-      made = this.make(ids, withBytes(data, comparison.binaries));
+      made = this.make(ids, withBytes(data, comparison.binaries), isSet);
       comparison = compareCast(sent, made.result);
     }
     const problems =
@@ -172,8 +174,13 @@ export class SchemaCast implements SchemaRules {
     return { path: path.split('.'), rejection: this.problemOf({ [path]: error }) };
   }
 
-  private make(ids: DocumentIds, data: object): { document: AnyDocument; result: StoredDocument } {
-    const document = new this.model({ ...data, _id: ids.storedId });
+  private make(
+    ids: DocumentIds,
+    data: object,
+    isSet: boolean,
+  ): { document: AnyDocument; result: StoredDocument } {
+    const given = { ...data, _id: ids.storedId };
+    const document = isSet ? this.model.hydrate(given) : new this.model(given);
     return { document, result: resultOf(document) };
   }
 
