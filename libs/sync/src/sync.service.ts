@@ -10,7 +10,7 @@ import type { PushResponse } from './protocol/push';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { StreamService, type StreamRequest } from './stream/stream.service';
-import type { StreamMessage } from './stream/stream-entry';
+import type { StreamMessage } from './log/entry';
 import {
   ServerChanges,
   type MetadataOptions,

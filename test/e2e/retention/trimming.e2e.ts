@@ -1,6 +1,6 @@
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
-import { TrimMemory } from '../../../libs/sync/src/retention/trim-memory';
+import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
 import { FullResyncRequired, PullPage } from '../../../libs/sync/src/protocol/pull';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';

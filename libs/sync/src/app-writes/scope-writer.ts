@@ -5,7 +5,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../database/transaction';
 import { SyncError } from '../protocol/errors';
-import { Turns } from '../database/turns';
+import { Turns } from '../database/waiting';
 import { PlanWriter } from '../commit/plan-writer';
 import { RefusedWrite } from '../commit/refused-write';
 import { planPushes } from '../plan/planner';

@@ -5,7 +5,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
-import { Turns } from '../database/turns';
+import { Turns } from '../database/waiting';
 import { SYNC_CONNECTION } from '../options/tokens';
 import { forbidCommit, isCommitted, isOf, requireMajority, requireOpenTransaction } from './caller-session';
 import { ScopeHeads } from './scope-heads';

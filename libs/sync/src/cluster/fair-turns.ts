@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { OplogRepository } from '../log/oplog';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 
@@ -78,7 +78,7 @@ export class FairTurns {
     const known = this.contended.get(scopeId);
     if (!known || known.sliceEnds > performance.now()) return 0;
     try {
-      const record = await withinLimit(FORGOTTEN_MS, () =>
+      const record = await within(FORGOTTEN_MS, () =>
         this.turns.findOneAndUpdate({ _id: turnId(scopeId) }, takeTurn(this.owner), {
           upsert: true,
           returnDocument: 'after',
@@ -105,7 +105,7 @@ export class FairTurns {
     if (!known || (moreWaits && known.sliceEnds > performance.now())) return 0;
     known.sliceEnds = 0;
     try {
-      const record = await withinLimit(FORGOTTEN_MS, () =>
+      const record = await within(FORGOTTEN_MS, () =>
         this.turns.findOneAndUpdate(
           { _id: turnId(scopeId), owner: this.owner },
           { $unset: { owner: 1, until: 1 } },

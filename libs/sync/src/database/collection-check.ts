@@ -1,4 +1,4 @@
-import { isIdIndex, uniqueIndexAdvice, type ExistingIndex } from './index-check';
+import { isIdIndex, uniqueIndexAdvice, type ExistingIndex } from './indexes';
 
 /** A collection as `listCollections` describes it. */
 export interface ExistingCollection {

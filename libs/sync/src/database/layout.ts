@@ -10,9 +10,15 @@ import {
   unscopedAdvice,
   type ExistingCollection,
 } from './collection-check';
-import { describeIndex, missingIndexes, type ExistingIndex } from './index-check';
+import {
+  describeIndex,
+  missingIndexes,
+  type ExistingIndex,
+  ENGINE_INDEXES,
+  SYNCED_COLLECTION_INDEX,
+  type IndexSpec,
+} from './indexes';
 import { SYNC_FIELDS } from '../codec/stored-document';
-import { ENGINE_INDEXES, SYNCED_COLLECTION_INDEX, type IndexSpec } from './indexes';
 
 /** A collection that must be there before anything is served, and its indexes beside `_id`. */
 export interface CollectionLayout {

@@ -6,8 +6,7 @@ import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
 import { adviceFor, createLayout, databaseLayout, missingFromLayout, refuseUnfit } from './layout';
-import { checkDeployment } from './deployment';
-import { driverAdvice } from './driver-advice';
+import { checkDeployment, driverAdvice } from './deployment';
 import { OplogRepository, READ_TIME_LIMIT_MS } from '../log/oplog';
 
 /**

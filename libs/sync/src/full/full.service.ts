@@ -11,10 +11,9 @@ import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { lookFor } from '../pull/cursor';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { LineWriter } from './line-writer';
+import { LineWriter, StartedLines } from './lines';
 import { decodePageToken, encodePageToken, invalidPageCursor, type PageToken } from './page-token';
 import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view';
-import { StartedLines } from './started-lines';
 
 /** One answer of a full resync. */
 export interface FullPage {

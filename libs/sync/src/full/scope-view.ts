@@ -6,7 +6,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS, type OplogRepository } from '../log/oplog';
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import type { HeadRecord } from '../log/records';
-import { withinLimit } from '../database/time-limit';
+import { noAnswer, within } from '../database/waiting';
 import type { Json } from '../protocol/json';
 import { isPassing, isSnapshotLoss } from '../database/errors';
 
@@ -104,7 +104,7 @@ export class ScopeView {
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
       try {
-        while (await withinLimit(READ_HANGS_MS, () => next ?? cursor.hasNext(), hanging)) {
+        while (await within(READ_HANGS_MS, () => next ?? cursor.hasNext(), noAnswer, hanging)) {
           // Kept, because an error takes it from the cursor.
           open = cursor.id;
           const rows = cursor.readBufferedDocuments();
@@ -196,10 +196,10 @@ export class ScopeView {
 
   private async read<T>(operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await withinLimit(READ_HANGS_MS, operation);
+      return await within(READ_HANGS_MS, operation);
     } catch (error) {
       if (!this.leaveSnapshot(error)) throw error;
-      return withinLimit(READ_HANGS_MS, operation);
+      return within(READ_HANGS_MS, operation);
     }
   }
 
@@ -253,7 +253,7 @@ function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
  * minutes.
  */
 async function quietly(end: () => Promise<unknown> | undefined): Promise<void> {
-  await withinLimit(CLOSE_LIMIT_MS, async () => end()).catch(() => undefined);
+  await within(CLOSE_LIMIT_MS, async () => end()).catch(() => undefined);
 }
 
 function sameId(a: StoredId, b: StoredId): boolean {

@@ -4,8 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
 import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
-import { destroyResponse } from './connection';
-import { exposeHeaders } from './exposed-headers';
+import { destroyResponse, exposeHeaders } from './response';
 
 /**
  * For the app's own routes: gives each SyncError its status and the shape that the sync routes have, `{statusCode, code,

@@ -8,7 +8,7 @@ import type { SyncOptions } from '../options/sync.options';
 import { SYNC_CONTROLLER, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
 import { PortAnswers } from '../collections/port-answers';
-import { GlobalGuards } from './global-guards';
+import { GlobalGuards } from './host.guard';
 import { corsAllows } from './host-cors';
 import { isSameOrigin, originRule } from './origins';
 import { upgradeContext } from './upgrade-context';

@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
-import { EntryBytes } from './entry-bytes';
+import { EntryBytes } from './entry';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from './records';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 
 export interface EntryQuery {
   readonly scopeId: string;
@@ -74,7 +74,7 @@ export class OplogRepository {
 
   /** The scope's head as the majority has it; null before its first write. */
   readHead(scopeId: string, { linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
-    return withinLimit(READ_HANGS_MS, (signal) =>
+    return within(READ_HANGS_MS, (signal) =>
       this.heads.findOne(
         { _id: scopeId },
         {
@@ -97,7 +97,7 @@ export class OplogRepository {
       const [only, ...others] = scopeIds;
       const ids = others.length === 0 && only !== undefined ? only : { $in: [...scopeIds] };
       const options = { maxTimeMS: READ_TIME_LIMIT_MS, batchSize: scopeIds.length + 1, session };
-      const heads = await withinLimit(this.settings.retryDeadlineMs, (signal) =>
+      const heads = await within(this.settings.retryDeadlineMs, (signal) =>
         this.heads.find({ _id: ids }, { ...options, signal }).toArray(),
       );
       return { heads: new Map(heads.map((head) => [head._id, head])), time: session.operationTime };
@@ -108,7 +108,7 @@ export class OplogRepository {
 
   /** Entries in order of their versions, from `since` on (inclusive). */
   readEntries(query: EntryQuery): Promise<EntryBytes[]> {
-    return withinLimit(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));
+    return within(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));
   }
 
   private async entriesOf(query: EntryQuery, signal: AbortSignal): Promise<EntryBytes[]> {

@@ -2,9 +2,8 @@ import { Logger } from '@nestjs/common';
 import * as prom from 'prom-client';
 import { SyncError } from '../protocol/errors';
 import { NoMetrics } from './metrics';
-import { PromMetrics } from './prom-metrics';
+import { PromMetrics, provideMetrics } from './prom-metrics';
 import { MissingPackage } from '../options/optional-peers';
-import { provideMetrics } from './provide-metrics';
 
 describe('PromMetrics', () => {
   let registry: prom.Registry;

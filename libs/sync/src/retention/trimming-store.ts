@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey } from '../log/records';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 
 /** Documents that one command deletes. */
 export const DELETE_BATCH = 1000;
@@ -133,5 +133,5 @@ export class TrimmingRepository {
 }
 
 function limited<T>(command: () => Promise<T>): Promise<T> {
-  return withinLimit(LIMIT_MS, command);
+  return within(LIMIT_MS, command);
 }

@@ -12,8 +12,9 @@ import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Lease, type LeaseRecord } from '../cluster/lease';
+import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
-import { TrimMemory } from './trim-memory';
+import { TrimMemory } from './trim-plan';
 import { trimOnce, type TrimReport } from './trim-once';
 import { TrimmingRepository } from './trimming-store';
 
@@ -54,12 +55,14 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping.abort();
     // Between two commands a run ends by itself; a command that hangs must not hold the shutdown up.
-    await Promise.race([
-      this.job
-        .then(() => this.lease.release())
-        .catch((error: unknown) => this.warn('give its lease back', error)),
-      delay(this.settings.shutdownTimeoutMs, undefined, { ref: false }),
-    ]);
+    await within(
+      this.settings.shutdownTimeoutMs,
+      () =>
+        this.job
+          .then(() => this.lease.release())
+          .catch((error: unknown) => this.warn('give its lease back', error)),
+      () => undefined,
+    );
   }
 
   /**

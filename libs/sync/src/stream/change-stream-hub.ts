@@ -6,12 +6,10 @@ import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { backoffMs } from './backoff';
+import { fullJitter, OUTAGE_PAUSE, pause, within } from '../database/waiting';
 import { followInserts, type InsertListener } from './change-stream';
 import { errorKind } from '../database/errors';
-import type { InsertedBytes } from './inserted-bytes';
-import { pause } from './pause';
-import { LiveEntry } from './stream-entry';
+import { type InsertedBytes, LiveEntry } from '../log/entry';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {
@@ -128,9 +126,12 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     // The sockets' clients are told by their gateway, in the same turn.
     await nextTurn();
     this.tellAll((subscriber) => subscriber.closed());
-    const limit = new AbortController();
-    await Promise.race([stopped, pause(CLOSE_LIMIT_MS, limit.signal)]);
-    limit.abort();
+    if (stopped)
+      await within(
+        CLOSE_LIMIT_MS,
+        () => stopped,
+        () => undefined,
+      );
   }
 
   private follow(): { readonly stop: AbortController; readonly stopped: Promise<void> } {
@@ -177,7 +178,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       this.seen = undefined;
       if (wasOpen) this.tellAll((subscriber) => subscriber.lost());
       this.wasLost ||= wasOpen;
-      await pause(backoffMs(this.failures, Math.random()), signal);
+      await pause(fullJitter(this.failures, OUTAGE_PAUSE, Math.random()), signal);
     }
   }
 

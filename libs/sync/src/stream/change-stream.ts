@@ -1,8 +1,8 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../log/oplog';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 import { SyncError } from '../protocol/errors';
-import { INSERTED_FIELDS, InsertedBytes } from './inserted-bytes';
+import { INSERTED_FIELDS, InsertedBytes } from '../log/entry';
 
 const INSERTS = [
   { $match: { operationType: 'insert' } },
@@ -145,7 +145,7 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
 async function latestTime(oplog: OplogRepository): Promise<mongo.Timestamp> {
   const session = oplog.client.startSession({ causalConsistency: true });
   try {
-    await withinLimit(PING_LIMIT_MS, (signal) =>
+    await within(PING_LIMIT_MS, (signal) =>
       oplog.db.command({ ping: 1 }, { session, readPreference: 'primary', signal }),
     );
     if (session.operationTime) return session.operationTime;

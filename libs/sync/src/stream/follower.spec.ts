@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../clock/hlc';
 import { Follower, type FollowerBounds } from './follower';
-import type { LogPosition } from './stream-entry';
+import type { LogPosition } from '../log/entry';
 
 interface Entry extends LogPosition {
   readonly collection: string;

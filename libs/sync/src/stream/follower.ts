@@ -1,4 +1,4 @@
-import type { LogPosition } from './stream-entry';
+import type { LogPosition } from '../log/entry';
 
 export interface FollowedEntry extends LogPosition {
   readonly bytes: number;

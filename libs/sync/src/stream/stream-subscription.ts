@@ -1,12 +1,11 @@
 import { isPassing } from '../database/errors';
 import { SyncError } from '../protocol/errors';
-import type { Backlog } from './backlog';
-import { backoffMs } from './backoff';
+import { type Backlog, FIRST_PAGE_ENTRIES, nextPageEntries } from './backlog';
+import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
 import { Follower, type FollowerBounds } from './follower';
-import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
-import type { Selection } from './selections';
-import type { LiveEntry, LogPosition, StreamEntry, StreamMessage, StreamResync } from './stream-entry';
+import type { Selection } from '../log/selection';
+import type { LiveEntry, LogPosition, StreamEntry, StreamMessage, StreamResync } from '../log/entry';
 
 export interface SubscriptionQuery {
   readonly scopeId: string;
@@ -179,7 +178,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
         this.retry = undefined;
         this.ready?.();
       },
-      backoffMs(this.failures, Math.random()),
+      fullJitter(this.failures, OUTAGE_PAUSE, Math.random()),
     );
   }
 }

@@ -8,8 +8,8 @@ import { SYNC_SETTINGS } from '../options/tokens';
 import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
-import { Selections } from './selections';
-import type { StreamMessage } from './stream-entry';
+import { Selections } from '../log/selection';
+import type { StreamMessage } from '../log/entry';
 import { StreamSubscription, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */

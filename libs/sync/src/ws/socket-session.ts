@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
+import { within } from '../database/waiting';
 import type { IdentityService } from '../identity/identity.service';
 import { SyncError } from '../protocol/errors';
 import {
@@ -17,14 +18,11 @@ import {
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
-import type { Phase } from './beats';
-import { Liveness } from './liveness';
-import { Outbound } from './outbound';
-import type { Pulsing } from './pulse';
-import type { ServerSocket } from './server-socket';
-import type { SharedFrames } from './shared-frames';
-import { asSyncError } from './socket-failure';
-import { SocketCredentials, within } from './socket-credentials';
+import { type Phase, Liveness, type Pulsing } from './pulse';
+import { Outbound, type SharedFrames } from './outbound';
+import type { ServerSocket } from './socket-server';
+import { asSyncError } from '../http/failure';
+import { notInTime, SocketCredentials } from './socket-credentials';
 import { TokenBucket } from './token-bucket';
 
 export interface SessionContext {
@@ -158,7 +156,11 @@ export class SocketSession implements Pulsing {
     if (!running) return;
     const { asked, subscription } = running;
     const { streams, settings } = this.context;
-    const names = await within(streams.readable(identity, asked), settings.subscribeTimeoutMs);
+    const names = await within(
+      settings.subscribeTimeoutMs,
+      () => streams.readable(identity, asked),
+      notInTime,
+    );
     if (running !== this.running || sameNames(names, subscription.collections)) return;
     const since = subscription.position?.version ?? subscription.since;
     this.stopStreaming();
@@ -174,8 +176,11 @@ export class SocketSession implements Pulsing {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
-    const opening = streams.open(identity, { since, collections: asked });
-    const subscription = await within(opening, settings.subscribeTimeoutMs);
+    const subscription = await within(
+      settings.subscribeTimeoutMs,
+      () => streams.open(identity, { since, collections: asked }),
+      notInTime,
+    );
     if (this.closing || turn !== this.latest) return;
     announce(subscription.collections);
     this.running = { subscription, asked };

@@ -10,16 +10,15 @@ import {
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
-import { pause } from '../stream/pause';
+import { within } from '../database/waiting';
 import { StreamService } from '../stream/stream.service';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Pulse } from './pulse';
-import type { ServerSocket, SocketServer } from './server-socket';
-import { openSocketServer } from './socket-server';
-import { SharedFrames } from './shared-frames';
-import { streamPathBehind } from './stream-path';
+import { type ServerSocket, type SocketServer, openSocketServer } from './socket-server';
+import { SharedFrames } from './outbound';
+import { streamPathBehind } from './upgrades';
 import { SocketSession, type SessionContext } from './socket-session';
 
 /** How long peers have to answer a close before they are cut off. */
@@ -75,12 +74,12 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     this.server?.close();
     for (const session of this.sessions) session.close('restart', 'The server is going down.');
-    if (this.sessions.size > 0) {
-      const limit = new AbortController();
-      const empty = new Promise<void>((resolve) => (this.emptied = resolve));
-      await Promise.race([empty, pause(CLOSE_LIMIT_MS, limit.signal)]);
-      limit.abort();
-    }
+    if (this.sessions.size > 0)
+      await within(
+        CLOSE_LIMIT_MS,
+        () => new Promise<void>((resolve) => (this.emptied = resolve)),
+        () => undefined,
+      );
     for (const session of this.sessions) session.terminate();
     this.pulse.stop();
   }

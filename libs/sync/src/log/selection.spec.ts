@@ -1,4 +1,4 @@
-import { Selections } from './selections';
+import { Selections } from './selection';
 
 describe('selections of collections', () => {
   it('are shared by those who ask for the same, in the same order', () => {
