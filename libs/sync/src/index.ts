@@ -91,9 +91,10 @@ export {
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
-export type { StreamEntry, StreamMessage, StreamResync } from './log/entry';
+export type { StreamChange } from './log/entry';
+export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
 export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';
@@ -119,5 +120,4 @@ export type { Content, DocumentForm, Problem, SchemaRules, Settled, Verdict } fr
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/lines';
 export type { ParsedChange } from './protocol/push';
-export type { PulledEntry } from './protocol/pull';
-export type { LiveEntry, LogPosition } from './log/entry';
+export type { LogEntry, Position } from './protocol/pull';

@@ -1,3 +1,4 @@
+import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
@@ -44,7 +45,7 @@ describe('retention', () => {
       },
     );
   const pull = (scope: string, since: string | undefined, limit = 1000) =>
-    pulls.page(scope, { since, collections: ['tasks'], limit });
+    pulls.page(scope, { since, selection: new Selection(['tasks']), limit });
   const reasonFor = async (scope: string, since: string) => {
     const answer = await pull(scope, since);
     return answer instanceof FullResyncRequired ? answer.reason : 'served';

@@ -83,7 +83,7 @@ export class ScopeWriter {
   lock(attempt: Attempt, scopeId: string): Promise<string> {
     attempt.scopes.add(scopeId);
     attempt.held.add(scopeId);
-    return this.heads.lock(attempt.session, attempt.heads, scopeId);
+    return this.heads.lockHead(attempt.session, attempt.heads, scopeId);
   }
 
   /**
@@ -149,7 +149,7 @@ export class ScopeWriter {
     const { session, heads } = attempt;
     const { scopeId } = identity;
     attempt.scopes.add(scopeId);
-    const open = await this.heads.open(session, heads, scopeId);
+    const open = await this.heads.readHead(session, heads, scopeId);
     if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
     const found = await this.read(session, scopeId, target);
     const { document: stored } = found;

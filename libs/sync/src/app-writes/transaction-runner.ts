@@ -82,7 +82,7 @@ export class TransactionRunner {
       if (lockFirst) for (const scopeId of [...touched].sort()) await this.writer.lock(attempt, scopeId);
       const result = await body(attempt);
       if (attempt.lost) throw attempt.lost;
-      await this.heads.close(session, attempt.heads);
+      await this.heads.moveHeads(session, attempt.heads);
       await commitUntil(session, deadline);
       return result;
     } catch (error) {

@@ -120,7 +120,7 @@ export class Transactions {
       if (isOutermost) await this.lockAfterConflict(attempt);
       const result = await this.runIn(attempt, identity, body);
       expectAlive(attempt);
-      if (isOutermost) await attempt.calls.run(() => this.heads.close(attempt.session, attempt.heads));
+      if (isOutermost) await attempt.calls.run(() => this.heads.moveHeads(attempt.session, attempt.heads));
       return result;
     } catch (thrown) {
       throw fail(attempt, thrown);

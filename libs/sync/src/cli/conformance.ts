@@ -36,7 +36,7 @@ export function addConformance(program: Command, output: CliOutput, exitWith: (c
     .description(
       'check the invariants on a running deployment, over its public wire alone.\n\n' +
         'It writes into the scope of the token, and deletes its documents at the end; their tombstones and log entries ' +
-        'stay. Give a token of a scope of its own. It takes about a minute longer than --seconds at the most, unless ' +
+        'stay. Give a token of a scope that nothing else uses. It takes at most about a minute longer than --seconds, unless ' +
         'the server does not answer.\n\nExit code: 0 every invariant held, 1 one was violated, 2 it could not run.',
     )
     .argument('<url...>', 'base URLs of the server processes, such as https://api.example.com')
@@ -115,7 +115,7 @@ function remark({ left }: Check, { keep }: CheckOptions): string {
   if (keep) return '';
   return left === 0
     ? 'Its documents were deleted.\n'
-    : `${String(left)} of its documents could not be deleted: their ids begin with nosc-.\n`;
+    : `${left} of its documents could not be deleted: their ids begin with nosc-.\n`;
 }
 
 /** @throws WorkloadError when something is missing */

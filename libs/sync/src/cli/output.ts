@@ -89,11 +89,11 @@ export function barText(progress: Progress, seconds: number): string {
 
 function lineText({ phase, changes, seen, subscriptions, unanswered, elapsedMs }: Progress): string {
   const facts = [
-    `${String(Math.round(elapsedMs / 1000))} s`,
-    `${String(changes)} changes`,
-    `${String(seen)} entries seen`,
-    `${String(subscriptions)} subscriptions`,
-    ...(unanswered > 0 ? [`${String(unanswered)} unanswered`] : []),
+    `${Math.round(elapsedMs / 1000)} s`,
+    `${changes} changes`,
+    `${seen} entries seen`,
+    `${subscriptions} subscriptions`,
+    ...(unanswered > 0 ? [`${unanswered} unanswered`] : []),
   ];
   return phase === 'starting' ? WORDS[phase] : `${WORDS[phase]}: ${facts.join(', ')}`;
 }

@@ -21,7 +21,7 @@ const MEASURE_LIMIT_MS = 5_000;
  */
 @Injectable()
 export class WallClock implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger('SyncClock');
+  private readonly logger = new Logger('SyncModule');
   private measure: ClockMeasure | undefined;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;

@@ -14,7 +14,7 @@ import { OplogSetupService } from '../database/setup';
 import { OplogRepository } from '../log/oplog';
 import { noAnswer, within } from '../database/waiting';
 
-/** A process that works on the log: its sessions, and when it was last seen alive. Kept beside the leases. */
+/** A process that works on the log: its sessions, and when it was last seen alive. Kept with the leases. */
 interface ProcessRecord {
   readonly _id: string;
   readonly sessions: readonly mongo.Binary[];
@@ -40,7 +40,7 @@ const SILENT_MS = 6_000;
  *
  * MongoDB keeps the locks of a transaction whose client was killed for up to a minute: the scope's head could not be
  * moved for so long. So each process notes its sessions in the database and beats; the others end the sessions of one
- * that has fallen silent (a user may always kill sessions of its own). A process that was only frozen finds its
+ * that has fallen silent (a user may always kill its own sessions). A process that was only frozen finds its
  * transaction gone and runs it again: safety stays with the head's compare-and-set. Whatever else the silent process had
  * going in those sessions ends too: the driver gives a session's id out again, also to the app.
  */
@@ -115,7 +115,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
       isOpen = error instanceof UnknownCommitError;
       throw error;
     } finally {
-      // Whoever asked has waited to the deadline already.
+      // The caller has waited to the deadline already.
       if (isOpen) void this.kill(session).catch(ignore);
       else await session.endSession();
     }
@@ -191,7 +191,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     );
   }
 
-  /** Ends what silent processes have left open. Whoever looks first does it; twice does no harm. */
+  /** Ends what silent processes have left open. The first to look does it; twice does no harm. */
   private async reap(): Promise<void> {
     const silent = await within(NOTE_LIMIT_MS, (signal) =>
       this.processes
@@ -209,7 +209,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
       if (sessions.length > 0) await this.killSessions(sessions.map((id) => ({ id })));
       await within(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id }));
       this.logger.warn(
-        `A process of this cluster fell silent; its ${String(sessions.length)} sessions ` +
+        `A process of this cluster fell silent; its ${sessions.length} sessions ` +
           (this.mayKill ? 'were ended.' : 'end by themselves within a minute (serverApi is strict).'),
       );
     }

@@ -6,7 +6,7 @@ import { within } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 
-/** Whose turn it is to write a contended scope. Kept beside the leases; dates are the server's. */
+/** Whose turn it is to write a contended scope. Kept with the leases; dates are the server's. */
 interface TurnRecord {
   readonly _id: string;
   readonly owner?: string;
@@ -125,7 +125,7 @@ function turnId(scopeId: string): string {
   return `turn:${scopeId}`;
 }
 
-/** The turn is free for the next one, or for all when there is none; who does not get it becomes the next one, if he can. */
+/** The turn is free for the next one, or for all when there is none; a process that does not get it becomes the next one, if it can. */
 function takeTurn(owner: string): mongo.Document[] {
   const me = { $literal: owner };
   const recent = (field: string) => ({ $gt: [field, { $subtract: ['$$NOW', FORGOTTEN_MS] }] });

@@ -10,7 +10,7 @@ export interface LeaseRecord {
   readonly _id: string;
   /** Who has it; missing after a release. */
   readonly owner?: string;
-  /** Rises each time that the lease changes hands: whoever shows a lower one has lost it. */
+  /** Rises each time that the lease changes hands: a holder with a lower one has lost it. */
   readonly token: number;
   readonly expiresAt: Date;
 }

@@ -65,7 +65,7 @@ function slowToNotice(times: DriverTimes): string | undefined {
     (name) => (times[name] || Infinity) > RECOMMENDED_DRIVER_TIMES[name],
   );
   if (slow.length === 0) return undefined;
-  const remedy = slow.map((name) => `${name}: ${String(RECOMMENDED_DRIVER_TIMES[name])}`).join(', ');
+  const remedy = slow.map((name) => `${name}: ${RECOMMENDED_DRIVER_TIMES[name]}`).join(', ');
   return (
     `When the database's primary stops answering, requests may hang for half a minute. ` +
     `Give MongooseModule.forRoot() { ${remedy} } to get over it in seconds.`
@@ -76,8 +76,8 @@ function slowToNotice(times: DriverTimes): string | undefined {
 function tooFewConnections(size = 0): string | undefined {
   if (size === 0 || size >= LEAST_CONNECTIONS) return undefined;
   return (
-    `maxPoolSize is ${String(size)}: the stream holds one connection all the time, and a push that waits for the rest ` +
-    `may wait until it fails. Give MongooseModule.forRoot() { maxPoolSize: ${String(LEAST_CONNECTIONS)} } or more (the ` +
+    `maxPoolSize is ${size}: the stream holds one connection all the time, and a push that waits for the rest ` +
+    `may wait until it fails. Give MongooseModule.forRoot() { maxPoolSize: ${LEAST_CONNECTIONS} } or more (the ` +
     'driver’s default is 100), or switch the stream off with SyncModule.forRoot({ stream: false, … }).'
   );
 }

@@ -177,7 +177,7 @@ export function isRetryable(error: unknown): boolean {
  * Whether a failed commit may have happened all the same. The driver labels what came back from a server; it says
  * nothing when there is no server to ask again (a lost primary), though its first try may have arrived, and it fails
  * by itself, with a TypeError, over the bare error of a socket. A server that knows of no such transaction, but cannot
- * have that confirmed by the majority, may be a primary of yesterday: it sends its word without the transient label.
+ * have that confirmed by the majority, may no longer be the primary: it sends its word without the transient label.
  */
 export function mayBeCommitted(error: unknown): boolean {
   if (hasErrorLabel(error, 'TransientTransactionError')) return false;
@@ -207,7 +207,7 @@ export function codeOf(error: unknown): number | undefined {
 export function errorKind(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const code = 'codeName' in error ? error.codeName : 'code' in error ? error.code : undefined;
-  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${String(code)}` : error.name;
+  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${code}` : error.name;
 }
 
 /** Whether an error of the driver or the server carries a label such as TransientTransactionError. */

@@ -1,5 +1,3 @@
-import type { Collation } from './collection-check';
-
 /** An index as plain data: what the module makes at start, what `nest-offline-sync init` makes, what `status` looks for. */
 export interface IndexSpec {
   readonly key: Readonly<Record<string, 1 | -1>>;
@@ -10,7 +8,7 @@ export interface IndexSpec {
 export type EngineCollection = 'heads' | 'entries' | 'receipts' | 'leases';
 
 /**
- * The indexes of the engine's own collections, beside `_id`. None expires anything: a TTL index would remove entries
+ * The indexes of the engine's own collections, apart from `_id`. None expires anything: a TTL index would remove entries
  * in the middle of a reader's cursor and would never raise the floor. The scope stands first in the log's indexes, so
  * that it can be the shard key.
  */
@@ -31,6 +29,13 @@ export const ENGINE_INDEXES: Readonly<Record<EngineCollection, readonly IndexSpe
 
 /** Of each synced collection: a full resync walks one scope's documents in the order of their ids. */
 export const SYNCED_COLLECTION_INDEX: IndexSpec = { key: { _sync_scope_id: 1, _id: 1 } };
+
+export interface Collation {
+  readonly locale?: string;
+  readonly strength?: number;
+  readonly alternate?: string;
+  readonly numericOrdering?: boolean;
+}
 
 /** An index as `listIndexes` describes it. */
 export interface ExistingIndex {

@@ -20,7 +20,7 @@ import {
 } from './indexes';
 import { SYNC_FIELDS } from '../codec/stored-document';
 
-/** A collection that must be there before anything is served, and its indexes beside `_id`. */
+/** A collection that must be there before anything is served, and its indexes apart from `_id`. */
 export interface CollectionLayout {
   readonly name: string;
   readonly indexes: readonly IndexSpec[];
@@ -44,7 +44,7 @@ export function databaseLayout(names: EngineNames, synced: readonly string[]): C
 
 /**
  * Makes what is missing; what is there stays as it is, so that any number of processes may do it at once, and again.
- * Never inside or beside transactions on these collections: they would fail each other.
+ * Never inside, or at the same time as, transactions on these collections: they would fail each other.
  *
  * @returns what was made, described
  * @throws SyncError `configuration` when an index cannot be made, with the reason and the remedy

@@ -43,7 +43,7 @@ export class TransientSyncError extends MongoError {
 
 /**
  * The error by which a command inside a transaction should have failed when the connection was lost; any other error
- * as it is. The driver lets two through in a shape that says nothing of a retry: what befell a bulk write before it
+ * as it is. The driver lets two through in a shape that says nothing of a retry: what happened to a bulk write before it
  * was sent (a cleared pool, no primary) is a MongoBulkWriteError without a label, and what ends a command while it is
  * still being sent is the bare error of Node's socket.
  */

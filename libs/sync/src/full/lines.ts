@@ -91,7 +91,7 @@ export class LineWriter {
     return true;
   }
 
-  /** The types of id that clients and Mongoose make; the others take the way of the codec. */
+  /** The types of id that clients and Mongoose make; the others go through the codec. */
   private writeId(document: Buffer, type: number, at: number): boolean {
     if (type === BSON_TYPE.objectId || type === BSON_TYPE.int32) this.json.value(document, type, at);
     else if (type === BSON_TYPE.string) {
@@ -113,7 +113,7 @@ export class LineWriter {
 }
 
 /**
- * The chunks of a page, of which the first has been read already: whoever has one knows that the database answered,
+ * The chunks of a page, of which the first has been read already: who has one knows that the database answered,
  * while an error can still become a status. Can be gone over once.
  *
  * Its source has been started, so `return()` always reaches the source's `finally`, also before the first chunk was
@@ -151,7 +151,7 @@ export class StartedLines<T> implements AsyncIterableIterator<T, undefined> {
     return { done: false, value: last };
   }
 
-  /** Gives everything up that the page holds open. To be called by whoever does not read to the end. */
+  /** Gives everything up that the page holds open. To be called by a reader that does not read to the end. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.first = undefined;
     this.last = undefined;

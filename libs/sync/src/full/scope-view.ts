@@ -88,7 +88,7 @@ export class ScopeView {
     let resumes = 0;
     for (;;) {
       const from = last ? last.id : range.from;
-      // The first documents by a query of their own: their reader need not wait for a thousand.
+      // The first documents by a separate query: their reader need not wait for a thousand.
       const limit = last ? undefined : FIRST_DOCUMENTS;
       let given = 0;
       const hanging = new AbortController();
@@ -236,12 +236,12 @@ function idOf(document: Buffer | undefined): StoredId {
   return document && decodeStored(document)['_id'];
 }
 
-/** Whether there is room for another batch beside this one. */
+/** Whether there is room for another batch next to this one. */
 function isSmall(batch: readonly Buffer[]): boolean {
   return batch.reduce((sum, { length }) => sum + length, 0) <= AHEAD_BYTES;
 }
 
-/** Sends for the next batch. Whoever wants it hears of an error. */
+/** Sends for the next batch. An error reaches the one who waits for it. */
 function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
   const next = cursor.hasNext();
   next.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { formatHlc, parseHlc } from '../clock/hlc';
 import { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
@@ -27,9 +27,9 @@ export class SyncHealthIndicator {
   private headAhead: { readonly ms: number; readonly at: number } | undefined;
 
   constructor(
-    @Inject(OplogRepository) private readonly oplog: OplogRepository,
-    @Inject(WallClock) private readonly clock: WallClock,
-    @Optional() @Inject(ChangeStreamHub) private readonly hub?: ChangeStreamHub,
+    private readonly oplog: OplogRepository,
+    private readonly clock: WallClock,
+    @Optional() private readonly hub?: ChangeStreamHub,
   ) {}
 
   /** The result in the shape of terminus. Never throws: trouble is `status: 'down'`. */
@@ -40,7 +40,7 @@ export class SyncHealthIndicator {
     return { [key]: { status, ...details } } as Record<Key, { status: typeof status } & typeof details>;
   }
 
-  /** Takes two seconds at the most. Never throws. */
+  /** Takes at most two seconds. Never throws. */
   async check(): Promise<SyncHealth> {
     return judgeHealth(await this.look(performance.now() + CHECK_LIMIT_MS));
   }

@@ -32,7 +32,7 @@ export function codeForStatus(status: number): ErrorCode {
 
 /**
  * What the host's own code (a guard, a throttler, an interceptor) has refused a request with, as the engine says it:
- * the host's status, the code for it, the host's words. Knows Nest's HttpExceptions of whichever copy, and errors as
+ * the host's status, the code for it, the host's words. Knows the HttpExceptions of any copy of Nest, and errors as
  * `http-errors` and Fastify make them.
  *
  * @returns undefined for what is no refusal, but an error that nobody foresaw
@@ -113,7 +113,7 @@ export function saysTryAgain({ code }: SyncError): boolean {
  */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}`;
-  const code = isObject(error) && typeof error['code'] === 'number' ? ` ${String(error['code'])}` : '';
+  const code = isObject(error) && typeof error['code'] === 'number' ? ` ${error['code']}` : '';
   const message = mayHoldData(error) ? '' : `: ${error.message}`;
   const frames = (error.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
   return [`${error.name}${code}${message}`, ...frames].join('\n');
@@ -126,7 +126,7 @@ function mayHoldData(error: Error): boolean {
 
 /**
  * What a client may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
- * refuses for another reason (402, say) does not let the socket pass; one that fails is asked again later. Texts of
+ * refuses for another reason (402, for example) does not let the socket pass; one that fails is asked again later. Texts of
  * unknown errors stay inside.
  */
 export function asSyncError(error: unknown): SyncError {

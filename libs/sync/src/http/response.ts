@@ -105,7 +105,7 @@ export function fullBody(lines: AsyncIterable<Uint8Array>, gzip: boolean): Reada
   const zip = createGzip({ level: 1, flush: constants.Z_SYNC_FLUSH, chunkSize: ZIPPED_PIECE_BYTES });
   // Not source.pipe(zip): that leaves the source, and so the cursor, open when the client goes away.
   pipeline(source, zip, () => {
-    // An error of the source destroys `zip` with it: whoever reads `zip` is told.
+    // An error of the source destroys `zip` with it: the reader of `zip` is told.
   });
   return zip;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
@@ -14,7 +14,7 @@ import { destroyResponse, exposeHeaders } from './response';
 export class SyncErrorFilter implements ExceptionFilter<SyncError> {
   protected readonly logger = new Logger('SyncModule');
 
-  constructor(@Inject(HttpAdapterHost) protected readonly host: HttpAdapterHost) {}
+  constructor(protected readonly host: HttpAdapterHost) {}
 
   /** @returns the error, for transports other than HTTP: they answer with what a filter gives them */
   catch(error: SyncError, context: ArgumentsHost): unknown {

@@ -5,7 +5,6 @@ import {
   Get,
   Headers,
   HttpCode,
-  Inject,
   Injectable,
   Logger,
   Post,
@@ -41,8 +40,8 @@ export class SyncController {
   private readonly logger = new Logger('SyncModule');
 
   constructor(
-    @Inject(SyncService) private readonly sync: SyncService,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    private readonly sync: SyncService,
+    private readonly host: HttpAdapterHost,
   ) {}
 
   /** Takes a client's changes. */
@@ -122,7 +121,7 @@ function acceptsGzip(headers: IncomingHttpHeaders): boolean {
  */
 @Injectable()
 export class LastAnswers implements BeforeApplicationShutdown {
-  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+  constructor(private readonly host: HttpAdapterHost) {}
 
   beforeApplicationShutdown(): void {
     // An application context without a server has no adapter.

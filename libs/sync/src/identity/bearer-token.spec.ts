@@ -96,7 +96,7 @@ describe('verified tokens', () => {
     ]);
   });
 
-  it('give each request a payload of its own', () => {
+  it('give each request its own payload', () => {
     const tokens = new VerifiedTokens(2);
     tokens.keep('a', { roles: ['user'] }, NOW);
     (tokens.get('a', NOW) as { roles: string[] }).roles.push('admin');

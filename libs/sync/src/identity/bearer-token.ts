@@ -37,18 +37,18 @@ export function expiryOf(payload: unknown): Date | undefined {
 }
 
 interface Verified {
-  /** The payload's JSON: each request gets an object of its own. */
+  /** The payload's JSON: each request gets its own object. */
   readonly payload: string;
   /** Milliseconds since 1970. */
   readonly until: number;
 }
 
-/** What a token has proved to be, for as long as that holds: so that it is not verified with each request anew. */
+/** What a token has proved to be, for as long as that holds: so that it is not verified again with each request. */
 export class VerifiedTokens {
   /** By the token's hash: no token is kept. The oldest first. */
   private readonly known = new Map<string, Verified>();
 
-  /** @param limit tokens at the most; the oldest is forgotten then */
+  /** @param limit at most this many tokens; the oldest is forgotten then */
   constructor(private readonly limit: number) {}
 
   /** The payload of a token that was verified before and has not expired. */

@@ -12,7 +12,7 @@ import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constant
  * in the context of SyncModule; a request-scoped one is made for each request.
  */
 export class HostGuard implements CanActivate {
-  private readonly logger = new Logger('SyncGuard');
+  private readonly logger = new Logger('SyncModule');
   private shared: CanActivate | undefined;
 
   constructor(
@@ -106,7 +106,7 @@ function words(error: SyncError, otherwise: string): string {
  * In the order that they have on the HTTP routes.
  */
 export class GlobalGuards {
-  private readonly logger = new Logger('SyncGuard');
+  private readonly logger = new Logger('SyncModule');
 
   constructor(
     private readonly config: ApplicationConfig,

@@ -35,9 +35,9 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws SyncError `configuration` without any check of credentials, or with two */
   constructor(
-    @Inject(SocketDoor) private readonly door: SocketDoor,
+    private readonly door: SocketDoor,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
-    @Inject(ModuleRef) moduleRef: ModuleRef,
+    moduleRef: ModuleRef,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.answers = new PortAnswers(settings.retryDeadlineMs);
@@ -51,7 +51,7 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
     else
       throw new SyncError(
         'configuration',
-        'SyncModule: nobody checks who asks. Give jwt: { secret } (or publicKey, or jwksUri) for the shipped check of bearer tokens, or guard: YourGuard for the guard of the app.',
+        'SyncModule: no authentication is configured. Set jwt: { secret } (or publicKey, or jwksUri) for the shipped check of bearer tokens, or guard: YourGuard for the guard of the app.',
       );
   }
 

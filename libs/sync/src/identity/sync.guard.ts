@@ -1,10 +1,4 @@
-import {
-  type ExecutionContext,
-  createParamDecorator,
-  Inject,
-  Injectable,
-  type CanActivate,
-} from '@nestjs/common';
+import { type ExecutionContext, createParamDecorator, Injectable, type CanActivate } from '@nestjs/common';
 import { SyncError } from '../protocol/errors';
 import { isObject } from '../protocol/json';
 import type { SyncIdentity } from './identity';
@@ -71,7 +65,7 @@ function graphqlPart(context: ExecutionContext, name: string): object | undefine
  */
 @Injectable()
 export class SyncGuard implements CanActivate {
-  constructor(@Inject(IdentityService) private readonly identities: IdentityService) {}
+  constructor(private readonly identities: IdentityService) {}
 
   /** @throws as IdentityService.authenticate */
   async canActivate(context: ExecutionContext): Promise<boolean> {

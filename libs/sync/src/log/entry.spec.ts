@@ -1,4 +1,4 @@
-import { LiveEntry, StreamEntry, EntryBytes, InsertedBytes } from './entry';
+import { StreamChange, RawEntry, RawInsert } from './entry';
 import fc from 'fast-check';
 import mongoose from 'mongoose';
 import { runs } from '../../../../test/support/runs';
@@ -7,14 +7,14 @@ describe('an entry on its way to subscribers', () => {
   const json = '{"title":"Grüße 😀"}';
 
   it('weighs its bytes, not its characters', () => {
-    const entry = new StreamEntry('v', 1, Buffer.from(json));
+    const entry = new StreamChange('v', 1, Buffer.from(json));
     expect(entry.kind).toBe('change');
     expect(entry.bytes).toBe(Buffer.byteLength(json));
     expect(entry.json).toBe(json);
   });
 
   it('is the same as the change stream gives it, with its collection', () => {
-    const { version, seq, wire, collection, bytes } = new LiveEntry('v', 2, Buffer.from('{}'), 'tasks');
+    const { version, seq, wire, collection, bytes } = new StreamChange('v', 2, Buffer.from('{}'), 'tasks');
     expect({ version, seq, wire: wire.toString(), collection, bytes }).toEqual({
       version: 'v',
       seq: 2,
@@ -34,7 +34,7 @@ function bytesOf(document: object): Buffer {
 const ENTRY = { seq: 7, version: '20260502T120000.000Z-0001-a1b2', wire: '{"seq":7}' };
 
 describe('the bytes of an entry', () => {
-  it('tell what the driver would make of them, whatever stands beside', () => {
+  it('tell what the driver would make of them, whatever else is there', () => {
     const text = fc.string({ unit: 'grapheme' });
     const others = fc.dictionary(
       fc.constantFrom('collection', 'actor', 'w', 'wires', 'se', 'versio'),
@@ -64,7 +64,7 @@ describe('the bytes of an entry', () => {
           const own = { seq, version, wire };
           const bytes = bytesOf(last ? { ...before, ...own } : { ...own, ...before });
           const decoded = BSON.deserialize(bytes);
-          const entry = new EntryBytes(bytes);
+          const entry = new RawEntry(bytes);
           expect(entry).toMatchObject({
             seq: decoded['seq'] as number,
             version: decoded['version'] as string,
@@ -77,27 +77,27 @@ describe('the bytes of an entry', () => {
   });
 
   it.each([Long.fromNumber(2 ** 40), new Double(7), 7, 2 ** 40])('take %p for a number', (seq) => {
-    expect(new EntryBytes(bytesOf({ ...ENTRY, seq })).seq).toBe(Number(seq));
+    expect(new RawEntry(bytesOf({ ...ENTRY, seq })).seq).toBe(Number(seq));
   });
 
   it('are found anywhere in a batch', () => {
     const batch = Buffer.concat([bytesOf({ x: 1 }), bytesOf(ENTRY)]);
-    const entry = new EntryBytes(batch.subarray(bytesOf({ x: 1 }).length));
+    const entry = new RawEntry(batch.subarray(bytesOf({ x: 1 }).length));
     expect([entry.seq, entry.version, entry.wire.toString()]).toEqual([7, ENTRY.version, ENTRY.wire]);
   });
 
   it.each([{}, { ...ENTRY, wire: 5 }, { ...ENTRY, version: null }, { seq: 1, wire: '{}' }])(
     'are refused when a field is not what the engine writes: %p',
     (document) => {
-      expect(() => new EntryBytes(bytesOf(document))).toThrow('lacks');
+      expect(() => new RawEntry(bytesOf(document))).toThrow('lacks');
     },
   );
 
   it('are refused when they are broken', () => {
     const bytes = bytesOf(ENTRY);
     bytes[4] = 0x20;
-    expect(() => new EntryBytes(bytes)).toThrow('no BSON');
-    expect(() => new EntryBytes(bytesOf(ENTRY).subarray(0, 20))).toThrow();
+    expect(() => new RawEntry(bytes)).toThrow('no BSON');
+    expect(() => new RawEntry(bytesOf(ENTRY).subarray(0, 20))).toThrow();
   });
 });
 
@@ -120,8 +120,8 @@ describe('the bytes of an event', () => {
   it('tell what was written', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), written, (time, entry) => {
-        const event = new InsertedBytes(eventOf(time, entry));
-        const { version, seq, wire, collection } = event.live();
+        const event = new RawInsert(eventOf(time, entry));
+        const { version, seq, wire, collection } = event.change();
         expect({ version, seq, wire: wire.toString(), collection }).toEqual({
           version: entry.version,
           seq: entry.seq,
@@ -147,13 +147,13 @@ describe('the bytes of an event', () => {
       wire: '{}',
       at: new Date(),
     });
-    const { wire } = new InsertedBytes(bytes).live();
+    const { wire } = new RawInsert(bytes).change();
     bytes.fill(0);
     expect(wire.toString()).toBe('{}');
   });
 
   it('are refused when they tell of no entry', () => {
-    expect(() => new InsertedBytes(Buffer.from(BSON.serialize({ operationType: 'drop' })))).toThrow('lacks');
-    expect(() => new InsertedBytes(eventOf(1n, { seq: 1 })).scope).toThrow('lacks');
+    expect(() => new RawInsert(Buffer.from(BSON.serialize({ operationType: 'drop' })))).toThrow('lacks');
+    expect(() => new RawInsert(eventOf(1n, { seq: 1 })).scope).toThrow('lacks');
   });
 });

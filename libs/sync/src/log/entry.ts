@@ -1,21 +1,19 @@
-import type { ResyncReason, PulledEntry } from '../protocol/pull';
+import type { LogEntry } from '../protocol/pull';
 import { BSON_TYPE, findElements, numberOf, textOf, valueAt } from '../codec/bson-elements';
 
-/** A place in a scope's log. */
-export interface LogPosition {
-  readonly version: string;
-  readonly seq: number;
-}
-
-/** One log entry on its way to subscribers. All subscribers of a process share the object. */
-export class StreamEntry implements LogPosition {
+/** A log entry as a message to subscribers. All subscribers of a process share the object. */
+export class StreamChange implements LogEntry {
   readonly kind = 'change';
 
-  /** @param wire the entry's own JSON text (a LogChange) in UTF-8, exactly as pull sends it; shared: never write into it */
+  /**
+   * @param wire the entry's own JSON text (a LogChange) in UTF-8, exactly as pull sends it; shared: never write into it
+   * @param collection where the change stream gave it: of whatever collection
+   */
   constructor(
     readonly version: string,
     readonly seq: number,
     readonly wire: Buffer,
+    readonly collection?: string,
   ) {}
 
   get bytes(): number {
@@ -27,36 +25,15 @@ export class StreamEntry implements LogPosition {
   }
 }
 
-/** An entry as the change stream gives it: of whatever collection. */
-export class LiveEntry extends StreamEntry {
-  constructor(
-    version: string,
-    seq: number,
-    wire: Buffer,
-    readonly collection: string,
-  ) {
-    super(version, seq, wire);
-  }
-}
-
-/** What a subscription yields. After `resync` it ends: the client needs a full resync before it subscribes again. */
-export type StreamMessage = StreamEntry | StreamResync;
-
-export interface StreamResync {
-  readonly kind: 'resync';
-  readonly reason: ResyncReason;
-  readonly collections: readonly string[];
-}
-
 const FIELDS = ['wire', 'version', 'seq'];
 
 /**
  * A log entry as the database's own bytes. Its text is never made a string on its way to a client, and its version
  * only where somebody asks: a page needs those of its ends.
  *
- * All entries of a batch share one piece of memory: whoever keeps one keeps them all.
+ * All entries of a batch share one piece of memory: keeping one keeps them all.
  */
-export class EntryBytes implements PulledEntry {
+export class RawEntry implements LogEntry {
   readonly wire: Buffer;
   readonly seq: number;
   private readonly versionElement: number;
@@ -77,22 +54,22 @@ export class EntryBytes implements PulledEntry {
 }
 
 const EVENT_FIELDS = ['clusterTime', 'fullDocument'];
-/** Those that {@link EntryBytes} does not know. */
+/** Those that {@link RawEntry} does not know. */
 const ENTRY_FIELDS = ['scope', 'at', 'collection'];
 
 /** The fields of an event that are needed. */
-export const INSERTED_FIELDS = [
+export const INSERT_FIELDS = [
   'clusterTime',
   ...[...ENTRY_FIELDS, 'version', 'seq', 'wire'].map((field) => `fullDocument.${field}`),
 ];
 
 /**
- * A new log entry as the change stream brings it: the database's own bytes, of which nothing is made before somebody
+ * A new log entry as an event of the change stream: the database's own bytes, of which nothing is made before somebody
  * asks. Most entries are of scopes that nobody of this process listens to.
  *
- * All events of one answer share its memory: whoever keeps one keeps them all. What {@link live} gives stands alone.
+ * All events of one answer share its memory: keeping one keeps them all. What {@link change} gives stands alone.
  */
-export class InsertedBytes {
+export class RawInsert {
   private readonly timeElement: number;
   private readonly entry: Buffer;
   private readonly scopeElement: number;
@@ -126,9 +103,10 @@ export class InsertedBytes {
     return Number(entry.readBigInt64LE(valueAt(entry, atElement, BSON_TYPE.date)));
   }
 
-  live(): LiveEntry {
-    const { version, seq, wire } = new EntryBytes(this.entry);
+  /** The entry as this process tells its subscribers. */
+  change(): StreamChange {
+    const { version, seq, wire } = new RawEntry(this.entry);
     const collection = textOf(this.entry, this.collectionElement).toString();
-    return new LiveEntry(version, seq, Buffer.from(wire), collection);
+    return new StreamChange(version, seq, Buffer.from(wire), collection);
   }
 }

@@ -1,7 +1,26 @@
-/** Collections that a subscriber has asked for. */
-export interface Selection {
-  readonly names: readonly string[];
-  readonly asked: ReadonlySet<string>;
+/** The collections that a reader gets entries of: those that it asked for, authorized already. */
+export class Selection {
+  private readonly set: ReadonlySet<string>;
+  private text: string | undefined;
+
+  constructor(readonly names: readonly string[]) {
+    this.set = new Set(names);
+  }
+
+  /** Whether an entry is of one of them. */
+  has({ collection }: { readonly collection?: string }): boolean {
+    return collection !== undefined && this.set.has(collection);
+  }
+
+  /** The same as a condition on the log's records. */
+  filter(): { readonly collection: { readonly $in: string[] } } {
+    return { collection: { $in: [...this.names] } };
+  }
+
+  /** The same text for the same names in the same order, and no other. */
+  get key(): string {
+    return (this.text ??= JSON.stringify(this.names));
+  }
 }
 
 const KEPT = 256;
@@ -11,13 +30,12 @@ export class Selections {
   private readonly kept = new Map<string, Selection>();
 
   of(names: readonly string[]): Selection {
-    const key = JSON.stringify(names);
-    const kept = this.kept.get(key);
+    const selection = new Selection([...names]);
+    const kept = this.kept.get(selection.key);
     if (kept) return kept;
-    const selection = { names: [...names], asked: new Set(names) };
     // Clients can think of as many as they like.
     if (this.kept.size >= KEPT) this.kept.clear();
-    this.kept.set(key, selection);
+    this.kept.set(selection.key, selection);
     return selection;
   }
 }

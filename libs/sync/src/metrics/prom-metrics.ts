@@ -6,14 +6,14 @@ import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 
-/** The part of prom-client that is needed. The package is an optional peer: whoever makes this class loads it. */
+/** The part of prom-client that is needed. The package is an optional peer: the one who makes this class loads it. */
 export type PromClient = Pick<typeof import('prom-client'), 'Counter' | 'Gauge' | 'Histogram' | 'register'>;
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const GROUP_SIZES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
 /** A head that is ahead of the clock is reported with each write: no report for this long, and it is no more. */
 const HEAD_AHEAD_FORGOTTEN_MS = 60_000;
-/** The last report of each such series, whichever module instance made it. */
+/** The last report of each such series, of any module instance. */
 const headReports = new WeakMap<Gauge, { seconds: number; at: number }>();
 
 /**
@@ -213,7 +213,7 @@ export function provideMetrics(
 }
 
 function registryOf(given: object | undefined): Registry | undefined {
-  // Not instanceof: the host may have a copy of prom-client of its own.
+  // Not instanceof: the host may have its own copy of prom-client.
   if (given === undefined || ('getSingleMetric' in given && 'registerMetric' in given))
     return given as Registry | undefined;
   throw new SyncError('configuration', 'SyncModule: option metricsRegistry must be a prom-client Registry.', {

@@ -35,7 +35,7 @@ export interface TrimReport {
 
 /**
  * One run of retention over all scopes: deletes what lies below a floor for long enough, raises the floors that age
- * and `oplogMaxEntries` ask for, and removes receipts that have outlived the log. Safe beside any number of other
+ * and `oplogMaxEntries` ask for, and removes receipts that have outlived the log. Safe next to any number of other
  * runs and of pushes, and safe to break off anywhere. Its clock is the database's.
  */
 export async function trimOnce(deps: TrimDependencies, settings: TrimSettings): Promise<TrimReport> {

@@ -18,7 +18,7 @@ describe('planRaise', () => {
     expect(raise({ oldestYoung: 'none' })).toEqual({ kind: 'raise', to: 50 });
   });
 
-  it('keeps maxEntries at the most, however young they are', () => {
+  it('keeps at most maxEntries, however young they are', () => {
     expect(raise({ oldestYoung: 11, maxEntries: 30 })).toEqual({ kind: 'raise', to: 20 });
     expect(raise({ oldestYoung: 31, maxEntries: 30 })).toEqual({ kind: 'raise', to: 30 });
     expect(raise({ maxEntries: 30 })).toEqual({ kind: 'raise', to: 20 });
@@ -223,7 +223,7 @@ describe('TrimMemory', () => {
     expect(memory.clearedSeq('a')).toBe(0);
   });
 
-  it('lets a scope alone until its oldest entry becomes too old, and for an hour at the most', () => {
+  it('lets a scope alone until its oldest entry becomes too old, and for at most an hour', () => {
     const memory = new TrimMemory();
     memory.oldestExpires('soon', NOW + 60_000, NOW);
     memory.oldestExpires('late', NOW + 30 * HOUR_MS, NOW);

@@ -18,18 +18,18 @@ import { TrimMemory } from './trim-plan';
 import { trimOnce, type TrimReport } from './trim-once';
 import { TrimmingRepository } from './trimming-store';
 
-/** How much longer than the interval a lease lasts: the time that a dead holder's successor waits at the most. */
+/** How much longer than the interval a lease lasts: a dead holder's successor waits at most that long. */
 const LEASE_SLACK_MS = 60_000;
 /** Longest that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The retention job: every `trimIntervalMs`, in whichever process of the cluster has the lease. The lease saves work,
+ * The retention job: every `trimIntervalMs`, in the process of the cluster that has the lease. The lease saves work,
  * it does not guard anything: two processes that trim at once do no harm (see {@link trimOnce}).
  */
 @Injectable()
 export class TrimmingService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('SyncTrimming');
+  private readonly logger = new Logger('SyncModule');
   private readonly stopping = new AbortController();
   private readonly memory = new TrimMemory();
   private readonly lease: Lease;

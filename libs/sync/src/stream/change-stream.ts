@@ -2,11 +2,11 @@ import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../log/oplog';
 import { within } from '../database/waiting';
 import { SyncError } from '../protocol/errors';
-import { INSERTED_FIELDS, InsertedBytes } from '../log/entry';
+import { INSERT_FIELDS, RawInsert } from '../log/entry';
 
 const INSERTS = [
   { $match: { operationType: 'insert' } },
-  { $project: Object.fromEntries(INSERTED_FIELDS.map((field) => [field, 1])) },
+  { $project: Object.fromEntries(INSERT_FIELDS.map((field) => [field, 1])) },
 ];
 
 /** The server answers at least once in a second, also when nothing was written. Milliseconds. */
@@ -24,7 +24,7 @@ export interface InsertListener {
   /** The stream is open: nothing that is written after `time` will be missed. May be called again. */
   opened(time: mongo.Timestamp): void;
   /** What one answer of the database brought, in the order of the commits; at least one. The next one is asked for after. */
-  inserted(entries: readonly InsertedBytes[]): Promise<void>;
+  inserted(entries: readonly RawInsert[]): Promise<void>;
 }
 
 /**
@@ -66,7 +66,7 @@ export async function followInserts(
         continue;
       }
       const others = cursor.readBufferedDocuments() as unknown as Buffer[];
-      await listener.inserted([first, ...others].map((bytes) => new InsertedBytes(bytes)));
+      await listener.inserted([first, ...others].map((bytes) => new RawInsert(bytes)));
     }
   };
   try {
@@ -83,7 +83,7 @@ export async function followInserts(
   }
 }
 
-/** Tells when an answer has been waited for too long: whoever listens to the stream would never learn that it hangs. */
+/** Tells when an answer has been waited for too long: those who listen to the stream would never learn that it hangs. */
 class Silence {
   private waiting = false;
   private quietFor = 0;

@@ -9,8 +9,7 @@ import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
 import { Selections } from '../log/selection';
-import type { StreamMessage } from '../log/entry';
-import { StreamSubscription, type StreamSource } from './stream-subscription';
+import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
@@ -31,9 +30,9 @@ export class StreamService {
   private readonly bounds: FollowerBounds;
 
   constructor(
-    @Inject(ChangeStreamHub) hub: ChangeStreamHub,
-    @Inject(PullService) pull: PullService,
-    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    hub: ChangeStreamHub,
+    pull: PullService,
+    private readonly collections: CollectionRegistry,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };

@@ -1,16 +1,15 @@
+import type { LogEntry } from '../protocol/pull';
 import type { Socket } from 'node:net';
-import { OPEN, takesReadyFrames, TEXT, type ServerSocket } from './socket-server';
+import type { SendOptions, ServerSocket } from './socket-server';
 
-/** A text message in UTF-8. */
-export interface TextMessage {
-  readonly wire: Buffer;
-}
+/** A text message in UTF-8: an entry's own JSON text. */
+type Message = Pick<LogEntry, 'wire'>;
 
 /**
  * WebSocket frames of a server, ready for the wire (RFC 6455, 5.2): one unmasked text frame for each message, one after
  * the other, in one buffer that any number of sockets can be given.
  */
-export function textFrames(messages: readonly TextMessage[]): Buffer {
+export function textFrames(messages: readonly Message[]): Buffer {
   let size = 0;
   for (const { wire } of messages) size += headerBytes(wire.length) + wire.length;
   const frames = Buffer.allocUnsafe(size);
@@ -50,13 +49,13 @@ const KEPT = 8;
  * get the same entries, one socket after the other, in one turn of the process. Nothing is kept beyond the turn.
  */
 export class SharedFrames {
-  private kept: { readonly run: readonly TextMessage[]; readonly frames: Buffer }[] = [];
+  private kept: { readonly run: readonly Message[]; readonly frames: Buffer }[] = [];
 
   /** @param afterTurn runs a task when the turn is over: setImmediate */
   constructor(private readonly afterTurn: (task: () => void) => void) {}
 
   /** The bytes are shared: never write into them. */
-  of(run: readonly TextMessage[]): Buffer {
+  of(run: readonly Message[]): Buffer {
     const kept = this.kept.find((each) => sameRun(each.run, run));
     if (kept) return kept.frames;
     const frames = textFrames(run);
@@ -68,11 +67,15 @@ export class SharedFrames {
 }
 
 /** The same entries, not equal ones: subscribers share the objects. */
-function sameRun(a: readonly TextMessage[], b: readonly TextMessage[]): boolean {
+function sameRun(a: readonly Message[], b: readonly Message[]): boolean {
   return a.length === b.length && a.every((entry, index) => entry === b[index]);
 }
 
-/** Written at once at the most, so that sockets with much room and those with little get the same runs. */
+const OPEN = 1;
+/** One text frame. Compression costs more memory a socket than it saves. */
+const TEXT: SendOptions = { binary: false, compress: false };
+
+/** At most this much is written at once, so that sockets with much room and those with little get the same runs. */
 const RUN_BYTES = 256 << 10;
 
 /** What goes out on one socket: never more in its buffer than the bound and one message (invariant 9). */
@@ -112,7 +115,7 @@ export class Outbound {
   }
 
   /** Sends entries, one message each. Only when there is {@link room}, and no more than that or a single one. */
-  entries(run: readonly TextMessage[]): void {
+  entries(run: readonly Message[]): void {
     if (this.socket.readyState !== OPEN) return;
     let bytes = this.socket.bufferedAmount;
     for (const { wire } of run) bytes += wire.length;
@@ -130,4 +133,14 @@ export class Outbound {
     this.full = false;
     this.drained();
   }
+}
+
+/**
+ * Whether frames that are made already may be written straight to the TCP socket, in between what `ws` itself sends.
+ * Without an extension it writes each frame as a whole in the same call, and keeps no queue; `_socket` is
+ * what it writes to, and the one thing here that its documentation does not name. Where this says no, the messages are
+ * sent by `send`, one by one.
+ */
+function takesReadyFrames(socket: ServerSocket, tcp: Socket): boolean {
+  return socket.extensions === '' && '_socket' in socket && socket._socket === tcp;
 }

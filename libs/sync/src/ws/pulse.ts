@@ -45,7 +45,7 @@ export interface Pulsing {
   ended(): void;
 }
 
-/** How late the end of credentials is noticed at the most, beside a busy event loop. */
+/** The end of credentials is noticed at most this late, unless the event loop is busy. */
 const LONGEST_TICK_MS = 250;
 const TICKS_AT_LEAST = 8;
 

@@ -34,7 +34,7 @@ export class SocketCredentials {
     if (known && (known.scopeId !== identity.scopeId || known.actorId !== identity.actorId))
       throw new SyncError(
         'forbidden',
-        'The fresh token is of another scope or user. Open a socket of its own for it.',
+        'The fresh token is of another scope or user. Open another socket for it.',
         { path: 'token' },
       );
     this.identity = identity;

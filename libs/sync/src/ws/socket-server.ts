@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Server } from 'node:http';
 import type { WebSocketAdapter } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
@@ -34,20 +33,6 @@ export interface SocketServer {
   removeAllListeners(event: 'connection'): unknown;
   handleUpgrade: unknown;
   close(): void;
-}
-
-export const OPEN = 1;
-/** One text frame. Compression costs more memory a socket than it saves. */
-export const TEXT: SendOptions = { binary: false, compress: false };
-
-/**
- * Whether frames that are made already may be written straight to the TCP socket, in between what `ws` itself sends.
- * Without an extension it writes each frame as a whole in the same call, and keeps no queue of its own; `_socket` is
- * what it writes to, and the one thing here that its documentation does not name. Where this says no, the messages are
- * sent by `send`, one by one.
- */
-export function takesReadyFrames(socket: ServerSocket, tcp: Socket): boolean {
-  return socket.extensions === '' && '_socket' in socket && socket._socket === tcp;
 }
 
 export interface SocketServerOptions {

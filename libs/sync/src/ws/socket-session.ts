@@ -115,8 +115,8 @@ export class SocketSession implements Pulsing {
     if (this.closing) return;
     this.liveness.seen();
     try {
-      if (!this.bucket.take(performance.now()))
-        return this.close('too_many_messages', `At most ${String(PER_SECOND)} messages a second.`);
+      if (!this.bucket.tryConsume(performance.now()))
+        return this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
       if (isBinary) throw new SyncError('malformed_request', 'A message must be text, not binary.');
       this.handle(parseClientMessage(data.toString()));
     } catch (error) {
@@ -196,7 +196,7 @@ export class SocketSession implements Pulsing {
         if (next === undefined) return;
         if ('kind' in next) {
           this.outbound.text(fullResyncText(next.collections, next.reason));
-          return this.close('done', 'Load everything anew, then subscribe again.');
+          return this.close('done', 'Load everything again (GET full), then subscribe again.');
         }
         this.outbound.entries(next);
       }

@@ -25,12 +25,12 @@ import { SocketSession, type SessionContext } from './socket-session';
 const CLOSE_LIMIT_MS = 2_000;
 
 /**
- * The socket of the module, beside the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
+ * The socket of the module, next to the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
  * the process of an app without a WebSocket adapter, and take its sockets down before they could be told why.
  */
 @Injectable()
 export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger(SyncGateway.name);
+  private readonly logger = new Logger('SyncModule');
   private readonly sessions = new Set<SocketSession>();
   private readonly context: SessionContext;
   private readonly pulse: Pulse;
@@ -39,10 +39,10 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   private server: SocketServer | undefined;
 
   constructor(
-    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
-    @Inject(IdentityService) identities: IdentityService,
-    @Inject(StreamService) streams: StreamService,
+    private readonly config: ApplicationConfig,
+    private readonly http: HttpAdapterHost,
+    identities: IdentityService,
+    streams: StreamService,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,

@@ -32,7 +32,7 @@ const REFUSAL = [
   'HTTP/1.1 404 Not Found',
   'Connection: close',
   'Content-Type: text/plain; charset=utf-8',
-  `Content-Length: ${String(Buffer.byteLength(NOT_FOUND))}`,
+  `Content-Length: ${Buffer.byteLength(NOT_FOUND)}`,
   '',
   NOT_FOUND,
 ].join('\r\n');
