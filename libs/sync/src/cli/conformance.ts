@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import {
   checkDeployment,
@@ -9,7 +10,6 @@ import {
 } from '../../../conformance/src';
 import { appWrite, count, each, idKind, template } from './conformance-arguments';
 import { ProgressBar, type CliOutput } from './output';
-import { open } from 'node:fs/promises';
 
 interface Given {
   readonly token?: string;
@@ -176,7 +176,7 @@ export interface Record {
 }
 
 /** @throws WorkloadError when the file cannot be written, before anything else is done */
-export async function openRecord(path: string): Promise<Record> {
+async function openRecord(path: string): Promise<Record> {
   const file = await open(path, 'w').catch((error: unknown) => {
     throw new WorkloadError(`--json: ${error instanceof Error ? error.message : String(error)}`);
   });

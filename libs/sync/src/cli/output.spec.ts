@@ -1,5 +1,5 @@
-import { table, barText, ProgressBar } from './output';
 import type { Progress } from '../../../conformance/src';
+import { barText, ProgressBar, table } from './output';
 
 describe('table', () => {
   it('lines up text to the left and numbers to the right', () => {

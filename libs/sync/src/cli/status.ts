@@ -5,7 +5,7 @@ import type { HeadRecord } from '../log/records';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
-import { type CliOutput, table } from './output';
+import { table, type CliOutput } from './output';
 
 interface StatusOptions extends ConnectionOptions {
   readonly scope?: string;

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { trimOnce, type TrimReport } from '../retention/trim-once';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';

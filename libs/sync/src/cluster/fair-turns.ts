@@ -24,7 +24,7 @@ interface Contention {
 
 /** How long one process writes before the next may. */
 const SLICE_MS = 40;
-/** A holder or a next one that is not heard of for so long has lost its place. */
+/** A holder, or the next one, that is silent for this long has lost its place. */
 const FORGOTTEN_MS = 1_000;
 /** How long a scope counts as contended after a conflict, or after another process wanted the turn. */
 const CONTENDED_MS = 3_000;

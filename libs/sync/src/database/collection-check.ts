@@ -72,7 +72,7 @@ type Options = NonNullable<ExistingCollection['options']>;
 
 function expiryAdvice(name: string, options: Options, indexes: readonly ExistingIndex[]): string[] {
   const remedy =
-    'No device hears of it and keeps the document. Drop the expiry, and delete with tx.delete() of sync.transaction() what is old.';
+    'Devices do not hear of it, and keep the document. Drop the expiry, and delete what is old with tx.delete() of sync.transaction().';
   const ttl = indexes.filter(({ expireAfterSeconds }) => expireAfterSeconds !== undefined);
   return [
     ...ttl.map((index) => `The TTL index ${index.name} of ${name} makes MongoDB delete documents. ${remedy}`),

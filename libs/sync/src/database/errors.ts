@@ -134,7 +134,7 @@ const OUT_OF_REACH =
   /^Mongo(ose)?(Network|ServerSelection|PoolCleared|WaitQueueTimeout|NotConnected)|^PoolCleared/;
 /** The same for a client that is closing, and for a time limit of the whole client. */
 const CLOSED = /^Mongo(TopologyClosed|ClientClosed|ServerClosed|PoolClosed|OperationTimeout)/;
-/** Mongoose has one class for all; this is what it says of a connection that has not come about yet. */
+/** Mongoose has one class for all; this is what it says of a connection that is not there yet. */
 const NOT_CONNECTED_YET = /buffering timed out|before initial connection/;
 
 /** Whether no server could be asked at all: the connection is lost, or there is no primary. */
@@ -163,7 +163,7 @@ export function isSnapshotLoss(error: unknown): boolean {
 
 /**
  * Whether the whole transaction may be run again. Not when the outcome of its commit is unknown: it may have
- * happened, and a change without a mutation id would be doubled. Not for a time limit that a caller has set himself:
+ * happened, and a change without a mutation id would be doubled. Not for a time limit that the caller has set:
  * it would pass again.
  */
 export function isRetryable(error: unknown): boolean {

@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
-import { codeOf, MONGO_CODES } from './errors';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
+import { SYNC_FIELDS } from '../codec/stored-document';
+import { codeOf, MONGO_CODES } from './errors';
 import {
   collectionAdvice,
   unfitForEngine,
@@ -12,13 +13,12 @@ import {
 } from './collection-check';
 import {
   describeIndex,
-  missingIndexes,
-  type ExistingIndex,
   ENGINE_INDEXES,
+  missingIndexes,
   SYNCED_COLLECTION_INDEX,
+  type ExistingIndex,
   type IndexSpec,
 } from './indexes';
-import { SYNC_FIELDS } from '../codec/stored-document';
 
 /** A collection that must be there before anything is served, and its indexes apart from `_id`. */
 export interface CollectionLayout {

@@ -5,9 +5,9 @@ import { SyncError } from '../protocol/errors';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
+import { OplogRepository, READ_TIME_LIMIT_MS } from '../log/oplog';
 import { adviceFor, createLayout, databaseLayout, missingFromLayout, refuseUnfit } from './layout';
 import { checkDeployment, driverAdvice } from './deployment';
-import { OplogRepository, READ_TIME_LIMIT_MS } from '../log/oplog';
 
 /**
  * Makes the database ready before the first request: Nest runs these hooks before it listens. By then every feature

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
-import { CONFLICT_PAUSE, fullJitter, within } from './waiting';
 import { SyncError } from '../protocol/errors';
+import { CONFLICT_PAUSE, fullJitter, within } from './waiting';
 import { isOutOfReach, isSocketError, mayBeCommitted } from './errors';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError } = mongoose.mongo;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose from 'mongoose';
 
-/** What a database has said within the limit: nothing. It counts as out of reach. */
+/** The database has said nothing within a limit: it counts as out of reach. */
 export function noAnswer(): never {
   throw new mongoose.mongo.MongoNetworkTimeoutError('The database has not answered in time');
 }
@@ -77,7 +77,7 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Lets so many run side by side and the others wait for their turn, first come first served. */
+/** Lets a number of works run at the same time; the others wait for their turn, first come first served. */
 export class Turns {
   private readonly waiting: (() => void)[] = [];
 

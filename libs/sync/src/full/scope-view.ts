@@ -97,7 +97,7 @@ export class ScopeView {
         ...this.walk({ from, to: range.to }),
         raw: true,
         signal: hanging.signal,
-        // Not `limit: 0`, by which the driver asks for ever larger batches.
+        // Not `limit: 0`, with which the driver asks for larger and larger batches.
         ...(limit === undefined ? {} : { limit }),
       };
       const cursor = store.find<Buffer>(this.documentsOf({ from, to: range.to }), options);

@@ -17,7 +17,7 @@ const TRY_AGAIN: Readonly<Partial<Record<number, ErrorCode>>> = {
 };
 
 /** The code for a status that the app's own code chose. */
-export function codeForStatus(status: number): ErrorCode {
+function codeForStatus(status: number): ErrorCode {
   switch (status) {
     case 401:
       return 'unauthenticated';
@@ -125,11 +125,11 @@ function mayHoldData(error: Error): boolean {
 }
 
 /**
- * What a client may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
+ * What the client of a socket may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
  * refuses for another reason (402, for example) does not let the socket pass; one that fails is asked again later. Texts of
  * unknown errors stay inside.
  */
-export function asSyncError(error: unknown): SyncError {
+export function asSocketError(error: unknown): SyncError {
   if (isPassing(error))
     return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
   const refusal = error instanceof SyncError ? hostRefusal(error.cause) && error : hostRefusal(error);

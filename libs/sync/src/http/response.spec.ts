@@ -1,8 +1,8 @@
 import { IncomingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
 import { Socket } from 'node:net';
-import { exposeHeaders, exposing, fullBody } from './response';
 import { once } from 'node:events';
 import { gunzipSync } from 'node:zlib';
+import { exposeHeaders, exposing, fullBody } from './response';
 
 const OURS = 'X-Sync-LastSeq, X-Sync-Cursor, Retry-After';
 

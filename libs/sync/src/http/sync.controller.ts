@@ -22,7 +22,7 @@ import { SyncGuard, SyncUser } from '../identity/sync.guard';
 import { encodeEnd, type FullRequest } from '../protocol/full';
 import type { PullRequest } from '../protocol/pull';
 import { SyncService } from '../sync.service';
-import { destroyResponse, rawResponse, sendJson, exposeHeaders, fullBody } from './response';
+import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
 import { describeFailure } from './failure';
 import { SyncRouteFilter } from './sync-error.filter';
 

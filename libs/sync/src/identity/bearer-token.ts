@@ -1,5 +1,5 @@
-import { isObject } from '../protocol/json';
 import { hash } from 'node:crypto';
+import { isObject } from '../protocol/json';
 import { SyncError } from '../protocol/errors';
 
 /** Longest token that is looked at, characters: what HTTP servers allow all headers together. */

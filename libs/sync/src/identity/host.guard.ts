@@ -1,11 +1,11 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
-import { ContextIdFactory, type ModuleRef, type ApplicationConfig } from '@nestjs/core';
+import { ContextIdFactory, type ApplicationConfig, type ModuleRef } from '@nestjs/core';
+import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 import { failureTrace } from '../collections/failure';
 import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
 import { SyncError } from '../protocol/errors';
-import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 
 /**
  * The app's own guard, run by hand so that HTTP and the socket share it. Found among the app's providers, else made
@@ -76,7 +76,7 @@ export class HostGuard implements CanActivate {
 }
 
 /** A guard's own refusal as the engine says it; undefined for an error that is none. */
-export function refusalOf(error: unknown): SyncError | undefined {
+function refusalOf(error: unknown): SyncError | undefined {
   if (error instanceof SyncError) return error;
   const refusal = hostRefusal(error);
   if (refusal?.status === 401)

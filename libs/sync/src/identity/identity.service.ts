@@ -18,7 +18,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import { bearerToken, expiryOf, isTokenText, tokenExpiry } from './bearer-token';
 import { HostGuard, outOfReach } from './host.guard';
-import { type SyncIdentity, identityText, readField } from './identity';
+import { identityText, readField, type SyncIdentity } from './identity';
 import { createJwtCheck, type JwtCheck } from './jwt.guard';
 import { SocketDoor } from './socket-door';
 

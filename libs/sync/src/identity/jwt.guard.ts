@@ -2,10 +2,10 @@ import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { loadPassport, type PassportTools } from '../options/optional-peers';
 import type { SyncJwtOptions, SyncRequest } from '../options/sync.options';
-import { bearerToken, tokenFailure, VerifiedTokens } from './bearer-token';
-import { resolveJwt, type JwtVerification } from './jwt.options';
 import { SyncError } from '../protocol/errors';
 import { isObject } from '../protocol/json';
+import { bearerToken, tokenFailure, VerifiedTokens } from './bearer-token';
+import { resolveJwt, type JwtVerification } from './jwt.options';
 import { keyLookup } from './jwt-key';
 
 /** The shipped check of bearer tokens, and how to take it out of passport's table when the app ends. */
@@ -58,7 +58,7 @@ export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
  * @param name unlike any other's: passport keeps one table of strategies for the whole process
  * @returns takes the strategy away again
  */
-export function registerJwtStrategy(
+function registerJwtStrategy(
   name: string,
   verification: JwtVerification,
   { ExtractJwt, passport, PassportStrategy, Strategy }: PassportTools,

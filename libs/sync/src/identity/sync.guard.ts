@@ -1,14 +1,35 @@
-import { type ExecutionContext, createParamDecorator, Injectable, type CanActivate } from '@nestjs/common';
+import { createParamDecorator, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { SyncError } from '../protocol/errors';
 import { isObject } from '../protocol/json';
 import type { SyncIdentity } from './identity';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { IdentityService } from './identity.service';
+
+/**
+ * Lets a request pass with a known identity and keeps that for {@link identityOf} and {@link SyncUser}. Stands on the
+ * sync routes; the app can put it on routes and GraphQL resolvers of its own that write through SyncService.
+ */
+@Injectable()
+export class SyncGuard implements CanActivate {
+  constructor(private readonly identities: IdentityService) {}
+
+  /** @throws as IdentityService.authenticate */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = requestOf(context);
+    keepIdentity(request, await this.identities.authenticate(httpContext(context, request)));
+    return true;
+  }
+}
+
+/** A handler's parameter: the SyncIdentity of the request, behind {@link SyncGuard}. */
+export const SyncUser = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  identityOf(requestOf(context)),
+);
 
 // Not a property of the request: nothing that a client sends or a host's middleware copies can get in here.
 const identities = new WeakMap<object, SyncIdentity>();
 
-export function keepIdentity(request: object, identity: SyncIdentity): void {
+function keepIdentity(request: object, identity: SyncIdentity): void {
   identities.set(request, identity);
 }
 
@@ -31,7 +52,7 @@ export function identityOf(request: object): SyncIdentity {
  *
  * @throws SyncError `configuration` where there is none
  */
-export function requestOf(context: ExecutionContext): object {
+function requestOf(context: ExecutionContext): object {
   const type: string = context.getType();
   if (type === 'http') return context.switchToHttp().getRequest<object>();
   if (type !== 'graphql')
@@ -48,7 +69,7 @@ export function requestOf(context: ExecutionContext): object {
 }
 
 /** The answer to {@link requestOf}, where the GraphQL context has it. */
-export function responseOf(context: ExecutionContext): object | undefined {
+function responseOf(context: ExecutionContext): object | undefined {
   return graphqlPart(context, 'res') ?? graphqlPart(context, 'reply');
 }
 
@@ -58,27 +79,6 @@ function graphqlPart(context: ExecutionContext, name: string): object | undefine
   const part = isObject(shared) ? shared[name] : undefined;
   return isObject(part) ? part : undefined;
 }
-
-/**
- * Lets a request pass with a known identity and keeps that for {@link identityOf} and {@link SyncUser}. Stands on the
- * sync routes; the app can put it on routes and GraphQL resolvers of its own that write through SyncService.
- */
-@Injectable()
-export class SyncGuard implements CanActivate {
-  constructor(private readonly identities: IdentityService) {}
-
-  /** @throws as IdentityService.authenticate */
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = requestOf(context);
-    keepIdentity(request, await this.identities.authenticate(httpContext(context, request)));
-    return true;
-  }
-}
-
-/** A handler's parameter: the SyncIdentity of the request, behind {@link SyncGuard}. */
-export const SyncUser = createParamDecorator((_data: unknown, context: ExecutionContext) =>
-  identityOf(requestOf(context)),
-);
 
 /** What a guard of HTTP routes expects, also on a resolver. */
 function httpContext(context: ExecutionContext, request: object): ExecutionContext {

@@ -1,7 +1,7 @@
-import { StreamChange, RawEntry, RawInsert } from './entry';
 import fc from 'fast-check';
 import mongoose from 'mongoose';
 import { runs } from '../../../../test/support/runs';
+import { RawEntry, RawInsert, StreamChange } from './entry';
 
 describe('an entry on its way to subscribers', () => {
   const json = '{"title":"Grüße 😀"}';

@@ -87,7 +87,7 @@ export class RawInsert {
     this.collectionElement = collection;
   }
 
-  /** When the database wrote it: a timestamp of its, of 64 bits. */
+  /** When the database wrote it: its own timestamp, of 64 bits. */
   get clusterTime(): bigint {
     const { bytes, timeElement } = this;
     return bytes.readBigUInt64LE(valueAt(bytes, timeElement, BSON_TYPE.timestamp));

@@ -1,11 +1,11 @@
-import type { Selection } from './selection';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
+import { within } from '../database/waiting';
+import type { Selection } from './selection';
 import { RawEntry } from './entry';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from './records';
-import { within } from '../database/waiting';
 
 export interface EntryQuery {
   readonly scopeId: string;

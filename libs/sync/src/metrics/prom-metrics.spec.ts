@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import * as prom from 'prom-client';
 import { SyncError } from '../protocol/errors';
+import { MissingPackage } from '../options/optional-peers';
 import { NoMetrics } from './metrics';
 import { PromMetrics, provideMetrics } from './prom-metrics';
-import { MissingPackage } from '../options/optional-peers';
 
 describe('PromMetrics', () => {
   let registry: prom.Registry;

@@ -1,10 +1,10 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { SyncMetrics, NoMetrics } from './metrics';
 import { Logger } from '@nestjs/common';
 import { loadPromClient, MissingPackage } from '../options/optional-peers';
 import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
+import { NoMetrics, SyncMetrics } from './metrics';
 
 /** The part of prom-client that is needed. The package is an optional peer: the one who makes this class loads it. */
 export type PromClient = Pick<typeof import('prom-client'), 'Counter' | 'Gauge' | 'Histogram' | 'register'>;

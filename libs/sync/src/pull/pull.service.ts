@@ -1,6 +1,6 @@
-import { Selection } from '../log/selection';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
@@ -9,9 +9,9 @@ import {
   FullResyncRequired,
   parsePullQuery,
   PullPage,
+  type LogEntry,
   type PullAnswer,
   type PullRequest,
-  type LogEntry,
   type ResyncReason,
 } from '../protocol/pull';
 import type { HeadRecord } from '../log/records';
@@ -21,7 +21,7 @@ import { headPage, locateCursor, pageOf, rowsToRead } from './cursor';
 import { SharedReads } from './shared-reads';
 
 /** A page holds at most about this many bytes of wire text (invariant 9). A larger page is given in parts. */
-export const MAX_PAGE_BYTES = 8 << 20;
+const MAX_PAGE_BYTES = 8 << 20;
 
 /** How heads are read for many pulls at once. */
 const HEAD_READS = { keys: 500, patienceMs: 50, atOnce: 4 };

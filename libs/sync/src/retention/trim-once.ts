@@ -2,7 +2,7 @@ import type { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
-import { TrimMemory, planDeletion, planRaise, type TrimRules, type TrimState } from './trim-plan';
+import { planDeletion, planRaise, TrimMemory, type TrimRules, type TrimState } from './trim-plan';
 import { TrimmingRepository, type MayContinue } from './trimming-store';
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { planDeletion, planRaise, type TrimRules, type TrimState, TrimMemory } from './trim-plan';
+import { planDeletion, planRaise, TrimMemory, type TrimRules, type TrimState } from './trim-plan';
 
 const GRACE = 100;
 const fresh: TrimState = { seq: 50, floorSeq: 0, floorAt: undefined, clearedSeq: 0 };

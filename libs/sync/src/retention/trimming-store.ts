@@ -4,7 +4,7 @@ import type { HeadRecord, ReceiptKey } from '../log/records';
 import { within } from '../database/waiting';
 
 /** Documents that one command deletes. */
-export const DELETE_BATCH = 1000;
+const DELETE_BATCH = 1000;
 /** Entries that one command walks over in its search for the oldest young one. */
 const WALK = 50_000;
 /** Of each command: one that hangs ends its run of the job, not all that come after. Milliseconds. */

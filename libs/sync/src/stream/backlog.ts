@@ -1,10 +1,10 @@
-import type { Selection } from '../log/selection';
 import type { mongo } from 'mongoose';
+import type { Selection } from '../log/selection';
 import { PullPage, type ResyncReason } from '../protocol/pull';
 import type { PullService } from '../pull/pull.service';
-import type { BacklogPage } from './follower';
 import { StreamChange } from '../log/entry';
 import { Turns } from '../database/waiting';
+import type { BacklogPage } from './follower';
 
 export const FIRST_PAGE_ENTRIES = 100;
 const MAX_PAGE_ENTRIES = 1_000;

@@ -7,9 +7,9 @@ import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { fullJitter, OUTAGE_PAUSE, pause, within } from '../database/waiting';
-import { followInserts, type InsertListener } from './change-stream';
 import { errorKind } from '../database/errors';
-import { type RawInsert, StreamChange } from '../log/entry';
+import { StreamChange, type RawInsert } from '../log/entry';
+import { followInserts, type InsertListener } from './change-stream';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {

@@ -11,7 +11,7 @@ const INSERTS = [
 
 /** The server answers at least once in a second, also when nothing was written. Milliseconds. */
 const ANSWER_EVERY_MS = 1_000;
-/** A stream that says nothing for so many times as long hangs. */
+/** A stream that is silent for this many times as long hangs. */
 const SILENT_ANSWERS = 5;
 /** The first answer waits until the majority has what the primary had; each one given up keeps a connection till then. */
 const SILENT_AT_FIRST = 300;
@@ -61,7 +61,7 @@ export async function followInserts(
       cursor.setMaxTimeMS(ANSWER_EVERY_MS);
       listener.opened(start);
       if (!first) {
-        // Gone with its collection: asked again it would say so at once, for ever.
+        // Gone with its collection: asked again it would only say the same, at once.
         if (cursor.closed) throw new mongoose.mongo.MongoCursorExhaustedError('The log was dropped.');
         continue;
       }

@@ -1,9 +1,9 @@
-import { Selection } from '../log/selection';
 import fc from 'fast-check';
+import { Selection } from '../log/selection';
 import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../clock/hlc';
-import { Follower, type FollowerBounds } from './follower';
 import type { Position } from '../protocol/pull';
+import { Follower, type FollowerBounds } from './follower';
 
 interface Entry extends Position {
   readonly collection: string;

@@ -1,6 +1,6 @@
-import { Selection } from '../log/selection';
 import assert from 'node:assert';
 import * as fc from 'fast-check';
+import { Selection } from '../log/selection';
 import { runs } from '../../../../test/support/runs';
 import { ScopeLog, type LoggedEntry, type OpenRead } from '../../../../test/support/scope-log';
 import { Follower, type FollowerBounds } from './follower';

@@ -1,12 +1,12 @@
 import { isPassing } from '../database/errors';
 import { SyncError } from '../protocol/errors';
-import { FIRST_PAGE_ENTRIES, nextPageEntries, type Backlog, type StreamResync } from './backlog';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
-import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
-import { Follower, type FollowerBounds } from './follower';
 import type { Selection } from '../log/selection';
 import type { StreamChange } from '../log/entry';
 import type { Position } from '../protocol/pull';
+import { FIRST_PAGE_ENTRIES, nextPageEntries, type Backlog, type StreamResync } from './backlog';
+import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
+import { Follower, type FollowerBounds } from './follower';
 
 /** What a subscription yields. After `resync` it ends: the client needs a full resync before it subscribes again. */
 export type StreamMessage = StreamChange | StreamResync;

@@ -5,10 +5,10 @@ import { collectionsParameter, queryObject, sinceParameter } from '../protocol/r
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
+import { Selections } from '../log/selection';
 import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
-import { Selections } from '../log/selection';
 import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { textFrames, SharedFrames } from './outbound';
+import { SharedFrames, textFrames } from './outbound';
 
 /** Reads frames as RFC 6455 tells a client to. */
 function read(frames: Buffer): string[] {

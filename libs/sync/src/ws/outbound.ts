@@ -1,5 +1,5 @@
-import type { LogEntry } from '../protocol/pull';
 import type { Socket } from 'node:net';
+import type { LogEntry } from '../protocol/pull';
 import type { SendOptions, ServerSocket } from './socket-server';
 
 /** A text message in UTF-8: an entry's own JSON text. */
@@ -22,7 +22,7 @@ export function textFrames(messages: readonly Message[]): Buffer {
 }
 
 const FINAL_TEXT = 0x81;
-/** Lengths up to here stand in the second byte itself; those above in two or eight bytes behind it. */
+/** Lengths up to here are in the second byte itself; longer ones in the two or eight bytes after it. */
 const SHORT = 125;
 const IN_TWO_BYTES = 126;
 const IN_EIGHT_BYTES = 127;

@@ -18,10 +18,10 @@ import {
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
-import { type Phase, Liveness, type Pulsing } from './pulse';
+import { asSocketError } from '../http/failure';
+import { Liveness, type Phase, type Pulsing } from './pulse';
 import { Outbound, type SharedFrames } from './outbound';
 import type { ServerSocket } from './socket-server';
-import { asSyncError } from '../http/failure';
 import { notInTime, SocketCredentials } from './socket-credentials';
 import { TokenBucket } from './token-bucket';
 
@@ -35,7 +35,7 @@ export interface SessionContext {
   closed(session: SocketSession): void;
 }
 
-/** Messages that a client may send at once, and a second from then on. */
+/** Messages that a client may send at once, and each second after that. */
 const BURST = 40;
 const PER_SECOND = 10;
 
@@ -213,7 +213,7 @@ export class SocketSession implements Pulsing {
 
   private fail(error: unknown): void {
     if (this.closing) return;
-    const known = asSyncError(error);
+    const known = asSocketError(error);
     if (closeFor(known) === 'internal')
       this.context.logger.error(
         { message: 'A socket was closed by an error', code: known.code },

@@ -16,7 +16,7 @@ import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Pulse } from './pulse';
-import { type ServerSocket, type SocketServer, openSocketServer } from './socket-server';
+import { openSocketServer, type ServerSocket, type SocketServer } from './socket-server';
 import { SharedFrames } from './outbound';
 import { streamPathBehind } from './upgrades';
 import { SocketSession, type SessionContext } from './socket-session';

@@ -1,5 +1,5 @@
 /**
- * Lets a client send so many messages at once and so many a second from then on.
+ * Lets a client send a burst of messages at once, and a number of messages a second after that.
  */
 export class TokenBucket {
   private tokens: number;

@@ -1,6 +1,6 @@
-import type { SyncExtras } from '../options/extras';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { SyncExtras } from '../options/extras';
 
 /** What the app has set with `setGlobalPrefix`. */
 export interface GlobalPrefix {
