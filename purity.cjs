@@ -12,19 +12,19 @@ const FILES = {
   collections:
     'answers app-values authorization cast-comparison collection-options collection document-rules dto-data failure placeholders port ports prepare validation-message',
   commit: 'foreseen pieces refused-write unique-keys',
-  database: 'collection-check driver-advice errors index-check indexes turns',
-  full: 'line-writer page-token started-lines',
+  database: 'collection-check errors indexes',
+  full: 'lines page-token',
   health: 'health',
-  http: 'connection exposed-headers failure full-body',
-  identity: 'bearer-token identity-fields identity origins request-identity token-failure verified-tokens',
-  log: 'entry-bytes records',
+  http: 'failure response',
+  identity: 'bearer-token identity origins',
+  log: 'entry records selection',
   metrics: 'metrics',
   options: 'clashes connection-tokens extras settings tokens',
   pull: 'cursor',
   push: 'body-hash late-changes permissions scope-queue scope-queues',
-  retention: 'trim-memory trim-plan',
-  stream: 'backoff follower inserted-bytes page-size selections stream-entry',
-  ws: 'beats server-socket shared-frames stream-path text-frames token-bucket',
+  retention: 'trim-plan',
+  stream: 'follower',
+  ws: 'outbound token-bucket upgrades',
 };
 
 const SOURCES = 'libs/sync/src';

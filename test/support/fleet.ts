@@ -4,7 +4,7 @@ import { ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { PullPage } from '../../libs/sync/src/protocol/pull';
-import { headPage, lookFor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
+import { headPage, locateCursor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
 import {
   documentKey,
   receiptText,
@@ -232,7 +232,7 @@ export class Fleet {
     const log = this.world.log.filter((entry) => entry.scope === scope);
     const floor = log[(this.floors.get(scope) ?? 0) - 1]?.version ?? ZERO_VERSION;
     const head = stored ? { version: stored.version, seq: stored.seq, floor } : null;
-    const look = lookFor(since, head);
+    const look = locateCursor(since, head);
     if (look.at === 'gone') return look.reason;
     if (look.at === 'head' || !head) return headPage(head);
     const rows = log

@@ -2,7 +2,7 @@ import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
 import type { PullPage, ResyncReason } from '../../libs/sync/src/protocol/pull';
 import {
   headPage,
-  lookFor,
+  locateCursor,
   pageOf,
   rowsToRead,
   type HeadView,
@@ -83,7 +83,7 @@ export class ScopeLog {
   finish(read: OpenRead, cut = Infinity): PullPage | ResyncReason {
     this.open.delete(read);
     const { since, head, limit } = read;
-    const look = lookFor(since, head);
+    const look = locateCursor(since, head);
     if (look.at === 'gone') return look.reason;
     if (look.at === 'head' || !head) return headPage(head);
     const rows = this.rows(look, read);

@@ -35,7 +35,7 @@ export type { MovedChange, WrittenChange } from './app-writes/scope-writer';
 
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';
-export { identityOf } from './identity/request-identity';
+export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './identity/origins';
 export type { SyncIdentity } from './identity/identity';
@@ -91,9 +91,10 @@ export {
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
-export type { StreamEntry, StreamMessage, StreamResync } from './stream/stream-entry';
+export type { StreamChange } from './log/entry';
+export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
 export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';
@@ -101,7 +102,7 @@ export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock
 // How synced documents look in the database, for the app's own queries and indexes.
 export { SYNC_FIELDS } from './codec/stored-document';
 export { hideTombstones } from './collections/hide-tombstones';
-export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './database/driver-advice';
+export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './database/deployment';
 export type { ChangeStreamState, SyncHealth } from './health/health';
 
 // Mentioned by the types above, so that an app's declarations can name them. Their members may change.
@@ -117,7 +118,6 @@ export type {
 } from './collections/collection';
 export type { Content, DocumentForm, Problem, SchemaRules, Settled, Verdict } from './plan/document-form';
 export type { FieldFacts } from './plan/field-facts';
-export type { StartedLines } from './full/started-lines';
+export type { StartedLines } from './full/lines';
 export type { ParsedChange } from './protocol/push';
-export type { PulledEntry } from './protocol/pull';
-export type { LiveEntry, LogPosition } from './stream/stream-entry';
+export type { LogEntry, Position } from './protocol/pull';

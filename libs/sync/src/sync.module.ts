@@ -19,20 +19,20 @@ import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from './options/tokens';
 
 /**
  * Offline-first sync for the app that imports it: `SyncModule.forRoot(options)` or `forRootAsync(...)` once, and
- * `SyncModule.forFeature([...])` wherever a feature module has collections of its own.
+ * `SyncModule.forFeature([...])` wherever a feature module has collections.
  *
- * What is known before DI (`prefix`, `streamPath`, `isGlobal`, `http`, `stream`, `connectionName`) stands beside the
- * options in forRoot, and beside `useFactory` in forRootAsync.
+ * What is known before DI (`prefix`, `streamPath`, `isGlobal`, `http`, `stream`, `connectionName`) stands next to the
+ * options in forRoot, and next to `useFactory` in forRootAsync.
  */
 @Module({})
 export class SyncModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationBootstrap {
   constructor(
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
-    @Inject(CollectionRegistry) private readonly registry: CollectionRegistry,
-    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    private readonly registry: CollectionRegistry,
+    host: HttpAdapterHost,
   ) {
     super();
     if (host.listening)
@@ -52,13 +52,13 @@ export class SyncModule extends ConfigurableModuleClass implements OnModuleInit,
     collections: readonly (string | SyncCollectionOptions)[],
     connectionName?: string,
   ): DynamicModule {
-    // A class of its own for each call: Nest would take two of one class for the same module.
+    // Another class for each call: Nest would take two of one class for the same module.
     @Module({})
     class SyncFeatureModule implements OnModuleInit {
       private isRegistered = false;
 
       /** Registers at once where it can: Nest calls no hook of a module that is loaded lazily. */
-      constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {
+      constructor(private readonly moduleRef: ModuleRef) {
         const registry = readyRegistry(moduleRef, connectionName);
         if (registry) this.register(registry);
       }
@@ -125,7 +125,7 @@ function registryOf(moduleRef: ModuleRef, connectionName: string | undefined): C
   }
 }
 
-/** The registry, once it is made: a half-made one has nothing of its own yet. */
+/** The registry, once it is made: a half-made one has no members yet. */
 function readyRegistry(
   moduleRef: ModuleRef,
   connectionName: string | undefined,

@@ -10,7 +10,7 @@ import type { PushResponse } from './protocol/push';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { StreamService, type StreamRequest } from './stream/stream.service';
-import type { StreamMessage } from './stream/stream-entry';
+import type { StreamMessage } from './stream/stream-subscription';
 import {
   ServerChanges,
   type MetadataOptions,
@@ -99,7 +99,7 @@ export class SyncService {
 
   /**
    * Writes the log entry of a change that the app has made itself, and the four fields into its document. In the
-   * caller's open transaction, or in one of its own.
+   * caller's open transaction, or in a separate one.
    *
    * @throws SyncError `stale_version`, `id_unavailable`, `weak_write_concern`; in an open transaction a lost race is a
    *   TransientTransactionError, so that `withTransaction` runs it again

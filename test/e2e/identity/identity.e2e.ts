@@ -598,7 +598,7 @@ describe('options that could verify nothing, or too much', () => {
   const edPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }) as string;
 
   it.each<[string, SyncOptions, string]>([
-    ['neither jwt nor guard', {}, 'nobody checks who asks. Give jwt: { secret }'],
+    ['neither jwt nor guard', {}, 'no authentication is configured. Set jwt: { secret }'],
     ['both', { jwt: { secret: TEST_SECRET }, guard: class {} as never }, 'exclude each other'],
     ['no key', { jwt: {} }, 'needs exactly one of secret, publicKey and jwksUri'],
     ['two keys', { jwt: { secret: TEST_SECRET, publicKey: rsaPem } }, 'exactly one of'],

@@ -231,7 +231,7 @@ describe('forRootAsync', () => {
     ],
     ['a bad number', { ...base, maxPullLimit: 0 }, 'option maxPullLimit must be a number from 1'],
     ['a bad node id', { ...base, hlcNodeId: 'a b' }, 'option hlcNodeId must be 1 to 64'],
-    ['no check of credentials', {}, 'nobody checks who asks'],
+    ['no check of credentials', {}, 'no authentication is configured'],
   ])('refuses a factory that returns %s', async (_what, given, message) => {
     const sync = SyncModule.forRootAsync({ ...noStream, useFactory: () => given as SyncOptions });
     await expect(start({ imports: [root(), sync] })).rejects.toThrow(message);

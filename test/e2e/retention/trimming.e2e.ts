@@ -1,6 +1,7 @@
+import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
-import { TrimMemory } from '../../../libs/sync/src/retention/trim-memory';
+import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
 import { FullResyncRequired, PullPage } from '../../../libs/sync/src/protocol/pull';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';
@@ -44,7 +45,7 @@ describe('retention', () => {
       },
     );
   const pull = (scope: string, since: string | undefined, limit = 1000) =>
-    pulls.page(scope, { since, collections: ['tasks'], limit });
+    pulls.page(scope, { since, selection: new Selection(['tasks']), limit });
   const reasonFor = async (scope: string, since: string) => {
     const answer = await pull(scope, since);
     return answer instanceof FullResyncRequired ? answer.reason : 'served';

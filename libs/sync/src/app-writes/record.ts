@@ -96,7 +96,7 @@ export class ServerChanges {
   /** An entry above a head that was not moved must not be committed, also by a caller that catches the error. */
   private async closeOrForbid({ session, heads }: Attempt): Promise<void> {
     try {
-      await this.heads.close(session, heads);
+      await this.heads.moveHeads(session, heads);
     } catch (error) {
       if (error instanceof Error) forbidCommit(session, error);
       throw error;

@@ -47,7 +47,7 @@ export class ScopeHeads {
   ) {}
 
   /** The head as this transaction has it: read once, and then as its own writes have left it. */
-  async open(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<OpenHead> {
+  async readHead(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<OpenHead> {
     const known = heads.get(scopeId);
     if (known) return known;
     await this.sessions.know(session);
@@ -57,14 +57,14 @@ export class ScopeHeads {
     return open;
   }
 
-  /** Notes where a plan has moved the head to. Written by {@link close}. */
+  /** Notes where a plan has moved the head to. Written by {@link moveHeads}. */
   advance(heads: OpenHeads, { fromSeq, head }: OpenHead, move: HeadMove): void {
     const { scopeId, version, seq } = move;
     heads.set(scopeId, { fromSeq, head: { ...(head ?? NO_HEAD), _id: scopeId, version, seq } });
   }
 
   /** The transaction's last write: moves the heads that have entries above them. */
-  async close(session: mongo.ClientSession, heads: OpenHeads): Promise<void> {
+  async moveHeads(session: mongo.ClientSession, heads: OpenHeads): Promise<void> {
     const moves: HeadMove[] = [];
     for (const [scopeId, { fromSeq, head }] of heads)
       if (head && head.seq !== (fromSeq ?? 0))
@@ -77,7 +77,7 @@ export class ScopeHeads {
    * Takes the head before anything else is written: from here on no other writer of the scope can overtake this
    * transaction. Gives a version above the head, and above what the transaction has written, that is reserved for it.
    */
-  async lock(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<string> {
+  async lockHead(session: mongo.ClientSession, heads: OpenHeads, scopeId: string): Promise<string> {
     try {
       return await this.take(session, heads, scopeId);
     } catch (error) {

@@ -5,7 +5,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../database/transaction';
 import { SyncError } from '../protocol/errors';
-import { Turns } from '../database/turns';
+import { Turns } from '../database/waiting';
 import { PlanWriter } from '../commit/plan-writer';
 import { RefusedWrite } from '../commit/refused-write';
 import { planPushes } from '../plan/planner';
@@ -83,7 +83,7 @@ export class ScopeWriter {
   lock(attempt: Attempt, scopeId: string): Promise<string> {
     attempt.scopes.add(scopeId);
     attempt.held.add(scopeId);
-    return this.heads.lock(attempt.session, attempt.heads, scopeId);
+    return this.heads.lockHead(attempt.session, attempt.heads, scopeId);
   }
 
   /**
@@ -149,7 +149,7 @@ export class ScopeWriter {
     const { session, heads } = attempt;
     const { scopeId } = identity;
     attempt.scopes.add(scopeId);
-    const open = await this.heads.open(session, heads, scopeId);
+    const open = await this.heads.readHead(session, heads, scopeId);
     if (reserved !== undefined) this.heads.checkReserved(session, reserved, open.head);
     const found = await this.read(session, scopeId, target);
     const { document: stored } = found;

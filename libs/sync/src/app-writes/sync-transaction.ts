@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Collections, StoredDocument } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
-import { Turns } from '../database/turns';
+import { Turns } from '../database/waiting';
 import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer';
 import { castOrThrow, settleOrThrow, targetOf, type AppDocId } from './target';
 

@@ -4,7 +4,8 @@ import type { mongo } from 'mongoose';
 import { SyncMetrics } from '../metrics/metrics';
 import { EngineSessions } from '../cluster/engine-sessions';
 import { SyncError } from '../protocol/errors';
-import { abortQuietly, commitUntil, retryPauseMs, TRANSACTION_OPTIONS } from '../database/transaction';
+import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
+import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
 import { PushQueue } from '../push/queue';
 import { isRetryable } from '../database/errors';
 import type { SyncSettings } from '../options/settings';
@@ -63,7 +64,7 @@ export class TransactionRunner {
       } finally {
         release?.();
       }
-      await delay(retryPauseMs(attempts, Math.random()));
+      await delay(fullJitter(attempts, CONFLICT_PAUSE, Math.random()));
     }
   }
 
@@ -81,7 +82,7 @@ export class TransactionRunner {
       if (lockFirst) for (const scopeId of [...touched].sort()) await this.writer.lock(attempt, scopeId);
       const result = await body(attempt);
       if (attempt.lost) throw attempt.lost;
-      await this.heads.close(session, attempt.heads);
+      await this.heads.moveHeads(session, attempt.heads);
       await commitUntil(session, deadline);
       return result;
     } catch (error) {
@@ -95,13 +96,11 @@ export class TransactionRunner {
   /** Not longer than the deadline: a transaction that is started in another one's body, and not seen to be, would wait for itself. */
   private async turn(scopeId: string, deadline: number): Promise<() => void> {
     const granted = this.queue.holdTurn(scopeId);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
-    });
-    const release = await Promise.race([granted, late]).finally(() => {
-      clearTimeout(timer);
-    });
+    const release = await within(
+      Math.max(0, deadline - performance.now()),
+      () => granted,
+      () => undefined,
+    );
     if (release) return release;
     void granted.then((unused) => {
       unused();

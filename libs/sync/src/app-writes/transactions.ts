@@ -5,7 +5,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
-import { Turns } from '../database/turns';
+import { Turns } from '../database/waiting';
 import { SYNC_CONNECTION } from '../options/tokens';
 import { forbidCommit, isCommitted, isOf, requireMajority, requireOpenTransaction } from './caller-session';
 import { ScopeHeads } from './scope-heads';
@@ -120,7 +120,7 @@ export class Transactions {
       if (isOutermost) await this.lockAfterConflict(attempt);
       const result = await this.runIn(attempt, identity, body);
       expectAlive(attempt);
-      if (isOutermost) await attempt.calls.run(() => this.heads.close(attempt.session, attempt.heads));
+      if (isOutermost) await attempt.calls.run(() => this.heads.moveHeads(attempt.session, attempt.heads));
       return result;
     } catch (thrown) {
       throw fail(attempt, thrown);

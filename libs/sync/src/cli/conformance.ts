@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import {
   checkDeployment,
@@ -8,9 +9,7 @@ import {
   type CheckOptions,
 } from '../../../conformance/src';
 import { appWrite, count, each, idKind, template } from './conformance-arguments';
-import { ProgressBar } from './progress-bar';
-import { openRecord, type Record } from './conformance-record';
-import type { CliOutput } from './output';
+import { ProgressBar, type CliOutput } from './output';
 
 interface Given {
   readonly token?: string;
@@ -37,7 +36,7 @@ export function addConformance(program: Command, output: CliOutput, exitWith: (c
     .description(
       'check the invariants on a running deployment, over its public wire alone.\n\n' +
         'It writes into the scope of the token, and deletes its documents at the end; their tombstones and log entries ' +
-        'stay. Give a token of a scope of its own. It takes about a minute longer than --seconds at the most, unless ' +
+        'stay. Give a token of a scope that nothing else uses. It takes at most about a minute longer than --seconds, unless ' +
         'the server does not answer.\n\nExit code: 0 every invariant held, 1 one was violated, 2 it could not run.',
     )
     .argument('<url...>', 'base URLs of the server processes, such as https://api.example.com')
@@ -116,7 +115,7 @@ function remark({ left }: Check, { keep }: CheckOptions): string {
   if (keep) return '';
   return left === 0
     ? 'Its documents were deleted.\n'
-    : `${String(left)} of its documents could not be deleted: their ids begin with nosc-.\n`;
+    : `${left} of its documents could not be deleted: their ids begin with nosc-.\n`;
 }
 
 /** @throws WorkloadError when something is missing */
@@ -168,4 +167,30 @@ function commandOf(urls: readonly string[], given: Given, seed: number): string 
   ];
   const tokens = `SYNC_TOKEN=… ${given.otherToken ? 'SYNC_OTHER_TOKEN=… ' : ''}`;
   return `${tokens}npx nest-offline-sync conformance ${parts.map(quoted).join(' ')}`;
+}
+
+/** A file with the verdict and the whole history: an event a line. Documents and tokens stand in neither. */
+export interface Record {
+  write(check: Check): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws WorkloadError when the file cannot be written, before anything else is done */
+async function openRecord(path: string): Promise<Record> {
+  const file = await open(path, 'w').catch((error: unknown) => {
+    throw new WorkloadError(`--json: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  return {
+    write: async ({ verdict, history: { events, ...rest } }) => {
+      const head = JSON.stringify({ ...rest, verdict });
+      await file.write(`${head.slice(0, -1)},"events":[\n`);
+      const block = 5000;
+      for (let from = 0; from < events.length; from += block) {
+        const lines = events.slice(from, from + block).map((event) => JSON.stringify(event));
+        await file.write(`${lines.join(',\n')}${from + block < events.length ? ',' : ''}\n`);
+      }
+      await file.write(']}\n');
+    },
+    close: () => file.close(),
+  };
 }

@@ -26,8 +26,7 @@ export function addInit(program: Command, { out }: CliOutput): Command {
         for (const what of made) out(`made      ${what}\n`);
         for (const name of options.collections) {
           const count = await backfill(oplog, name);
-          if (count > 0)
-            out(`completed ${name}: ${String(count)} documents got ${SYNC_FIELDS.deleted}: false\n`);
+          if (count > 0) out(`completed ${name}: ${count} documents got ${SYNC_FIELDS.deleted}: false\n`);
         }
         for (const name of options.collections)
           for (const advice of await adviceFor(oplog.db, name)) out(`to do     ${advice}\n`);

@@ -5,7 +5,7 @@ import type { HeadRecord } from '../log/records';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
-import { type CliOutput, table } from './output';
+import { table, type CliOutput } from './output';
 
 interface StatusOptions extends ConnectionOptions {
   readonly scope?: string;
@@ -38,7 +38,7 @@ export function addStatus(program: Command, { out }: CliOutput): Command {
     .command('status')
     .description('show scopes, heads, floors and sizes')
     .option('--scope <id>', 'only this scope')
-    .option('--limit <count>', 'scopes to show at the most', '100')
+    .option('--limit <count>', 'how many scopes to show', '100')
     .option('--json', 'print it as JSON')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
@@ -116,9 +116,7 @@ function told(
     scopes.map((s) => [s.scope, s.head, s.seq, s.floor, s.floorSeq, s.entries, s.waiting]),
   );
   const more =
-    total > scopes.length
-      ? `${String(total - scopes.length)} more: --limit shows them, --scope shows one.\n`
-      : '';
+    total > scopes.length ? `${total - scopes.length} more: --limit shows them, --scope shows one.\n` : '';
   const lost = missing.map((what) => `Missing: ${what}. Run \`nest-offline-sync init\`.\n`).join('');
   return `${sizes}${lost}\n${rows}${more}`;
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { trimOnce, type TrimReport } from '../retention/trim-once';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';
@@ -11,7 +11,7 @@ interface TrimOptions extends ConnectionOptions {
   readonly json?: boolean;
 }
 
-/** `trim`: one run of the retention job, beside the app's own ones or in their place. */
+/** `trim`: one run of the retention job, next to the app's own ones or in their place. */
 export function addTrim(program: Command, { out }: CliOutput): Command {
   return program
     .command('trim')
@@ -42,11 +42,11 @@ function told(report: TrimReport, grace: number): string {
   const { scopes, raised, waiting, deletedEntries, deletedReceipts } = report;
   const rest =
     waiting > 0
-      ? `${String(waiting)} scopes have entries below their floor: a run after the grace period of ${String(grace)} s deletes them.\n`
+      ? `${waiting} scopes have entries below their floor: a run after the grace period of ${grace} s deletes them.\n`
       : '';
   return (
-    `Looked at ${String(scopes)} scopes: raised the floor of ${String(raised)}, ` +
-    `deleted ${String(deletedEntries)} entries and ${String(deletedReceipts)} receipts.\n${rest}`
+    `Looked at ${scopes} scopes: raised the floor of ${raised}, ` +
+    `deleted ${deletedEntries} entries and ${deletedReceipts} receipts.\n${rest}`
   );
 }
 

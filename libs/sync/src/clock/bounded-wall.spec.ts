@@ -58,7 +58,7 @@ describe('boundedWall', () => {
 });
 
 describe('measureClock', () => {
-  it('is off by half the round trip at the most, however the way there and back compare', () => {
+  it('is off by at most half the round trip, however the way there and back compare', () => {
     fc.assert(
       fc.property(
         time,

@@ -61,7 +61,7 @@ export class HlcService {
     if (isTooFarAhead(remote, wallMs, 0, this.settings.maxDriftMs))
       throw new SyncError(
         'clock_drift',
-        `The stamp is ${String(remote.ms - wallMs)} ms ahead of this server's clock; ${String(this.settings.maxDriftMs)} ms are allowed. Set the sender's clock.`,
+        `The stamp is ${remote.ms - wallMs} ms ahead of this server's clock; ${this.settings.maxDriftMs} ms are allowed. Set the sender's clock.`,
       );
     this.last = receiveHlc(this.last, remote, wallMs, this.nodeId);
     return formatHlc(this.last);

@@ -123,7 +123,7 @@ describe('a received stamp', () => {
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         // Vector clocks say what is causal; the text order of the stamps must agree.
         const clocks = [0, 1, 2, 3].map((id) => ({
-          last: { ...ZERO_HLC, node: `n-${String(id)}` },
+          last: { ...ZERO_HLC, node: `n-${id}` },
           seen: [0, 0, 0, 0],
         }));
         const events: { text: string; seen: number[] }[] = [];
@@ -134,12 +134,12 @@ describe('a received stamp', () => {
           events.push({ text: formatHlc(stamp), seen: clock.seen });
         };
         for (const { from, to, wall } of steps) {
-          happen(from, sendHlc(clocks[from]!.last, wall, `n-${String(from)}`));
+          happen(from, sendHlc(clocks[from]!.last, wall, `n-${from}`));
           if (from === to) continue;
           const sender = clocks[from]!;
           const receiver = clocks[to]!;
           receiver.seen = receiver.seen.map((count, index) => Math.max(count, sender.seen[index]!));
-          happen(to, receiveHlc(receiver.last, sender.last, wall >> 1, `n-${String(to)}`));
+          happen(to, receiveHlc(receiver.last, sender.last, wall >> 1, `n-${to}`));
         }
         for (const a of events)
           for (const b of events) {
@@ -241,7 +241,7 @@ describe('node ids', () => {
 describe('the drift bound', () => {
   const at = (ms: number): Hlc => ({ ms, counter: 0, node: '' });
 
-  it('counts from the wall clock or from the head, whichever is later', () => {
+  it('counts from the wall clock or from the head, the later of the two', () => {
     expect(isTooFarAhead(at(61_000), 1_000, 0, 60_000)).toBe(false);
     expect(isTooFarAhead(at(61_001), 1_000, 0, 60_000)).toBe(true);
     expect(isTooFarAhead(at(61_001), 1_000, 1_001, 60_000)).toBe(false);

@@ -6,7 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Connection } from 'mongoose';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 import { SYNC_CONNECTION } from '../options/tokens';
 import { betterMeasure, boundedWall, databaseClock, measureClock, type ClockMeasure } from './bounded-wall';
 
@@ -21,7 +21,7 @@ const MEASURE_LIMIT_MS = 5_000;
  */
 @Injectable()
 export class WallClock implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger('SyncClock');
+  private readonly logger = new Logger('SyncModule');
   private measure: ClockMeasure | undefined;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -67,7 +67,7 @@ export class WallClock implements OnModuleInit, BeforeApplicationShutdown {
   private async look(): Promise<void> {
     try {
       const admin = this.connection.getClient().db('admin');
-      const hello = () => withinLimit(MEASURE_LIMIT_MS, (signal) => admin.command({ hello: 1 }, { signal }));
+      const hello = () => within(MEASURE_LIMIT_MS, (signal) => admin.command({ hello: 1 }, { signal }));
       // The first command of an idle pool opens a connection; that would count as round trip.
       if (this.measure === undefined) await hello();
       const sentAt = performance.now();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   Inject,
   Injectable,
@@ -5,16 +6,15 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { UnknownCommitError } from '../database/transaction';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { OplogSetupService } from '../database/setup';
 import { OplogRepository } from '../log/oplog';
-import { withinLimit } from '../database/time-limit';
+import { noAnswer, within } from '../database/waiting';
 
-/** A process that works on the log: its sessions, and when it was last seen alive. Kept beside the leases. */
+/** A process that works on the log: its sessions, and when it was last seen alive. Kept with the leases. */
 interface ProcessRecord {
   readonly _id: string;
   readonly sessions: readonly mongo.Binary[];
@@ -40,7 +40,7 @@ const SILENT_MS = 6_000;
  *
  * MongoDB keeps the locks of a transaction whose client was killed for up to a minute: the scope's head could not be
  * moved for so long. So each process notes its sessions in the database and beats; the others end the sessions of one
- * that has fallen silent (a user may always kill sessions of its own). A process that was only frozen finds its
+ * that has fallen silent (a user may always kill its own sessions). A process that was only frozen finds its
  * transaction gone and runs it again: safety stays with the head's compare-and-set. Whatever else the silent process had
  * going in those sessions ends too: the driver gives a session's id out again, also to the app.
  */
@@ -80,7 +80,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await withinLimit(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id: this.id })).catch(ignore);
+    await within(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id: this.id })).catch(ignore);
   }
 
   /**
@@ -93,7 +93,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     const session = this.free.pop() ?? (await this.open());
     const limit = new AbortController();
     try {
-      return await withinLimit(deadline - performance.now() + HANGS_MS, () => work(session), limit);
+      return await within(deadline - performance.now() + HANGS_MS, () => work(session), noAnswer, limit);
     } catch (error) {
       throw limit.signal.aborted ? new UnknownCommitError(error) : error;
     } finally {
@@ -115,7 +115,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
       isOpen = error instanceof UnknownCommitError;
       throw error;
     } finally {
-      // Whoever asked has waited to the deadline already.
+      // The caller has waited to the deadline already.
       if (isOpen) void this.kill(session).catch(ignore);
       else await session.endSession();
     }
@@ -158,7 +158,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
 
   private async killSessions(sessions: readonly { readonly id: mongo.Binary }[]): Promise<void> {
     if (!this.mayKill) return;
-    await withinLimit(NOTE_LIMIT_MS, (signal) =>
+    await within(NOTE_LIMIT_MS, (signal) =>
       this.oplog.db.admin().command({ killSessions: sessions }, { signal }),
     );
   }
@@ -172,7 +172,7 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     const turn = ++this.turn;
     for (const key of this.ids.keys()) if (this.ids.size > MAX_IDS) this.ids.delete(key);
     const sessions = [...this.ids.values()];
-    await withinLimit(NOTE_LIMIT_MS, () =>
+    await within(NOTE_LIMIT_MS, () =>
       this.processes.updateOne(
         { _id: this.id },
         [
@@ -191,9 +191,9 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     );
   }
 
-  /** Ends what silent processes have left open. Whoever looks first does it; twice does no harm. */
+  /** Ends what silent processes have left open. The first to look does it; twice does no harm. */
   private async reap(): Promise<void> {
-    const silent = await withinLimit(NOTE_LIMIT_MS, (signal) =>
+    const silent = await within(NOTE_LIMIT_MS, (signal) =>
       this.processes
         .find(
           {
@@ -207,9 +207,9 @@ export class EngineSessions implements OnApplicationBootstrap, BeforeApplication
     for (const { _id, sessions } of silent) {
       if (_id === this.id) continue;
       if (sessions.length > 0) await this.killSessions(sessions.map((id) => ({ id })));
-      await withinLimit(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id }));
+      await within(NOTE_LIMIT_MS, () => this.processes.deleteOne({ _id }));
       this.logger.warn(
-        `A process of this cluster fell silent; its ${String(sessions.length)} sessions ` +
+        `A process of this cluster fell silent; its ${sessions.length} sessions ` +
           (this.mayKill ? 'were ended.' : 'end by themselves within a minute (serverApi is strict).'),
       );
     }

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { OplogRepository } from '../log/oplog';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 
-/** Whose turn it is to write a contended scope. Kept beside the leases; dates are the server's. */
+/** Whose turn it is to write a contended scope. Kept with the leases; dates are the server's. */
 interface TurnRecord {
   readonly _id: string;
   readonly owner?: string;
@@ -24,7 +24,7 @@ interface Contention {
 
 /** How long one process writes before the next may. */
 const SLICE_MS = 40;
-/** A holder or a next one that is not heard of for so long has lost its place. */
+/** A holder, or the next one, that is silent for this long has lost its place. */
 const FORGOTTEN_MS = 1_000;
 /** How long a scope counts as contended after a conflict, or after another process wanted the turn. */
 const CONTENDED_MS = 3_000;
@@ -78,7 +78,7 @@ export class FairTurns {
     const known = this.contended.get(scopeId);
     if (!known || known.sliceEnds > performance.now()) return 0;
     try {
-      const record = await withinLimit(FORGOTTEN_MS, () =>
+      const record = await within(FORGOTTEN_MS, () =>
         this.turns.findOneAndUpdate({ _id: turnId(scopeId) }, takeTurn(this.owner), {
           upsert: true,
           returnDocument: 'after',
@@ -105,7 +105,7 @@ export class FairTurns {
     if (!known || (moreWaits && known.sliceEnds > performance.now())) return 0;
     known.sliceEnds = 0;
     try {
-      const record = await withinLimit(FORGOTTEN_MS, () =>
+      const record = await within(FORGOTTEN_MS, () =>
         this.turns.findOneAndUpdate(
           { _id: turnId(scopeId), owner: this.owner },
           { $unset: { owner: 1, until: 1 } },
@@ -125,7 +125,7 @@ function turnId(scopeId: string): string {
   return `turn:${scopeId}`;
 }
 
-/** The turn is free for the next one, or for all when there is none; who does not get it becomes the next one, if he can. */
+/** The turn is free for the next one, or for all when there is none; a process that does not get it becomes the next one, if it can. */
 function takeTurn(owner: string): mongo.Document[] {
   const me = { $literal: owner };
   const recent = (field: string) => ({ $gt: [field, { $subtract: ['$$NOW', FORGOTTEN_MS] }] });

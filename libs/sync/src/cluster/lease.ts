@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database/errors';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 
 /** Of each command: one that hangs costs a turn, not all that come after. Milliseconds. */
 const LIMIT_MS = 30_000;
@@ -10,7 +10,7 @@ export interface LeaseRecord {
   readonly _id: string;
   /** Who has it; missing after a release. */
   readonly owner?: string;
-  /** Rises each time that the lease changes hands: whoever shows a lower one has lost it. */
+  /** Rises each time that the lease changes hands: a holder with a lower one has lost it. */
   readonly token: number;
   readonly expiresAt: Date;
 }
@@ -47,7 +47,7 @@ export class Lease {
     const next = { $add: [{ $ifNull: ['$token', 0] }, 1] };
     const whenOurs = (value: unknown, field: string) => ({ $cond: [{ $or: [ours, free] }, value, field] });
     try {
-      const record = await withinLimit(LIMIT_MS, () =>
+      const record = await within(LIMIT_MS, () =>
         this.leases.findOneAndUpdate(
           { _id: this.name },
           [
@@ -81,7 +81,7 @@ export class Lease {
   /** Gives the lease back, if it is still ours, so that the next process need not wait for its expiry. */
   async release(): Promise<void> {
     if (this.renewedAt === -Infinity) return;
-    await withinLimit(LIMIT_MS, () =>
+    await within(LIMIT_MS, () =>
       this.leases.updateOne({ _id: this.name, owner: this.owner }, [
         { $set: { expiresAt: '$$NOW' } },
         { $unset: 'owner' },

@@ -29,7 +29,7 @@ export class CollectionRegistry implements Collections {
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
-    @Inject(PortResolver) private readonly ports: PortResolver,
+    private readonly ports: PortResolver,
   ) {
     const { oplogCollection, headsCollection, receiptsCollection, leasesCollection } = settings;
     this.reserved = [oplogCollection, headsCollection, receiptsCollection, leasesCollection];

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { within } from '../database/waiting';
 import { SyncError } from '../protocol/errors';
 import { notABoolean, settled } from './answers';
 
@@ -50,28 +51,17 @@ export class PortAnswers {
     this.logger.error(`${port} ${problem}.`);
   }
 
-  private async inTime(port: string, answer: unknown): Promise<unknown> {
-    const limit = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        limit.abort();
-        this.complain(
-          port,
-          `gave no answer within ${String(this.limitMs)} ms. An Observable must complete: end it with first() or take(1)`,
-        );
-        reject(
-          new SyncError(
-            'unavailable',
-            'What may be done here could not be found out in time. Try again later.',
-          ),
-        );
-      }, this.limitMs);
-    });
-    try {
-      return await Promise.race([settled(answer, limit.signal), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  private inTime(port: string, answer: unknown): Promise<unknown> {
+    const late = (): never => {
+      this.complain(
+        port,
+        `gave no answer within ${this.limitMs} ms. An Observable must complete: end it with first() or take(1)`,
+      );
+      throw new SyncError(
+        'unavailable',
+        'What may be done here could not be found out in time. Try again later.',
+      );
+    };
+    return within(this.limitMs, (signal) => settled(answer, signal), late);
   }
 }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type Type } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SyncError } from '../protocol/errors';
 import type { Port } from '../options/sync.options';
@@ -7,7 +7,7 @@ import { portKind, type PortMethod } from './port';
 /** Turns what a host gave for a port into a plain function. Works from `onApplicationBootstrap` on. */
 @Injectable()
 export class PortResolver {
-  constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
+  constructor(private readonly moduleRef: ModuleRef) {}
 
   /**
    * A function stays as it is. A class is taken from the app's providers, wherever in the app they are, else made by

@@ -1,5 +1,5 @@
 import type { StoredDocument } from '../collections/collection';
-import type { ExistingIndex } from '../database/index-check';
+import type { ExistingIndex } from '../database/indexes';
 
 /** A unique index of a collection, as far as what it holds can be told beforehand. */
 export interface UniqueIndex {

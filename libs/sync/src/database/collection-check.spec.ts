@@ -5,7 +5,7 @@ import {
   UNSCOPED_LIMIT,
   unscopedAdvice,
 } from './collection-check';
-import type { ExistingIndex } from './index-check';
+import type { ExistingIndex } from './indexes';
 
 const id: ExistingIndex = { name: '_id_', key: { _id: 1 } };
 

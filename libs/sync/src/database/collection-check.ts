@@ -1,4 +1,4 @@
-import { isIdIndex, uniqueIndexAdvice, type ExistingIndex } from './index-check';
+import { isIdIndex, uniqueIndexAdvice, type Collation, type ExistingIndex } from './indexes';
 
 /** A collection as `listCollections` describes it. */
 export interface ExistingCollection {
@@ -11,13 +11,6 @@ export interface ExistingCollection {
     /** Of a clustered collection: MongoDB deletes its documents by their ids. */
     readonly expireAfterSeconds?: number;
   };
-}
-
-export interface Collation {
-  readonly locale?: string;
-  readonly strength?: number;
-  readonly alternate?: string;
-  readonly numericOrdering?: boolean;
 }
 
 /** Why neither a log nor synced documents can live in such a collection, with the remedy. */
@@ -59,13 +52,13 @@ export function collectionAdvice(
   ];
 }
 
-/** How many documents without a scope are looked for at the most. */
+/** At most this many documents without a scope are looked for. */
 export const UNSCOPED_LIMIT = 1000;
 
 /** @param count up to {@link UNSCOPED_LIMIT} */
 export function unscopedAdvice(name: string, count: number): string[] {
   if (count === 0) return [];
-  const many = count < UNSCOPED_LIMIT ? String(count) : `${String(UNSCOPED_LIMIT)} or more`;
+  const many = count < UNSCOPED_LIMIT ? String(count) : `${UNSCOPED_LIMIT} or more`;
   const documents = count === 1 ? 'document' : 'documents';
   return [
     `Collection ${name} holds ${many} ${documents} without a scope (_sync_scope_id is missing, or is no text): no device ` +
@@ -79,7 +72,7 @@ type Options = NonNullable<ExistingCollection['options']>;
 
 function expiryAdvice(name: string, options: Options, indexes: readonly ExistingIndex[]): string[] {
   const remedy =
-    'No device hears of it and keeps the document. Drop the expiry, and delete with tx.delete() of sync.transaction() what is old.';
+    'Devices do not hear of it, and keep the document. Drop the expiry, and delete what is old with tx.delete() of sync.transaction().';
   const ttl = indexes.filter(({ expireAfterSeconds }) => expireAfterSeconds !== undefined);
   return [
     ...ttl.map((index) => `The TTL index ${index.name} of ${name} makes MongoDB delete documents. ${remedy}`),
@@ -117,5 +110,5 @@ function folds(collation: Collation | undefined): collation is Collation {
 }
 
 function shown({ locale, strength }: Collation): string {
-  return `{ locale: '${locale ?? ''}', strength: ${String(strength ?? 3)} }`;
+  return `{ locale: '${locale ?? ''}', strength: ${strength ?? 3} }`;
 }

@@ -53,7 +53,7 @@ describe('an error of the database', () => {
     ['a socket of the driver that broke', failed('write', 'EPIPE')],
     ['a conflict', labelled('TransientTransactionError')],
     ["the server's own advice", labelled('RetryableError')],
-    ...MOMENTS.map((code): [string, Error] => [`code ${String(code)}`, answered(code)]),
+    ...MOMENTS.map((code): [string, Error] => [`code ${code}`, answered(code)]),
   ])('is one of the moment: %s', (_what, error) => {
     expect(isPassing(error)).toBe(true);
     expect(isDatabaseError(error)).toBe(true);

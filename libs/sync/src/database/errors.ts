@@ -134,7 +134,7 @@ const OUT_OF_REACH =
   /^Mongo(ose)?(Network|ServerSelection|PoolCleared|WaitQueueTimeout|NotConnected)|^PoolCleared/;
 /** The same for a client that is closing, and for a time limit of the whole client. */
 const CLOSED = /^Mongo(TopologyClosed|ClientClosed|ServerClosed|PoolClosed|OperationTimeout)/;
-/** Mongoose has one class for all; this is what it says of a connection that has not come about yet. */
+/** Mongoose has one class for all; this is what it says of a connection that is not there yet. */
 const NOT_CONNECTED_YET = /buffering timed out|before initial connection/;
 
 /** Whether no server could be asked at all: the connection is lost, or there is no primary. */
@@ -163,7 +163,7 @@ export function isSnapshotLoss(error: unknown): boolean {
 
 /**
  * Whether the whole transaction may be run again. Not when the outcome of its commit is unknown: it may have
- * happened, and a change without a mutation id would be doubled. Not for a time limit that a caller has set himself:
+ * happened, and a change without a mutation id would be doubled. Not for a time limit that the caller has set:
  * it would pass again.
  */
 export function isRetryable(error: unknown): boolean {
@@ -177,7 +177,7 @@ export function isRetryable(error: unknown): boolean {
  * Whether a failed commit may have happened all the same. The driver labels what came back from a server; it says
  * nothing when there is no server to ask again (a lost primary), though its first try may have arrived, and it fails
  * by itself, with a TypeError, over the bare error of a socket. A server that knows of no such transaction, but cannot
- * have that confirmed by the majority, may be a primary of yesterday: it sends its word without the transient label.
+ * have that confirmed by the majority, may no longer be the primary: it sends its word without the transient label.
  */
 export function mayBeCommitted(error: unknown): boolean {
   if (hasErrorLabel(error, 'TransientTransactionError')) return false;
@@ -207,7 +207,7 @@ export function codeOf(error: unknown): number | undefined {
 export function errorKind(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const code = 'codeName' in error ? error.codeName : 'code' in error ? error.code : undefined;
-  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${String(code)}` : error.name;
+  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${code}` : error.name;
 }
 
 /** Whether an error of the driver or the server carries a label such as TransientTransactionError. */

@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
-import { codeOf, MONGO_CODES } from './errors';
 import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
+import { SYNC_FIELDS } from '../codec/stored-document';
+import { codeOf, MONGO_CODES } from './errors';
 import {
   collectionAdvice,
   unfitForEngine,
@@ -10,11 +11,16 @@ import {
   unscopedAdvice,
   type ExistingCollection,
 } from './collection-check';
-import { describeIndex, missingIndexes, type ExistingIndex } from './index-check';
-import { SYNC_FIELDS } from '../codec/stored-document';
-import { ENGINE_INDEXES, SYNCED_COLLECTION_INDEX, type IndexSpec } from './indexes';
+import {
+  describeIndex,
+  ENGINE_INDEXES,
+  missingIndexes,
+  SYNCED_COLLECTION_INDEX,
+  type ExistingIndex,
+  type IndexSpec,
+} from './indexes';
 
-/** A collection that must be there before anything is served, and its indexes beside `_id`. */
+/** A collection that must be there before anything is served, and its indexes apart from `_id`. */
 export interface CollectionLayout {
   readonly name: string;
   readonly indexes: readonly IndexSpec[];
@@ -38,7 +44,7 @@ export function databaseLayout(names: EngineNames, synced: readonly string[]): C
 
 /**
  * Makes what is missing; what is there stays as it is, so that any number of processes may do it at once, and again.
- * Never inside or beside transactions on these collections: they would fail each other.
+ * Never inside, or at the same time as, transactions on these collections: they would fail each other.
  *
  * @returns what was made, described
  * @throws SyncError `configuration` when an index cannot be made, with the reason and the remedy

@@ -5,10 +5,9 @@ import { SyncError } from '../protocol/errors';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
-import { adviceFor, createLayout, databaseLayout, missingFromLayout, refuseUnfit } from './layout';
-import { checkDeployment } from './deployment';
-import { driverAdvice } from './driver-advice';
 import { OplogRepository, READ_TIME_LIMIT_MS } from '../log/oplog';
+import { adviceFor, createLayout, databaseLayout, missingFromLayout, refuseUnfit } from './layout';
+import { checkDeployment, driverAdvice } from './deployment';
 
 /**
  * Makes the database ready before the first request: Nest runs these hooks before it listens. By then every feature
@@ -24,8 +23,8 @@ export class OplogSetupService implements OnApplicationBootstrap {
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
-    @Inject(CollectionRegistry) private readonly registry: CollectionRegistry,
-    @Inject(OplogRepository) oplog: OplogRepository,
+    private readonly registry: CollectionRegistry,
+    oplog: OplogRepository,
   ) {
     this.db = oplog.db;
   }
@@ -62,8 +61,8 @@ export class OplogSetupService implements OnApplicationBootstrap {
   }
 
   /**
-   * Waits for Mongoose's own collections and indexes: made beside transactions they fail them, and a collection that
-   * was made here first would lack the options of its schema (a collation, say).
+   * Waits for Mongoose's own collections and indexes: made while transactions run they fail them, and a collection that
+   * was made here first would lack the options of its schema (a collation, for example).
    */
   private async settleModels(names: readonly string[]): Promise<void> {
     for (const model of Object.values(this.connection.models)) {
@@ -85,7 +84,7 @@ export class OplogSetupService implements OnApplicationBootstrap {
     for (const line of driverAdvice(this.db.client.options, this.extras.stream)) this.logger.warn(line);
     if (this.settings.trimGraceMs < READ_TIME_LIMIT_MS)
       this.logger.warn(
-        `trimGraceMs is shorter than a client's read may take (${String(READ_TIME_LIMIT_MS)} ms): entries could go while somebody reads them.`,
+        `trimGraceMs is shorter than a client's read may take (${READ_TIME_LIMIT_MS} ms): entries could go while somebody reads them.`,
       );
     for (const name of names) for (const line of await adviceFor(this.db, name)) this.logger.warn(line);
   }

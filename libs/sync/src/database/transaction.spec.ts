@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { isRetryable, mayBeCommitted } from './errors';
-import { asLostConnection, retryPauseMs, TransientSyncError, UnknownCommitError } from './transaction';
+import { asLostConnection, TransientSyncError, UnknownCommitError } from './transaction';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } =
   mongoose.mongo;
@@ -75,15 +75,5 @@ describe('a connection that is lost', () => {
     const duplicate = new MongoBulkWriteError({ message: 'x', code: 11000 }, {} as never);
     for (const error of [duplicate, new TypeError('x'), reset, noPrimary, null])
       expect(asLostConnection(error)).toBe(error);
-  });
-});
-
-describe('the pause before the next try', () => {
-  it('grows with the tries, never over 200 ms, and is spread from zero on', () => {
-    expect([0, 1, 3, 5, 6, 50].map((attempts) => retryPauseMs(attempts, 1))).toEqual([
-      4, 8, 32, 128, 200, 200,
-    ]);
-    expect(retryPauseMs(50, 0)).toBe(0);
-    expect(retryPauseMs(50, 0.25)).toBe(50);
   });
 });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
-import { withinLimit } from './time-limit';
 import { SyncError } from '../protocol/errors';
+import { CONFLICT_PAUSE, fullJitter, within } from './waiting';
 import { isOutOfReach, isSocketError, mayBeCommitted } from './errors';
 
 const { MongoBulkWriteError, MongoError, MongoNetworkError } = mongoose.mongo;
@@ -43,7 +43,7 @@ export class TransientSyncError extends MongoError {
 
 /**
  * The error by which a command inside a transaction should have failed when the connection was lost; any other error
- * as it is. The driver lets two through in a shape that says nothing of a retry: what befell a bulk write before it
+ * as it is. The driver lets two through in a shape that says nothing of a retry: what happened to a bulk write before it
  * was sent (a cleared pool, no primary) is a MongoBulkWriteError without a label, and what ends a command while it is
  * still being sent is the bare error of Node's socket.
  */
@@ -63,7 +63,7 @@ export function asLostConnection(error: unknown): unknown {
 export async function commitUntil(session: mongo.ClientSession, deadline: number): Promise<void> {
   for (let attempts = 0; ; attempts++) {
     try {
-      await withinLimit(Math.max(deadline - performance.now(), COMMIT_LIMIT_MS), () =>
+      await within(Math.max(deadline - performance.now(), COMMIT_LIMIT_MS), () =>
         session.commitTransaction(),
       );
       return;
@@ -71,7 +71,7 @@ export async function commitUntil(session: mongo.ClientSession, deadline: number
       if (!mayBeCommitted(error)) throw error;
       if (performance.now() > deadline) throw new UnknownCommitError(error);
     }
-    await delay(retryPauseMs(attempts, Math.random()));
+    await delay(fullJitter(attempts, CONFLICT_PAUSE, Math.random()));
   }
 }
 
@@ -82,12 +82,4 @@ export async function abortQuietly(session: mongo.ClientSession): Promise<void> 
   } catch {
     // The server ends it by itself.
   }
-}
-
-const FIRST_MS = 4;
-const LONGEST_MS = 200;
-
-/** Full jitter up to 200 ms: how long to wait before try `attempts` + 1. `random` is from 0 to below 1. */
-export function retryPauseMs(attempts: number, random: number): number {
-  return random * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempts, 10));
 }

@@ -8,13 +8,12 @@ import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
 import { parseFullQuery, type FullRequest } from '../protocol/full';
-import { lookFor } from '../pull/cursor';
+import { locateCursor } from '../pull/cursor';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { LineWriter } from './line-writer';
+import { LineWriter, StartedLines } from './lines';
 import { decodePageToken, encodePageToken, invalidPageCursor, type PageToken } from './page-token';
 import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-view';
-import { StartedLines } from './started-lines';
 
 /** One answer of a full resync. */
 export interface FullPage {
@@ -42,8 +41,8 @@ const CHUNK_BYTES = 64 << 10;
 @Injectable()
 export class FullService {
   constructor(
-    @Inject(OplogRepository) private readonly oplog: OplogRepository,
-    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    private readonly oplog: OplogRepository,
+    private readonly collections: CollectionRegistry,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -136,10 +135,10 @@ export class FullService {
   ): Promise<{ view: ScopeView; lastSeq: string } | undefined> {
     const view = new ScopeView(this.oplog, scopeId);
     try {
-      // Before any document: from this cursor on, pull gives whatever these reads may miss.
+      // Before any document: from this cursor on, pull gives what these reads may miss.
       const head = await view.head();
       const lastSeq = marked ?? head?.version ?? ZERO_VERSION;
-      if (marked === undefined || lookFor(marked, head).at !== 'gone') return { view, lastSeq };
+      if (marked === undefined || locateCursor(marked, head).at !== 'gone') return { view, lastSeq };
     } catch (error) {
       await view.close();
       throw error;

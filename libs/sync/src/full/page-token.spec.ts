@@ -57,7 +57,7 @@ describe('page token', () => {
   });
 
   it('stays short with any number of collections, in any order', () => {
-    const known = Array.from({ length: 200 }, (_, n) => `${'a-long-name-'.repeat(5)}${String(n)}`);
+    const known = Array.from({ length: 200 }, (_, n) => `${'a-long-name-'.repeat(5)}${n}`);
     const mixed = known.map((_, n) => known[(n * 7) % 200] ?? '');
     for (const [collections, length] of [
       [known, 600],

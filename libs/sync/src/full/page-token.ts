@@ -89,9 +89,7 @@ function runsOf(places: readonly number[]): string {
     if (run?.[1] === place - 1) run[1] = place;
     else runs.push([place, place]);
   }
-  return runs
-    .map(([first, last]) => (first === last ? String(first) : `${String(first)}-${String(last)}`))
-    .join();
+  return runs.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join();
 }
 
 /** None when the text is no list of places below `count`, each once. */

@@ -6,7 +6,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS, type OplogRepository } from '../log/oplog';
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import type { HeadRecord } from '../log/records';
-import { withinLimit } from '../database/time-limit';
+import { noAnswer, within } from '../database/waiting';
 import type { Json } from '../protocol/json';
 import { isPassing, isSnapshotLoss } from '../database/errors';
 
@@ -88,7 +88,7 @@ export class ScopeView {
     let resumes = 0;
     for (;;) {
       const from = last ? last.id : range.from;
-      // The first documents by a query of their own: their reader need not wait for a thousand.
+      // The first documents by a separate query: their reader need not wait for a thousand.
       const limit = last ? undefined : FIRST_DOCUMENTS;
       let given = 0;
       const hanging = new AbortController();
@@ -97,14 +97,14 @@ export class ScopeView {
         ...this.walk({ from, to: range.to }),
         raw: true,
         signal: hanging.signal,
-        // Not `limit: 0`, by which the driver asks for ever larger batches.
+        // Not `limit: 0`, with which the driver asks for larger and larger batches.
         ...(limit === undefined ? {} : { limit }),
       };
       const cursor = store.find<Buffer>(this.documentsOf({ from, to: range.to }), options);
       let open: mongo.Long | undefined;
       let next: Promise<boolean> | undefined;
       try {
-        while (await withinLimit(READ_HANGS_MS, () => next ?? cursor.hasNext(), hanging)) {
+        while (await within(READ_HANGS_MS, () => next ?? cursor.hasNext(), noAnswer, hanging)) {
           // Kept, because an error takes it from the cursor.
           open = cursor.id;
           const rows = cursor.readBufferedDocuments();
@@ -196,10 +196,10 @@ export class ScopeView {
 
   private async read<T>(operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await withinLimit(READ_HANGS_MS, operation);
+      return await within(READ_HANGS_MS, operation);
     } catch (error) {
       if (!this.leaveSnapshot(error)) throw error;
-      return withinLimit(READ_HANGS_MS, operation);
+      return within(READ_HANGS_MS, operation);
     }
   }
 
@@ -236,12 +236,12 @@ function idOf(document: Buffer | undefined): StoredId {
   return document && decodeStored(document)['_id'];
 }
 
-/** Whether there is room for another batch beside this one. */
+/** Whether there is room for another batch next to this one. */
 function isSmall(batch: readonly Buffer[]): boolean {
   return batch.reduce((sum, { length }) => sum + length, 0) <= AHEAD_BYTES;
 }
 
-/** Sends for the next batch. Whoever wants it hears of an error. */
+/** Sends for the next batch. An error reaches the one who waits for it. */
 function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
   const next = cursor.hasNext();
   next.catch(() => undefined);
@@ -253,7 +253,7 @@ function ahead(cursor: mongo.FindCursor<Buffer>): Promise<boolean> {
  * minutes.
  */
 async function quietly(end: () => Promise<unknown> | undefined): Promise<void> {
-  await withinLimit(CLOSE_LIMIT_MS, async () => end()).catch(() => undefined);
+  await within(CLOSE_LIMIT_MS, async () => end()).catch(() => undefined);
 }
 
 function sameId(a: StoredId, b: StoredId): boolean {

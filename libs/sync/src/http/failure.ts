@@ -1,5 +1,6 @@
 import { SyncError, type ErrorCode } from '../protocol/errors';
 import { isObject } from '../protocol/json';
+import { isPassing } from '../database/errors';
 
 /** Seconds after which a client tries again, where nothing better is known. */
 export const RETRY_AFTER_SECONDS = 2;
@@ -16,7 +17,7 @@ const TRY_AGAIN: Readonly<Partial<Record<number, ErrorCode>>> = {
 };
 
 /** The code for a status that the app's own code chose. */
-export function codeForStatus(status: number): ErrorCode {
+function codeForStatus(status: number): ErrorCode {
   switch (status) {
     case 401:
       return 'unauthenticated';
@@ -31,7 +32,7 @@ export function codeForStatus(status: number): ErrorCode {
 
 /**
  * What the host's own code (a guard, a throttler, an interceptor) has refused a request with, as the engine says it:
- * the host's status, the code for it, the host's words. Knows Nest's HttpExceptions of whichever copy, and errors as
+ * the host's status, the code for it, the host's words. Knows the HttpExceptions of any copy of Nest, and errors as
  * `http-errors` and Fastify make them.
  *
  * @returns undefined for what is no refusal, but an error that nobody foresaw
@@ -112,7 +113,7 @@ export function saysTryAgain({ code }: SyncError): boolean {
  */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}`;
-  const code = isObject(error) && typeof error['code'] === 'number' ? ` ${String(error['code'])}` : '';
+  const code = isObject(error) && typeof error['code'] === 'number' ? ` ${error['code']}` : '';
   const message = mayHoldData(error) ? '' : `: ${error.message}`;
   const frames = (error.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
   return [`${error.name}${code}${message}`, ...frames].join('\n');
@@ -121,4 +122,28 @@ export function describeFailure(error: unknown): string {
 function mayHoldData(error: Error): boolean {
   const safe = ['TypeError', 'RangeError', 'ReferenceError', 'SyncError'];
   return !safe.includes(error.name);
+}
+
+/**
+ * What the client of a socket may know of an error: the same code as over HTTP, where a socket can say it. A guard of the app that
+ * refuses for another reason (402, for example) does not let the socket pass; one that fails is asked again later. Texts of
+ * unknown errors stay inside.
+ */
+export function asSocketError(error: unknown): SyncError {
+  if (isPassing(error))
+    return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
+  const refusal = error instanceof SyncError ? hostRefusal(error.cause) && error : hostRefusal(error);
+  if (!refusal)
+    return error instanceof SyncError
+      ? error
+      : new SyncError('internal', 'Something went wrong in the server.');
+  switch (refusal.code) {
+    case 'malformed_request':
+    case 'payload_too_large':
+      return new SyncError('forbidden', 'The guard of the app does not let this socket pass.');
+    case 'internal':
+      return new SyncError('unavailable', 'The credentials could not be checked. Try again later.');
+    default:
+      return refusal;
+  }
 }

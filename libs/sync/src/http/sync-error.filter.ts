@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
 import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
-import { destroyResponse } from './connection';
-import { exposeHeaders } from './exposed-headers';
+import { destroyResponse, exposeHeaders } from './response';
 
 /**
  * For the app's own routes: gives each SyncError its status and the shape that the sync routes have, `{statusCode, code,
@@ -15,7 +14,7 @@ import { exposeHeaders } from './exposed-headers';
 export class SyncErrorFilter implements ExceptionFilter<SyncError> {
   protected readonly logger = new Logger('SyncModule');
 
-  constructor(@Inject(HttpAdapterHost) protected readonly host: HttpAdapterHost) {}
+  constructor(protected readonly host: HttpAdapterHost) {}
 
   /** @returns the error, for transports other than HTTP: they answer with what a filter gives them */
   catch(error: SyncError, context: ArgumentsHost): unknown {

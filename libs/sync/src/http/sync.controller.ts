@@ -1,11 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { finished } from 'node:stream';
 import {
   Body,
   Get,
   Headers,
   HttpCode,
-  Inject,
   Injectable,
   Logger,
   Post,
@@ -14,6 +13,7 @@ import {
   StreamableFile,
   UseFilters,
   UseGuards,
+  type BeforeApplicationShutdown,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
@@ -22,10 +22,8 @@ import { SyncGuard, SyncUser } from '../identity/sync.guard';
 import { encodeEnd, type FullRequest } from '../protocol/full';
 import type { PullRequest } from '../protocol/pull';
 import { SyncService } from '../sync.service';
-import { destroyResponse, rawResponse, sendJson } from './connection';
-import { exposeHeaders } from './exposed-headers';
+import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
 import { describeFailure } from './failure';
-import { fullBody } from './full-body';
 import { SyncRouteFilter } from './sync-error.filter';
 
 /**
@@ -42,8 +40,8 @@ export class SyncController {
   private readonly logger = new Logger('SyncModule');
 
   constructor(
-    @Inject(SyncService) private readonly sync: SyncService,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    private readonly sync: SyncService,
+    private readonly host: HttpAdapterHost,
   ) {}
 
   /** Takes a client's changes. */
@@ -114,4 +112,23 @@ export class SyncController {
 
 function acceptsGzip(headers: IncomingHttpHeaders): boolean {
   return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip';
+}
+
+/**
+ * Lets a process stop whose clients never let their connections rest. Node's server waits for open connections, and
+ * ends only those that nothing is asked on: a client that pulls in a loop over one connection would hold it up for
+ * ever. From the moment that the app is told to stop, every answer says `Connection: close`.
+ */
+@Injectable()
+export class LastAnswers implements BeforeApplicationShutdown {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  beforeApplicationShutdown(): void {
+    // An application context without a server has no adapter.
+    const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
+    // Before the framework's own listener: that one may answer at once.
+    server?.prependListener('request', (_: IncomingMessage, response: ServerResponse) => {
+      response.setHeader('Connection', 'close');
+    });
+  }
 }

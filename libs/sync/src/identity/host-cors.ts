@@ -51,7 +51,7 @@ async function askFastify(app: FastifyApp, upgrade: IncomingMessage, origin: str
     headers: { value: { host: upgrade.headers.host, origin, 'access-control-request-method': 'GET' } },
   }) as IncomingMessage;
   const response = new ServerResponse(request);
-  // With a header of its own a response keeps those that come with its status, so that they can be read.
+  // With a header already set a response keeps those that come with its status, so that they can be read.
   response.setHeader('Connection', 'close');
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   response.assignSocket(nowhere as unknown as Socket);

@@ -18,8 +18,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import { bearerToken, expiryOf, isTokenText, tokenExpiry } from './bearer-token';
 import { HostGuard, outOfReach } from './host.guard';
-import type { SyncIdentity } from './identity';
-import { identityText, readField } from './identity-fields';
+import { identityText, readField, type SyncIdentity } from './identity';
 import { createJwtCheck, type JwtCheck } from './jwt.guard';
 import { SocketDoor } from './socket-door';
 
@@ -36,9 +35,9 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws SyncError `configuration` without any check of credentials, or with two */
   constructor(
-    @Inject(SocketDoor) private readonly door: SocketDoor,
+    private readonly door: SocketDoor,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
-    @Inject(ModuleRef) moduleRef: ModuleRef,
+    moduleRef: ModuleRef,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.answers = new PortAnswers(settings.retryDeadlineMs);
@@ -52,7 +51,7 @@ export class IdentityService implements OnModuleInit, OnApplicationShutdown {
     else
       throw new SyncError(
         'configuration',
-        'SyncModule: nobody checks who asks. Give jwt: { secret } (or publicKey, or jwksUri) for the shipped check of bearer tokens, or guard: YourGuard for the guard of the app.',
+        'SyncModule: no authentication is configured. Set jwt: { secret } (or publicKey, or jwksUri) for the shipped check of bearer tokens, or guard: YourGuard for the guard of the app.',
       );
   }
 

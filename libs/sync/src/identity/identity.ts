@@ -1,3 +1,5 @@
+import { isObject } from '../protocol/json';
+
 /**
  * Who asks, and in which scope (tenant). Comes from the host's guard and the configured fields or resolvers, never
  * from what the client sends. Everything that a request reads or writes is bound to `scopeId` (invariant 5).
@@ -11,4 +13,46 @@ export interface SyncIdentity {
   readonly user?: unknown;
   /** When the credentials end, if known. A stream is closed then (4401). */
   readonly expiresAt?: Date;
+}
+
+/** Longest scope or actor id, in UTF-8 bytes. */
+export const MAX_IDENTITY_BYTES = 256;
+
+/**
+ * The value at a dotted path inside the user. A property with the whole path as its name comes first, so that claims
+ * such as `https://acme.example/tenant` can be named.
+ */
+export function readField(user: unknown, path: string): unknown {
+  if (isObject(user) && path in user) return user[path];
+  let value = user;
+  for (const key of path.split('.')) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}
+
+/**
+ * An id as text: a string, a safe integer or an ObjectId. Undefined for everything that names nobody for certain:
+ * missing, blank, objects, fractions, and texts that the database could not store as they are (two lone surrogates
+ * would become the same stored text, and two tenants one).
+ */
+export function identityText(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
+  if (typeof value === 'string') return isUsable(value) ? value : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { toHexString } = value as { toHexString?: unknown };
+  if (typeof toHexString !== 'function') return undefined;
+  const hex: unknown = toHexString.call(value);
+  return typeof hex === 'string' && isUsable(hex) ? hex : undefined;
+}
+
+function isUsable(text: string): boolean {
+  return (
+    text.trim() !== '' &&
+    text.isWellFormed() &&
+    !text.includes('\0') &&
+    text.length <= MAX_IDENTITY_BYTES &&
+    Buffer.byteLength(text) <= MAX_IDENTITY_BYTES
+  );
 }

@@ -96,7 +96,7 @@ class KeySet {
     return fit.length === 1 ? fit[0]?.key : undefined;
   }
 
-  /** One at a time, whoever asks. */
+  /** One at a time, for all who ask. */
   private fetch(): Promise<void> {
     return (this.fetching ??= this.read().finally(() => (this.fetching = undefined)));
   }
@@ -132,7 +132,7 @@ async function fetchKeys(uri: string): Promise<{ keys: unknown[] }> {
     redirect: 'manual',
     signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   });
-  if (response.status !== 200) throw new Error(`its server answers ${String(response.status)}`);
+  if (response.status !== 200) throw new Error(`its server answers ${response.status}`);
   const set: unknown = await response.json();
   if (isObject(set) && Array.isArray(set['keys'])) return { keys: set['keys'] };
   throw new Error('its answer is no JSON Web Key Set');

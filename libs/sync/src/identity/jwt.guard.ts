@@ -1,12 +1,12 @@
 import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { loadPassport } from '../options/optional-peers';
+import { loadPassport, type PassportTools } from '../options/optional-peers';
 import type { SyncJwtOptions, SyncRequest } from '../options/sync.options';
-import { bearerToken } from './bearer-token';
-import { resolveJwt } from './jwt.options';
-import { registerJwtStrategy } from './jwt.strategy';
-import { tokenFailure } from './token-failure';
-import { VerifiedTokens } from './verified-tokens';
+import { SyncError } from '../protocol/errors';
+import { isObject } from '../protocol/json';
+import { bearerToken, tokenFailure, VerifiedTokens } from './bearer-token';
+import { resolveJwt, type JwtVerification } from './jwt.options';
+import { keyLookup } from './jwt-key';
 
 /** The shipped check of bearer tokens, and how to take it out of passport's table when the app ends. */
 export interface JwtCheck {
@@ -49,4 +49,47 @@ export function createJwtCheck(options: SyncJwtOptions): JwtCheck {
     }
   }
   return { guard: new JwtGuard(), dispose };
+}
+
+/**
+ * Gives passport a strategy that verifies the bearer token of the Authorization header; its payload becomes
+ * `request.user`. `exp` and `nbf` are kept to when the token has them.
+ *
+ * @param name unlike any other's: passport keeps one table of strategies for the whole process
+ * @returns takes the strategy away again
+ */
+function registerJwtStrategy(
+  name: string,
+  verification: JwtVerification,
+  { ExtractJwt, passport, PassportStrategy, Strategy }: PassportTools,
+): () => void {
+  const lookUp = keyLookup(verification);
+  class SyncJwtStrategy extends PassportStrategy(Strategy, name) {
+    constructor() {
+      super({
+        jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
+        secretOrKeyProvider: (_request, token, done) => {
+          lookUp(token as string)
+            // A KeyObject says which kind of key it is; the verifier takes it, its types do not know.
+            .then((key) => done(null, key as unknown as Buffer))
+            // The verifier runs inside `done` and throws on claims that are null: that must not end the process.
+            .catch((error: unknown) => done(error));
+        },
+        // Always explicit: what the token's own header asks for never decides.
+        algorithms: [...verification.algorithms],
+        issuer: verification.issuer,
+        audience: verification.audience,
+        jsonWebTokenOptions: { clockTolerance: verification.clockToleranceSeconds },
+      });
+    }
+
+    validate(payload: unknown): object {
+      if (isObject(payload)) return payload;
+      throw new SyncError('unauthenticated', 'The payload of the token is no JSON object.');
+    }
+  }
+  new SyncJwtStrategy();
+  return () => {
+    passport.unuse(name);
+  };
 }

@@ -63,7 +63,10 @@ interface FoundKey {
 
 function fromSecret(secret: string): FoundKey {
   if (typeof secret !== 'string' || secret.trim() === '')
-    throw bad('secret', 'is empty. Set it from the environment (JWT_SECRET, say), at least 32 random bytes');
+    throw bad(
+      'secret',
+      'is empty. Set it from the environment (JWT_SECRET, for example), at least 32 random bytes',
+    );
   // With a public key as its "secret" a server takes tokens that anybody can sign.
   if (secret.includes('-----BEGIN')) throw bad('secret', 'is a PEM key. Give a public key as jwt.publicKey');
   const bytes = Buffer.byteLength(secret);
@@ -73,7 +76,7 @@ function fromSecret(secret: string): FoundKey {
     usual: ['HS256'],
     ...(bytes < SAFE_SECRET_BYTES
       ? {
-          warning: `jwt.secret has ${String(bytes)} bytes. Whoever guesses it can be anybody: take 32 random bytes or more before production.`,
+          warning: `jwt.secret has ${bytes} bytes. Anybody who guesses it can be any user: take 32 random bytes or more before production.`,
         }
       : {}),
   };
@@ -105,7 +108,7 @@ export function algorithmsOf({
   }
   if (asymmetricKeyType !== 'rsa' && asymmetricKeyType !== 'rsa-pss') return [];
   if ((asymmetricKeyDetails?.modulusLength ?? 0) < SAFE_RSA_BITS)
-    throw bad('publicKey', `is an RSA key below ${String(SAFE_RSA_BITS)} bits. Make a longer one`);
+    throw bad('publicKey', `is an RSA key below ${SAFE_RSA_BITS} bits. Make a longer one`);
   return asymmetricKeyType === 'rsa' ? RSA_ALGORITHMS : PSS_ALGORITHMS;
 }
 
@@ -121,13 +124,13 @@ function fromUrl(uri: string | undefined): FoundKey {
     ...(url.protocol === 'http:' && !local
       ? {
           warning:
-            'jwt.jwksUri is plain http. Whoever sits on the way can put keys of their own there: use https.',
+            'jwt.jwksUri is plain http. Anybody on the network path can put other keys there: use https.',
         }
       : {}),
   };
 }
 
-/** An empty name would switch the check off without a word (an unset variable, say). */
+/** An empty name would switch the check off without a word (an unset variable, for example). */
 function names(option: string, value: string | readonly string[] | undefined): string[] | undefined {
   if (value === undefined) return undefined;
   const list = typeof value === 'string' ? [value] : [...value];

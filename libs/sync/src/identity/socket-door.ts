@@ -8,7 +8,7 @@ import type { SyncOptions } from '../options/sync.options';
 import { SYNC_CONTROLLER, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
 import { PortAnswers } from '../collections/port-answers';
-import { GlobalGuards } from './global-guards';
+import { GlobalGuards } from './host.guard';
 import { corsAllows } from './host-cors';
 import { isSameOrigin, originRule } from './origins';
 import { upgradeContext } from './upgrade-context';
@@ -19,7 +19,7 @@ import { upgradeContext } from './upgrade-context';
  */
 @Injectable()
 export class SocketDoor {
-  private readonly logger = new Logger('SyncGuard');
+  private readonly logger = new Logger('SyncModule');
   private readonly guards: GlobalGuards;
   private readonly allowed: ReturnType<typeof originRule>;
   /** Looked at once for each socket. */
@@ -29,9 +29,9 @@ export class SocketDoor {
   constructor(
     @Inject(SYNC_OPTIONS) private readonly options: Pick<SyncOptions, 'allowedOrigins' | 'jwt'>,
     @Inject(SYNC_CONTROLLER) private readonly controller: Type,
-    @Inject(ApplicationConfig) config: ApplicationConfig,
-    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
-    @Inject(ModuleRef) moduleRef: ModuleRef,
+    config: ApplicationConfig,
+    private readonly http: HttpAdapterHost,
+    moduleRef: ModuleRef,
     @Inject(SYNC_SETTINGS) { retryDeadlineMs }: SyncSettings,
   ) {
     this.guards = new GlobalGuards(config, moduleRef, new PortAnswers(retryDeadlineMs));

@@ -20,7 +20,7 @@ const NO_CREDENTIAL =
 
 /**
  * An HTTP execution context for a socket: the request that opened it, as a guard of the sync routes expects it, with
- * the token as its bearer token. The original request is not changed, so a later token starts afresh.
+ * the token as its bearer token. The original request is not changed, so a later token starts from it again.
  */
 export function upgradeContext(
   upgrade: IncomingMessage,
@@ -68,7 +68,7 @@ function requestOf(upgrade: IncomingMessage, headers: IncomingHttpHeaders, app: 
   }) as IncomingMessage;
 }
 
-/** Nobody gets it. Guards set headers on it (how many requests are left, say), as they do on an answer. */
+/** Nobody gets it. Guards set headers on it (how many requests are left, for example), as they do on an answer. */
 function responseTo(request: IncomingMessage, app: unknown): ServerResponse {
   const response = new ServerResponse(request);
   if (isExpress(app)) {

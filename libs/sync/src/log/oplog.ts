@@ -2,19 +2,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
-import { EntryBytes } from './entry-bytes';
+import { within } from '../database/waiting';
+import type { Selection } from './selection';
+import { RawEntry } from './entry';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from './records';
-import { withinLimit } from '../database/time-limit';
 
 export interface EntryQuery {
   readonly scopeId: string;
   /** Inclusive, so that the first row tells whether the cursor is known; undefined reads from the beginning. */
   readonly since: string | undefined;
-  /** The asked collections. The row at `since` comes whatever its collection is. */
-  readonly collections: readonly string[];
+  /** What is asked for. The row at `since` comes whatever its collection is. */
+  readonly selection: Selection;
   readonly limit: number;
   /**
-   * About how many bytes of wire text to hold at the most: once they are reached, no further batch is read and the
+   * At most about this many bytes of wire text are held: once they are reached, no further batch is read and the
    * answer is shorter than `limit`. The row at `since` does not count. Default: no such bound.
    */
   readonly maxBytes?: number;
@@ -74,7 +75,7 @@ export class OplogRepository {
 
   /** The scope's head as the majority has it; null before its first write. */
   readHead(scopeId: string, { linearizable = false }: HeadQuery = {}): Promise<HeadRecord | null> {
-    return withinLimit(READ_HANGS_MS, (signal) =>
+    return within(READ_HANGS_MS, (signal) =>
       this.heads.findOne(
         { _id: scopeId },
         {
@@ -97,7 +98,7 @@ export class OplogRepository {
       const [only, ...others] = scopeIds;
       const ids = others.length === 0 && only !== undefined ? only : { $in: [...scopeIds] };
       const options = { maxTimeMS: READ_TIME_LIMIT_MS, batchSize: scopeIds.length + 1, session };
-      const heads = await withinLimit(this.settings.retryDeadlineMs, (signal) =>
+      const heads = await within(this.settings.retryDeadlineMs, (signal) =>
         this.heads.find({ _id: ids }, { ...options, signal }).toArray(),
       );
       return { heads: new Map(heads.map((head) => [head._id, head])), time: session.operationTime };
@@ -107,13 +108,13 @@ export class OplogRepository {
   }
 
   /** Entries in order of their versions, from `since` on (inclusive). */
-  readEntries(query: EntryQuery): Promise<EntryBytes[]> {
-    return withinLimit(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));
+  readEntries(query: EntryQuery): Promise<RawEntry[]> {
+    return within(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));
   }
 
-  private async entriesOf(query: EntryQuery, signal: AbortSignal): Promise<EntryBytes[]> {
-    const { scopeId, since, collections, limit, maxBytes = Infinity, after } = query;
-    const asked = { collection: { $in: [...collections] } };
+  private async entriesOf(query: EntryQuery, signal: AbortSignal): Promise<RawEntry[]> {
+    const { scopeId, since, selection, limit, maxBytes = Infinity, after } = query;
+    const asked = selection.filter();
     const filter: mongo.Filter<EntryRecord> =
       since === undefined
         ? { scope: scopeId, ...asked }
@@ -131,12 +132,12 @@ export class OplogRepository {
       signal,
       ...(session ? { session } : {}),
     });
-    const rows: EntryBytes[] = [];
+    const rows: RawEntry[] = [];
     let bytes = 0;
     try {
       while (bytes < maxBytes && (await cursor.hasNext())) {
         for (const row of cursor.readBufferedDocuments()) {
-          const entry = new EntryBytes(row);
+          const entry = new RawEntry(row);
           // Only the first row can be the one at the cursor.
           if (rows.length > 0 || entry.version !== since) bytes += entry.wire.length;
           rows.push(entry);

@@ -1,10 +1,9 @@
 import { Logger } from '@nestjs/common';
 import * as prom from 'prom-client';
 import { SyncError } from '../protocol/errors';
-import { NoMetrics } from './metrics';
-import { PromMetrics } from './prom-metrics';
 import { MissingPackage } from '../options/optional-peers';
-import { provideMetrics } from './provide-metrics';
+import { NoMetrics } from './metrics';
+import { PromMetrics, provideMetrics } from './prom-metrics';
 
 describe('PromMetrics', () => {
   let registry: prom.Registry;

@@ -1,14 +1,19 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { SyncMetrics } from './metrics';
+import { Logger } from '@nestjs/common';
+import { loadPromClient, MissingPackage } from '../options/optional-peers';
+import { SyncError } from '../protocol/errors';
+import type { SyncOptions } from '../options/sync.options';
+import type { SyncSettings } from '../options/settings';
+import { NoMetrics, SyncMetrics } from './metrics';
 
-/** The part of prom-client that is needed. The package is an optional peer: whoever makes this class loads it. */
+/** The part of prom-client that is needed. The package is an optional peer: the one who makes this class loads it. */
 export type PromClient = Pick<typeof import('prom-client'), 'Counter' | 'Gauge' | 'Histogram' | 'register'>;
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const GROUP_SIZES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
 /** A head that is ahead of the clock is reported with each write: no report for this long, and it is no more. */
 const HEAD_AHEAD_FORGOTTEN_MS = 60_000;
-/** The last report of each such series, whichever module instance made it. */
+/** The last report of each such series, of any module instance. */
 const headReports = new WeakMap<Gauge, { seconds: number; at: number }>();
 
 /**
@@ -178,4 +183,40 @@ export class PromMetrics extends SyncMetrics {
 
 function isFresh(report: { at: number }): boolean {
   return performance.now() - report.at <= HEAD_AHEAD_FORGOTTEN_MS;
+}
+
+/**
+ * What SYNC_METRICS stands for: the prom-client series, or nothing when metrics are switched off. Without prom-client
+ * (an optional peer) there are none either, which is said once; an app that asks for them does not start.
+ *
+ * @param load how prom-client is loaded
+ * @throws SyncError `configuration` when `metricsRegistry` is no prom-client registry, or when prom-client is missing
+ *   and an option asks for metrics
+ */
+export function provideMetrics(
+  options: Pick<SyncOptions, 'metricsRegistry' | 'metricsEnabled'>,
+  settings: Pick<SyncSettings, 'metricsEnabled'>,
+  load: () => PromClient = loadPromClient,
+): SyncMetrics {
+  if (!settings.metricsEnabled) return new NoMetrics();
+  try {
+    return new PromMetrics(load(), registryOf(options.metricsRegistry));
+  } catch (error) {
+    const isAskedFor = options.metricsEnabled === true || options.metricsRegistry !== undefined;
+    if (isAskedFor || !(error instanceof MissingPackage)) throw error;
+    new Logger('SyncModule').log(
+      'Metrics are off, because prom-client is not installed: `npm install prom-client` turns them on, ' +
+        '`metricsEnabled: false` turns this line off.',
+    );
+    return new NoMetrics();
+  }
+}
+
+function registryOf(given: object | undefined): Registry | undefined {
+  // Not instanceof: the host may have its own copy of prom-client.
+  if (given === undefined || ('getSingleMetric' in given && 'registerMetric' in given))
+    return given as Registry | undefined;
+  throw new SyncError('configuration', 'SyncModule: option metricsRegistry must be a prom-client Registry.', {
+    path: 'metricsRegistry',
+  });
 }

@@ -12,7 +12,7 @@ export interface PullRequest {
   readonly since?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
-  /** Changes in the answer at the most: 1 to maxPullLimit. Default: defaultPullLimit. */
+  /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
   readonly limit?: number | string | null;
 }
 
@@ -44,10 +44,14 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
   };
 }
 
-/** What a page needs of a log entry. */
-export interface PulledEntry {
-  readonly seq: number;
+/** A place in a scope's log. */
+export interface Position {
   readonly version: string;
+  readonly seq: number;
+}
+
+/** A log entry on its way to clients. */
+export interface LogEntry extends Position {
   /** The entry's own JSON text, a LogChange, in UTF-8. Shared: never write into it. */
   readonly wire: Buffer;
 }
@@ -62,7 +66,7 @@ export class PullPage {
 
   constructor(
     /** In order of their versions. */
-    readonly entries: readonly PulledEntry[],
+    readonly entries: readonly LogEntry[],
     /** Where the next pull goes on: never below the asked `since`. */
     readonly last_seq: string,
     /** The same as a plain integer; 0 for the zero cursor. */
@@ -109,7 +113,7 @@ export class PullPage {
  */
 export type ResyncReason = 'too_old' | 'unknown_cursor';
 
-/** The client has to load everything anew (GET full), keep its unsent changes, and pull from there. */
+/** The client has to load everything again (GET full), keep its unsent changes, and pull from there. */
 export class FullResyncRequired {
   readonly full_resync_required = true;
 

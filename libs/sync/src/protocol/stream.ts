@@ -1,6 +1,6 @@
 import { SyncError, errorBody, type ErrorCode } from './errors';
 import { isObject } from './json';
-import type { ResyncReason } from './pull';
+import type { Position, ResyncReason } from './pull';
 import { collectionsParameter, queryObject, sinceParameter } from './read-query';
 
 /**
@@ -90,14 +90,11 @@ export function parseClientMessage(text: string): ClientMessage {
   }
 }
 
-/** Where a quiet client stands: it may come back with `last_seq` as its `since`. */
-export interface StreamCursor {
-  readonly version: string;
-  readonly seq: number;
-}
-
-/** @param at everything asked up to here has been sent; undefined without a subscription */
-export function pingText(at: StreamCursor | undefined): string {
+/**
+ * @param at where a quiet client stands, which may come back with `last_seq` as its `since`: everything asked up to here
+ *   has been sent. Undefined without a subscription
+ */
+export function pingText(at: Position | undefined): string {
   return JSON.stringify({ type: 'ping', ...(at ? { last_seq: at.version, seq: at.seq } : {}) });
 }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../clock/hlc';
 import type { PullPage, ResyncReason } from '../protocol/pull';
-import { headPage, lookFor, pageOf, rowsToRead, type HeadView } from './cursor';
+import { headPage, locateCursor, pageOf, rowsToRead, type HeadView } from './cursor';
 
 interface Entry {
   readonly seq: number;
@@ -23,7 +23,7 @@ class Log {
   append(collection: string, step: number): void {
     this.ms += step;
     const seq = this.entries.length + 1;
-    const version = formatHlc({ ms: this.ms, counter: seq, node: `n-${String(step)}` });
+    const version = formatHlc({ ms: this.ms, counter: seq, node: `n-${step}` });
     this.entries.push({ seq, version, collection, wire: Buffer.from(String(seq)) });
   }
 
@@ -54,7 +54,7 @@ interface Question {
   readonly since: string | undefined;
   readonly asked: ReadonlySet<string>;
   readonly limit: number;
-  /** Rows that the reader takes at the most before it says that it was cut short. */
+  /** The reader takes at most this many rows before it says that it was cut short. */
   readonly cut?: number;
   /** What happens between the read of the head and that of the entries. */
   readonly between?: () => void;
@@ -63,7 +63,7 @@ interface Question {
 function answer(log: Log, { since, asked, limit, cut, between }: Question): PullPage | ResyncReason {
   const head = log.head;
   between?.();
-  const look = lookFor(since, head);
+  const look = locateCursor(since, head);
   if (look.at === 'gone') return look.reason;
   if (look.at === 'head' || !head) return headPage(head);
   const wanted = rowsToRead(look, limit);
@@ -162,29 +162,33 @@ describe('what is read for a cursor', () => {
   const trimmed: HeadView = { ...whole, floor: second };
 
   it('is the head alone when nothing can be above it', () => {
-    expect(lookFor(third, whole)).toEqual({ at: 'head' });
-    expect(lookFor(third, { ...whole, floor: third })).toEqual({ at: 'head' });
-    expect(lookFor(undefined, null)).toEqual({ at: 'head' });
-    expect(lookFor(ZERO_VERSION, null)).toEqual({ at: 'head' });
+    expect(locateCursor(third, whole)).toEqual({ at: 'head' });
+    expect(locateCursor(third, { ...whole, floor: third })).toEqual({ at: 'head' });
+    expect(locateCursor(undefined, null)).toEqual({ at: 'head' });
+    expect(locateCursor(ZERO_VERSION, null)).toEqual({ at: 'head' });
     expect(headPage(whole)).toMatchObject({ entries: [], last_seq: third, seq: 3, has_more: false });
   });
 
   it('is the log from the cursor on, which has to be there unless it is the floor', () => {
-    expect(lookFor(undefined, whole)).toEqual({ at: 'log', from: undefined, mustMeet: false });
-    expect(lookFor(`${ZERO_VERSION}-any`, whole)).toEqual({ at: 'log', from: undefined, mustMeet: false });
-    expect(lookFor(second, whole)).toEqual({ at: 'log', from: second, mustMeet: true });
-    expect(lookFor(second, trimmed)).toEqual({ at: 'log', from: second, mustMeet: false });
+    expect(locateCursor(undefined, whole)).toEqual({ at: 'log', from: undefined, mustMeet: false });
+    expect(locateCursor(`${ZERO_VERSION}-any`, whole)).toEqual({
+      at: 'log',
+      from: undefined,
+      mustMeet: false,
+    });
+    expect(locateCursor(second, whole)).toEqual({ at: 'log', from: second, mustMeet: true });
+    expect(locateCursor(second, trimmed)).toEqual({ at: 'log', from: second, mustMeet: false });
   });
 
   it('is nothing once it was trimmed; a cursor one millisecond after the zero cursors is a cursor', () => {
     for (const since of [undefined, ZERO_VERSION, first])
-      expect(lookFor(since, trimmed)).toEqual({ at: 'gone', reason: 'too_old' });
+      expect(locateCursor(since, trimmed)).toEqual({ at: 'gone', reason: 'too_old' });
     const early = formatHlc({ ms: 1, counter: 0, node: '' });
-    expect(lookFor(early, whole)).toEqual({ at: 'log', from: early, mustMeet: true });
-    expect(lookFor(early, null)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
+    expect(locateCursor(early, whole)).toEqual({ at: 'log', from: early, mustMeet: true });
+    expect(locateCursor(early, null)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
   });
 
-  it('is one row more than asked, beside the one at the cursor', () => {
+  it('is one row more than asked, and the one at the cursor', () => {
     const from = (at: string | undefined) => ({ at: 'log', from: at, mustMeet: at !== undefined }) as const;
     expect(rowsToRead(from(undefined), 100)).toBe(101);
     expect(rowsToRead(from(first), 100)).toBe(102);
@@ -247,7 +251,7 @@ describe('a cursor', () => {
     for (const { version } of log.entries)
       expect(answer(log, { since: foreign(version), asked: names, limit: 5 })).toBe('unknown_cursor');
     const ahead = formatHlc({ ms: 1_800_000_000_000, counter: 0, node: 'a' });
-    expect(lookFor(ahead, log.head)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
+    expect(locateCursor(ahead, log.head)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
     expect(answer(new Log(), { since: log.head?.version, asked: names, limit: 5 })).toBe('unknown_cursor');
   });
 

@@ -1,5 +1,5 @@
 import { formatHlc, ZERO_HLC, ZERO_VERSION } from '../clock/hlc';
-import { PullPage, type PulledEntry, type ResyncReason } from '../protocol/pull';
+import { PullPage, type LogEntry, type ResyncReason } from '../protocol/pull';
 
 /** What the decisions need of a scope's head. */
 export interface HeadView {
@@ -31,7 +31,7 @@ const TOO_OLD: Look = { at: 'gone', reason: 'too_old' };
  * @param since undefined for the beginning; versions compare as text
  * @param head null before the scope's first write
  */
-export function lookFor(since: string | undefined, head: HeadView | null): Look {
+export function locateCursor(since: string | undefined, head: HeadView | null): Look {
   if (since === undefined || since < FIRST_REAL) {
     if (!head) return { at: 'head' };
     return head.floor > ZERO_VERSION ? TOO_OLD : { at: 'log', from: undefined, mustMeet: false };
@@ -65,7 +65,7 @@ export function headPage(head: HeadView | null): PullPage {
 export function pageOf(
   look: Look & { at: 'log' },
   head: HeadView,
-  rows: readonly PulledEntry[],
+  rows: readonly LogEntry[],
   limit: number,
   cutShort = false,
 ): PullPage | ResyncReason {

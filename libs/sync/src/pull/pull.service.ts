@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
@@ -8,19 +9,19 @@ import {
   FullResyncRequired,
   parsePullQuery,
   PullPage,
+  type LogEntry,
   type PullAnswer,
   type PullRequest,
-  type PulledEntry,
   type ResyncReason,
 } from '../protocol/pull';
 import type { HeadRecord } from '../log/records';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { headPage, lookFor, pageOf, rowsToRead } from './cursor';
+import { headPage, locateCursor, pageOf, rowsToRead } from './cursor';
 import { SharedReads } from './shared-reads';
 
-/** About how much wire text a page holds at the most, in bytes (invariant 9). A larger page is given in parts. */
-export const MAX_PAGE_BYTES = 8 << 20;
+/** A page holds at most about this many bytes of wire text (invariant 9). A larger page is given in parts. */
+const MAX_PAGE_BYTES = 8 << 20;
 
 /** How heads are read for many pulls at once. */
 const HEAD_READS = { keys: 500, patienceMs: 50, atOnce: 4 };
@@ -34,8 +35,8 @@ interface SeenHead {
 export interface PageQuery {
   /** A version, or undefined for the beginning. */
   readonly since: string | undefined;
-  /** Names that the identity may read: not checked here. */
-  readonly collections: readonly string[];
+  /** What the identity may read: not checked here. */
+  readonly selection: Selection;
   readonly limit: number;
   /** See at least what was committed up to here. */
   readonly after?: mongo.Timestamp;
@@ -47,8 +48,8 @@ export class PullService {
   private readonly heads: SharedReads<SeenHead>;
 
   constructor(
-    @Inject(OplogRepository) private readonly oplog: OplogRepository,
-    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    private readonly oplog: OplogRepository,
+    private readonly collections: CollectionRegistry,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -64,8 +65,8 @@ export class PullService {
     const started = performance.now();
     const { since, collections, limit } = parsePullQuery(request, this.settings);
     const readable = await this.collections.readable(identity, collections);
-    const names = readable.map(({ name }) => name);
-    const answer = await this.page(identity.scopeId, { since, collections: names, limit });
+    const selection = new Selection(readable.map(({ name }) => name));
+    const answer = await this.page(identity.scopeId, { since, selection, limit });
     const served = answer instanceof PullPage ? answer.entries.length : 0;
     this.metrics.pull(served, (performance.now() - started) / 1000);
     return answer;
@@ -76,11 +77,11 @@ export class PullService {
     let page = await this.look(scopeId, query);
     if (page === 'unknown_cursor') {
       // A primary elected a moment ago may not show yet what its predecessor acknowledged. Nobody is sent to load
-      // everything anew before this one has caught up with the majority.
+      // everything again before this one has caught up with the majority.
       await this.oplog.readHead(scopeId, { linearizable: true });
       page = await this.look(scopeId, query);
     }
-    return page instanceof PullPage ? page : new FullResyncRequired(query.collections, page);
+    return page instanceof PullPage ? page : new FullResyncRequired(query.selection.names, page);
   }
 
   /**
@@ -91,25 +92,25 @@ export class PullService {
     const { head, time } = query.after
       ? (await this.readHeads([scopeId], query.after))(scopeId)
       : await this.heads.get(scopeId);
-    const look = lookFor(query.since, head);
+    const look = locateCursor(query.since, head);
     if (look.at === 'gone') return look.reason;
     if (look.at === 'head' || !head) return headPage(head);
     const wanted = rowsToRead(look, query.limit);
     const read = await this.oplog.readEntries({
       scopeId,
       since: look.from,
-      collections: query.collections,
+      selection: query.selection,
       limit: wanted,
       maxBytes: MAX_PAGE_BYTES,
       after: time,
     });
     const cutShort = read.length < wanted && bytesAbove(look.from, read) >= MAX_PAGE_BYTES;
-    const rows = this.redacted(read, query.collections);
+    const rows = this.redacted(read, query.selection);
     return pageOf(look, head, rows, query.limit, cutShort);
   }
 
-  private redacted(rows: readonly PulledEntry[], collections: readonly string[]): readonly PulledEntry[] {
-    if (!collections.some((name) => this.collections.get(name)?.rules.form?.hasSecrets)) return rows;
+  private redacted(rows: readonly LogEntry[], { names }: Selection): readonly LogEntry[] {
+    if (!names.some((name) => this.collections.get(name)?.rules.form?.hasSecrets)) return rows;
     return rows.map((row) => {
       const { version, seq, wire } = row;
       return { version, seq, wire: this.collections.redacted(wire) };
@@ -126,7 +127,7 @@ export class PullService {
 }
 
 /** What `maxBytes` of the repository counts. */
-function bytesAbove(since: string | undefined, rows: readonly PulledEntry[]): number {
+function bytesAbove(since: string | undefined, rows: readonly LogEntry[]): number {
   const above = rows[0]?.version === since ? rows.slice(1) : rows;
   return above.reduce((sum, { wire }) => sum + wire.length, 0);
 }

@@ -14,7 +14,7 @@ class Source {
         keys,
         end: async (error) => {
           if (error) reject(error);
-          else resolve((key) => `${key}:${String(number)}`);
+          else resolve((key) => `${key}:${number}`);
           await delay(0);
         },
       });
@@ -26,7 +26,7 @@ class Source {
 }
 
 describe('shared reads', () => {
-  it('reads at once for whoever is alone, then once for all who came meanwhile', async () => {
+  it('reads at once for a caller that is alone, then once for all who came meanwhile', async () => {
     const source = new Source();
     const shared = new SharedReads(source.read, BOUNDS);
     const first = shared.get('a');

@@ -1,9 +1,9 @@
 export interface SharedReadsBounds {
-  /** Keys of one read at the most. */
+  /** A read is for at most this many keys. */
   readonly keys: number;
-  /** After this many milliseconds those who wait get a read of their own beside the one that is under way. */
+  /** After this many milliseconds those who wait get another read next to the one that is under way. */
   readonly patienceMs: number;
-  /** Reads side by side at the most, so that a database that does not answer is not asked ever more. */
+  /** At most this many reads run at the same time, so that a database that does not answer is not asked more and more. */
   readonly atOnce: number;
 }
 
@@ -15,10 +15,10 @@ interface Waiting<V> {
 
 /**
  * One read for all who ask at about the same time. While a read is under way, those who ask wait, and the next read is
- * for all of them together: the busier a process is, the less a question costs. Whoever asks alone waits for nobody.
+ * for all of them together: the busier a process is, the less a question costs. A caller that asks alone waits for nobody.
  *
- * A read that answers somebody begins after they asked. So they see whatever was acknowledged before, as with a read
- * of their own.
+ * A read that answers somebody begins after they asked. So they see whatever was acknowledged before, as with a
+ * separate read.
  */
 export class SharedReads<V> {
   private waiting = new Map<string, Waiting<V>>();

@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** A client that follows `last_seq`, and loads everything anew when it is told to. */
+/** A client that follows `last_seq`, and loads everything again when it is told to. */
 class Reader {
   cursor: string | undefined;
   /** What it has since it last loaded everything: up to here by that, and these by pulls. */
@@ -81,7 +81,7 @@ class Reader {
     const at = since === undefined ? 0 : log.seqOf(since);
     if (typeof page === 'string') {
       assert.equal(page, 'too_old', 'its own cursor is always known');
-      assert(at < floorSeq, 'nobody loads everything anew without need');
+      assert(at < floorSeq, 'nobody loads everything again without need');
       this.resyncs += 1;
       this.loadedSeq = log.entries.length;
       this.cursor = log.entries.at(-1)?.version;

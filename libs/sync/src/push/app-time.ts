@@ -1,3 +1,5 @@
+import { within } from '../database/waiting';
+
 /** How many changes of one push the app's code works on side by side. */
 const AT_ONCE = 16;
 
@@ -38,17 +40,16 @@ export class AppTime {
         if (!isOver || !(made instanceof Promise)) results[index] = result;
       }
     };
-    let timer: NodeJS.Timeout | undefined;
     try {
       const first = worker();
       const others = Array.from({ length: next < items.length ? AT_ONCE - 1 : 0 }, worker);
       const done = Promise.all([first, ...others]);
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, this.left - (performance.now() - started));
-      });
-      await Promise.race([done, late]);
+      await within(
+        this.left - (performance.now() - started),
+        () => done,
+        () => undefined,
+      );
     } finally {
-      clearTimeout(timer);
       isOver = true;
       this.left = Math.max(0, this.left - (performance.now() - started));
     }

@@ -6,7 +6,8 @@ import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Committer } from '../commit/committer';
 import { FairTurns } from '../cluster/fair-turns';
 import { errorKind, isRetryable } from '../database/errors';
-import { retryPauseMs, UnknownCommitError } from '../database/transaction';
+import { UnknownCommitError } from '../database/transaction';
+import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
 import { withAnswers, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
 import type { PushJob } from './scope-queue';
@@ -95,12 +96,11 @@ export class PushQueue implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     this.closed = true;
     if (this.isIdle) return;
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      new Promise<void>((resolve) => (this.idle = resolve)),
-      new Promise<void>((resolve) => (timer = setTimeout(resolve, this.settings.shutdownTimeoutMs))),
-    ]);
-    clearTimeout(timer);
+    await within(
+      this.settings.shutdownTimeoutMs,
+      () => new Promise<void>((resolve) => (this.idle = resolve)),
+      () => undefined,
+    );
     this.stopped = true;
     for (const job of this.queues.removeAll()) job.reject(shuttingDown());
     this.pump();
@@ -196,7 +196,7 @@ export class PushQueue implements BeforeApplicationShutdown {
       this.metrics.transactionRetry();
       const attempts = this.queues.conflicted(scopes, now);
       for (const scopeId of scopes) this.turns.conflicted(scopeId);
-      this.tryAgain(jobs, now + retryPauseMs(attempts, Math.random()));
+      this.tryAgain(jobs, now + fullJitter(attempts, CONFLICT_PAUSE, Math.random()));
     } else if (error instanceof UnknownCommitError) {
       // It may have happened: to run it again would double what has no mutation id.
       for (const job of jobs) job.reject(error);

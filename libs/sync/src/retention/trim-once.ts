@@ -2,8 +2,7 @@ import type { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
-import { TrimMemory } from './trim-memory';
-import { planDeletion, planRaise, type TrimRules, type TrimState } from './trim-plan';
+import { planDeletion, planRaise, TrimMemory, type TrimRules, type TrimState } from './trim-plan';
 import { TrimmingRepository, type MayContinue } from './trimming-store';
 
 const DAY_MS = 86_400_000;
@@ -36,7 +35,7 @@ export interface TrimReport {
 
 /**
  * One run of retention over all scopes: deletes what lies below a floor for long enough, raises the floors that age
- * and `oplogMaxEntries` ask for, and removes receipts that have outlived the log. Safe beside any number of other
+ * and `oplogMaxEntries` ask for, and removes receipts that have outlived the log. Safe next to any number of other
  * runs and of pushes, and safe to break off anywhere. Its clock is the database's.
  */
 export async function trimOnce(deps: TrimDependencies, settings: TrimSettings): Promise<TrimReport> {

@@ -1,10 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey } from '../log/records';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 
 /** Documents that one command deletes. */
-export const DELETE_BATCH = 1000;
+const DELETE_BATCH = 1000;
 /** Entries that one command walks over in its search for the oldest young one. */
 const WALK = 50_000;
 /** Of each command: one that hangs ends its run of the job, not all that come after. Milliseconds. */
@@ -133,5 +133,5 @@ export class TrimmingRepository {
 }
 
 function limited<T>(command: () => Promise<T>): Promise<T> {
-  return withinLimit(LIMIT_MS, command);
+  return within(LIMIT_MS, command);
 }

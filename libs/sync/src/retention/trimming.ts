@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  type BeforeApplicationShutdown,
   Inject,
   Injectable,
   Logger,
+  type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { codeOf, errorKind } from '../database/errors';
@@ -12,23 +12,24 @@ import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Lease, type LeaseRecord } from '../cluster/lease';
+import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
-import { TrimMemory } from './trim-memory';
+import { TrimMemory } from './trim-plan';
 import { trimOnce, type TrimReport } from './trim-once';
 import { TrimmingRepository } from './trimming-store';
 
-/** How much longer than the interval a lease lasts: the time that a dead holder's successor waits at the most. */
+/** How much longer than the interval a lease lasts: a dead holder's successor waits at most that long. */
 const LEASE_SLACK_MS = 60_000;
 /** Longest that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The retention job: every `trimIntervalMs`, in whichever process of the cluster has the lease. The lease saves work,
+ * The retention job: every `trimIntervalMs`, in the process of the cluster that has the lease. The lease saves work,
  * it does not guard anything: two processes that trim at once do no harm (see {@link trimOnce}).
  */
 @Injectable()
 export class TrimmingService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('SyncTrimming');
+  private readonly logger = new Logger('SyncModule');
   private readonly stopping = new AbortController();
   private readonly memory = new TrimMemory();
   private readonly lease: Lease;
@@ -54,12 +55,14 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping.abort();
     // Between two commands a run ends by itself; a command that hangs must not hold the shutdown up.
-    await Promise.race([
-      this.job
-        .then(() => this.lease.release())
-        .catch((error: unknown) => this.warn('give its lease back', error)),
-      delay(this.settings.shutdownTimeoutMs, undefined, { ref: false }),
-    ]);
+    await within(
+      this.settings.shutdownTimeoutMs,
+      () =>
+        this.job
+          .then(() => this.lease.release())
+          .catch((error: unknown) => this.warn('give its lease back', error)),
+      () => undefined,
+    );
   }
 
   /**

@@ -1,19 +1,43 @@
 import type { mongo } from 'mongoose';
-import { PullPage } from '../protocol/pull';
+import type { Selection } from '../log/selection';
+import { PullPage, type ResyncReason } from '../protocol/pull';
 import type { PullService } from '../pull/pull.service';
+import { StreamChange } from '../log/entry';
+import { Turns } from '../database/waiting';
 import type { BacklogPage } from './follower';
-import { StreamEntry, type StreamResync } from './stream-entry';
-import { Turns } from '../database/turns';
+
+export const FIRST_PAGE_ENTRIES = 100;
+const MAX_PAGE_ENTRIES = 1_000;
+const MIN_PAGE_ENTRIES = 10;
+
+/**
+ * How many entries the next page may have, so that it holds about `targetBytes` when they are like the last ones.
+ *
+ * @param entries of the page before
+ */
+export function nextPageEntries(entries: readonly { readonly bytes: number }[], targetBytes: number): number {
+  if (entries.length === 0) return FIRST_PAGE_ENTRIES;
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  const fitting = Math.floor((targetBytes * entries.length) / Math.max(1, bytes));
+  return Math.max(MIN_PAGE_ENTRIES, Math.min(MAX_PAGE_ENTRIES, fitting));
+}
 
 export interface BacklogQuery {
   readonly since: string | undefined;
-  readonly collections: readonly string[];
+  readonly selection: Selection;
   readonly limit: number;
   /** {@link ChangeStreamHub.seenUpTo}. */
   readonly after: mongo.Timestamp;
 }
 
-export type BacklogAnswer = BacklogPage<StreamEntry> | StreamResync;
+/** The client needs a full resync before it can follow the log again. */
+export interface StreamResync {
+  readonly kind: 'resync';
+  readonly reason: ResyncReason;
+  readonly collections: readonly string[];
+}
+
+export type BacklogAnswer = BacklogPage<StreamChange> | StreamResync;
 
 /** Reads of the log that run side by side: a whole process's subscribers come at once when a stream was lost. */
 const READS_AT_ONCE = 8;
@@ -29,8 +53,8 @@ export class Backlog {
   constructor(private readonly pull: PullService) {}
 
   read(scopeId: string, query: BacklogQuery): Promise<BacklogAnswer> {
-    const { since, collections, limit, after } = query;
-    const key = JSON.stringify([scopeId, since ?? null, collections, limit, String(after.toBigInt())]);
+    const { since, selection, limit, after } = query;
+    const key = JSON.stringify([scopeId, since ?? null, selection.key, limit, String(after.toBigInt())]);
     const running = this.running.get(key);
     if (running) return running;
     const read = this.turns.run(() => this.page(scopeId, query)).finally(() => this.running.delete(key));
@@ -44,7 +68,7 @@ export class Backlog {
       return { kind: 'resync', reason: page.reason, collections: page.collections };
     }
     return {
-      entries: page.entries.map(({ version, seq, wire }) => new StreamEntry(version, seq, wire)),
+      entries: page.entries.map(({ version, seq, wire }) => new StreamChange(version, seq, wire)),
       more: page.has_more,
       end: { version: page.last_seq, seq: page.seq },
     };

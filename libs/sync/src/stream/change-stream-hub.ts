@@ -6,17 +6,15 @@ import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { backoffMs } from './backoff';
-import { followInserts, type InsertListener } from './change-stream';
+import { fullJitter, OUTAGE_PAUSE, pause, within } from '../database/waiting';
 import { errorKind } from '../database/errors';
-import type { InsertedBytes } from './inserted-bytes';
-import { pause } from './pause';
-import { LiveEntry } from './stream-entry';
+import { StreamChange, type RawInsert } from '../log/entry';
+import { followInserts, type InsertListener } from './change-stream';
 
 /** Who is told of a scope's entries. The calls must return at once and never throw. */
 export interface HubSubscriber {
   /** In the order of the log. */
-  offer(entries: readonly LiveEntry[]): void;
+  offer(entries: readonly StreamChange[]): void;
   /** There is a stream again: {@link ChangeStreamHub.seenUpTo} is known. */
   opened(): void;
   /** Entries may have been missed: read the log from the last one on. */
@@ -25,7 +23,7 @@ export interface HubSubscriber {
   closed(): void;
 }
 
-/** So much is handed out at once at the most: between two such runs the sockets get a turn. */
+/** At most this much is handed out at once: between two such runs the sockets get a turn. */
 const RUN_ENTRIES = 256;
 const RUN_BYTES = 256 << 10;
 /** A stream that lived so long was a good one: the next one is opened without a long wait. */
@@ -41,7 +39,7 @@ const CLOSE_LIMIT_MS = 300;
  */
 @Injectable()
 export class ChangeStreamHub implements BeforeApplicationShutdown {
-  private readonly logger = new Logger(ChangeStreamHub.name);
+  private readonly logger = new Logger('SyncModule');
   private readonly scopes = new Map<string, Set<HubSubscriber>>();
   private closing = false;
   private following: { readonly stop: AbortController; readonly stopped: Promise<void> } | undefined;
@@ -60,8 +58,8 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
   };
 
   constructor(
-    @Inject(OplogRepository) private readonly oplog: OplogRepository,
-    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    private readonly oplog: OplogRepository,
+    private readonly collections: CollectionRegistry,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
     @Inject(SYNC_SETTINGS) { socketBufferBytes, pingIntervalMs }: SyncSettings,
   ) {
@@ -128,9 +126,12 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     // The sockets' clients are told by their gateway, in the same turn.
     await nextTurn();
     this.tellAll((subscriber) => subscriber.closed());
-    const limit = new AbortController();
-    await Promise.race([stopped, pause(CLOSE_LIMIT_MS, limit.signal)]);
-    limit.abort();
+    if (stopped)
+      await within(
+        CLOSE_LIMIT_MS,
+        () => stopped,
+        () => undefined,
+      );
   }
 
   private follow(): { readonly stop: AbortController; readonly stopped: Promise<void> } {
@@ -177,7 +178,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       this.seen = undefined;
       if (wasOpen) this.tellAll((subscriber) => subscriber.lost());
       this.wasLost ||= wasOpen;
-      await pause(backoffMs(this.failures, Math.random()), signal);
+      await pause(fullJitter(this.failures, OUTAGE_PAUSE, Math.random()), signal);
     }
   }
 
@@ -192,7 +193,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
   }
 
   /** Hands on what is somebody's here, scope by scope, in runs between which the sockets get a turn. */
-  private async inserted(entries: readonly InsertedBytes[]): Promise<void> {
+  private async inserted(entries: readonly RawInsert[]): Promise<void> {
     const now = Date.now();
     const time = new mongoose.mongo.Timestamp(entries.at(-1)?.clusterTime ?? 0n);
     if (this.seen?.lessThan(time)) this.seen = time;
@@ -201,7 +202,7 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       const { scope } = entry;
       if (!this.scopes.has(scope)) continue;
       this.metrics.streamLag(Math.max(0, now - entry.writtenAt) / 1000);
-      run.add(scope, this.shown(entry.live()));
+      run.add(scope, this.shown(entry.change()));
       if (run.entries < RUN_ENTRIES && run.bytes < this.runBytes) continue;
       this.dispatch(run);
       run = new Run();
@@ -210,10 +211,10 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     this.dispatch(run);
   }
 
-  private shown(entry: LiveEntry): LiveEntry {
+  private shown(entry: StreamChange): StreamChange {
     const { version, seq, wire, collection } = entry;
-    if (!this.collections.get(collection)?.rules.form?.hasSecrets) return entry;
-    return new LiveEntry(version, seq, this.collections.redacted(wire), collection);
+    if (collection === undefined || !this.collections.get(collection)?.rules.form?.hasSecrets) return entry;
+    return new StreamChange(version, seq, this.collections.redacted(wire), collection);
   }
 
   private dispatch(run: Run): void {
@@ -234,11 +235,11 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
 
 /** What is handed out at once, by scope. */
 class Run {
-  readonly scopes = new Map<string, LiveEntry[]>();
+  readonly scopes = new Map<string, StreamChange[]>();
   entries = 0;
   bytes = 0;
 
-  add(scope: string, entry: LiveEntry): void {
+  add(scope: string, entry: StreamChange): void {
     const ofScope = this.scopes.get(scope);
     if (ofScope) ofScope.push(entry);
     else this.scopes.set(scope, [entry]);

@@ -1,17 +1,17 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { OplogRepository } from '../log/oplog';
-import { withinLimit } from '../database/time-limit';
+import { within } from '../database/waiting';
 import { SyncError } from '../protocol/errors';
-import { INSERTED_FIELDS, InsertedBytes } from './inserted-bytes';
+import { INSERT_FIELDS, RawInsert } from '../log/entry';
 
 const INSERTS = [
   { $match: { operationType: 'insert' } },
-  { $project: Object.fromEntries(INSERTED_FIELDS.map((field) => [field, 1])) },
+  { $project: Object.fromEntries(INSERT_FIELDS.map((field) => [field, 1])) },
 ];
 
 /** The server answers at least once in a second, also when nothing was written. Milliseconds. */
 const ANSWER_EVERY_MS = 1_000;
-/** A stream that says nothing for so many times as long hangs. */
+/** A stream that is silent for this many times as long hangs. */
 const SILENT_ANSWERS = 5;
 /** The first answer waits until the majority has what the primary had; each one given up keeps a connection till then. */
 const SILENT_AT_FIRST = 300;
@@ -24,7 +24,7 @@ export interface InsertListener {
   /** The stream is open: nothing that is written after `time` will be missed. May be called again. */
   opened(time: mongo.Timestamp): void;
   /** What one answer of the database brought, in the order of the commits; at least one. The next one is asked for after. */
-  inserted(entries: readonly InsertedBytes[]): Promise<void>;
+  inserted(entries: readonly RawInsert[]): Promise<void>;
 }
 
 /**
@@ -61,12 +61,12 @@ export async function followInserts(
       cursor.setMaxTimeMS(ANSWER_EVERY_MS);
       listener.opened(start);
       if (!first) {
-        // Gone with its collection: asked again it would say so at once, for ever.
+        // Gone with its collection: asked again it would only say the same, at once.
         if (cursor.closed) throw new mongoose.mongo.MongoCursorExhaustedError('The log was dropped.');
         continue;
       }
       const others = cursor.readBufferedDocuments() as unknown as Buffer[];
-      await listener.inserted([first, ...others].map((bytes) => new InsertedBytes(bytes)));
+      await listener.inserted([first, ...others].map((bytes) => new RawInsert(bytes)));
     }
   };
   try {
@@ -83,7 +83,7 @@ export async function followInserts(
   }
 }
 
-/** Tells when an answer has been waited for too long: whoever listens to the stream would never learn that it hangs. */
+/** Tells when an answer has been waited for too long: those who listen to the stream would never learn that it hangs. */
 class Silence {
   private waiting = false;
   private quietFor = 0;
@@ -145,7 +145,7 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
 async function latestTime(oplog: OplogRepository): Promise<mongo.Timestamp> {
   const session = oplog.client.startSession({ causalConsistency: true });
   try {
-    await withinLimit(PING_LIMIT_MS, (signal) =>
+    await within(PING_LIMIT_MS, (signal) =>
       oplog.db.command({ ping: 1 }, { session, readPreference: 'primary', signal }),
     );
     if (session.operationTime) return session.operationTime;

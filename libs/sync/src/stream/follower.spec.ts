@@ -1,15 +1,16 @@
 import fc from 'fast-check';
+import { Selection } from '../log/selection';
 import { runs } from '../../../../test/support/runs';
 import { formatHlc, ZERO_VERSION } from '../clock/hlc';
+import type { Position } from '../protocol/pull';
 import { Follower, type FollowerBounds } from './follower';
-import type { LogPosition } from './stream-entry';
 
-interface Entry extends LogPosition {
+interface Entry extends Position {
   readonly collection: string;
   readonly bytes: number;
 }
 
-const ZERO: LogPosition = { version: ZERO_VERSION, seq: 0 };
+const ZERO: Position = { version: ZERO_VERSION, seq: 0 };
 const versionOf = (seq: number): string => formatHlc({ ms: 1000 + seq, counter: 0, node: 'a' });
 const entry = (seq: number, collection = 'tasks', bytes = 1): Entry => ({
   version: versionOf(seq),
@@ -18,13 +19,13 @@ const entry = (seq: number, collection = 'tasks', bytes = 1): Entry => ({
   bytes,
 });
 const ROOMY: FollowerBounds = { entries: 100, bytes: 1000 };
-const tasks = new Set(['tasks']);
+const tasks = new Selection(['tasks']);
 
 function takeAll(follower: Follower<Entry>): number[] {
-  return follower.take(Infinity).map(({ seq }) => seq);
+  return follower.drain(Infinity).map(({ seq }) => seq);
 }
 
-function goLive(follower: Follower<Entry>, end: LogPosition = ZERO): void {
+function goLive(follower: Follower<Entry>, end: Position = ZERO): void {
   follower.begin();
   follower.page({ entries: [], more: false, end });
 }
@@ -116,7 +117,7 @@ describe('Follower', () => {
     const follower = new Follower<Entry>(undefined, tasks, ROOMY);
     goLive(follower);
     for (let seq = 1; seq <= 8; seq += 1) follower.offer(entry(seq, seq === 6 ? 'other' : 'tasks', 10));
-    const taken = (bytes: number): number[] => follower.take(bytes).map(({ seq }) => seq);
+    const taken = (bytes: number): number[] => follower.drain(bytes).map(({ seq }) => seq);
     expect(taken(-1)).toEqual([1]);
     expect(taken(29)).toEqual([2, 3]);
     expect(follower.position?.seq).toBe(3);
@@ -317,7 +318,7 @@ class Model {
     // A cursor above the head is not known: the reader waits until the head has come up to it.
     const visible = Math.max(from, Math.min(this.log.length, least + seen));
     const head = this.log[Math.max(from, least, visible - headBehind) - 1];
-    const above = this.log.slice(0, visible).filter((row) => row.seq > from && tasks.has(row.collection));
+    const above = this.log.slice(0, visible).filter((row) => row.seq > from && tasks.has(row));
     const entries = above.slice(0, limit);
     const last = entries.at(-1);
     const more = above.length > limit;
@@ -326,7 +327,7 @@ class Model {
   }
 
   take(bytes: number): void {
-    const run = this.follower.take(bytes);
+    const run = this.follower.drain(bytes);
     const size = run.reduce((sum, each) => sum + each.bytes, 0);
     if (run.length > 1) expect(size).toBeLessThanOrEqual(bytes);
     this.taken.push(...run.map(({ seq }) => seq));
@@ -338,7 +339,7 @@ class Model {
     this.commit(true, 1);
     for (let rounds = 0; rounds < 10_000; rounds += 1) {
       this.dispatch();
-      if (this.follower.next === 'take') this.take(3);
+      if (this.follower.next === 'drain') this.take(3);
       else if (this.reading !== undefined) this.page(3, 100, 0);
       else if (this.follower.next === 'read') this.begin();
       else if (this.dispatched === this.log.length) return;
@@ -348,7 +349,7 @@ class Model {
 
   wantedUpTo(seq: number): number[] {
     return this.log
-      .filter((row) => row.seq > this.sinceSeq && row.seq <= seq && tasks.has(row.collection))
+      .filter((row) => row.seq > this.sinceSeq && row.seq <= seq && tasks.has(row))
       .map((row) => row.seq);
   }
 }
@@ -382,7 +383,7 @@ describe('Follower, over any interleaving of commits, dispatches, reads and loss
         const model = new Model([], 0);
         for (const command of steps) model.run(command);
         const follower = model.follower;
-        const waiting = follower.take(Infinity);
+        const waiting = follower.drain(Infinity);
         const bytes = waiting.reduce((sum, each) => sum + each.bytes, 0);
         const page = { entries: 5, bytes: 5 * 6 };
         expect(waiting.length).toBeLessThanOrEqual(model.bounds.entries + page.entries);

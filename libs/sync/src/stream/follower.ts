@@ -1,7 +1,10 @@
-import type { LogPosition } from './stream-entry';
+import type { Selection } from '../log/selection';
+import type { Position } from '../protocol/pull';
 
-export interface FollowedEntry extends LogPosition {
+/** What the follower looks at in an entry. The change stream's entries tell their collection, those of a page need not. */
+export interface Sized extends Position {
   readonly bytes: number;
+  readonly collection?: string;
 }
 
 /** How much may wait for one subscriber. A single entry above `bytes` still passes, alone. */
@@ -17,7 +20,7 @@ export interface BacklogPage<E> {
   /** Whether the log may go on behind them. */
   readonly more: boolean;
   /** Everything asked up to here is among the entries: the last of them, or the scope's head read before them. */
-  readonly end: LogPosition;
+  readonly end: Position;
 }
 
 /**
@@ -28,14 +31,25 @@ export interface BacklogPage<E> {
  *
  * A page closes the gap by itself: what is dispatched while it is being read is buffered, and the read sees at least
  * what was dispatched before it began. `seq` has no holes inside a scope, so that a missing dispatch shows at once.
+ *
+ * ```
+ *              begin()                        page(): its end is the end of the log, nothing was let go
+ *   behind ─────────────▶ reading ───────────────────────────────────────────────────────────▶ live
+ *   ▲    ▲                  │  │ offer(): held back until the page is here;                    │  │ offer(): queued
+ *   │    └──────────────────┘  │ let go when that is too much                                  │  │ when it is next
+ *   │      page(): there is more, or something was let go; abandon()                           │
+ *   └──────────────────────────────────────────────────────────────────────────────────────────┘
+ *          offer(): an entry is missing before it, or too much is queued already; lost()
+ * ```
+ * In each stage what is queued is drained first ({@link next}); then behind asks for a read, live waits.
  */
-export class Follower<E extends FollowedEntry> {
+export class Follower<E extends Sized> {
   private stage: 'behind' | 'reading' | 'live' = 'behind';
   /** What may be delivered. Everything in it is in order and committed, whatever happens to the stream. */
   private queue: E[] = [];
   private queuedBytes = 0;
   /** What was dispatched while a page is being read; undefined once that was too much. */
-  private pending: (E & { readonly collection: string })[] | undefined;
+  private pending: E[] | undefined;
   private pendingBytes = 0;
   /**
    * Everything asked up to here is delivered or queued. Two bare fields, not an entry and not an object: there are many
@@ -49,17 +63,17 @@ export class Follower<E extends FollowedEntry> {
 
   /**
    * @param since the client's cursor; undefined starts at the beginning of the log
-   * @param asked the collections that the subscriber wants
+   * @param asked what the subscriber wants
    */
   constructor(
     private readonly since: string | undefined,
-    private readonly asked: ReadonlySet<string>,
+    private readonly asked: Pick<Selection, 'has'>,
     private readonly bounds: FollowerBounds,
   ) {}
 
   /** What the shell has to do next: deliver an entry, read a page, or wait until {@link offer} or {@link lost} says so. */
-  get next(): 'take' | 'read' | 'wait' {
-    if (this.queue.length > 0) return 'take';
+  get next(): 'drain' | 'read' | 'wait' {
+    if (this.queue.length > 0) return 'drain';
     return this.stage === 'live' ? 'wait' : 'read';
   }
 
@@ -73,7 +87,7 @@ export class Follower<E extends FollowedEntry> {
   }
 
   /** A cursor that the client may keep: everything asked up to it was delivered. Undefined before the first page. */
-  get position(): LogPosition | undefined {
+  get position(): Position | undefined {
     return this.queue.length === 0
       ? placeOf(this.tailSeq, this.tailVersion)
       : placeOf(this.deliveredSeq, this.deliveredVersion);
@@ -107,10 +121,10 @@ export class Follower<E extends FollowedEntry> {
    *
    * @returns whether {@link next} may have changed
    */
-  offer(entry: E & { readonly collection: string }): boolean {
+  offer(entry: E): boolean {
     if (this.stage === 'reading') this.hold(entry);
     if (this.stage !== 'live' || entry.seq <= this.tailSeq) return false;
-    const wanted = this.asked.has(entry.collection);
+    const wanted = this.asked.has(entry);
     if (entry.seq !== this.tailSeq + 1 || (wanted && !this.hasRoom(entry))) this.stage = 'behind';
     else if (wanted) this.push(entry);
     else this.advance(entry);
@@ -125,9 +139,9 @@ export class Follower<E extends FollowedEntry> {
 
   /**
    * Hands over what waits, from its oldest on: as many entries as fit into `bytes`, at least one. Only when {@link next}
-   * is `take`.
+   * is `drain`.
    */
-  take(bytes: number): readonly E[] {
+  drain(bytes: number): readonly E[] {
     const count = this.fitting(bytes);
     const run = count === this.queue.length ? this.queue : this.queue.splice(0, count);
     if (run === this.queue) this.queue = [];
@@ -169,7 +183,7 @@ export class Follower<E extends FollowedEntry> {
     );
   }
 
-  private hold(entry: E & { readonly collection: string }): void {
+  private hold(entry: E): void {
     if (!this.pending) return;
     this.pending.push(entry);
     this.pendingBytes += entry.bytes;
@@ -177,7 +191,7 @@ export class Follower<E extends FollowedEntry> {
       this.pending = undefined;
   }
 
-  private advance(to: LogPosition): void {
+  private advance(to: Position): void {
     if (to.seq <= this.tailSeq) return;
     this.tailSeq = to.seq;
     this.tailVersion = to.version;
@@ -187,6 +201,6 @@ export class Follower<E extends FollowedEntry> {
 /** Before the first page: no place of a log. */
 const UNPLACED = -1;
 
-function placeOf(seq: number, version: string): LogPosition | undefined {
+function placeOf(seq: number, version: string): Position | undefined {
   return seq === UNPLACED ? undefined : { version, seq };
 }

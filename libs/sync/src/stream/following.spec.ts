@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
+import { Selection } from '../log/selection';
 import { runs } from '../../../../test/support/runs';
 import { ScopeLog, type LoggedEntry, type OpenRead } from '../../../../test/support/scope-log';
 import { Follower, type FollowerBounds } from './follower';
@@ -84,7 +85,7 @@ class Client {
 
   take(bytes: number): void {
     const before = this.follower.position;
-    const run = this.follower.take(bytes);
+    const run = this.follower.drain(bytes);
     const last = run.at(-1);
     if (!last) return;
     if (before) this.expectNoHole(before.seq);
@@ -121,7 +122,7 @@ class Client {
     const page = log.finish(reading);
     if (typeof page === 'string') {
       assert.equal(page, 'too_old');
-      assert(log.seqOf(reading.since ?? '') < reading.floorSeq, 'nobody loads everything anew without need');
+      assert(log.seqOf(reading.since ?? '') < reading.floorSeq, 'nobody loads everything again without need');
       return this.reload();
     }
     const entries = page.entries as readonly LoggedEntry[];
@@ -158,7 +159,7 @@ class Client {
   }
 
   private connect(): Follower<LoggedEntry> {
-    return new Follower(this.cursor, this.asked, BOUNDS);
+    return new Follower(this.cursor, new Selection([...this.asked]), BOUNDS);
   }
 
   private reload(): void {
@@ -241,7 +242,7 @@ class Process {
         const { next } = client.follower;
         if (next === 'wait') continue;
         quiet = false;
-        if (next === 'take') client.take(2);
+        if (next === 'drain') client.take(2);
         else if (client.isReading) client.page();
         else client.begin(this.dispatched!, 0);
       }
@@ -291,7 +292,7 @@ class Process {
 }
 
 describe('clients that follow a log over sockets that break, a stream that is lost and a log that is trimmed', () => {
-  it('get each entry once and in order, or load everything anew when their cursor is below the floor', () => {
+  it('get each entry once and in order, or load everything again when their cursor is below the floor', () => {
     let resyncs = 0;
     fc.assert(
       fc.property(

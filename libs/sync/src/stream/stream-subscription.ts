@@ -1,12 +1,15 @@
 import { isPassing } from '../database/errors';
 import { SyncError } from '../protocol/errors';
-import type { Backlog } from './backlog';
-import { backoffMs } from './backoff';
+import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
+import type { Selection } from '../log/selection';
+import type { StreamChange } from '../log/entry';
+import type { Position } from '../protocol/pull';
+import { FIRST_PAGE_ENTRIES, nextPageEntries, type Backlog, type StreamResync } from './backlog';
 import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
 import { Follower, type FollowerBounds } from './follower';
-import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
-import type { Selection } from './selections';
-import type { LiveEntry, LogPosition, StreamEntry, StreamMessage, StreamResync } from './stream-entry';
+
+/** What a subscription yields. After `resync` it ends: the client needs a full resync before it subscribes again. */
+export type StreamMessage = StreamChange | StreamResync;
 
 export interface SubscriptionQuery {
   readonly scopeId: string;
@@ -30,14 +33,14 @@ export interface StreamSource {
  * nothing but this object while the log is quiet; or with `for await`, which ends after a `resync` or with the signal.
  */
 export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubscriber {
-  private readonly follower: Follower<StreamEntry>;
+  private readonly follower: Follower<StreamChange>;
   private ready: (() => void) | undefined;
   private detach: (() => void) | undefined;
   private reading = false;
   private retry: NodeJS.Timeout | undefined;
   private ending: StreamResync | { readonly error: unknown } | undefined;
   /** While an iterating consumer holds an entry: one that never comes back may not have used it. */
-  private handing: { readonly before: LogPosition | undefined } | undefined;
+  private handing: { readonly before: Position | undefined } | undefined;
   private pageEntries = FIRST_PAGE_ENTRIES;
   private failures = 0;
 
@@ -47,7 +50,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     private readonly source: StreamSource,
     private readonly signal?: AbortSignal,
   ) {
-    this.follower = new Follower(query.since, query.selection.asked, query.bounds);
+    this.follower = new Follower(query.since, query.selection, query.bounds);
   }
 
   get collections(): readonly string[] {
@@ -63,7 +66,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
    * for more. Moves with every entry of the scope, also of collections that were not asked. Undefined until the cursor
    * has been found in the log.
    */
-  get position(): LogPosition | undefined {
+  get position(): Position | undefined {
     return this.handing ? this.handing.before : this.follower.position;
   }
 
@@ -79,14 +82,14 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
    *
    * @throws SyncError `shutting_down` when the process goes down; errors of the database that waiting does not cure
    */
-  next(bytes: number): readonly StreamEntry[] | StreamResync | undefined {
+  next(bytes: number): readonly StreamChange[] | StreamResync | undefined {
     const { ending, follower } = this;
     if (ending) {
       if ('error' in ending) throw ending.error;
       return ending;
     }
     const { next } = follower;
-    if (next === 'take') return follower.take(bytes);
+    if (next === 'drain') return follower.drain(bytes);
     if (next === 'read' && !this.reading && !this.retry) void this.readPage();
     return undefined;
   }
@@ -121,7 +124,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     }
   }
 
-  offer(entries: readonly LiveEntry[]): void {
+  offer(entries: readonly StreamChange[]): void {
     let changed = false;
     for (const entry of entries) if (this.follower.offer(entry)) changed = true;
     if (changed) this.ready?.();
@@ -155,7 +158,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     this.follower.begin();
     try {
       const since = this.follower.readFrom;
-      const query = { since, collections: selection.names, limit: this.pageEntries, after };
+      const query = { since, selection, limit: this.pageEntries, after };
       const answer = await this.source.backlog.read(scopeId, query);
       this.failures = 0;
       if ('kind' in answer) return this.end(answer);
@@ -179,7 +182,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
         this.retry = undefined;
         this.ready?.();
       },
-      backoffMs(this.failures, Math.random()),
+      fullJitter(this.failures, OUTAGE_PAUSE, Math.random()),
     );
   }
 }

@@ -5,12 +5,11 @@ import { collectionsParameter, queryObject, sinceParameter } from '../protocol/r
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
+import { Selections } from '../log/selection';
 import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
-import { Selections } from './selections';
-import type { StreamMessage } from './stream-entry';
-import { StreamSubscription, type StreamSource } from './stream-subscription';
+import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
@@ -31,9 +30,9 @@ export class StreamService {
   private readonly bounds: FollowerBounds;
 
   constructor(
-    @Inject(ChangeStreamHub) hub: ChangeStreamHub,
-    @Inject(PullService) pull: PullService,
-    @Inject(CollectionRegistry) private readonly collections: CollectionRegistry,
+    hub: ChangeStreamHub,
+    pull: PullService,
+    private readonly collections: CollectionRegistry,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };

@@ -1,9 +1,81 @@
 import type { Socket } from 'node:net';
-import { OPEN, takesReadyFrames, TEXT, type ServerSocket } from './server-socket';
-import type { SharedFrames } from './shared-frames';
-import type { TextMessage } from './text-frames';
+import type { LogEntry } from '../protocol/pull';
+import type { SendOptions, ServerSocket } from './socket-server';
 
-/** Written at once at the most, so that sockets with much room and those with little get the same runs. */
+/** A text message in UTF-8: an entry's own JSON text. */
+type Message = Pick<LogEntry, 'wire'>;
+
+/**
+ * WebSocket frames of a server, ready for the wire (RFC 6455, 5.2): one unmasked text frame for each message, one after
+ * the other, in one buffer that any number of sockets can be given.
+ */
+export function textFrames(messages: readonly Message[]): Buffer {
+  let size = 0;
+  for (const { wire } of messages) size += headerBytes(wire.length) + wire.length;
+  const frames = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { wire } of messages) {
+    at = writeHeader(frames, at, wire.length);
+    at += wire.copy(frames, at);
+  }
+  return frames;
+}
+
+const FINAL_TEXT = 0x81;
+/** Lengths up to here are in the second byte itself; longer ones in the two or eight bytes after it. */
+const SHORT = 125;
+const IN_TWO_BYTES = 126;
+const IN_EIGHT_BYTES = 127;
+
+function headerBytes(length: number): number {
+  if (length <= SHORT) return 2;
+  return length < 1 << 16 ? 4 : 10;
+}
+
+function writeHeader(frames: Buffer, at: number, length: number): number {
+  const size = headerBytes(length);
+  frames[at] = FINAL_TEXT;
+  frames[at + 1] = size === 2 ? length : size === 4 ? IN_TWO_BYTES : IN_EIGHT_BYTES;
+  if (size === 4) frames.writeUInt16BE(length, at + 2);
+  if (size === 10) frames.writeBigUInt64BE(BigInt(length), at + 2);
+  return at + size;
+}
+
+/** Runs that are kept at a time: the subscribers of a scope may have asked for several selections of it. */
+const KEPT = 8;
+
+/**
+ * The frames of runs of entries, made once for all sockets that get the same run: those that stand at the same place
+ * get the same entries, one socket after the other, in one turn of the process. Nothing is kept beyond the turn.
+ */
+export class SharedFrames {
+  private kept: { readonly run: readonly Message[]; readonly frames: Buffer }[] = [];
+
+  /** @param afterTurn runs a task when the turn is over: setImmediate */
+  constructor(private readonly afterTurn: (task: () => void) => void) {}
+
+  /** The bytes are shared: never write into them. */
+  of(run: readonly Message[]): Buffer {
+    const kept = this.kept.find((each) => sameRun(each.run, run));
+    if (kept) return kept.frames;
+    const frames = textFrames(run);
+    if (this.kept.length === 0) this.afterTurn(() => (this.kept = []));
+    if (this.kept.length === KEPT) this.kept.shift();
+    this.kept.push({ run, frames });
+    return frames;
+  }
+}
+
+/** The same entries, not equal ones: subscribers share the objects. */
+function sameRun(a: readonly Message[], b: readonly Message[]): boolean {
+  return a.length === b.length && a.every((entry, index) => entry === b[index]);
+}
+
+const OPEN = 1;
+/** One text frame. Compression costs more memory a socket than it saves. */
+const TEXT: SendOptions = { binary: false, compress: false };
+
+/** At most this much is written at once, so that sockets with much room and those with little get the same runs. */
 const RUN_BYTES = 256 << 10;
 
 /** What goes out on one socket: never more in its buffer than the bound and one message (invariant 9). */
@@ -43,7 +115,7 @@ export class Outbound {
   }
 
   /** Sends entries, one message each. Only when there is {@link room}, and no more than that or a single one. */
-  entries(run: readonly TextMessage[]): void {
+  entries(run: readonly Message[]): void {
     if (this.socket.readyState !== OPEN) return;
     let bytes = this.socket.bufferedAmount;
     for (const { wire } of run) bytes += wire.length;
@@ -61,4 +133,14 @@ export class Outbound {
     this.full = false;
     this.drained();
   }
+}
+
+/**
+ * Whether frames that are made already may be written straight to the TCP socket, in between what `ws` itself sends.
+ * Without an extension it writes each frame as a whole in the same call, and keeps no queue; `_socket` is
+ * what it writes to, and the one thing here that its documentation does not name. Where this says no, the messages are
+ * sent by `send`, one by one.
+ */
+function takesReadyFrames(socket: ServerSocket, tcp: Socket): boolean {
+  return socket.extensions === '' && '_socket' in socket && socket._socket === tcp;
 }

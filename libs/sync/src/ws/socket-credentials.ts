@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { within } from '../database/waiting';
 import type { IdentityService } from '../identity/identity.service';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
@@ -24,13 +25,16 @@ export class SocketCredentials {
    */
   async identify(token: string | undefined): Promise<SyncIdentity> {
     if (token === undefined && this.identity) return this.identity;
-    const check = this.identities.fromToken(this.upgrade, token ?? tokenOfUrl(this.upgrade.url));
-    const identity = await within(check, this.limitMs);
+    const identity = await within(
+      this.limitMs,
+      () => this.identities.fromToken(this.upgrade, token ?? tokenOfUrl(this.upgrade.url)),
+      notInTime,
+    );
     const known = this.identity;
     if (known && (known.scopeId !== identity.scopeId || known.actorId !== identity.actorId))
       throw new SyncError(
         'forbidden',
-        'The fresh token is of another scope or user. Open a socket of its own for it.',
+        'The fresh token is of another scope or user. Open another socket for it.',
         { path: 'token' },
       );
     this.identity = identity;
@@ -53,23 +57,9 @@ export class SocketCredentials {
   }
 }
 
-/** The result, or a SyncError `unavailable` when it does not come in time. */
-export async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new SyncError('unavailable', 'The credentials could not be checked in time. Try again later.'),
-        ),
-      limitMs,
-    );
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** @throws SyncError `unavailable`, for a check that takes too long */
+export function notInTime(): never {
+  throw new SyncError('unavailable', 'The credentials could not be checked in time. Try again later.');
 }
 
 function tokenOfUrl(url = ''): string | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
+import { within } from '../database/waiting';
 import type { IdentityService } from '../identity/identity.service';
 import { SyncError } from '../protocol/errors';
 import {
@@ -17,14 +18,11 @@ import {
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
-import type { Phase } from './beats';
-import { Liveness } from './liveness';
-import { Outbound } from './outbound';
-import type { Pulsing } from './pulse';
-import type { ServerSocket } from './server-socket';
-import type { SharedFrames } from './shared-frames';
-import { asSyncError } from './socket-failure';
-import { SocketCredentials, within } from './socket-credentials';
+import { asSocketError } from '../http/failure';
+import { Liveness, type Phase, type Pulsing } from './pulse';
+import { Outbound, type SharedFrames } from './outbound';
+import type { ServerSocket } from './socket-server';
+import { notInTime, SocketCredentials } from './socket-credentials';
 import { TokenBucket } from './token-bucket';
 
 export interface SessionContext {
@@ -37,7 +35,7 @@ export interface SessionContext {
   closed(session: SocketSession): void;
 }
 
-/** Messages that a client may send at once, and a second from then on. */
+/** Messages that a client may send at once, and each second after that. */
 const BURST = 40;
 const PER_SECOND = 10;
 
@@ -117,8 +115,8 @@ export class SocketSession implements Pulsing {
     if (this.closing) return;
     this.liveness.seen();
     try {
-      if (!this.bucket.take(performance.now()))
-        return this.close('too_many_messages', `At most ${String(PER_SECOND)} messages a second.`);
+      if (!this.bucket.tryConsume(performance.now()))
+        return this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
       if (isBinary) throw new SyncError('malformed_request', 'A message must be text, not binary.');
       this.handle(parseClientMessage(data.toString()));
     } catch (error) {
@@ -158,7 +156,11 @@ export class SocketSession implements Pulsing {
     if (!running) return;
     const { asked, subscription } = running;
     const { streams, settings } = this.context;
-    const names = await within(streams.readable(identity, asked), settings.subscribeTimeoutMs);
+    const names = await within(
+      settings.subscribeTimeoutMs,
+      () => streams.readable(identity, asked),
+      notInTime,
+    );
     if (running !== this.running || sameNames(names, subscription.collections)) return;
     const since = subscription.position?.version ?? subscription.since;
     this.stopStreaming();
@@ -174,8 +176,11 @@ export class SocketSession implements Pulsing {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
-    const opening = streams.open(identity, { since, collections: asked });
-    const subscription = await within(opening, settings.subscribeTimeoutMs);
+    const subscription = await within(
+      settings.subscribeTimeoutMs,
+      () => streams.open(identity, { since, collections: asked }),
+      notInTime,
+    );
     if (this.closing || turn !== this.latest) return;
     announce(subscription.collections);
     this.running = { subscription, asked };
@@ -191,7 +196,7 @@ export class SocketSession implements Pulsing {
         if (next === undefined) return;
         if ('kind' in next) {
           this.outbound.text(fullResyncText(next.collections, next.reason));
-          return this.close('done', 'Load everything anew, then subscribe again.');
+          return this.close('done', 'Load everything again (GET full), then subscribe again.');
         }
         this.outbound.entries(next);
       }
@@ -208,7 +213,7 @@ export class SocketSession implements Pulsing {
 
   private fail(error: unknown): void {
     if (this.closing) return;
-    const known = asSyncError(error);
+    const known = asSocketError(error);
     if (closeFor(known) === 'internal')
       this.context.logger.error(
         { message: 'A socket was closed by an error', code: known.code },

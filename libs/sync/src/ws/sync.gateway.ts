@@ -10,28 +10,27 @@ import {
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
-import { pause } from '../stream/pause';
+import { within } from '../database/waiting';
 import { StreamService } from '../stream/stream.service';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Pulse } from './pulse';
-import type { ServerSocket, SocketServer } from './server-socket';
-import { openSocketServer } from './socket-server';
-import { SharedFrames } from './shared-frames';
-import { streamPathBehind } from './stream-path';
+import { openSocketServer, type ServerSocket, type SocketServer } from './socket-server';
+import { SharedFrames } from './outbound';
+import { streamPathBehind } from './upgrades';
 import { SocketSession, type SessionContext } from './socket-session';
 
 /** How long peers have to answer a close before they are cut off. */
 const CLOSE_LIMIT_MS = 2_000;
 
 /**
- * The socket of the module, beside the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
+ * The socket of the module, next to the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
  * the process of an app without a WebSocket adapter, and take its sockets down before they could be told why.
  */
 @Injectable()
 export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger(SyncGateway.name);
+  private readonly logger = new Logger('SyncModule');
   private readonly sessions = new Set<SocketSession>();
   private readonly context: SessionContext;
   private readonly pulse: Pulse;
@@ -40,10 +39,10 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   private server: SocketServer | undefined;
 
   constructor(
-    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
-    @Inject(IdentityService) identities: IdentityService,
-    @Inject(StreamService) streams: StreamService,
+    private readonly config: ApplicationConfig,
+    private readonly http: HttpAdapterHost,
+    identities: IdentityService,
+    streams: StreamService,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
@@ -75,12 +74,12 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     this.server?.close();
     for (const session of this.sessions) session.close('restart', 'The server is going down.');
-    if (this.sessions.size > 0) {
-      const limit = new AbortController();
-      const empty = new Promise<void>((resolve) => (this.emptied = resolve));
-      await Promise.race([empty, pause(CLOSE_LIMIT_MS, limit.signal)]);
-      limit.abort();
-    }
+    if (this.sessions.size > 0)
+      await within(
+        CLOSE_LIMIT_MS,
+        () => new Promise<void>((resolve) => (this.emptied = resolve)),
+        () => undefined,
+      );
     for (const session of this.sessions) session.terminate();
     this.pulse.stop();
   }

@@ -5,7 +5,7 @@ describe('TokenBucket', () => {
     const bucket = new TokenBucket(3, 2, 0);
     const passed = (now: number): number => {
       let count = 0;
-      while (bucket.take(now)) count += 1;
+      while (bucket.tryConsume(now)) count += 1;
       return count;
     };
     expect(passed(0)).toBe(3);

@@ -1,5 +1,5 @@
 /**
- * Lets a client send so many messages at once and so many a second from then on.
+ * Lets a client send a burst of messages at once, and a number of messages a second after that.
  */
 export class TokenBucket {
   private tokens: number;
@@ -19,8 +19,8 @@ export class TokenBucket {
     this.filledAt = now;
   }
 
-  /** Whether one more message may pass. */
-  take(now: number): boolean {
+  /** Whether one more message may pass: it counts then. */
+  tryConsume(now: number): boolean {
     this.tokens = Math.min(this.burst, this.tokens + ((now - this.filledAt) / 1000) * this.perSecond);
     this.filledAt = now;
     if (this.tokens < 1) return false;

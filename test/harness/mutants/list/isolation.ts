@@ -42,7 +42,7 @@ export const ISOLATION: readonly Mutant[] = [
         replace: 'store.find<Buffer>({}, options)',
       },
       {
-        file: 'full/line-writer.ts',
+        file: 'full/lines.ts',
         find: 'if (!this.isOfScope) this.out.back(start);',
         replace: '',
       },

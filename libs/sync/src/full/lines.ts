@@ -91,7 +91,7 @@ export class LineWriter {
     return true;
   }
 
-  /** The types of id that clients and Mongoose make; the others take the way of the codec. */
+  /** The types of id that clients and Mongoose make; the others go through the codec. */
   private writeId(document: Buffer, type: number, at: number): boolean {
     if (type === BSON_TYPE.objectId || type === BSON_TYPE.int32) this.json.value(document, type, at);
     else if (type === BSON_TYPE.string) {
@@ -110,4 +110,51 @@ export class LineWriter {
     } else if (type === BSON_TYPE.boolean && isName(document, from, to, SYNC_FIELDS.deleted))
       this.isDeleted = byteAt(document, at) === 1;
   };
+}
+
+/**
+ * The chunks of a page, of which the first has been read already: who has one knows that the database answered,
+ * while an error can still become a status. Can be gone over once.
+ *
+ * Its source has been started, so `return()` always reaches the source's `finally`, also before the first chunk was
+ * taken. (A generator that was never started skips it, and would leave a cursor open.)
+ */
+export class StartedLines<T> implements AsyncIterableIterator<T, undefined> {
+  private last: T | undefined;
+
+  private constructor(
+    private first: IteratorResult<T, undefined> | undefined,
+    private readonly source: AsyncGenerator<T, undefined, undefined>,
+  ) {}
+
+  /** @throws what reading the first chunk throws */
+  static async of<T>(source: AsyncGenerator<T, undefined, undefined>): Promise<StartedLines<T>> {
+    return new StartedLines(await source.next(), source);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Gives one more chunk when all others have been given, and none after an error. */
+  endingWith(chunk: T): this {
+    this.last = chunk;
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    const { first, last } = this;
+    this.first = undefined;
+    const result = first ?? (await this.source.next());
+    if (result.done !== true || last === undefined) return result;
+    this.last = undefined;
+    return { done: false, value: last };
+  }
+
+  /** Gives everything up that the page holds open. To be called by a reader that does not read to the end. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.first = undefined;
+    this.last = undefined;
+    return this.source.return(undefined);
+  }
 }

@@ -1,6 +1,43 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { isObject } from '../protocol/json';
-import { rawResponse } from './connection';
+
+/** Node's own response inside the framework's: Express hands that one out itself, Fastify keeps it in `raw`. */
+export function rawResponse(response: unknown): ServerResponse {
+  return isWrapped(response) ? response.raw : (response as ServerResponse);
+}
+
+function isWrapped(response: unknown): response is { readonly raw: ServerResponse } {
+  return (response as { readonly raw?: unknown }).raw !== undefined;
+}
+
+/** Cuts the connection, so that a body that failed half-way never looks finished. */
+export function destroyResponse(response: unknown): void {
+  rawResponse(response).destroy();
+}
+
+/**
+ * Sends a whole JSON body. Express' own `send` would hash it for an ETag that nobody asks for (`no-store`), and turn it
+ * into bytes once more; so here it goes to Node's response at once. Fastify is fast by itself and has hooks to run.
+ */
+export function sendJson(adapter: AbstractHttpAdapter, response: unknown, body: Buffer): void {
+  const headers = {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(body.length),
+    'Cache-Control': 'no-store',
+  };
+  if (isWrapped(response)) {
+    for (const [name, value] of Object.entries(headers)) adapter.setHeader(response, name, value);
+    adapter.reply(response, body, 200);
+    return;
+  }
+  const raw = rawResponse(response);
+  raw.statusCode = 200;
+  for (const [name, value] of Object.entries(headers)) raw.setHeader(name, value);
+  raw.end(body);
+}
 
 const HEADER = 'Access-Control-Expose-Headers';
 /** What clients read and no browser shows to a page of another origin by itself. */
@@ -52,4 +89,23 @@ function take(given: OutgoingHttpHeaders): { said: OutgoingHttpHeaders[string]; 
 
 function find(headers: Readonly<Record<string, unknown>>, name: string): [string, unknown] | undefined {
   return Object.entries(headers).find(([other]) => other.toLowerCase() === name.toLowerCase());
+}
+
+/** What zlib gives at a time: its default costs four turns of the event loop for a chunk of lines. */
+const ZIPPED_PIECE_BYTES = 64 << 10;
+
+/**
+ * The body of a full resync as a byte stream. Its reader's pace is the database's pace, and destroying it ends `lines`,
+ * and with them the cursor in the database.
+ */
+export function fullBody(lines: AsyncIterable<Uint8Array>, gzip: boolean): Readable {
+  const source = Readable.from(lines, { objectMode: false });
+  if (!gzip) return source;
+  // Level 1: the database is waited for, not the wire. Each chunk is flushed, so that rows go out as they come.
+  const zip = createGzip({ level: 1, flush: constants.Z_SYNC_FLUSH, chunkSize: ZIPPED_PIECE_BYTES });
+  // Not source.pipe(zip): that leaves the source, and so the cursor, open when the client goes away.
+  pipeline(source, zip, () => {
+    // An error of the source destroys `zip` with it: the reader of `zip` is told.
+  });
+  return zip;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import '../../../../test/support/runs';
-import { FIRST_PAGE_ENTRIES, nextPageEntries } from './page-size';
+import { FIRST_PAGE_ENTRIES, nextPageEntries } from './backlog';
 
 const entries = (count: number, bytes: number): { bytes: number }[] =>
   Array.from({ length: count }, () => ({ bytes }));

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import '../../../../test/support/runs';
 import { Types } from 'mongoose';
-import { identityText, MAX_IDENTITY_BYTES, readField } from './identity-fields';
+import { identityText, MAX_IDENTITY_BYTES, readField } from './identity';
 
 describe('identityText', () => {
   it('takes strings, whole numbers and ObjectIds', () => {

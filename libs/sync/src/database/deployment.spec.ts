@@ -1,4 +1,4 @@
-import { driverAdvice, RECOMMENDED_DRIVER_TIMES } from './driver-advice';
+import { driverAdvice, RECOMMENDED_DRIVER_TIMES } from './deployment';
 
 describe('driverAdvice', () => {
   it('is silent about the recommended settings and quicker ones', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { Beats } from './beats';
+import { Beats } from './pulse';
 
 describe('beats of many members by one clock', () => {
   it('come once an interval for each, whenever it joined and however late the clock is looked at', () => {

@@ -1,4 +1,4 @@
-import { streamPathBehind, type GlobalPrefix } from './stream-path';
+import { streamPathBehind, type GlobalPrefix } from './upgrades';
 
 const extras = { streamPath: '/sync/stream', streamPathIsGiven: false };
 const behind = (prefix: string, leavesOut: GlobalPrefix['leavesOut'] = () => false): string =>

@@ -1,5 +1,10 @@
-import { describeIndex, missingIndexes, uniqueIndexAdvice, type ExistingIndex } from './index-check';
-import type { IndexSpec } from './indexes';
+import {
+  describeIndex,
+  missingIndexes,
+  uniqueIndexAdvice,
+  type ExistingIndex,
+  type IndexSpec,
+} from './indexes';
 
 const wanted: IndexSpec = { key: { scope: 1, seq: 1 }, unique: true };
 const existing: ExistingIndex = { name: 'scope_1_seq_1', key: { scope: 1, seq: 1 }, unique: true };
