@@ -65,7 +65,7 @@ export class CuttingProxy {
     this.weather.delayMs = ms;
   }
 
-  /** Nothing passes, and nobody is told, until it is let go; then all of it arrives, as after a cable's repair. */
+  /** Nothing passes, and nobody notices, until it is released; then all of it arrives, as after a cable is plugged in again. */
   hold(on: boolean): void {
     this.weather.holding = on;
     for (const { requests, answers } of this.lines) {

@@ -2,7 +2,7 @@ import mongoose from 'mongoose';
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 
-/** A database of its own for one test file, on the server of the run. */
+/** A separate database for one test file, on the server of the run. */
 export interface TestDatabase {
   /** Connection string with the database in its path: all that Mongoose or a Nest app needs. */
   uri: string;

@@ -5,7 +5,7 @@ import { withDatabase } from './database';
 
 export interface FailPoint {
   readonly commands: readonly string[];
-  /** Of the client that shall suffer; none: all clients. */
+  /** Of the affected client; none: all clients. */
   readonly appName?: string;
   /** `database.collection` of the commands; none: all. */
   readonly namespace?: string;
@@ -23,7 +23,7 @@ export interface FailPoint {
 }
 
 /**
- * Makes commands of a client fail, on a server of its own: a server has one fail point for commands, and on the one that
+ * Makes commands of a client fail, on a separate server: a server has one fail point for commands, and on the one that
  * the test files share they would switch each other's off.
  */
 export class FailPoints {

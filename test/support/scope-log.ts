@@ -96,7 +96,7 @@ export class ScopeLog {
     return this.entries.find((entry) => entry.version === version)?.seq ?? 0;
   }
 
-  /** What somebody who has everything up to `above` still has to get, up to `upTo`. */
+  /** What a reader that has everything up to `above` still has to get, up to `upTo`. */
   wanted(asked: ReadonlySet<string>, above: number, upTo = Infinity): number[] {
     return this.entries
       .filter(({ seq, collection }) => seq > above && seq <= upTo && asked.has(collection))

@@ -40,7 +40,7 @@ export type Answer = {
 
 export interface PushEvent {
   readonly kind: 'push';
-  /** Unique in the history. A retry is an event of its own, with the same mutations. */
+  /** Unique in the history. A retry is a separate event, with the same mutations. */
   readonly id: number;
   readonly tenant: Tenant;
   readonly client: string;

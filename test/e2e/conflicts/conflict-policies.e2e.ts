@@ -29,7 +29,7 @@ describe('a conflict', () => {
     expect(result).toMatchObject({ ...verdict, server_version: deleted });
     expect(result.server_document).toMatchObject({ deleted: after === null, data: after });
     expect(await on.data(name)).toEqual(after);
-    // Whoever knows of the delete may write the document anew.
+    // A device that knows of the delete may write the document again.
     if (!after)
       expect(await on.write(ann, name, { n: 4 }, { parent_version: deleted })).toMatchObject({
         status: 'accepted',

@@ -403,7 +403,7 @@ describe("the app's own guard", () => {
     ['a bare 401', () => new UnauthorizedException(), 401, 'unauthenticated', undefined],
     ['a 403 with words', () => new ForbiddenException('Not on Sundays'), 403, 'forbidden', 'Not on Sundays'],
     ['another status', () => new HttpException('Pay first', 402), 402, 'malformed_request', 'Pay first'],
-    ['an error of its own', () => new TypeError('secret detail'), 401, 'unauthenticated', undefined],
+    ['another error', () => new TypeError('secret detail'), 401, 'unauthenticated', undefined],
     ['no error at all', () => 'secret detail', 401, 'unauthenticated', undefined],
     [
       'a lost database',

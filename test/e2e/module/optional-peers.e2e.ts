@@ -44,7 +44,7 @@ describe('an app without the optional packages', () => {
     expect(Object.keys(packageJson.dependencies)).not.toContain('jose');
   });
 
-  it('starts and syncs with a guard of its own', async () => {
+  it('starts and syncs with its own guard', async () => {
     expect(await startWithout(OPTIONAL, 'guard')).toEqual({ status: 'accepted' });
   });
 

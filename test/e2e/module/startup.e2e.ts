@@ -353,7 +353,7 @@ describe('a module that is loaded lazily', () => {
     expect(running.app.get(CollectionRegistry, { strict: false }).names()).toEqual(['notes', 'late']);
   });
 
-  it('is refused with a SyncModule.forRoot() of its own: nothing in it would start', async () => {
+  it('is refused with its own SyncModule.forRoot(): nothing in it would start', async () => {
     @Module({ imports: [SyncModule.forRoot(base)] })
     class WholeModule {}
     const { running } = await start({ imports: [root()] });

@@ -283,7 +283,7 @@ describe('pull', () => {
     expect({ status, ...body }).toMatchObject({ status: 400, code: 'invalid_cursor' });
   });
 
-  it('refuses whoever is not known', async () => {
+  it('refuses unknown users', async () => {
     const response = await fetch(`${reading.url}/sync/pull`);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ statusCode: 401, code: 'unauthenticated' });
@@ -421,7 +421,7 @@ describe('pull after push', () => {
   });
 });
 
-describe("pull beside a host's globals", () => {
+describe("pull with an app's globals", () => {
   it('answers bare: neither validated, nor wrapped, nor filtered by them', async () => {
     const reading = await startReadingApp(testDatabase(__filename).uri, {
       configure: (app) => {

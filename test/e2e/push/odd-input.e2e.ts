@@ -43,7 +43,7 @@ describe('odd input that is good', () => {
       .filter((line) => line !== '' && !line.startsWith('{"end":true,'))
       .map((line) => JSON.parse(line) as { doc_id: unknown; data: unknown });
 
-  it.each(['scoped', 'global'])('as an id names a document of its own in %s', async (name) => {
+  it.each(['scoped', 'global'])('as an id names a separate document in %s', async (name) => {
     const results = await device.push(IDS.map((id, n) => upsert(name, id, { n })));
     expect(results.map(({ code, doc_id }) => [code, doc_id])).toEqual(IDS.map((id) => [null, id]));
     const expected = IDS.map((id, n) => [id, n]);

@@ -44,7 +44,7 @@ describe('a push whose database fails', () => {
   const changes = [1, 2, 3].map((n) =>
     upsert('notes', `n${String(n)}`, { n }, { mutation_id: `m${String(n)}` }),
   );
-  /** Each change stands once in the log, under the version that was answered, above what was there before. */
+  /** Each change is in the log once, under the version in its answer, above what was there before. */
   async function onceAs(results: readonly PushResult[], before = 0): Promise<void> {
     expect(results.map(({ status }) => status)).toEqual(results.map(() => 'accepted'));
     const { changes: log, seq } = await device.pull();
@@ -192,7 +192,7 @@ describe('a push whose database fails', () => {
         for (;;) {
           const { status, body } = await scope.tryPush(own);
           if (status === 200) break;
-          // Given up in time, and never as an error that nobody foresaw.
+          // Given up in time, and never as an unexpected error.
           expect({ status, body }).toMatchObject({ status: 503, body: { statusCode: 503 } });
         }
       }

@@ -145,7 +145,7 @@ describe('a mutation that is sent again', () => {
     expect(await logged()).toEqual(['a', 'b', 'c']);
   });
 
-  describe('beside a unique index of the app', () => {
+  describe('with a unique index of the app', () => {
     const customer = (id: string, email: string, more: object = {}): object =>
       upsert('customers', `${scope}-${id}`, { email }, more);
 
@@ -162,7 +162,7 @@ describe('a mutation that is sent again', () => {
       );
     });
 
-    it('rejects it in its batch, or alone when each change stands for itself', async () => {
+    it('rejects it in its batch, or alone when each change is independent', async () => {
       await device.one(customer('1', 'taken@x.org'));
       const changes = [
         note('a', {}),

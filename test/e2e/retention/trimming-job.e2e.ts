@@ -52,7 +52,7 @@ describe('the retention job', () => {
     expect(await second.runOnce()).toMatchObject({ scopes: 1 });
   });
 
-  it('trims by itself every interval, and tells the metrics', async () => {
+  it('trims by itself every interval, and updates the metrics', async () => {
     await log.append('a', [OLD, OLD, 0]);
     process({ trimIntervalMs: 10 }).onApplicationBootstrap();
     await until(async () => (await log.seqs('a')).length === 1);

@@ -84,13 +84,13 @@ describe('retention', () => {
     expect(page instanceof PullPage && page.entries.map(({ seq }) => seq)).toEqual([4]);
   });
 
-  it('never takes an entry from behind a young one, whatever their clocks said', async () => {
+  it('never removes an entry above a young one, whatever their clocks said', async () => {
     await log.append('a', [OLD, YOUNG, OLD, OLD, YOUNG]);
     await trim({ trimGraceMs: 0 });
     expect(await log.seqs('a')).toEqual([2, 3, 4, 5]);
   });
 
-  it('keeps oplogMaxEntries of each scope, also where nothing goes by age', async () => {
+  it('keeps oplogMaxEntries of each scope, even if nothing expires by age', async () => {
     await log.append(
       'long',
       Array.from({ length: 50 }, () => 0),

@@ -150,7 +150,7 @@ describe('a stream whose database or clients fail', () => {
     errors.mockRestore();
   });
 
-  it('lets a socket that reads nothing for a while delay nobody, and catches it up', async () => {
+  it('does not let a socket that reads nothing for a while delay others, and catches it up', async () => {
     const slow = await subscribe();
     const quick = await subscribe();
     await write();

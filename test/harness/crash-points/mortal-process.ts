@@ -16,7 +16,7 @@ const CLIENT = {
   connectTimeoutMS: 0,
 } as ConnectOptions;
 
-/** A process that can be made to die: its only way to the database is a proxy of its own. */
+/** A process that can be made to die: its only way to the database is its own proxy. */
 export class MortalProcess {
   private constructor(
     private readonly engine: EngineProcess,

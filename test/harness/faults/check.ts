@@ -50,7 +50,7 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
   const now = (): number => performance.now() - beganAt;
   const watch = new PrimaryWatch(cluster.trio, now);
   const ended = new AbortController();
-  // What keeps the writing from beginning is told by `done`.
+  // `done` reports what keeps the writing from starting.
   const conducting = workload.writing.then(
     async () => {
       const begin = now();

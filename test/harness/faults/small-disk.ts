@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const SIZE = '512m';
 const PIECE = Buffer.alloc(1 << 20);
 
-/** A file system in memory, of its own and of a fixed size, that can be filled without harm to anybody else. */
+/** A separate in-memory file system of a fixed size, which can be filled without harming anything else. */
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 

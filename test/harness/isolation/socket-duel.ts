@@ -91,7 +91,7 @@ function encoded({ text, times, ...frame }: FrameStep, fill: (text: string) => s
   return { ...frame, payload: fill(text).repeat(times) };
 }
 
-/** Tokens that are taken, of scopes that are neither A's nor B's: nobody has ever written there. */
+/** Valid tokens of scopes that are neither A's nor B's: nobody has ever written there. */
 const ELSEWHERE = /⟦(token|jwt)\.(number|space-a|upper-a)⟧/;
 
 /** Closed, or all of the log up to `head` sent, or without a subscription (or at an empty log) for a while. */

@@ -14,7 +14,7 @@ export interface Condition {
   /** How far the clock of each process is ahead. Milliseconds; none: not at all. */
   readonly clocksMs?: readonly number[];
   readonly fault?: CommitFault;
-  /** Of the module, beside collections and token. */
+  /** Of the module, in addition to collections and token. */
   readonly options?: Partial<SyncOptions>;
 }
 

@@ -16,7 +16,7 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** How often a mutant is checked at the most: some mistakes need two transactions to meet. */
+/** Maximum number of checks per mutant: some mistakes need two transactions to meet. */
 const ROUNDS = 6;
 const SEED = 5;
 /** Until there was so much of it, so that a busy machine shows as much as a quiet one. */

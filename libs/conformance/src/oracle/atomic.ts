@@ -76,7 +76,7 @@ function allOrNoneAnswered(scope: ScopeIndex, sendings: readonly Sending[], foun
   );
 }
 
-/** Of a batch that nobody knows the outcome of, all is in the log or nothing. */
+/** Of a batch with an unknown outcome, all is in the log or nothing. */
 function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
   const { final } = scope;
   if (final === null) return;

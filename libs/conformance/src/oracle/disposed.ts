@@ -6,7 +6,7 @@ import type { HistoryIndex } from './history-index';
 import type { ScopeIndex } from './scope-index';
 import { evidenceOf, sendingsOf, tookEffect, type Sending } from './sendings';
 
-/** Invariant 10: each change has an end of its own, which says what to do; one bad change holds up no other. */
+/** Invariant 10: each change gets its own answer, which says what to do; one bad change does not hold up others. */
 export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {
     serverErrors(scope, found);
@@ -87,7 +87,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
   }
 }
 
-/** What is wrong with a result whatever the change. */
+/** What is wrong with a result, independent of the change. */
 function wrongResult(result: ChangeResult): string | null {
   if (tookEffect(result)) {
     if (result.newVersion === null) return 'it has no new_version';
@@ -114,6 +114,6 @@ function wrongFor({ change, push }: Sending, result: ChangeResult, culprit: bool
   if (result.status !== 'rejected' || result.code === null) return null;
   if (MALFORMED_CODES.has(result.code)) return 'nothing is wrong with it';
   if (result.code !== 'batch_rolled_back') return null;
-  if (push.atomic === 'mutation') return 'each change of this push stands for itself';
-  return culprit ? null : 'no change of its batch was rejected for a reason of its own';
+  if (push.atomic === 'mutation') return 'each change of this push is independent';
+  return culprit ? null : 'no change of its batch was rejected for its own reason';
 }

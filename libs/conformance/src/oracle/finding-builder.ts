@@ -15,7 +15,7 @@ export class FindingBuilder {
 
   constructor(private readonly invariant: InvariantNumber) {}
 
-  /** Facts that were compared, whatever came out. */
+  /** Facts that were compared, with any result. */
   checked(facts = 1): void {
     this.#checks += facts;
   }

@@ -116,7 +116,7 @@ export class ScopeIndex {
     }
   }
 
-  /** Documents of changes that nobody knows the outcome of. */
+  /** Documents of changes with an unknown outcome. */
   openDocuments(): ReadonlySet<string> {
     this.#open ??= new Set(this.#openKeys());
     return this.#open;

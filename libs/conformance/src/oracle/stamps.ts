@@ -1,5 +1,5 @@
 /**
- * Versions and cursors as docs/protocol.md has them: UTC milliseconds, counter, node. Written anew here: the oracle
+ * Versions and cursors as docs/protocol.md has them: UTC milliseconds, counter, node. Written again here: the oracle
  * shares no code with the server.
  */
 const STAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z-\d{4}(?:-[A-Za-z0-9._-]{1,64})?$/;

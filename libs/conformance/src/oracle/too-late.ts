@@ -56,14 +56,14 @@ function probes(index: HistoryIndex, found: FindingBuilder): void {
     if (right) continue;
     found.violated(
       () =>
-        `${probe.probe === 'unknown-cursor' ? 'A cursor that was never written' : 'Text that is no cursor'} was ` +
+        `${probe.probe === 'unknown-cursor' ? 'A cursor that was never written' : 'Text that is not a cursor'} was ` +
         `answered ${status} ${code ?? ''}, not ${probe.probe === 'unknown-cursor' ? 'full_resync_required' : '400 invalid_cursor'}.`,
       () => [probe],
     );
   }
 }
 
-/** The log lost its beginning, and readers from below were not told. */
+/** The log lost its beginning, and readers from below did not learn of it. */
 function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: FindingBuilder): void {
   if (search === undefined) return;
   found.checked(scope.pulls.length + scope.streams.size);
@@ -71,8 +71,8 @@ function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: Fin
     if (!gap.atStart || !gap.vanished) continue;
     found.violated(
       () =>
-        `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and was not told that ` +
-        `${nameOf(gap.first)}, the next above that cursor, cannot be had any more.`,
+        `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and did not learn that ` +
+        `${nameOf(gap.first)}, the next above that cursor, cannot be read any more.`,
       () => gap.shown,
     );
   }

@@ -12,7 +12,7 @@ export const primarySteppedDown: Injector = async ({ trio }, { durationMs }) => 
 export const primaryUnreachable: Injector = async ({ trio }) => {
   const primary = await trio.primary();
   const proxy = trio.proxies[trio.members.indexOf(primary)];
-  if (!proxy) throw new Error('No proxy stands before the primary.');
+  if (!proxy) throw new Error('There is no proxy in front of the primary.');
   proxy.hold(true);
   return () => proxy.hold(false);
 };
