@@ -28,7 +28,7 @@ export interface OpenRead {
 }
 
 /**
- * One scope's log in memory. Entries stay in {@link entries} for ever, so that a test knows what there was; what trimming
+ * One scope's log in memory. Entries stay in {@link entries} forever, so that a test knows what there was; what trimming
  * has removed is above {@link removedSeq} no more.
  */
 export class ScopeLog {

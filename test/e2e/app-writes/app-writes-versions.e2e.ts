@@ -63,7 +63,7 @@ describe('reserved versions, and the head of a scope', () => {
     expect(await agreedState(running, who)).toHaveProperty('notes second');
   });
 
-  it('one that was drawn before the retries is refused the second time, not tried for ever', async () => {
+  it('one that was drawn before the retries is refused the second time, not tried forever', async () => {
     const who = identity();
     const { _sync_version: version } = await running.sync.buildSyncMetadata(who);
     await pass(running, who, version);

@@ -232,7 +232,7 @@ describe('a push whose database fails', () => {
     }
   });
 
-  it('does not wait for ever for a read that hangs, and serves the others meanwhile', async () => {
+  it('does not wait forever for a read that hangs, and serves the others meanwhile', async () => {
     await device.push(changes);
     const hangs = await faults.set({ commands: ['find'], blockTimeMS: 4_000, times: 1, appName });
     const started = performance.now();

@@ -101,7 +101,7 @@ describe('retention', () => {
     expect(await log.seqs('short')).toEqual([1, 2]);
   });
 
-  it('keeps a log for ever without a time and a count', async () => {
+  it('keeps a log forever without a time and a count', async () => {
     await log.append('a', [400 * DAY_MS, 400 * DAY_MS]);
     expect(await trim({ oplogTtlDays: 0, trimGraceMs: 0 })).toMatchObject({ raised: 0, deletedEntries: 0 });
   });

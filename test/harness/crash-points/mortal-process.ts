@@ -12,7 +12,7 @@ const CLIENT = {
   minHeartbeatFrequencyMS: 10,
   serverMonitoringMode: 'poll',
   serverSelectionTimeoutMS: 2000,
-  // The dead wait for ever.
+  // The dead wait forever.
   connectTimeoutMS: 0,
 } as ConnectOptions;
 

@@ -38,7 +38,7 @@ export async function startOriginal(mongoUri: string, database: string, secret: 
       JWT_SECRET: secret,
       PYTHONDONTWRITEBYTECODE: '1',
     },
-    // It waits for its change streams, for ever.
+    // It waits for its change streams, forever.
     stopLimitMs: 2000,
     ready: (line) => {
       const port = RUNNING.exec(line)?.[1];

@@ -71,7 +71,7 @@ export const SYNC_VARIABLES = {
   SYNC_RECEIPTS_COLLECTION: is('receiptsCollection', 'text', 'answers to retries (sync_receipts)'),
   SYNC_LEASES_COLLECTION: is('leasesCollection', 'text', 'who trims (sync_leases)'),
   SYNC_AUTO_INDEX: is('autoIndex', 'flag', 'make collections and indexes at start (true)'),
-  SYNC_OPLOG_TTL_DAYS: is('oplogTtlDays', 'number', 'days that log entries are kept, 0 for ever (30)'),
+  SYNC_OPLOG_TTL_DAYS: is('oplogTtlDays', 'number', 'days that log entries are kept, 0 forever (30)'),
   SYNC_OPLOG_MAX_ENTRIES: is('oplogMaxEntries', 'whole', 'maximum log entries per scope (no limit)'),
   SYNC_RECEIPT_TTL_DAYS: is('receiptTtlDays', 'number', 'days that receipts outlive the log (30)'),
   SYNC_TRIM_INTERVAL_MS: is('trimIntervalMs', 'whole', 'how often the log is trimmed, 0 never (60000)'),
