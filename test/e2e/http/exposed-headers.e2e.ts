@@ -101,7 +101,7 @@ describe.each([
     expect(await exposed(bare, '/sync/pull?limit=x')).toEqual([400, OURS, null]);
   });
 
-  it('are all of them for a star, and ours too where a star stands for nothing', async () => {
+  it('are all of them for a star, and ours too where a star means nothing', async () => {
     const url = await start({ origin: ORIGIN, exposedHeaders: '*' });
     expect((await exposed(url, '/sync/full'))[1]).toBe('*');
     await app.close();

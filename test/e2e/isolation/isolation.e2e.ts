@@ -106,7 +106,7 @@ describe('a tenant that pushes', () => {
     expect((await bob.read('notes', 'live'))?.data).toEqual({ title: 'mine' });
   });
 
-  it('is told by unique indexes neither values nor owners', async () => {
+  it('learns neither values nor owners from unique indexes', async () => {
     const { alice, bob, secret, settle } = given();
     const email = 'eve@example.org';
     const serial = 'serial-7';

@@ -557,7 +557,7 @@ describe('the database', () => {
     expect(await indexesOf('sync_heads')).toEqual(['{"_id":1}']);
   });
 
-  it('is made by several processes at once without quarrel', async () => {
+  it('is created by several processes concurrently without errors', async () => {
     const imports = (): DynamicModule[] => [
       root(),
       SyncModule.forRoot({ ...base, ...noStream, collections: [notes] }),

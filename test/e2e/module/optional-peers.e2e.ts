@@ -66,7 +66,7 @@ describe('an app without the optional packages', () => {
     expect(refused['message']).toContain(install);
   });
 
-  it('is told the truth when a package is there and broken', async () => {
+  it('gets the right message when a package is installed but broken', async () => {
     expect(await startWithout(['jose'], 'jwks')).toMatchObject({
       message: expect.stringContaining("'jose'") as string,
     });

@@ -124,7 +124,7 @@ describe('pull', () => {
     expect(started).toEqual(['majority']);
   });
 
-  it('shares one read of heads among the pulls of many scopes that come at once', async () => {
+  it('shares one read of heads among concurrent pulls of many scopes', async () => {
     const logs = Array.from({ length: 12 }, (_, n) => new SeededScope(reading.db, `crowd-${String(n)}`));
     for (const [n, log] of logs.entries()) await log.write(someWrites(n + 1));
     const heads: object[] = [];

@@ -133,7 +133,7 @@ describe('a bad change', () => {
     expect(result).toMatchObject({ code: 'too_deep' });
   });
 
-  it('answers for itself alone when each change stands for itself', async () => {
+  it('is answered on its own when each change is independent', async () => {
     const bad = [...SHAPES, ...IDS, ...STAMPS, ...KEYS, ...DATA];
     const results = await send(
       bad.map(([, change]) => wire(change)),

@@ -151,7 +151,7 @@ describe('a push with some hundred changes that the database refuses', () => {
     },
   );
 
-  it('names all that stand in the way of a batch, and rolls back the others', async () => {
+  it('names all that block a batch, and rolls back the others', async () => {
     const batch = (collection: string, bad: object, good: object): Promise<PushResult[]> =>
       app.as('batch').push(
         range(300).map((n) => upsert(collection, `d${String(n)}`, n % 3 === 0 ? bad : { n, ...good })),

@@ -71,7 +71,7 @@ describe('a push whose database fails', () => {
     await onceAs(await device.push([upsert('notes', 'a', { n: 1 }), upsert('notes', 'b', { n: 1 })]));
   });
 
-  it('of several clients at once is answered to each of them', async () => {
+  it('of several clients concurrently is answered to each of them', async () => {
     proxy.loseAnswerTo('commitTransaction');
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, n) => device.one(upsert('notes', `n${String(n)}`, { n }))),
@@ -173,7 +173,7 @@ describe('a push whose database fails', () => {
     await onceAs(await device.push(changes));
   });
 
-  it('is taken once however often connections break in the middle of large and small pushes', async () => {
+  it('takes effect once however often connections break in the middle of large and small pushes', async () => {
     const text = 'x'.repeat(60_000);
     let writing = true;
     const cuts = (async () => {

@@ -138,7 +138,7 @@ describe('code of the app that takes its time', () => {
     await patient.close();
   });
 
-  it('works on the changes of a push side by side, on a bounded number of them', async () => {
+  it('processes the changes of a push concurrently, a bounded number of them', async () => {
     const results = await patient.as('crowd').push(
       range(60).map((n) => upsert('crowded', `d${String(n)}`, { n })),
       { atomic: 'batch' },
@@ -211,7 +211,7 @@ describe('code of the app that takes its time', () => {
       );
     }
 
-    it('is asked for several changes of a push side by side', async () => {
+    it('is called for several changes of a push concurrently', async () => {
       const changes = await conflicts('resolvers', 40, (n) => ({ crowd: n }));
       const results = await patient.as('resolvers').push(changes, { atomic: 'mutation' });
       expect(results.map(({ status }) => status)).toEqual(range(40).map(() => 'conflict_resolved'));

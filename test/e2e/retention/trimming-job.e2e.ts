@@ -81,7 +81,7 @@ describe('the retention job', () => {
     expect(looked).not.toHaveBeenCalled();
   });
 
-  it('stops between two commands at shutdown, and leaves a log without a hole', async () => {
+  it('stops between two commands at shutdown, and leaves a log without a gap', async () => {
     await log.append('a', Array<number>(8000).fill(OLD));
     const service = process({ trimIntervalMs: 60_000 });
     const run = service.runOnce();

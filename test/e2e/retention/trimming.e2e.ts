@@ -121,7 +121,7 @@ describe('retention', () => {
     expect(await log.head('a')).toMatchObject({ floor: versionOf(2), floorSeq: 2 });
   });
 
-  it('leaves a log without a hole when it is stopped in the middle, and the next run finishes it', async () => {
+  it('leaves a log without a gap when it is stopped in the middle, and the next run finishes it', async () => {
     await log.append(
       'a',
       Array.from({ length: 3500 }, () => OLD),
@@ -140,7 +140,7 @@ describe('retention', () => {
     expect(await trim()).toMatchObject({ finished: true, deletedEntries: 1500 });
   });
 
-  it('asks nothing of a scope in which nothing can be due, once it has been looked at', async () => {
+  it('does not query a scope in which nothing can be due, once it has been checked', async () => {
     await log.append('a', [OLD, YOUNG]);
     await log.append('b', [YOUNG]);
     const memory = new TrimMemory();
@@ -181,7 +181,7 @@ describe('retention', () => {
     expect(read).toEqual(Array.from({ length: 501 }, (_, index) => index + 1));
   });
 
-  it('never makes a hole under readers while a scope is written and trimmed', async () => {
+  it('never makes a gap for readers while a scope is written and trimmed', async () => {
     const total = 6_000;
     let writing = true;
     const write = async () => {

@@ -172,7 +172,7 @@ describe('a stream whose database or clients fail', () => {
     await slow.untilSeq(124);
   });
 
-  it('serves 200 subscribers at once, live', async () => {
+  it('serves 200 concurrent subscribers, live', async () => {
     await write();
     const clients = await Promise.all(upTo(200).map(() => subscribe()));
     for (let i = 0; i < 20; i += 1) await write();

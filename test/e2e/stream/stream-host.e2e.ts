@@ -115,7 +115,7 @@ describe('the socket in an app with its own guard and gateways', () => {
   });
 });
 
-describe('the socket when the app goes down', () => {
+describe('the socket when the app stops', () => {
   it('closes every client with 1012, waits for nobody for long, and accepts no more', async () => {
     const stream = await startStreamApp({ uri: testDatabase(__filename).uri });
     const clients = await Promise.all(Array.from({ length: 10 }, () => stream.subscribe({ ack: true })));
