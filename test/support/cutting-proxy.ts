@@ -55,12 +55,12 @@ export class CuttingProxy {
     return size;
   }
 
-  /** The next so many requests, or answers, break off in their middle, and their connections with them. */
+  /** This many of the next requests, or answers, break off in the middle, with their connections. */
   cutInMidMessage(which: 'requests' | 'answers', times: number): void {
     this.halves[which] = times;
   }
 
-  /** What is sent from now on, either way, arrives so many milliseconds late; 0: at once. */
+  /** What is sent from now on, either way, arrives that many milliseconds late; 0: immediately. */
   delay(ms: number): void {
     this.weather.delayMs = ms;
   }

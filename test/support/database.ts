@@ -21,7 +21,7 @@ export function databasePrefix(): string {
 
 /**
  * A fresh, empty database. Callable anywhere in a test file.
- * @param name for people who look at the server: `__filename`, or a word
+ * @param name for people who inspect the server: `__filename`, or a word
  * @throws Error outside of a Jest run of this project
  */
 export function testDatabase(name: string): TestDatabase {

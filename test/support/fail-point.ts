@@ -13,7 +13,7 @@ export interface FailPoint {
   readonly closeConnection?: boolean;
   /** The command takes effect, and its answer says that this many members may not have it. */
   readonly writeConcernError?: { readonly code: number; readonly errmsg: string };
-  /** Does nothing for so long before it goes on. Milliseconds. */
+  /** Pauses this long before it continues. Milliseconds. */
   readonly blockTimeMS?: number;
   readonly errorLabels?: readonly string[];
   /** How often; undefined: until it is switched off. */

@@ -59,7 +59,7 @@ export function useTwoTenants(fileName: string): () => TwoTenants {
       stream: true,
       models: [{ name: 'Account', schema: emails }],
       options: {
-        // So many that pushes of both tenants meet in one transaction.
+        // Enough that pushes of both tenants meet in one transaction.
         lanes: 1,
         collections: [
           { name: 'shared', ...global },

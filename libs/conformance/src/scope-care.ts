@@ -8,7 +8,7 @@ import { settingsOf, WorkloadError } from './workload/settings';
 
 const PAGE = 200;
 
-/** Looks into the scopes that a run would write to, and tidies them up afterwards. Nothing of it is in a history. */
+/** Checks the scopes that a run would write to, and tidies them up afterwards. None of this is in a history. */
 export class ScopeCare {
   private readonly parties: readonly Party[];
 

@@ -13,7 +13,7 @@ export interface CheckOptions {
   readonly seed: number;
   /** How long writers write. Faults that have not begun by then are left out. */
   readonly lengthMs: number;
-  /** Writers stop so long after the last fault was healed, if that is sooner. */
+  /** Writers stop this long after the last fault was repaired, if that is sooner. */
   readonly calmMs?: number;
   readonly faults: readonly Fault[];
   readonly workload?: Partial<WorkloadOptions>;

@@ -81,7 +81,7 @@ const PAUSES: Record<Lane, readonly [number, number]> = {
   clock: [5_000, 20_000],
 };
 
-/** Nothing is wrong any more in the last so many milliseconds. */
+/** The last milliseconds, in which no fault is active. */
 export const CALM_MS = 15_000;
 
 export interface ScheduleOptions {

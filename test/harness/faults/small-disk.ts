@@ -41,7 +41,7 @@ export class SmallDisk {
 
   unmount(): void {
     const { status } = spawnSync('umount', [this.folder]);
-    // Somebody of this machine looks at it just now: it goes when they are done.
+    // Another process has it open at the moment: it goes away when that is done.
     if (status !== 0) spawnSync('umount', ['-l', this.folder]);
   }
 

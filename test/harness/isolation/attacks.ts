@@ -19,7 +19,7 @@ export interface RawStep {
   readonly kind: 'raw';
   readonly text: string;
 }
-/** A pushes meanwhile: B must notice nothing. */
+/** A pushes at the same time: B must notice nothing. */
 export interface AliceStep {
   readonly kind: 'alice';
   readonly collection: string;

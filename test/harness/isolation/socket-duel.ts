@@ -117,7 +117,7 @@ function pings(socket: RawSocket): ServerMessage[] {
   return messages(socket).filter(({ type }) => type === 'ping');
 }
 
-/** @throws Error for an entry that is none of B's own log */
+/** @throws Error for an entry that is not of B's own log */
 function onlyOwn(socket: RawSocket, log: ReadonlySet<string>): void {
   for (const text of socket.texts)
     if ((JSON.parse(text) as ServerMessage).type === undefined && !log.has(text))

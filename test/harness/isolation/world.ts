@@ -105,7 +105,7 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
         collection('drafts', 'scoped', { conflict: 'merge', deleteUpdatePolicy: 'reject_update' }),
       ],
       hlcNodeId: 'n1',
-      // So many that pushes of both tenants meet in one transaction.
+      // Enough that pushes of both tenants meet in one transaction.
       lanes: 1,
       // The shortest that leaves a loaded machine time to answer a ping.
       pingIntervalMs: 400,

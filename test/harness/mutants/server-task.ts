@@ -1,4 +1,4 @@
-/** Signs the tokens of these servers. Nobody else's. */
+/** Signs the tokens of these servers only. */
 export const SECRET = 'a secret of the broken builds that is long enough';
 
 /** What a server process gets at its start, as JSON in SERVER_TASK. */

@@ -8,8 +8,8 @@ import { firstAbove } from './stamps';
 
 /**
  * Invariant 6: the log folded, and a full resync with what comes after its cursor, give the same documents. A document
- * without an entry above the cursor must stand in the full resync as its last entry left it; one with such an entry may
- * stand there in any state that it had since.
+ * without an entry above the cursor must be in the full resync as its last entry left it; one with such an entry may
+ * be there in any state that it had since.
  */
 export function judgeConvergent(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {

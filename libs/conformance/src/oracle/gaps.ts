@@ -19,11 +19,11 @@ export interface Gap {
 
 export interface GapSearch {
   readonly gaps: readonly Gap[];
-  /** Entries that were asked for and compared. */
+  /** Entries that were requested and compared. */
   readonly compared: number;
 }
 
-/** Looks for holes in everything that was read in a scope: linear in what was read. */
+/** Looks for gaps in everything that was read in a scope: linear in what was read. */
 export function findGaps(scope: ScopeIndex): GapSearch {
   const { final } = scope;
   const unseen = [...scope.known.values()].filter(

@@ -121,7 +121,7 @@ const BROKEN: readonly Broken[] = [
   ],
   ['an entry given twice', 2, /was given .* after/, [subscribed(0), got(1, entry(1)), got(2, entry(1))]],
   [
-    'a hole in seq',
+    'a gap in seq',
     2,
     /seq 3 .* after seq 1/,
     [pull(1, 'p0', null, [entry(1), entry(2, { seq: 3 })], entry(2, { seq: 3 }))],
@@ -164,7 +164,7 @@ const BROKEN: readonly Broken[] = [
     [pull(1, 'p0', null, [], entry(2)), finalPull([entry(1), entry(2)])],
   ],
   [
-    'a stream with a hole',
+    'a stream with a gap',
     3,
     /was never given/,
     [subscribed(0), got(1, entry(1)), got(2, entry(3)), finalPull([entry(1), entry(2), entry(3)])],

@@ -8,7 +8,7 @@ import { cursorText } from './stamps';
 
 const RESYNC = ['full_resync_required', 'unknown_cursor', 'too_old'];
 
-/** Invariant 7: a cursor gives everything above it, or says that it cannot. */
+/** Invariant 7: a cursor returns everything above it, or the server says that it cannot. */
 export function judgeTooLate(
   index: HistoryIndex,
   gaps: ReadonlyMap<ScopeIndex, GapSearch>,
@@ -86,7 +86,7 @@ function lastReadOfBeginning(scope: ScopeIndex): number {
   return at;
 }
 
-/** A resync is asked for only when the log cannot serve the cursor: what it gives later, it had. */
+/** A resync is required only if the log cannot serve the cursor: what it returns later, it had. */
 function resync(
   scope: ScopeIndex,
   since: string | null,
