@@ -27,6 +27,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],
   testTimeout: 30_000,
-  // Much of the suite waits for databases and processes: two files at a time also where there are two cores.
+  // Much of the suite waits for databases and processes: two files at a time even on two cores.
   maxWorkers: 2,
 };

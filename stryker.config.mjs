@@ -10,7 +10,7 @@ const report = `coverage/mutation/${target.replaceAll('/', '-')}`;
 export default {
   testRunner: 'jest',
   plugins: ['@stryker-mutator/jest-runner'],
-  // The pure files of the folder, by the list that the lint rule has.
+  // The pure files of the folder.
   mutate: [
     target.endsWith('.ts') ? target : `${target}/**/*.ts`,
     ...['**/*.spec.ts', '**/index.ts', ...purity.ignores].map((pattern) => `!${pattern}`),
@@ -18,9 +18,9 @@ export default {
   jest: { configFile: 'test/harness/mutation/jest.config.cjs', enableFindRelatedTests: true },
   coverageAnalysis: 'perTest',
   concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 1),
-  // A busy machine is not an endless loop.
+  // A busy machine must not look like an endless loop.
   timeoutMS: 30_000,
-  // Out of the tree, so that Jest, eslint and editors do not see the copies.
+  // Outside the tree, so that Jest, eslint and editors do not see the copies.
   tempDirName: path.join(tmpdir(), 'nest-offline-sync-mutation'),
   ignorePatterns: ['/dist', '/.data', '/coverage', '/docs', '/apps', '/test/*.ts'],
   reporters: ['progress-append-only', 'clear-text', 'json', 'html'],

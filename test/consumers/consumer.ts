@@ -1,20 +1,20 @@
-/** A fresh app outside of the workspace that uses the packed package. Its files are in the folder of its name. */
+/** A fresh app outside the workspace that uses the packed package. Its files are in the folder of the same name. */
 export interface Consumer {
   readonly name: string;
   readonly what: string;
   readonly manager: 'npm' | 'pnpm';
-  /** Which blocks of README.md it is made of: its code as it stands, and the line that installs the rest. */
-  readonly readme?: {
-    /** Named by the comment in their first line, and the name that they get. */
+  /** Which blocks of the documentation it uses: code as is, and the command that installs the rest. */
+  readonly docs?: {
+    /** By the name in the comment of the first line: the name of the file. */
     readonly code: Readonly<Record<string, string>>;
-    /** How the first line of the block begins; none: all packages stand in package.json. */
+    /** How the first line of the block begins; none: all packages are in package.json. */
     readonly install?: string;
   };
-  /** Scripts of its package.json that test it, beyond the type check and the start. */
+  /** Scripts of its package.json that test it, in addition to the type check and the start. */
   readonly scripts: readonly string[];
-  /** What the token says; the default is a JWT. */
+  /** The token; the default is a JWT. */
   readonly token?: string;
-  /** More that is tried on the running app. */
+  /** What else is tried on the running app. */
   readonly also?: 'socket.io' | 'transactional';
 }
 
@@ -28,21 +28,21 @@ export const CONSUMERS: readonly Consumer[] = [
     name: 'nest11',
     what: 'Nest 11, Mongoose 8, CommonJS, Jest',
     manager: 'npm',
-    readme: { code: ALL, install: '# Nest 11' },
+    docs: { code: ALL, install: '# Nest 11' },
     scripts: ['test:e2e'],
   },
   {
     name: 'nest12',
     what: 'Nest 12, Mongoose 9, ES modules, Vitest',
     manager: 'npm',
-    readme: { code: ALL, install: '# Nest 12' },
+    docs: { code: ALL, install: '# Nest 12' },
     scripts: ['test:e2e'],
   },
   {
     name: 'fastify',
     what: 'Fastify',
     manager: 'npm',
-    readme: { code: { ...MODULES, 'main.fastify.ts': 'main.ts' } },
+    docs: { code: { ...MODULES, 'main.fastify.ts': 'main.ts' } },
     scripts: [],
   },
   { name: 'pnpm', what: 'pnpm, strict', manager: 'pnpm', scripts: [] },

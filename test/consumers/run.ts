@@ -2,7 +2,7 @@
  * Fresh apps that use the package as their teams would: `npm run check:consumers -- [--only nest11,nest12] [--keep]`.
  *
  * Packs the package, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
- * code of README.md into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
+ * code of the documentation into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
  * streams, and asks it to end: it must do so by itself. One after another; downloads are shared by npm's cache.
  * Ends with a table, `N passed, N failed`, and 1 when something failed.
  */
@@ -16,21 +16,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startEmbeddedMongo } from '../../libs/embedded-mongo/src';
 import { withDatabase } from '../support/database';
-import { MarkdownFile } from '../support/markdown';
+import { MarkdownFile, PAGES_WITH_CODE } from '../support/markdown';
 import { CONSUMERS, type Consumer } from './consumer';
 import { SECRET, visit } from './visit';
 
 const ROOT = join(__dirname, '../..');
-/** Longest that one command may take. Milliseconds. */
+/** How long one command may take, in milliseconds. */
 const COMMAND_LIMIT_MS = 300_000;
 const START_LIMIT_MS = 30_000;
-/** Longest that an app may take to end by itself: then something holds it open. Milliseconds. */
+/** How long an app may take to end by itself, in milliseconds: after that, something holds it open. */
 const END_LIMIT_MS = 15_000;
 const PNPM = 'pnpm@10.34.8';
-/** As README.md calls it. */
+/** The name in README.md. */
 const TARBALL = 'nest-offline-sync-0.1.0.tgz';
 
-const { blocks } = new MarkdownFile(join(ROOT, 'README.md'));
+const blocks = PAGES_WITH_CODE.flatMap((path) => new MarkdownFile(join(ROOT, path)).blocks);
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' }, keep: { type: 'boolean' } } });
@@ -87,18 +87,18 @@ async function check(consumer: Consumer, folder: string, serverUri: string): Pro
   cpSync(join(__dirname, consumer.name), app, { recursive: true });
   mkdirSync(join(app, 'src'), { recursive: true });
   for (const name of [TARBALL, 'nest-offline-sync.tgz']) cpSync(join(folder, TARBALL), join(app, name));
-  for (const [name, as] of Object.entries(consumer.readme?.code ?? {}))
-    writeFileSync(join(app, 'src', as), block('ts', `// ${name}\n`));
+  for (const [name, as] of Object.entries(consumer.docs?.code ?? {}))
+    writeFileSync(join(app, 'src', as), name === 'app.module.ts' ? appModule() : block('ts', `// ${name}\n`));
   const manager = consumer.manager === 'pnpm' ? `npx --yes ${PNPM}` : 'npm';
   await run(app, `${manager} install${consumer.manager === 'npm' ? ' --prefer-offline' : ''}`, {});
-  const { install } = consumer.readme ?? {};
+  const { install } = consumer.docs ?? {};
   if (install !== undefined) await run(app, block('sh', install), {});
   for (const script of ['typecheck', 'build', ...consumer.scripts])
     await run(app, `npm run ${script}`, environment);
   await live(consumer, app, environment);
 }
 
-/** Starts the app, visits it, and sees it end. */
+/** Starts the app, visits it, and waits for it to end. */
 async function live(consumer: Consumer, app: string, environment: Record<string, string>): Promise<void> {
   const port = await freePort();
   const url = `http://127.0.0.1:${String(port)}`;
@@ -118,7 +118,7 @@ async function live(consumer: Consumer, app: string, environment: Record<string,
         () => false,
       );
     }, START_LIMIT_MS);
-    if (consumer.readme) {
+    if (consumer.docs) {
       const commands = block('sh', '# The first push').replaceAll('http://localhost:3000', url);
       const answer = await run(app, commands, environment);
       if (!answer.includes('"status":"accepted"') || !answer.includes('"last_seq"'))
@@ -128,7 +128,7 @@ async function live(consumer: Consumer, app: string, environment: Record<string,
     child.kill('SIGTERM');
     await Promise.race([ended, delay(END_LIMIT_MS, undefined, { ref: false })]);
     if (child.exitCode === null && child.signalCode === null)
-      throw new Error('It does not end by itself: something is left open.');
+      throw new Error('It does not end by itself: something is still open.');
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${tail(said)}`, {
       cause: error,
@@ -138,10 +138,19 @@ async function live(consumer: Consumer, app: string, environment: Record<string,
   }
 }
 
-/** The block of README.md that begins so. */
+/** The module of README.md with the one that docs/own-writes.md tells to add. */
+function appModule(): string {
+  const written = block('ts', '// app.module.ts\n')
+    .replace('\nimport { TasksModule }', "\nimport { OrdersModule } from './orders.module.js';$&")
+    .replace('    TasksModule,\n', '$&    OrdersModule,\n');
+  if (written.split('OrdersModule').length !== 3) throw new Error('app.module.ts of README.md has changed.');
+  return written;
+}
+
+/** The block of the documentation that begins like this. */
 function block(language: string, beginning: string): string {
   const found = blocks.find((one) => one.language === language && one.text.startsWith(beginning));
-  if (!found) throw new Error(`README.md has no ${language} block that begins with ${beginning}`);
+  if (!found) throw new Error(`No ${language} block of the documentation begins with ${beginning}`);
   return found.text;
 }
 
@@ -167,7 +176,7 @@ async function run(cwd: string, command: string, environment: Record<string, str
   throw new Error(`\`${command.trim()}\` ${reason}\n${tail(said)}`);
 }
 
-/** Without what npm and Jest put there for this workspace. */
+/** Without the variables that npm and Jest set for this workspace. */
 function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

@@ -16,14 +16,14 @@ export async function visit(url: string, consumer: Consumer): Promise<void> {
   const stream = await device.listen();
   await device.push('visited');
   assert.deepEqual((await device.pull()).includes('visited'), true, 'the pull gives what was pushed');
-  assert.equal(await stream.next('visited'), true, 'the stream tells what was pushed');
+  assert.equal(await stream.next('visited'), true, 'the stream sends what was pushed');
   const full = await device.get('/sync/full?limit=0');
   assert.match(full, /"doc_id":"visited"/, 'a full resync gives it too');
   if (consumer.also === 'socket.io') await chat(url);
   if (consumer.also === 'transactional') {
     assert.equal((await device.post('/orders')).status, 201);
     assert.equal((await device.post('/orders?fail')).status, 409);
-    assert.equal(await stream.next('ordered'), true, 'the stream tells what was committed');
+    assert.equal(await stream.next('ordered'), true, 'the stream sends what was committed');
     assert.deepEqual((await device.pull()).includes('rolled-back'), false, 'what was rolled back is nowhere');
   }
   // Left open: the app must end it when it goes down.

@@ -117,13 +117,13 @@ export async function collection(
   return found;
 }
 
-/** What becomes of a client's data where no document stands, with all that the server adds. */
+/** What becomes of a client's data if no document is stored, with everything that the server adds. */
 export async function sentNew(of: SyncedCollection, docId: DocId, data: JsonObject): Promise<Checked> {
   const ids = idsOf(of, docId);
   return settled(of, ids, await of.prepare(identity, ids, data, true));
 }
 
-/** What becomes of the app's own data where no document stands. */
+/** What becomes of the app's own data if no document is stored. */
 export async function writtenNew(of: SyncedCollection, docId: DocId, data: object): Promise<Checked> {
   const ids = idsOf(of, docId);
   return settled(of, ids, await of.cast(ids, data));

@@ -6,7 +6,7 @@ import { remove, startHttpApp, upsert, type Device, type HttpApp, type HttpAppOp
 
 const HOUR = 3_600_000;
 
-/** An edit stamp of a device, so many minutes after an hour ago. */
+/** An edit stamp of a device, that many minutes after an hour ago. */
 export function edited(minutes: number): string {
   return formatHlc({ ms: Date.now() - HOUR + minutes * 60_000, counter: 0, node: 'device' });
 }

@@ -55,17 +55,17 @@ export class CuttingProxy {
     return size;
   }
 
-  /** The next so many requests, or answers, break off in their middle, and their connections with them. */
+  /** This many of the next requests, or answers, break off in the middle, with their connections. */
   cutInMidMessage(which: 'requests' | 'answers', times: number): void {
     this.halves[which] = times;
   }
 
-  /** What is sent from now on, either way, arrives so many milliseconds late; 0: at once. */
+  /** What is sent from now on, either way, arrives that many milliseconds late; 0: immediately. */
   delay(ms: number): void {
     this.weather.delayMs = ms;
   }
 
-  /** Nothing passes, and nobody is told, until it is let go; then all of it arrives, as after a cable's repair. */
+  /** Nothing passes, and nobody notices, until it is released; then all of it arrives, as after a cable is plugged in again. */
   hold(on: boolean): void {
     this.weather.holding = on;
     for (const { requests, answers } of this.lines) {

@@ -2,7 +2,7 @@ import mongoose from 'mongoose';
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 
-/** A database of its own for one test file, on the server of the run. */
+/** A separate database for one test file, on the server of the run. */
 export interface TestDatabase {
   /** Connection string with the database in its path: all that Mongoose or a Nest app needs. */
   uri: string;
@@ -21,7 +21,7 @@ export function databasePrefix(): string {
 
 /**
  * A fresh, empty database. Callable anywhere in a test file.
- * @param name for people who look at the server: `__filename`, or a word
+ * @param name for people who inspect the server: `__filename`, or a word
  * @throws Error outside of a Jest run of this project
  */
 export function testDatabase(name: string): TestDatabase {

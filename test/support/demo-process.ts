@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 const ROOT = join(__dirname, '..', '..');
 const START_LIMIT_MS = 20_000;
 
-/** The built demo in processes of its own, as `npm start` runs it. */
+/** The built demo in separate processes, as `npm start` runs it. */
 export interface DemoProcess {
   readonly process: ChildProcess;
   readonly url: string;
@@ -19,7 +19,7 @@ export interface DemoProcess {
 }
 
 /**
- * @param from `dist`: as it was built last; `source`: as it stands, without a build
+ * @param from `dist`: the last build; `source`: the current source, without a build
  * @throws Error with everything that the demo wrote when it ends before it is ready
  */
 export async function startDemo(

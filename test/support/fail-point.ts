@@ -5,7 +5,7 @@ import { withDatabase } from './database';
 
 export interface FailPoint {
   readonly commands: readonly string[];
-  /** Of the client that shall suffer; none: all clients. */
+  /** Of the affected client; none: all clients. */
   readonly appName?: string;
   /** `database.collection` of the commands; none: all. */
   readonly namespace?: string;
@@ -13,7 +13,7 @@ export interface FailPoint {
   readonly closeConnection?: boolean;
   /** The command takes effect, and its answer says that this many members may not have it. */
   readonly writeConcernError?: { readonly code: number; readonly errmsg: string };
-  /** Does nothing for so long before it goes on. Milliseconds. */
+  /** Pauses this long before it continues. Milliseconds. */
   readonly blockTimeMS?: number;
   readonly errorLabels?: readonly string[];
   /** How often; undefined: until it is switched off. */
@@ -23,7 +23,7 @@ export interface FailPoint {
 }
 
 /**
- * Makes commands of a client fail, on a server of its own: a server has one fail point for commands, and on the one that
+ * Makes commands of a client fail, on a separate server: a server has one fail point for commands, and on the one that
  * the test files share they would switch each other's off.
  */
 export class FailPoints {

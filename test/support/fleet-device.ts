@@ -49,11 +49,11 @@ export interface Portion {
   readonly atomic: Atomicity;
   /** The server refuses this one by now: a right was withdrawn, say. */
   readonly refused: number | null;
-  /** This one stands in the push a second time, at its end. */
+  /** This one is in the push a second time, at its end. */
   readonly doubled: number | null;
 }
 
-/** An offline client: a local copy that only pulls change, edits that wait, and what answers have told beside that. */
+/** An offline client: a local copy that only pulls change, pending edits, and what answers have reported in addition. */
 export class Device {
   cursor: string | undefined;
   readonly local = new Map<string, LocalDocument>();
@@ -167,7 +167,7 @@ export class Device {
     this.cursor = cursor;
   }
 
-  /** Everything loaded anew. Unsent changes stay. */
+  /** Everything is loaded again. Unsent changes stay. */
   loaded(documents: ReadonlyMap<string, LocalDocument>, cursor: string): void {
     this.local.clear();
     this.told.clear();

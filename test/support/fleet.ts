@@ -48,7 +48,7 @@ const resolver: ModelResolver = (current, incoming) => {
 };
 
 /**
- * A server and its devices in memory: the real planner, the real cursor rules, a model of pushes beside them that every
+ * A server and its devices in memory: the real planner, the real cursor rules, and a model of pushes that every
  * answer is compared with, and the invariants that hold whatever happens, checked after every transaction.
  */
 export class Fleet {
@@ -170,7 +170,7 @@ export class Fleet {
     this.model.trim(scope, all - gone);
   }
 
-  /** One page of a pull; a device whose cursor is not known loads everything anew. */
+  /** One page of a pull; a device whose cursor is unknown loads everything again. */
   pull(device: Device, limit: number): boolean {
     const page = this.page(device.scope, device.cursor, limit);
     if (typeof page === 'string') {

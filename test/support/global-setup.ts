@@ -25,7 +25,7 @@ async function assertReplicaSet(uri: string): Promise<void> {
     if (typeof hello.setName !== 'string' && hello.msg !== 'isdbgrid') {
       throw new Error(
         'MONGODB_URI names a server that is not a replica set: start mongod with --replSet and run ' +
-          'rs.initiate() once, or unset MONGODB_URI to let the tests start a server of their own.',
+          'rs.initiate() once, or unset MONGODB_URI to let the tests start their own server.',
       );
     }
   } finally {

@@ -155,7 +155,7 @@ function foreignEntry(history: History, pick: Pick): History | null {
 }
 
 function otherAnswer(history: History, pick: Pick): History | null {
-  // The first answer must have come, or nobody knows that the second is another one.
+  // The first answer must have arrived, or the second cannot be seen to differ.
   const firsts = new Set<string>();
   for (const push of pushesOf(history)) {
     push.changes.forEach((change, index) => {

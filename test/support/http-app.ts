@@ -48,7 +48,7 @@ export interface HttpAppOptions {
   readonly models?: ModelDefinition[];
   readonly providers?: ModuleMetadata['providers'];
   readonly stream?: boolean;
-  /** Takes the place of the wall clock, so that versions can be told beforehand. */
+  /** Replaces the wall clock, so that versions can be predicted. */
   readonly clock?: FixedWallClock;
 }
 

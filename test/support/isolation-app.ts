@@ -26,7 +26,7 @@ emails.index(
   { _sync_scope_id: 1, email: 1 },
   { unique: true, partialFilterExpression: { _sync_deleted: false } },
 );
-// A mistake of the app's that start-up warns of: it reaches over scopes, and must still tell nothing.
+// A mistake of the app's that start-up warns of: it spans scopes, and must still reveal nothing.
 emails.index({ serial: 1 }, { unique: true, sparse: true });
 
 /** Two tenants on one app. After each test: Alice's data is unchanged, and nothing of it came out anywhere. */
@@ -59,7 +59,7 @@ export function useTwoTenants(fileName: string): () => TwoTenants {
       stream: true,
       models: [{ name: 'Account', schema: emails }],
       options: {
-        // So many that pushes of both tenants meet in one transaction.
+        // Enough that pushes of both tenants meet in one transaction.
         lanes: 1,
         collections: [
           { name: 'shared', ...global },

@@ -6,6 +6,9 @@ export interface CodeBlock {
   readonly text: string;
 }
 
+/** Pages whose TypeScript is complete: each block compiles, and its first line names its file. */
+export const PAGES_WITH_CODE = ['README.md', 'docs/own-writes.md', 'docs/recipes.md'];
+
 /** What the tests read of a Markdown file: enough for the project's own pages. */
 export class MarkdownFile {
   readonly text: string;
@@ -14,7 +17,7 @@ export class MarkdownFile {
     this.text = readFileSync(path, 'utf8');
   }
 
-  /** Fenced code blocks, in their order. */
+  /** Fenced code blocks, in order. */
   get blocks(): CodeBlock[] {
     return [...this.text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
       language,
@@ -37,7 +40,7 @@ export class MarkdownFile {
     );
   }
 
-  /** What stands under a heading, down to the next one of its level or above. */
+  /** The text under a heading, up to the next one of the same or a higher level. */
   section(title: string): string {
     const heading = new RegExp(`^(#+) ${title}$`, 'm').exec(this.prose);
     if (!heading) throw new Error(`${this.path} has no heading "${title}"`);
@@ -51,7 +54,7 @@ export class MarkdownFile {
   }
 }
 
-/** Rows of all tables of a text, cells without their padding. Headings and rules are left out. */
+/** Rows of all tables in a text, cells without padding. Headings and rules are left out. */
 export function tableRows(text: string): string[][] {
   const lines = text.split('\n');
   return lines

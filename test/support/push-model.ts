@@ -30,7 +30,7 @@ interface State {
 }
 
 /**
- * What pushes do, told a second time in the plainest way: one request after another, one change after another, on a
+ * What pushes do, written a second time in the simplest way: one request after another, one change after another, on a
  * copy of everything that is thrown away when a batch fails. Shares no code with the planner.
  */
 export class PushModel {

@@ -108,7 +108,8 @@ export class PushWorld {
       if (head?.seq !== fromSeq) throw new Error('a head that moved');
       this.heads.set(scopeId, { _id: scopeId, version, seq, floor: '', floorSeq: 0 });
       const last = this.log.findLast((each) => each.scope === scopeId);
-      if (last?.seq !== seq || last.version !== version) throw new Error('a head beside the log');
+      if (last?.seq !== seq || last.version !== version)
+        throw new Error('a head that does not match the log');
     }
     const moved = new Set(plan.heads.map((head) => head.scopeId));
     if (plan.entries.some((entry) => !moved.has(entry.scope))) throw new Error('entries without their head');

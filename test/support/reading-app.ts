@@ -12,7 +12,7 @@ import { SYNC_METRICS } from '../../libs/sync/src/options/tokens';
 
 const SECRET = 'a-secret-for-the-tests-of-readers';
 
-/** What the reading side told its metrics. */
+/** What the reading side reported to its metrics. */
 export class ReadMetrics extends NoMetrics {
   readonly pulls: number[] = [];
   fulls = 0;

@@ -1,4 +1,4 @@
-/** `node -r` this: packages named in REFUSED_PACKAGES are found by nobody, as in an app that has not installed them. */
+/** `node -r` this: packages named in REFUSED_PACKAGES cannot be found, as in an app that has not installed them. */
 const Module = require('node:module');
 
 const refused = (process.env.REFUSED_PACKAGES ?? '').split(',').filter(Boolean);

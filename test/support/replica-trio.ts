@@ -19,7 +19,7 @@ export interface TrioOptions {
    * other passes it. Per-member horizons, which would leave the members alone, need TLS.
    */
   readonly proxied?: boolean;
-  /** The folder above a member's data, when it shall not be an ordinary one. */
+  /** The folder above a member's data, if it is a special one. */
   readonly disk?: (index: number) => string | undefined;
 }
 
@@ -33,7 +33,7 @@ export class ReplicaTrio {
   ) {}
 
   static async start(options: TrioOptions = {}): Promise<ReplicaTrio> {
-    // A port that was free may be somebody else's a moment later.
+    // A port that was free may be taken a moment later.
     for (let tries = 1; ; tries += 1)
       try {
         return await this.launch(options);

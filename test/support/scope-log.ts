@@ -28,7 +28,7 @@ export interface OpenRead {
 }
 
 /**
- * One scope's log in memory. Entries stay in {@link entries} for ever, so that a test knows what there was; what trimming
+ * One scope's log in memory. Entries stay in {@link entries} forever, so that a test knows what there was; what trimming
  * has removed is above {@link removedSeq} no more.
  */
 export class ScopeLog {
@@ -96,7 +96,7 @@ export class ScopeLog {
     return this.entries.find((entry) => entry.version === version)?.seq ?? 0;
   }
 
-  /** What somebody who has everything up to `above` still has to get, up to `upTo`. */
+  /** What a reader that has everything up to `above` still has to get, up to `upTo`. */
   wanted(asked: ReadonlySet<string>, above: number, upTo = Infinity): number[] {
     return this.entries
       .filter(({ seq, collection }) => seq > above && seq <= upTo && asked.has(collection))

@@ -8,7 +8,7 @@ import { testDatabase } from './database';
 
 export const DAY_MS = 86_400_000;
 
-/** A log that was written by nobody: scopes with entries of any age, as the engine would have left them. */
+/** A log that was not written by the engine: scopes with entries of any age, as the engine would have left them. */
 export class SeededLog {
   private constructor(
     readonly connection: Connection,

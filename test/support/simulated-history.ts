@@ -21,7 +21,7 @@ export const STARTED_AT = Date.UTC(2026, 4, 2);
 export interface SimulationOptions {
   readonly seed: number;
   readonly steps: number;
-  /** Changes of a push, at the most. */
+  /** Maximum number of changes in a push. */
   readonly maxChanges?: number;
 }
 

@@ -46,14 +46,14 @@ export interface StreamAppOptions {
   readonly extras?: SyncModuleExtras;
   readonly providers?: Provider[];
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
-  /** The name that the app's client tells the server: fail points can be made for it alone. */
+  /** The name that the app's client sends to the server: fail points can be set for it alone. */
   readonly appName?: string;
   readonly serverSelectionTimeoutMS?: number;
   readonly metrics?: SyncMetrics;
   readonly prepare?: (app: INestApplication) => void;
 }
 
-/** The streaming side, with what it stands on. */
+/** The streaming side, with what it depends on. */
 export function streamModule(given: StreamAppOptions): ModuleMetadata {
   const options: SyncOptions = {
     collections: ['tasks', 'notes', 'orders'].map((name) => ({ name, freeForm: true })),

@@ -18,7 +18,7 @@ import type { SyncModuleExtras, SyncOptions } from '../../libs/sync/src/options/
 
 export const TEST_SECRET = 'a-secret-for-tests-of-32-bytes-or-more';
 
-/** A route of the app's own behind SyncGuard: answers with what it was told of the caller. */
+/** The app's own route behind SyncGuard: returns what it knows about the caller. */
 @Controller('who')
 @UseGuards(SyncGuard)
 @UseFilters(SyncErrorFilter)
@@ -58,7 +58,7 @@ export async function startApp(
   }
 }
 
-/** An app with SyncModule and {@link WhoController} on one database, without sync routes of its own. */
+/** An app with SyncModule and {@link WhoController} on one database, without extra sync routes. */
 export function startWhoApp(
   uri: string,
   options: SyncOptions & SyncModuleExtras,

@@ -1,6 +1,6 @@
 import type { EmbeddedMongo } from '../../libs/embedded-mongo/src';
 
-/** What the set-up of a test run leaves for its teardown: both run in one process, in module registries of their own. */
+/** What the setup of a test run leaves for its teardown: both run in one process, in separate module registries. */
 export interface TestRun {
   /** Undefined when the run uses the server of MONGODB_URI. */
   server: EmbeddedMongo | undefined;

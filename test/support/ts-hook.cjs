@@ -1,6 +1,6 @@
 /**
  * `node -r test/support/ts-hook.cjs file.ts` runs a TypeScript file of this tree as Jest does, without a build: for
- * tests that need a process of their own to kill.
+ * tests that need a separate process to kill.
  */
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');

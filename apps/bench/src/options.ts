@@ -55,14 +55,14 @@ const NAMES = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Where the official run stands, from the project's folder on. */
+/** Path of the official run, relative to the project's folder. */
 const PUBLISHED = {
   json: 'apps/bench/baseline.json',
   plots: 'docs/performance',
   docs: 'docs/performance.md',
 };
 
-/** Wrong arguments: the message is all that is to be said. */
+/** Wrong arguments: the message says it all. */
 export class UsageError extends Error {}
 
 /** @throws UsageError for an unknown option, a missing value or a number that is none */

@@ -5,14 +5,14 @@ import type { Bench, Row, Trial } from './rows/bench';
 /** Of a timed region; before the rounds, so that code is compiled and caches are warm. */
 const WARM_UP_SHARE = 0.5;
 
-/** Told how far a run is. */
+/** Called with the progress of a run. */
 export interface Watcher {
   row(row: Row): void;
   turn(row: Row, variant: Variant, round: number): void;
   done(result: RowResult): void;
 }
 
-/** Measures rows one after the other; within a row the variants take turns. */
+/** Measures rows one after another; within a row the variants take turns. */
 export async function runRows(
   bench: Bench,
   rows: readonly Row[],
@@ -83,7 +83,7 @@ async function measure(
   try {
     return await run({ name: `${id}-${String(round)}-${variant}`, round, seconds });
   } catch (error) {
-    // That the peer fails is a result; that ours does is the end.
+    // If the peer fails, that is a result; if ours fails, the run ends.
     if (variant === 'original') return { figures: {}, problem: String(error) };
     throw new Error(`${id}, ${variant}, round ${String(round)}: ${String(error)}`, { cause: error });
   }

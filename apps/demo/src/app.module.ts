@@ -35,7 +35,7 @@ export class AppModule {
   }
 }
 
-/** In production the route does not exist, and somebody else makes the tokens. */
+/** In production the route does not exist; another service issues the tokens. */
 function devTokens(environment: Environment): DynamicModule[] {
   const secret = signingSecret(environment);
   return isProduction(environment) || secret === undefined ? [] : [DevTokenModule.register(secret)];

@@ -16,7 +16,7 @@ export async function createServer(environment: Environment): Promise<NestExpres
   });
   // Hosts need this line: Nest's own parser refuses bodies over 100 kB, and a push may have 8 MiB.
   app.useBodyParser('json', { limit: environment.SYNC_MAX_PUSH_BYTES ?? '8mb' });
-  // And this one, for the live stream. Gateways of your own can stand beside it.
+  // And this one, for the live stream. Your own gateways work next to it.
   app.useWebSocketAdapter(new WsAdapter(app));
 
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));

@@ -6,7 +6,7 @@ import type { WorkloadOptions } from './workload/options';
 import { runWorkload } from './workload/run';
 
 export interface CheckOptions extends WorkloadOptions {
-  /** Write into a scope that holds other data too. Default false. */
+  /** Write into a scope that also contains other data. Default false. */
   readonly force?: boolean;
   /** Leave the documents there. Default false: they are deleted, and their tombstones stay. */
   readonly keep?: boolean;

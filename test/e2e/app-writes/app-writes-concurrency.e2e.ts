@@ -10,7 +10,7 @@ import {
   type WritesApp,
 } from '../../support/writes-app';
 
-describe('writes of the app beside others', () => {
+describe('writes of the app next to others', () => {
   const database = testDatabase(__filename);
   let apps: [WritesApp, WritesApp];
   let count = 0;
@@ -45,7 +45,7 @@ describe('writes of the app beside others', () => {
     expectOrder(await pullAll(apps[0], who));
   });
 
-  it('gets through beside a busy scope of eight clients, and so do they', async () => {
+  it('gets through in a scope busy with eight clients, and so do they', async () => {
     const who = identity();
     const stop = performance.now() + 2500;
     const done = { pushes: 0, changes: 0, transactions: 0 };
@@ -82,7 +82,7 @@ describe('writes of the app beside others', () => {
     await agreedState(apps[0], who);
   });
 
-  it('commits in the order of the versions, whoever writes: a reader never sees a hole', async () => {
+  it('commits in version order, whichever side writes: a reader never sees a gap', async () => {
     const who = identity();
     const stop = performance.now() + 2000;
     const written = { count: 0 };
@@ -145,7 +145,7 @@ describe('the commands that the app own writes send', () => {
     running = await startWritesApp(database.uri, {}, { monitorCommands: true });
     running.connection.getClient().on('commandStarted', (event: mongo.CommandStartedEvent) => {
       const { commandName, command } = event;
-      // Leases are hints between processes, beside the log.
+      // Leases are hints between processes, outside the log.
       if (!TRANSACTION_PARTS.has(commandName) || command[commandName] === 'sync_leases') return;
       const { lsid, txnNumber, autocommit } = command as Record<string, unknown>;
       const outside = lsid === undefined || txnNumber === undefined || autocommit !== false;

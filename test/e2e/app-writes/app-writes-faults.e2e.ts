@@ -80,7 +80,7 @@ describe('writes of the app while the database fails', () => {
     await agreedState(running, who);
   });
 
-  it('a commit that nobody answers for is told as what it is, and never run again', async () => {
+  it('a commit with an unknown outcome is reported as such, and never run again', async () => {
     const who = identity();
     const { counts, take } = await stocked(who);
     await faults.set({ commands: ['commitTransaction'], appName, closeConnection: true });

@@ -222,7 +222,7 @@ describe('sync.transaction in an open transaction of the app', () => {
     expect(await pullAll(running, who)).toHaveLength(2);
   });
 
-  it('refuses a session that it cannot become part of, at once', async () => {
+  it('refuses immediately a session that it cannot join', async () => {
     const who = identity();
     const body = jest.fn((tx: SyncTransaction) => tx.upsert('notes', 'a', {}));
     const tried = async (session: unknown, told: RegExp, code = 'configuration'): Promise<void> => {
@@ -247,7 +247,7 @@ describe('sync.transaction in an open transaction of the app', () => {
     await nothingOf(who, who.scopeId);
   });
 
-  it('says so at once where it would wait for the transaction around it', async () => {
+  it('fails immediately where it would wait for the transaction around it', async () => {
     const who = identity();
     const waiting = running.sync.transaction(who, async (outer) => {
       await outer.upsert('notes', 'a', {});
@@ -331,7 +331,7 @@ describe('sync.transaction in the body of another', () => {
     await nothingOf(who, who.scopeId);
   });
 
-  it('runs one after another when several are started at once', async () => {
+  it('runs one after another when several are started concurrently', async () => {
     const who = identity();
     let inside = 0;
     await running.sync.transaction(who, async (outer) => {
@@ -383,7 +383,7 @@ describe('sync.transaction in the body of another', () => {
 describe('where Mongoose keeps the session for the calls inside', () => {
   beforeAll(() => mongoose.set('transactionAsyncLocalStorage', true));
 
-  it('a write without the session is refused at once: it would stay when the app rolls back', async () => {
+  it('a write without the session is refused immediately: it would stay when the app rolls back', async () => {
     const who = identity();
     const alone = running.connection.transaction(() =>
       running.sync.transaction(who, (tx) => tx.upsert('notes', 'a', {})),

@@ -28,7 +28,7 @@ describe('sync.transaction, used in a wrong way', () => {
     expect(await agreedState(running, who)).toEqual({ 'notes next': { n: 3 } });
   });
 
-  it('calls started at once run one after another', async () => {
+  it('calls started concurrently run one after another', async () => {
     const who = identity();
     await running.sync.transaction(who, (tx) =>
       Promise.all([1, 2, 3, 4].map((n) => tx.upsert('notes', `n${String(n)}`, { n }))),
@@ -140,7 +140,7 @@ describe('sync.transaction, used in a wrong way', () => {
     expect(performance.now() - started).toBeLessThan(8000);
   });
 
-  it('a push in the body of a transaction that holds its scope is refused at once, not in a deadlock', async () => {
+  it('a push in the body of a transaction that holds its scope is refused immediately, without a deadlock', async () => {
     const [who, other] = [identity(), identity()];
     const waiting = running.sync.transaction(who, async (tx) => {
       await tx.upsert('notes', 'a', { by: 'outer' });

@@ -169,7 +169,7 @@ describe('recordServerChange', () => {
     expect(await agreedState(running, who)).toEqual({});
   });
 
-  it('never touches a document of another scope, and tells nothing of it', async () => {
+  it('never touches a document of another scope, and reveals nothing about it', async () => {
     const [mine, theirs] = [identity(), identity()];
     const item = await running.items.create({ name: 'Mine' });
     await record(mine, item._id);

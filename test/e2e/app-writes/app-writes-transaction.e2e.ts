@@ -20,7 +20,7 @@ describe('sync.transaction', () => {
   });
   afterAll(() => running.close());
 
-  /** A scope of its own for each test. */
+  /** Each test has its own scope. */
   function identity() {
     return { scopeId: `scope-${String(++count)}`, actorId: 'clerk' };
   }

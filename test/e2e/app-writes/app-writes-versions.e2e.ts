@@ -63,7 +63,7 @@ describe('reserved versions, and the head of a scope', () => {
     expect(await agreedState(running, who)).toHaveProperty('notes second');
   });
 
-  it('one that was drawn before the retries is refused the second time, not tried for ever', async () => {
+  it('one that was generated before the retries is refused the second time, not retried forever', async () => {
     const who = identity();
     const { _sync_version: version } = await running.sync.buildSyncMetadata(who);
     await pass(running, who, version);
@@ -99,7 +99,7 @@ describe('reserved versions, and the head of a scope', () => {
     expectOrder(log);
   });
 
-  it('a version that is none, or far in the future, is refused: it would lift the whole scope', async () => {
+  it('an invalid version, or one far in the future, is refused: it would raise the whole scope', async () => {
     const who = identity();
     const inTransaction = (version: string) =>
       running.connection.transaction((session) => record(who, 'a', version, session));

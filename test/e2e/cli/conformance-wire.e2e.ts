@@ -99,7 +99,7 @@ describe("the checker's device", () => {
     ).toEqual([]);
   });
 
-  it('gives up a socket that nothing comes from, and tells which subscription an entry belongs to', async () => {
+  it('gives up a silent socket, and reports which subscription an entry belongs to', async () => {
     const url = await serve((_, response) => response.end());
     const sockets = new WebSocketServer({ server: servers[0]! });
     const entry = (version: string): string => JSON.stringify({ version, seq: 1, collection: 'notes' });

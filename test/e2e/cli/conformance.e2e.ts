@@ -173,7 +173,7 @@ describe('conformance', () => {
       expect(code).toBe(2);
     });
 
-    it('does not write into a scope that holds data of others, unless it is told to', async () => {
+    it('does not write into a scope with data of others, unless forced to', async () => {
       const token = app.token('in use');
       const push = await fetch(`${app.url}/sync/push`, {
         method: 'POST',

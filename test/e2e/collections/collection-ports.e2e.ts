@@ -93,7 +93,7 @@ describe('ports', () => {
     await expect(collection({ name: 'tasks', authorizer: Arrow })).rejects.toThrow(/write it as a method/);
   });
 
-  it('of forRoot serve collections that have none of their own', async () => {
+  it('of forRoot serve collections without their own', async () => {
     const registry = await sealedWith({
       authorizer: (_, name) => name === 'tasks',
       collections: ['tasks', 'devices', { name: 'settings', ids: 'global', authorizer: () => true }],

@@ -3,7 +3,7 @@ import { startHttpApp, upsert, type HttpApp } from '../../support/http-app';
 
 const SECRET_TEXT = 'what nobody may read in an answer';
 
-describe('a collection whose database has validation rules of its own', () => {
+describe('a collection with validation rules in the database', () => {
   let app: HttpApp;
   beforeAll(async () => {
     app = await startHttpApp(testDatabase(__filename).uri, {
@@ -35,7 +35,7 @@ describe('a collection whose database has validation rules of its own', () => {
     expect(pulled.changes.map(({ doc_id }) => doc_id)).toEqual(['a', 'c']);
   });
 
-  it('jams no queue: pushes at once stand or fall each for itself, and the mended change is taken', async () => {
+  it('blocks no queue: concurrent pushes succeed or fail independently, and the fixed change is accepted', async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
         app.as(`s${String(n % 2)}`).one(upsert('docs', `d${String(n)}`, { n: n % 4 === 0 ? 50 : 5 })),

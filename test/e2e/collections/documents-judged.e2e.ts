@@ -69,7 +69,7 @@ describe('what a merge makes is validated like any other document', () => {
     expect(seen).toContain(false);
   });
 
-  it('many devices that write one document at once are all answered, with hooks and validators of the app', async () => {
+  it('many devices that write one document concurrently are all answered, with hooks and validators of the app', async () => {
     const schema = new Schema({
       _id: String,
       n: Number,

@@ -153,7 +153,7 @@ describe('a value that comes back as it is stored is the stored value', () => {
 });
 
 describe('what the server has put into a document is no edit of a device', () => {
-  it('a generated _id of an element: another device’s edit of the list stands', async () => {
+  it('a generated _id of an element: another device’s edit of the list is kept', async () => {
     const schema = new Schema({ _id: String, title: String, lines: [{ sku: String, qty: Number }] });
     const { one, two, edit, stored } = await open(schema, { conflict: 'merge' });
     const lines = [{ sku: 'a', qty: 1 }];

@@ -29,7 +29,7 @@ describe('a conflict', () => {
     expect(result).toMatchObject({ ...verdict, server_version: deleted });
     expect(result.server_document).toMatchObject({ deleted: after === null, data: after });
     expect(await on.data(name)).toEqual(after);
-    // Whoever knows of the delete may write the document anew.
+    // A device that knows of the delete may write the document again.
     if (!after)
       expect(await on.write(ann, name, { n: 4 }, { parent_version: deleted })).toMatchObject({
         status: 'accepted',
@@ -48,7 +48,7 @@ describe('a conflict', () => {
     expect(await on.data(name)).toEqual(after);
   });
 
-  it('is none when both have deleted', async () => {
+  it('does not exist when both have deleted', async () => {
     const parent_version = await on.twoEdits('last', { n: 1 }, null);
     const { seq } = await ann.pull();
     expect(await on.write(ann, 'last', null, { parent_version })).toMatchObject({
@@ -58,7 +58,7 @@ describe('a conflict', () => {
     expect((await ann.pull()).seq).toBe(seq);
   });
 
-  it('shows the server’s document only to those who may read it, also when it is told again', async () => {
+  it('shows the server’s document only to those who may read it, even when it is replayed', async () => {
     const { new_version: parent_version } = await on.write(ann, 'secret', { text: 'for ann' });
     await on.write(ann, 'secret', { text: 'for ann alone' }, { parent_version });
     const change = upsert('secret', on.id, { text: 'x' }, { parent_version, mutation_id: on.id });
@@ -83,7 +83,7 @@ describe('a conflict', () => {
   });
 
   it.each(['last', 'stale', 'merge', 'client'])(
-    'is none between one client’s own changes in %s',
+    'does not exist between one client’s own changes in %s',
     async (name) => {
       const { new_version: parent_version } = await on.write(ann, name, { n: 0 });
       const change = (n: number): object =>

@@ -153,7 +153,7 @@ describe('a resolver of the app', () => {
     expect(await ann.one(change)).toMatchObject({ status: 'conflict_resolved' });
   });
 
-  it('keeps every sale when many sell at once', async () => {
+  it('keeps every sale when many sell concurrently', async () => {
     const { new_version: parent_version } = await on.write(ann, 'custom', { stock: 20 });
     const sell = async (device: Device): Promise<string> => {
       for (;;) {

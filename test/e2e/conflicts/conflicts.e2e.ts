@@ -36,7 +36,7 @@ describe('a conflict', () => {
     },
   );
 
-  it('goes to whoever edited last, whoever comes first', async () => {
+  it('goes to the last edit, in whichever order they arrive', async () => {
     for (const order of [
       [20, 30],
       [30, 20],

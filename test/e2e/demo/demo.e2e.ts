@@ -175,7 +175,7 @@ describe('POST /orders', () => {
     expect((await cafe.pull(`since=${before.last_seq}`)).changes).toEqual([]);
   });
 
-  it('never sells more than there is to customers who come at once', async () => {
+  it('never sells more than there is to concurrent customers', async () => {
     const itemId = randomBytes(12).toString('hex');
     const data = { name: 'Last ones', price: '1.00', quantity: 5 };
     await cafe.push({ collection: 'inventory_items', operation: 'upsert', doc_id: itemId, data });

@@ -101,7 +101,7 @@ describe('the embedded server on a data folder', () => {
     expect(existsSync(server.dataDir)).toBe(false);
   });
 
-  it('refuses a second start on the folder at once, names the holder and the way out', async () => {
+  it('refuses a second start on the folder immediately, names the holder and what to do', async () => {
     const dataDir = folder();
     const { host, uri } = await spawnHost(dataDir);
     const begin = Date.now();
@@ -183,7 +183,7 @@ describe('finding a mongod', () => {
     https_proxy: 'http://127.0.0.1:1',
   });
 
-  it('takes the one that MONGOMS_SYSTEM_BINARY names, and passes over one that does not run', async () => {
+  it('uses the one that MONGOMS_SYSTEM_BINARY names, and skips one that does not run', async () => {
     const { path, version } = await findMongod({ log: quiet });
     const env = { ...bare(), MONGOMS_SYSTEM_BINARY: path };
     expect(await findMongod({ env, log: quiet })).toEqual({ path, version });

@@ -8,13 +8,14 @@ import { testDatabase } from '../../support/database';
 import { MarkdownFile, type CodeBlock } from '../../support/markdown';
 
 const ROOT = join(__dirname, '../../..');
-const { blocks } = new MarkdownFile(join(ROOT, 'README.md'));
+const PAGE = 'docs/api.md';
+const { blocks } = new MarkdownFile(join(ROOT, PAGE));
 const [setUp, ...commands] = blocks.filter(({ language }) => language === 'bash');
-/** What README.md shows as the answer to a command. */
+/** The answer that the page shows for a command. */
 const answerTo = (command: CodeBlock): CodeBlock | undefined => blocks[blocks.indexOf(command) + 1];
 
-/** Tells the status of each answer on stderr, which the commands of the README do not. */
-const TELL_STATUS = `curl() { command curl -w '%{stderr}%{http_code}\\n' "$@"; }`;
+/** Prints the status of each answer to stderr, which the commands of the page do not. */
+const PRINT_STATUS = `curl() { command curl -w '%{stderr}%{http_code}\\n' "$@"; }`;
 
 let app: NestExpressApplication;
 let preamble: string;
@@ -23,18 +24,18 @@ beforeAll(async () => {
   const { uri } = testDatabase(__filename);
   app = await listen(readEnvironment({ MONGODB_URI: uri, PORT: '0', LOG_LEVEL: 'error' }), true);
   const given = setUp?.text.replace(/^URL=.*$/m, `URL=http://127.0.0.1:${String(portOf(app))}`);
-  preamble = `set -e\n${given ?? ''}\n${TELL_STATUS}\n`;
+  preamble = `set -e\n${given ?? ''}\n${PRINT_STATUS}\n`;
 });
 afterAll(() => app.close());
 
-describe('the commands of README.md, in their order', () => {
-  it('begin with an address and a token', async () => {
+describe(`the commands of ${PAGE}, in order`, () => {
+  it('start with an address and a token', async () => {
     expect(setUp?.text).toMatch(/^URL=http:\/\/localhost:3000$/m);
     const { stdout } = await bash(`${preamble}echo "$TOKEN"`);
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
 
-  it('show the four calls of the original, the app’s own route and an error', () => {
+  it('show the four calls, a route of the app and an error', () => {
     const all = commands.map((command) => command.text).join();
     for (const call of [
       '/sync/push',
@@ -54,7 +55,7 @@ describe('the commands of README.md, in their order', () => {
       const { stdout, stderr } = await bash(preamble + command.text);
       const shown = answerTo(command);
       if (shown?.language !== 'json') return expectHeadersAndLines(shown?.text ?? '', stdout);
-      // The socket goes on and sends more than README.md shows.
+      // The socket goes on and sends more than the page shows.
       const answer: unknown = JSON.parse(stdout.split('\n', 1)[0] ?? '');
       expect(unchanging(answer)).toEqual(unchanging(JSON.parse(shown.text)));
       if (!command.text.includes('curl')) return;
@@ -64,7 +65,7 @@ describe('the commands of README.md, in their order', () => {
   );
 });
 
-/** Status, headers and NDJSON, as `curl -D -` prints them. Not all headers need to be shown. */
+/** Status, headers and NDJSON, as `curl -D -` prints them. The page need not show all headers. */
 function expectHeadersAndLines(shown: string, printed: string): void {
   const [shownHead = '', shownLines = ''] = shown.split('\n\n');
   const [head = '', lines = ''] = printed.replaceAll('\r', '').split('\n\n');
@@ -78,7 +79,7 @@ function expectHeadersAndLines(shown: string, printed: string): void {
   expect(parsed(lines)).toEqual(parsed(shownLines));
 }
 
-/** The value without what is another one in each run: versions, times and drawn ids. */
+/** The value without what differs in each run: versions, times and generated ids. */
 function unchanging(value: unknown): unknown {
   const json = JSON.stringify(value)
     .replace(/"\d{8}T\d{6}\.\d{3}Z-\d{4}-[\w.-]+"/g, '"version"')
@@ -89,7 +90,7 @@ function unchanging(value: unknown): unknown {
 }
 
 async function bash(script: string): Promise<{ stdout: string; stderr: string }> {
-  // In the project's folder, where README.md says to run them.
+  // In the project's folder, where the page says to run them.
   const child = spawn('bash', ['-c', script], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);

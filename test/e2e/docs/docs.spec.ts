@@ -6,7 +6,7 @@ import { ERROR_CODES } from '../../../libs/sync/src/protocol/errors';
 import { STREAM_CLOSE } from '../../../libs/sync/src/protocol/stream';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
-import { codeOf, MarkdownFile, tableRows } from '../../support/markdown';
+import { codeOf, MarkdownFile, PAGES_WITH_CODE, tableRows } from '../../support/markdown';
 
 const ROOT = join(__dirname, '../../..');
 const page = (path: string): MarkdownFile => new MarkdownFile(join(ROOT, path));
@@ -44,7 +44,7 @@ describe('docs/protocol.md', () => {
 describe('docs/options.md', () => {
   const rows = new Map(tableRows(options.text).map((cells) => [codeOf(cells[0]) ?? '', cells]));
 
-  it('lists every option, and none that is not there', () => {
+  it('lists every option, and no other', () => {
     const members = membersOf('libs/sync/src/options/sync.options.ts');
     const named = (type: string, prefix = ''): string[] =>
       (members.get(type) ?? []).map((name) => prefix + name);
@@ -61,18 +61,18 @@ describe('docs/options.md', () => {
     expect(listed.sort()).toEqual(module.sort());
   });
 
-  it('tells the defaults that the code has', () => {
-    const told = (name: string): string => (rows.get(name)?.[1] ?? '').replaceAll('`', '');
+  it('states the defaults of the code', () => {
+    const stated = (name: string): string => (rows.get(name)?.[1] ?? '').replaceAll('`', '');
     const { limits, ...settings } = resolveSettings({});
     const plain = {
       ...settings,
       ...Object.fromEntries(Object.entries(limits).map(([k, v]) => [`limits.${k}`, v])),
     };
     for (const [name, value] of Object.entries({ ...EXTRA_DEFAULTS, ...plain }))
-      if (value !== undefined) expect(`${name}: ${told(name)}`).toBe(`${name}: ${String(value)}`);
+      if (value !== undefined) expect(`${name}: ${stated(name)}`).toBe(`${name}: ${String(value)}`);
   });
 
-  it('names the variable of the demo for each option that has one', () => {
+  it('names the demo’s variable of each option that has one', () => {
     for (const [variable, { option }] of Object.entries(SYNC_VARIABLES))
       expect(`${option}: ${rows.get(option)?.at(-1) ?? ''}`).toBe(`${option}: \`${variable}\``);
   });
@@ -84,7 +84,7 @@ describe('links of the documentation', () => {
     ...readdirSync(join(ROOT, 'docs'), { recursive: true }).map((name) => join('docs', String(name))),
   ].filter((name) => name.endsWith('.md'));
 
-  it('are looked at on every page', () => {
+  it('are checked on every page', () => {
     expect(pages).toEqual(
       expect.arrayContaining([
         'README.md',
@@ -95,7 +95,7 @@ describe('links of the documentation', () => {
     );
   });
 
-  it('lead to files and headings that are there', () => {
+  it('lead to files and headings that exist', () => {
     const dead = pages.flatMap((path) =>
       page(path)
         .links.filter((link) => !/^https?:/.test(link) && !leads(path, link))
@@ -104,7 +104,7 @@ describe('links of the documentation', () => {
     expect(dead).toEqual([]);
   });
 
-  it('name only what stands in the file that they lead to', () => {
+  it('name only what the linked file contains', () => {
     const missing = pages.flatMap((path) =>
       [...page(path).text.matchAll(/\[`(\w+)`\]\(([^()\s#]+\.ts)\)/g)]
         .filter(([, name = '', file = '']) => {
@@ -117,22 +117,24 @@ describe('links of the documentation', () => {
   });
 });
 
-describe('the code of README.md', () => {
+describe('the code of the documentation', () => {
   it('compiles', () => {
-    const files = new Map(
-      page('README.md')
-        .blocks.filter(({ language }) => language === 'ts')
-        .map(({ text }) => [
-          join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
-          text,
-        ]),
+    const blocks = PAGES_WITH_CODE.flatMap((path) => page(path).blocks).filter(
+      ({ language }) => language === 'ts',
     );
-    expect(files.size).toBeGreaterThan(4);
+    const files = new Map(
+      blocks.map(({ text }) => [
+        join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
+        text,
+      ]),
+    );
+    expect(files.size).toBe(blocks.length);
+    expect(files.size).toBeGreaterThan(8);
     expect(compile(files)).toEqual([]);
   }, 60_000);
 });
 
-/** Whether a link of a page leads to a file of the project, and to a heading of it. */
+/** Whether a link leads to a file of the project, and to a heading in it. */
 function leads(from: string, link: string): boolean {
   const [path = '', anchor] = link.split('#', 2);
   const target = path === '' ? join(ROOT, from) : resolve(ROOT, dirname(from), decodeURIComponent(path));
@@ -153,7 +155,7 @@ function membersOf(path: string): Map<string, string[]> {
   );
 }
 
-/** What the compiler says about files that exist in memory only. */
+/** What the compiler reports about files that exist only in memory. */
 function compile(files: ReadonlyMap<string, string>): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);

@@ -164,7 +164,7 @@ describe("SyncErrorFilter on the app's own controller", () => {
     if (what === 'busy') expect(answer.headers.get('retry-after')).toBe('7');
   });
 
-  it('leaves them to a global filter of the app too, and stands for all routes as a global one', async () => {
+  it('leaves them to a global filter of the app too, and covers all routes as a global one', async () => {
     const both = await start((app) => app.useGlobalFilters(new AppFilter()));
     expect((await ask(both, '/orders/conflict')).body).toEqual({ app: true });
     expect((await ask(both, '/orders/sync')).body).toMatchObject({ code: 'conflict_stale' });

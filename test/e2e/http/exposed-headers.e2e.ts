@@ -13,7 +13,7 @@ const OURS = 'X-Sync-LastSeq, X-Sync-Cursor, Retry-After';
 const ORIGIN = 'https://shop.example';
 const { uri } = testDatabase(__filename);
 
-/** A global guard of the app that is in the way of whoever asks for it. */
+/** A global guard of the app that refuses requests which ask for it. */
 const busy: CanActivate = {
   canActivate(context) {
     const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string | undefined> }>();
@@ -92,7 +92,7 @@ describe.each([
       expect([path, ...(await exposed(url, path, init))]).toEqual([path, status, all, ORIGIN]);
   });
 
-  it('are ours alone without a list of the app, and without any CORS of its own', async () => {
+  it('are only ours if the app has no list, and without any CORS of the app', async () => {
     const url = await start(true);
     expect(await exposed(url, '/sync/full')).toEqual([200, OURS, '*']);
     await app.close();
@@ -101,7 +101,7 @@ describe.each([
     expect(await exposed(bare, '/sync/pull?limit=x')).toEqual([400, OURS, null]);
   });
 
-  it('are all of them for a star, and ours too where a star stands for nothing', async () => {
+  it('are all of them for a star, and ours too where a star means nothing', async () => {
     const url = await start({ origin: ORIGIN, exposedHeaders: '*' });
     expect((await exposed(url, '/sync/full'))[1]).toBe('*');
     await app.close();

@@ -211,7 +211,7 @@ describe('the shipped JWT check with a key set', () => {
   afterEach(() => new Promise((resolve) => server.close(resolve)));
   const jwksUri = (): string => `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/keys`;
 
-  it('finds a key that was added later, and forgets one that was taken away', async () => {
+  it('finds a key that was added later, and forgets one that was removed', async () => {
     const { url } = await start({ jwt: { jwksUri: jwksUri() } });
     expect((await who(url, signed(0))).status).toBe(200);
     expect((await who(url, signed(1))).status).toBe(401);
@@ -403,7 +403,7 @@ describe("the app's own guard", () => {
     ['a bare 401', () => new UnauthorizedException(), 401, 'unauthenticated', undefined],
     ['a 403 with words', () => new ForbiddenException('Not on Sundays'), 403, 'forbidden', 'Not on Sundays'],
     ['another status', () => new HttpException('Pay first', 402), 402, 'malformed_request', 'Pay first'],
-    ['an error of its own', () => new TypeError('secret detail'), 401, 'unauthenticated', undefined],
+    ['another error', () => new TypeError('secret detail'), 401, 'unauthenticated', undefined],
     ['no error at all', () => 'secret detail', 401, 'unauthenticated', undefined],
     [
       'a lost database',
@@ -539,7 +539,7 @@ describe('the identity of a socket', () => {
     });
   });
 
-  it('is not found with a token that could not stand in a header', async () => {
+  it('is not found with a token that cannot be in a header', async () => {
     const { app } = await start({ jwt: { secret: TEST_SECRET } });
     const request = await upgradeRequest('/sync/stream', { authorization: `Bearer ${good()}` });
     for (const token of ['', 'a b', `${good()}\r\nx-admin: 1`, 'x'.repeat(20_000)])

@@ -260,7 +260,7 @@ describe.each([
     expect(await allowed(byFunction, SHOP, EVIL)).toEqual([true, false]);
   });
 
-  it('that is open to everybody lets cookies in only when it says so', async () => {
+  it('that is open to everyone lets cookies in only with credentials', async () => {
     expect(await allowed(true, EVIL)).toEqual([false]);
     expect(await allowed({ origin: true }, EVIL)).toEqual([false]);
     expect(await allowed({ origin: '*', credentials: true }, EVIL)).toEqual([false]);

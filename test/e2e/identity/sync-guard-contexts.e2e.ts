@@ -101,7 +101,7 @@ describe('SyncGuard and SyncUser outside of HTTP routes', () => {
     });
   });
 
-  it('still stand on routes', async () => {
+  it('still work on routes', async () => {
     const answer = await fetch(`${app.url}/plain`, { headers: { authorization } });
     expect(await answer.json()).toEqual({ scopeId: 'shop' });
   });

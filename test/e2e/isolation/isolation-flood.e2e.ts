@@ -22,7 +22,7 @@ describe('while one tenant floods the server, another', () => {
       stream: true,
       models: [{ name: 'Code', schema: CODES, collection: 'codes' }],
       options: {
-        // One transaction at a time: whoever waits, waits for all that is before it.
+        // One transaction at a time: each request waits for all that are before it.
         lanes: 1,
         collections: [{ name: 'notes', freeForm: true, ids: 'scoped' }, 'codes'],
         maxFullLimit: 10_000,
@@ -82,7 +82,7 @@ describe('while one tenant floods the server, another', () => {
     const bad = Array.from({ length: 30 }, (_, n) => [
       upsert('codes', `bad-${String(n)}`, { code: 'taken' }),
     ]);
-    // A's first transaction may be broken by the first of them. From then on B's scope goes by itself.
+    // A's first transaction may be broken by the first of them. From then on B's scope goes alone.
     expect(await answeredBefore(bad)).toBeLessThanOrEqual(2);
   });
 

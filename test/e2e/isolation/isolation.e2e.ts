@@ -88,7 +88,7 @@ describe('a tenant that pushes', () => {
     await settle();
   });
 
-  it('has scoped ids of its own, and cannot find out whether another has them too', async () => {
+  it('has its own scoped ids, and cannot find out whether another scope has them too', async () => {
     const { alice, bob, secret, settle } = given();
     const ways = await attempts('notes', 'live');
     const held = ways.map((_, n) => `held-${String(n)}`);
@@ -106,7 +106,7 @@ describe('a tenant that pushes', () => {
     expect((await bob.read('notes', 'live'))?.data).toEqual({ title: 'mine' });
   });
 
-  it('is told by unique indexes neither values nor owners', async () => {
+  it('learns neither values nor owners from unique indexes', async () => {
     const { alice, bob, secret, settle } = given();
     const email = 'eve@example.org';
     const serial = 'serial-7';

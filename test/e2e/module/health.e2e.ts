@@ -16,7 +16,7 @@ import { until } from '../../support/until';
 describe('SyncHealthIndicator', () => {
   const open: { module: TestingModule; connection: Connection }[] = [];
 
-  /** The engine's parts that the indicator looks at, on a connection of their own. */
+  /** The parts of the engine that the indicator checks, on their own connection. */
   async function engine(uri: string, { stream = true } = {}) {
     const connection = mongoose.createConnection(uri, { serverSelectionTimeoutMS: 4_000 });
     // Where no server answers, nobody waits for the connection.

@@ -216,7 +216,7 @@ describe('forRootAsync', () => {
           useExisting: OptionsFactory,
         }),
     ],
-  ])('takes %s, with the prefix beside it', async (_how, sync) => {
+  ])('accepts %s, with the prefix next to it', async (_how, sync) => {
     const { url } = await start({ imports: [root(), sync()] });
     expect((await pull(url, '/async/pull')).status).toBe(200);
   });
@@ -378,7 +378,7 @@ describe('two instances on two connections', () => {
   });
 });
 
-describe("beside the host's globals", () => {
+describe("with the app's globals", () => {
   @Injectable()
   class Envelope implements NestInterceptor {
     intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -557,7 +557,7 @@ describe('the database', () => {
     expect(await indexesOf('sync_heads')).toEqual(['{"_id":1}']);
   });
 
-  it('is made by several processes at once without quarrel', async () => {
+  it('is created by several processes concurrently without errors', async () => {
     const imports = (): DynamicModule[] => [
       root(),
       SyncModule.forRoot({ ...base, ...noStream, collections: [notes] }),
@@ -642,7 +642,7 @@ describe('the clock of a running app', () => {
     expect(Math.abs(wall.now() - Date.now())).toBeLessThan(1_000);
   });
 
-  it('draws rising stamps of its own node, takes those of others, and refuses the future', async () => {
+  it('generates rising stamps of its own node, accepts those of others, and refuses the future', async () => {
     const { app } = await start({
       imports: [root(), SyncModule.forRoot({ ...base, ...noStream, hlcNodeId: 'eu-1', maxDriftMs: 60_000 })],
     });

@@ -44,7 +44,7 @@ describe('an app without the optional packages', () => {
     expect(Object.keys(packageJson.dependencies)).not.toContain('jose');
   });
 
-  it('starts and syncs with a guard of its own', async () => {
+  it('starts and syncs with its own guard', async () => {
     expect(await startWithout(OPTIONAL, 'guard')).toEqual({ status: 'accepted' });
   });
 
@@ -66,7 +66,7 @@ describe('an app without the optional packages', () => {
     expect(refused['message']).toContain(install);
   });
 
-  it('is told the truth when a package is there and broken', async () => {
+  it('gets the right message when a package is installed but broken', async () => {
     expect(await startWithout(['jose'], 'jwks')).toMatchObject({
       message: expect.stringContaining("'jose'") as string,
     });

@@ -113,7 +113,7 @@ describe('documents without a scope', () => {
     expect(about(await linesOf(), 'without a scope')[0]).toContain('1000 or more documents');
   });
 
-  it('reach devices once they are taken in as the line says', async () => {
+  it('reach devices once they are adopted as the log line says', async () => {
     const free = { name: 'notes', freeForm: true, ids: 'global' } as const;
     await db.collection<{ _id: string }>('notes').insertOne({ _id: 'a' });
     const { running, lines } = await start({
@@ -353,7 +353,7 @@ describe('a module that is loaded lazily', () => {
     expect(running.app.get(CollectionRegistry, { strict: false }).names()).toEqual(['notes', 'late']);
   });
 
-  it('is refused with a SyncModule.forRoot() of its own: nothing in it would start', async () => {
+  it('is refused with its own SyncModule.forRoot(): nothing in it would start', async () => {
     @Module({ imports: [SyncModule.forRoot(base)] })
     class WholeModule {}
     const { running } = await start({ imports: [root()] });
@@ -365,7 +365,7 @@ describe('a module that is loaded lazily', () => {
 describe('a client bound to the stable API', () => {
   const serverApi = { version: '1', strict: true, deprecationErrors: true } as const;
 
-  it('does everything, and is told what it costs', async () => {
+  it('does everything, and learns what it costs', async () => {
     const app = await startHttpApp(database.uri, {
       stream: true,
       client: { serverApi },

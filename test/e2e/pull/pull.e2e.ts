@@ -124,7 +124,7 @@ describe('pull', () => {
     expect(started).toEqual(['majority']);
   });
 
-  it('shares one read of heads among the pulls of many scopes that come at once', async () => {
+  it('shares one read of heads among concurrent pulls of many scopes', async () => {
     const logs = Array.from({ length: 12 }, (_, n) => new SeededScope(reading.db, `crowd-${String(n)}`));
     for (const [n, log] of logs.entries()) await log.write(someWrites(n + 1));
     const heads: object[] = [];
@@ -283,7 +283,7 @@ describe('pull', () => {
     expect({ status, ...body }).toMatchObject({ status: 400, code: 'invalid_cursor' });
   });
 
-  it('refuses whoever is not known', async () => {
+  it('refuses unknown users', async () => {
     const response = await fetch(`${reading.url}/sync/pull`);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ statusCode: 401, code: 'unauthenticated' });
@@ -421,7 +421,7 @@ describe('pull after push', () => {
   });
 });
 
-describe("pull beside a host's globals", () => {
+describe("pull with an app's globals", () => {
   it('answers bare: neither validated, nor wrapped, nor filtered by them', async () => {
     const reading = await startReadingApp(testDatabase(__filename).uri, {
       configure: (app) => {

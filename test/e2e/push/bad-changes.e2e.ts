@@ -127,13 +127,13 @@ describe('a bad change', () => {
     },
   );
 
-  it('is rejected with data of depth 100,000, beside fields that nobody knows of the same depth', async () => {
+  it('is rejected with data of depth 100,000, next to unknown fields of the same depth', async () => {
     const deep = '{"a":'.repeat(1e5) + '1' + '}'.repeat(1e5);
     const [result] = await send([wire(note({ a: 0 }, { unknown: 0 })).replaceAll(':0', `:${deep}`)]);
     expect(result).toMatchObject({ code: 'too_deep' });
   });
 
-  it('answers for itself alone when each change stands for itself', async () => {
+  it('is answered on its own when each change is independent', async () => {
     const bad = [...SHAPES, ...IDS, ...STAMPS, ...KEYS, ...DATA];
     const results = await send(
       bad.map(([, change]) => wire(change)),

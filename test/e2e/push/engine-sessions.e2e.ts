@@ -15,7 +15,7 @@ interface ProcessRecord {
 describe('the sessions of a process', () => {
   const database = testDatabase(__filename);
 
-  it('are known to the others as soon as they are lent, however many are opened side by side', async () => {
+  it('are known to the others as soon as they are lent, however many are opened concurrently', async () => {
     const app = await NestFactory.createApplicationContext(notesApp(database.uri), { logger: false });
     try {
       const sessions = app.get(EngineSessions, { strict: false });

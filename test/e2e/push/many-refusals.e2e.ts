@@ -41,7 +41,7 @@ const KINDS: readonly Kind[] = [
     expected: taken,
   },
   {
-    what: 'values of their own, every other one taken',
+    what: 'distinct values, every other one taken',
     index: [{ _sync_scope_id: 1, sku: 1 }, LIVE],
     stored: range(MANY).map((n) => ({ sku: n * 2 })),
     data: (n) => ({ sku: n }),
@@ -151,7 +151,7 @@ describe('a push with some hundred changes that the database refuses', () => {
     },
   );
 
-  it('names all that stand in the way of a batch, and rolls back the others', async () => {
+  it('names all that block a batch, and rolls back the others', async () => {
     const batch = (collection: string, bad: object, good: object): Promise<PushResult[]> =>
       app.as('batch').push(
         range(300).map((n) => upsert(collection, `d${String(n)}`, n % 3 === 0 ? bad : { n, ...good })),
@@ -195,7 +195,7 @@ describe('a push with some hundred changes that the database refuses', () => {
     expect(codes(results)).toEqual([...range(20).map(() => 'validation_failed'), null]);
   });
 
-  it('is answered as if its changes had come one after another, whoever takes or frees a value', async () => {
+  it('is answered as if its changes had come one after another, in whatever way a value is taken or freed', async () => {
     interface Step {
       readonly doc: number;
       readonly sku: number | null;

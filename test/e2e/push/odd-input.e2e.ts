@@ -43,7 +43,7 @@ describe('odd input that is good', () => {
       .filter((line) => line !== '' && !line.startsWith('{"end":true,'))
       .map((line) => JSON.parse(line) as { doc_id: unknown; data: unknown });
 
-  it.each(['scoped', 'global'])('as an id names a document of its own in %s', async (name) => {
+  it.each(['scoped', 'global'])('as an id names a separate document in %s', async (name) => {
     const results = await device.push(IDS.map((id, n) => upsert(name, id, { n })));
     expect(results.map(({ code, doc_id }) => [code, doc_id])).toEqual(IDS.map((id) => [null, id]));
     const expected = IDS.map((id, n) => [id, n]);
@@ -80,7 +80,7 @@ describe('odd input that is good', () => {
     expect(await device.one(upsert('counters', -0, { n: 1 }))).toMatchObject({ doc_id: 0 });
   });
 
-  it('as unknown fields of a push and of a change is passed over', async () => {
+  it('as unknown fields of a push and of a change is ignored', async () => {
     const change = {
       ...upsert('scoped', 'x', { n: 1 }),
       scope_id: 'b',
@@ -91,7 +91,7 @@ describe('odd input that is good', () => {
     expect((await app.as('b').pull()).changes).toEqual([]);
   });
 
-  it('as stamps of older clients, and as blank parents, is taken', async () => {
+  it('as stamps of older clients, and as blank parents, is accepted', async () => {
     const stamp = (await device.one(upsert('scoped', 'old', { n: 1 }))).new_version;
     const legacy = '20200101T000000.000Z-0001';
     for (const [more, code] of [
@@ -102,7 +102,7 @@ describe('odd input that is good', () => {
       expect(await device.one(upsert('scoped', 'old', { n: 2 }, more))).toMatchObject({ code });
   });
 
-  it('as 1,000 changes, and as a push just below 8 MB, is taken', async () => {
+  it('as 1,000 changes, and as a push just below 8 MB, is accepted', async () => {
     const many = Array.from({ length: 1000 }, (_, n) => upsert('scoped', `many-${String(n)}`, { n }));
     expect((await device.push(many)).every(({ status }) => status === 'accepted')).toBe(true);
     const large = Array.from({ length: 7 }, (_, n) =>

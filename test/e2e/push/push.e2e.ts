@@ -95,7 +95,7 @@ describe('push', () => {
     expect(single.results.map((result) => result.status)).toEqual(['accepted', 'rejected']);
   });
 
-  it('keeps global ids of another scope out of reach, and tells nothing of them', async () => {
+  it('keeps global ids of another scope out of reach, and reveals nothing about them', async () => {
     const shared = (data: object) => ({ collection: 'shared', operation: 'upsert', doc_id: 'k', data });
     const mine = await push(ALICE, [shared({ secret: 's3cr3t' })]);
     const theirs = await push(BOB, [

@@ -44,7 +44,7 @@ describe('a push whose database fails', () => {
   const changes = [1, 2, 3].map((n) =>
     upsert('notes', `n${String(n)}`, { n }, { mutation_id: `m${String(n)}` }),
   );
-  /** Each change stands once in the log, under the version that was answered, above what was there before. */
+  /** Each change is in the log once, under the version in its answer, above what was there before. */
   async function onceAs(results: readonly PushResult[], before = 0): Promise<void> {
     expect(results.map(({ status }) => status)).toEqual(results.map(() => 'accepted'));
     const { changes: log, seq } = await device.pull();
@@ -71,7 +71,7 @@ describe('a push whose database fails', () => {
     await onceAs(await device.push([upsert('notes', 'a', { n: 1 }), upsert('notes', 'b', { n: 1 })]));
   });
 
-  it('of several clients at once is answered to each of them', async () => {
+  it('of several clients concurrently is answered to each of them', async () => {
     proxy.loseAnswerTo('commitTransaction');
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, n) => device.one(upsert('notes', `n${String(n)}`, { n }))),
@@ -173,7 +173,7 @@ describe('a push whose database fails', () => {
     await onceAs(await device.push(changes));
   });
 
-  it('is taken once however often connections break in the middle of large and small pushes', async () => {
+  it('takes effect once however often connections break in the middle of large and small pushes', async () => {
     const text = 'x'.repeat(60_000);
     let writing = true;
     const cuts = (async () => {
@@ -192,7 +192,7 @@ describe('a push whose database fails', () => {
         for (;;) {
           const { status, body } = await scope.tryPush(own);
           if (status === 200) break;
-          // Given up in time, and never as an error that nobody foresaw.
+          // Given up in time, and never as an unexpected error.
           expect({ status, body }).toMatchObject({ status: 503, body: { statusCode: 503 } });
         }
       }
@@ -232,7 +232,7 @@ describe('a push whose database fails', () => {
     }
   });
 
-  it('does not wait for ever for a read that hangs, and serves the others meanwhile', async () => {
+  it('does not wait forever for a read that hangs, and serves the others meanwhile', async () => {
     await device.push(changes);
     const hangs = await faults.set({ commands: ['find'], blockTimeMS: 4_000, times: 1, appName });
     const started = performance.now();

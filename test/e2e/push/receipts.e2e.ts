@@ -100,7 +100,7 @@ describe('a mutation that is sent again', () => {
     expect(await logged()).toEqual(['a', 'a']);
   });
 
-  it('after a batch that was rolled back is taken as new', async () => {
+  it('after a batch that was rolled back counts as new', async () => {
     const bad = upsert('notes', 'bad', { $set: 1 }, { mutation_id: 'm-bad' });
     for (const changes of [
       [note('a', {}), bad],
@@ -120,7 +120,7 @@ describe('a mutation that is sent again', () => {
     expect(await logged()).toEqual(['a', 'bad']);
   });
 
-  it('takes effect once, however many send it at once to two processes', async () => {
+  it('takes effect once, however many send it concurrently to two processes', async () => {
     const batches = range(24).map((n) =>
       [n % 6, (n + 1) % 6, (n + 2) % 6].map((at) => note(`k${String(at)}`, { at })),
     );
@@ -145,7 +145,7 @@ describe('a mutation that is sent again', () => {
     expect(await logged()).toEqual(['a', 'b', 'c']);
   });
 
-  describe('beside a unique index of the app', () => {
+  describe('with a unique index of the app', () => {
     const customer = (id: string, email: string, more: object = {}): object =>
       upsert('customers', `${scope}-${id}`, { email }, more);
 
@@ -162,7 +162,7 @@ describe('a mutation that is sent again', () => {
       );
     });
 
-    it('rejects it in its batch, or alone when each change stands for itself', async () => {
+    it('rejects it in its batch, or alone when each change is independent', async () => {
       await device.one(customer('1', 'taken@x.org'));
       const changes = [
         note('a', {}),

@@ -12,7 +12,7 @@ interface Kind {
   readonly code?: string;
 }
 
-/** What MongoDB says of one document, each with a collection of its own. */
+/** What MongoDB says about one document, each with its own collection. */
 const KINDS: readonly Kind[] = [
   {
     what: 'a point off the globe',

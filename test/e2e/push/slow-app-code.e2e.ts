@@ -31,7 +31,7 @@ class Gate {
     this.opened = new Promise((resolve) => (this.release = resolve));
   }
 
-  /** Lets nobody pass before so many are there: one after another they would wait for ever. */
+  /** Lets nobody pass until that many are there: one after another they would wait forever. */
   async together(count: number): Promise<void> {
     this.running += 1;
     this.most = Math.max(this.most, this.running);
@@ -138,7 +138,7 @@ describe('code of the app that takes its time', () => {
     await patient.close();
   });
 
-  it('works on the changes of a push side by side, on a bounded number of them', async () => {
+  it('processes the changes of a push concurrently, a bounded number of them', async () => {
     const results = await patient.as('crowd').push(
       range(60).map((n) => upsert('crowded', `d${String(n)}`, { n })),
       { atomic: 'batch' },
@@ -181,7 +181,7 @@ describe('code of the app that takes its time', () => {
     expect((await device.read(collection, 'b'))?.data).not.toHaveProperty('stuck');
   });
 
-  it('tells a batch how many changes were done, and what was waited for', async () => {
+  it('says how many changes of a batch were done, and what was waited for', async () => {
     const stuck = range(5).map((n) => upsert('transformed', `s${String(n)}`, { stuck: true }));
     const done = range(7).map((n) => upsert('transformed', `d${String(n)}`, { n }));
     const answer = await app.as('batch').tryPush([...done, ...stuck], { atomic: 'batch' });
@@ -211,7 +211,7 @@ describe('code of the app that takes its time', () => {
       );
     }
 
-    it('is asked for several changes of a push side by side', async () => {
+    it('is called for several changes of a push concurrently', async () => {
       const changes = await conflicts('resolvers', 40, (n) => ({ crowd: n }));
       const results = await patient.as('resolvers').push(changes, { atomic: 'mutation' });
       expect(results.map(({ status }) => status)).toEqual(range(40).map(() => 'conflict_resolved'));

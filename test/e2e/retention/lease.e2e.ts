@@ -17,7 +17,7 @@ describe('a lease', () => {
 
   const expire = () => leases.updateOne({ _id: 'job' }, { $set: { expiresAt: new Date(0) } });
 
-  it('goes to one of many that want it at once', async () => {
+  it('goes to one of many that request it concurrently', async () => {
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => lease(`p${String(n)}`).acquire()));
     expect(tokens.filter((token) => token !== undefined)).toEqual([1]);
   });
@@ -40,7 +40,7 @@ describe('a lease', () => {
     expect(await old.keep()).toBe(false);
   });
 
-  it('can be taken at once after a release', async () => {
+  it('can be taken immediately after a release', async () => {
     const holder = lease('a');
     await holder.acquire();
     await holder.release();

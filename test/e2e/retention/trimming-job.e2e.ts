@@ -52,7 +52,7 @@ describe('the retention job', () => {
     expect(await second.runOnce()).toMatchObject({ scopes: 1 });
   });
 
-  it('trims by itself every interval, and tells the metrics', async () => {
+  it('trims by itself every interval, and updates the metrics', async () => {
     await log.append('a', [OLD, OLD, 0]);
     process({ trimIntervalMs: 10 }).onApplicationBootstrap();
     await until(async () => (await log.seqs('a')).length === 1);
@@ -81,7 +81,7 @@ describe('the retention job', () => {
     expect(looked).not.toHaveBeenCalled();
   });
 
-  it('stops between two commands at shutdown, and leaves a log without a hole', async () => {
+  it('stops between two commands at shutdown, and leaves a log without a gap', async () => {
     await log.append('a', Array<number>(8000).fill(OLD));
     const service = process({ trimIntervalMs: 60_000 });
     const run = service.runOnce();

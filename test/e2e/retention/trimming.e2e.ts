@@ -85,13 +85,13 @@ describe('retention', () => {
     expect(page instanceof PullPage && page.entries.map(({ seq }) => seq)).toEqual([4]);
   });
 
-  it('never takes an entry from behind a young one, whatever their clocks said', async () => {
+  it('never removes an entry above a young one, whatever their clocks said', async () => {
     await log.append('a', [OLD, YOUNG, OLD, OLD, YOUNG]);
     await trim({ trimGraceMs: 0 });
     expect(await log.seqs('a')).toEqual([2, 3, 4, 5]);
   });
 
-  it('keeps oplogMaxEntries of each scope, also where nothing goes by age', async () => {
+  it('keeps oplogMaxEntries of each scope, even if nothing expires by age', async () => {
     await log.append(
       'long',
       Array.from({ length: 50 }, () => 0),
@@ -102,7 +102,7 @@ describe('retention', () => {
     expect(await log.seqs('short')).toEqual([1, 2]);
   });
 
-  it('keeps a log for ever without a time and a count', async () => {
+  it('keeps a log forever without a time and a count', async () => {
     await log.append('a', [400 * DAY_MS, 400 * DAY_MS]);
     expect(await trim({ oplogTtlDays: 0, trimGraceMs: 0 })).toMatchObject({ raised: 0, deletedEntries: 0 });
   });
@@ -122,7 +122,7 @@ describe('retention', () => {
     expect(await log.head('a')).toMatchObject({ floor: versionOf(2), floorSeq: 2 });
   });
 
-  it('leaves a log without a hole when it is stopped in the middle, and the next run finishes it', async () => {
+  it('leaves a log without a gap when it is stopped in the middle, and the next run finishes it', async () => {
     await log.append(
       'a',
       Array.from({ length: 3500 }, () => OLD),
@@ -141,7 +141,7 @@ describe('retention', () => {
     expect(await trim()).toMatchObject({ finished: true, deletedEntries: 1500 });
   });
 
-  it('asks nothing of a scope in which nothing can be due, once it has been looked at', async () => {
+  it('does not query a scope in which nothing can be due, once it has been checked', async () => {
     await log.append('a', [OLD, YOUNG]);
     await log.append('b', [YOUNG]);
     const memory = new TrimMemory();
@@ -182,7 +182,7 @@ describe('retention', () => {
     expect(read).toEqual(Array.from({ length: 501 }, (_, index) => index + 1));
   });
 
-  it('never makes a hole under readers while a scope is written and trimmed', async () => {
+  it('never makes a gap for readers while a scope is written and trimmed', async () => {
     const total = 6_000;
     let writing = true;
     const write = async () => {

@@ -50,7 +50,7 @@ async function streams(stream: StreamApp, scope: string): Promise<void> {
 
 type IoServer = ReturnType<IoAdapter['createIOServer']>;
 
-describe('the stream beside socket.io', () => {
+describe('the stream next to socket.io', () => {
   let stream: StreamApp;
   const sockets: Socket[] = [];
   const chat = async (transports: string[]): Promise<Socket> => {
@@ -108,7 +108,7 @@ describe('the stream beside socket.io', () => {
 });
 
 describe('the stream without an adapter', () => {
-  it('has a server of its own, for its path alone', async () => {
+  it('has its own server, for its path only', async () => {
     const stream = await startStreamApp({ uri: testDatabase(__filename).uri, prepare: none });
     await streams(stream, 'alone');
     for (const path of ['/sync/stream?token=x', '/sync/stream/', '/sync/%73tream', '/sync/stream/?a=/b'])
@@ -134,7 +134,7 @@ describe('the stream without an adapter', () => {
     await stream.app.close();
   });
 
-  it('keeps to the limit of a message, and tells clients 1012 when the app goes down', async () => {
+  it('keeps to the limit of a message, and closes with 1012 when the app stops', async () => {
     const stream = await startStreamApp({
       uri: testDatabase(__filename).uri,
       prepare: none,

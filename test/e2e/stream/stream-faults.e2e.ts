@@ -150,7 +150,7 @@ describe('a stream whose database or clients fail', () => {
     errors.mockRestore();
   });
 
-  it('lets a socket that reads nothing for a while delay nobody, and catches it up', async () => {
+  it('does not let a socket that reads nothing for a while delay others, and catches it up', async () => {
     const slow = await subscribe();
     const quick = await subscribe();
     await write();
@@ -172,7 +172,7 @@ describe('a stream whose database or clients fail', () => {
     await slow.untilSeq(124);
   });
 
-  it('serves 200 subscribers at once, live', async () => {
+  it('serves 200 concurrent subscribers, live', async () => {
     await write();
     const clients = await Promise.all(upTo(200).map(() => subscribe()));
     for (let i = 0; i < 20; i += 1) await write();

@@ -47,7 +47,7 @@ describe.each(WAYS)('entries of many subscribers, %s', (_, extensions, way) => {
     return rows.filter(({ collection }) => collections.includes(collection)).map(({ wire }) => wire);
   };
 
-  it('are each one message, the text of the log byte for byte, whatever each of them has asked for', async () => {
+  it('are one message each, the text of the log byte for byte, whatever each of them requested', async () => {
     const all = await Promise.all(Array.from({ length: 12 }, () => subscribe()));
     const tasks = await Promise.all(Array.from({ length: 12 }, () => subscribe({ collections: ['tasks'] })));
     const both = await Promise.all(
@@ -73,7 +73,7 @@ describe.each(WAYS)('entries of many subscribers, %s', (_, extensions, way) => {
     for (const client of [...all, ...tasks, ...both]) expect(client.closeCode).toBeUndefined();
   });
 
-  it('stay whole beside pongs and answers, while the client sends and subscribes anew', async () => {
+  it('stay intact between pongs and answers, while the client sends and subscribes again', async () => {
     const client = await subscribe();
     await client.until('subscribed');
     let writing = true;

@@ -23,7 +23,7 @@ class ChatGateway {
   }
 }
 
-/** A host's own guard: the token says what it shall do. */
+/** The app's own guard: the token says what it does. */
 @Injectable()
 class MoodyGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -40,7 +40,7 @@ class MoodyGuard implements CanActivate {
 const mayRead = ({ user }: SyncIdentity, collection: string): boolean =>
   collection !== 'orders' || (user as { mood?: string } | undefined)?.mood !== 'narrow';
 
-describe('the socket in a host with a guard and gateways of its own', () => {
+describe('the socket in an app with its own guard and gateways', () => {
   const database = testDatabase(__filename);
   let stream: StreamApp;
 
@@ -115,8 +115,8 @@ describe('the socket in a host with a guard and gateways of its own', () => {
   });
 });
 
-describe('the socket when the app goes down', () => {
-  it('tells every client 1012, waits for nobody for long, and takes no more', async () => {
+describe('the socket when the app stops', () => {
+  it('closes every client with 1012, waits for nobody for long, and accepts no more', async () => {
     const stream = await startStreamApp({ uri: testDatabase(__filename).uri });
     const clients = await Promise.all(Array.from({ length: 10 }, () => stream.subscribe({ ack: true })));
     const idle = await stream.connect();
@@ -159,7 +159,7 @@ describe('the socket and a peer that takes nothing', () => {
 });
 
 describe('what the host has', () => {
-  it('an adapter that makes something else: the app is told what to do', async () => {
+  it('an adapter that makes something else: the error says what to do', async () => {
     class OddAdapter extends WsAdapter {
       override create(): never {
         return {} as never;

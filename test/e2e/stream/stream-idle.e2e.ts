@@ -32,7 +32,7 @@ describe('a process that nobody listens to', () => {
     expect(stream.hub.reopened).toBe(0);
   });
 
-  it('keeps its change stream for those who come back at once', async () => {
+  it('keeps its change stream for those who come back immediately', async () => {
     const first = await stream.subscribe();
     await first.untilSeq(1);
     const [id] = await openChangeStreams(stream.oplog.client, appName);

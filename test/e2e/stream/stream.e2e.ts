@@ -87,7 +87,7 @@ describe('stream', () => {
     expect(again.seqs).toEqual([3]);
   });
 
-  it('tells what was subscribed only when asked to', async () => {
+  it('confirms a subscription only on request', async () => {
     await write('tasks');
     const client = await subscribe({ ack: true, collections: ['notes', 'tasks'] });
     await client.untilSeq(1);

@@ -37,7 +37,7 @@ export interface Kind {
   readonly unidentified?: boolean;
 }
 
-/** One run of one kind, in scopes of its own. */
+/** One run of one kind, in its own scopes. */
 export class Case {
   private readonly done = new Set<string>();
   /** The newest versions that the seed has left, by document id, and others that it keeps for parents. */
@@ -85,7 +85,7 @@ export class Case {
     return JSON.parse(JSON.stringify((await to.push(identity, body)).results)) as PushResult[];
   }
 
-  /** A push of somebody else, through the survivor. */
+  /** Another client's push, through the survivor. */
   async others(scope: string, ...changes: readonly object[]): Promise<PushResult[]> {
     const results = await this.send({ scope, changes });
     for (const { doc_id, new_version } of results)

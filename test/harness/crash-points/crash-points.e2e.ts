@@ -19,7 +19,7 @@ describe('a process that stops at any step', () => {
   const closing: (() => unknown)[] = [];
 
   beforeAll(async () => {
-    // A server of its own: many transactions are left open.
+    // Its own server: many transactions are left open.
     const server = await startEmbeddedMongo();
     closing.push(() => server.stop());
     const client = await mongoose.mongo.MongoClient.connect(server.uri);

@@ -4,9 +4,9 @@ import { ProxiedConnection } from './proxied-connection';
 import type { WireCommand } from './wire-frames';
 
 /**
- * Stands between one process and the database, reads each command, and stops a case at the step it was told.
+ * Sits between one process and the database, reads each command, and stops a case at a given step.
  *
- * To the database a case that has stopped is a process that died: its transaction stays open, nobody ends it. Many
+ * To the database a stopped case is a process that died: its transaction stays open. Many
  * cases stop one after another in one process; {@link kill} then takes the process away from all of them at once.
  */
 export class CrashingProxy {

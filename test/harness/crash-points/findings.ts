@@ -1,4 +1,4 @@
-/** More of one kind tell nothing new. */
+/** More of one kind would say nothing new. */
 const SHOWN = 10;
 /** How much is shown around the first place in which two texts differ. */
 const CONTEXT = 80;

@@ -12,11 +12,11 @@ const CLIENT = {
   minHeartbeatFrequencyMS: 10,
   serverMonitoringMode: 'poll',
   serverSelectionTimeoutMS: 2000,
-  // The dead wait for ever.
+  // The dead wait forever.
   connectTimeoutMS: 0,
 } as ConnectOptions;
 
-/** A process that can be made to die: its only way to the database is a proxy of its own. */
+/** A process that can be made to die: its only way to the database is its own proxy. */
 export class MortalProcess {
   private constructor(
     private readonly engine: EngineProcess,

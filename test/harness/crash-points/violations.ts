@@ -2,7 +2,7 @@ import type { LogChange } from 'nest-offline-sync';
 import type { EntryRecord } from '../../../libs/sync/src/log/records';
 import { LEDGER, type ScopeTruth } from './truth';
 
-/** The invariants that hold whatever has happened, each as a sentence when it does not. */
+/** The invariants that hold whatever happened; for each violation a sentence. */
 export function violations(of: ScopeTruth): string[] {
   const found = [...ofOrder(of), ...ofDocuments(of), ...ofReceipts(of)];
   return found.map((sentence) => `${of.scope}: ${sentence}`);

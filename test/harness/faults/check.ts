@@ -13,7 +13,7 @@ export interface CheckOptions {
   readonly seed: number;
   /** How long writers write. Faults that have not begun by then are left out. */
   readonly lengthMs: number;
-  /** Writers stop so long after the last fault was healed, if that is sooner. */
+  /** Writers stop this long after the last fault was repaired, if that is sooner. */
   readonly calmMs?: number;
   readonly faults: readonly Fault[];
   readonly workload?: Partial<WorkloadOptions>;
@@ -50,7 +50,7 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
   const now = (): number => performance.now() - beganAt;
   const watch = new PrimaryWatch(cluster.trio, now);
   const ended = new AbortController();
-  // What keeps the writing from beginning is told by `done`.
+  // `done` reports what keeps the writing from starting.
   const conducting = workload.writing.then(
     async () => {
       const begin = now();

@@ -15,7 +15,7 @@ export const SMALL_DISK_MEMBER = 2;
 
 export interface ClusterOptions {
   readonly servers: number;
-  /** Whether one member's data shall lie on a small disk of its own. Default: no. */
+  /** Whether one member's data is on its own small disk. Default: no. */
   readonly smallDisk?: boolean;
 }
 
@@ -69,7 +69,7 @@ export class FaultCluster {
     return this.servers.map(({ url }) => url);
   }
 
-  /** Valid for longer than any run, whatever a server's clock says. */
+  /** Valid longer than any run, whatever a server's clock says. */
   token(scope: string, user: string): string {
     return testToken({
       payload: { user_id: user, business_id: scope, exp: inSeconds(24 * 3600) },

@@ -44,7 +44,7 @@ describe('a replica set of three and two server processes, under one fault after
     expect(figures.faults).toEqual(Object.fromEntries(FAULTS.map(({ kind }) => [kind, 1])));
   });
 
-  it('loses nothing, does nothing twice, and shows nobody what is another’s', () => {
+  it('loses nothing, does nothing twice, and shows nobody another tenant’s data', () => {
     const { verdict, figures } = checked;
     // The text says what is wrong, with the shortest history.
     expect(verdict.held ? '' : renderVerdict(verdict)).toBe('');

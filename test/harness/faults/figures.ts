@@ -41,7 +41,7 @@ export interface Figures {
   readonly recoveries: readonly Recovery[];
 }
 
-/** After so long a connection between a fault of a member and an election is chance. */
+/** After this time, a connection between a fault of a member and an election is a coincidence. */
 const FAULT_TO_ELECTION_MS = 40_000;
 
 export function figuresOf(

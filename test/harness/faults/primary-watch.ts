@@ -10,7 +10,7 @@ export interface Election {
 
 const LOOK_EVERY_MS = 50;
 
-/** Asks each member by itself, past the proxies, so that a frozen one keeps nobody waiting. */
+/** Asks each member separately, past the proxies, so that a frozen one does not block the others. */
 export class PrimaryWatch {
   readonly elections: Election[] = [];
   private readonly stopped = new AbortController();

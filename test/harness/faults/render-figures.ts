@@ -16,7 +16,7 @@ export function renderFigures(figures: Figures): string {
     `${String(recoveries.length)} new primaries; first acknowledged push after at most ${seconds(worst(recoveries, 'firstAckMs'))}, every client again after at most ${seconds(worst(recoveries, 'everyClientMs'))}`,
     ...recoveries.map(
       ({ fault, electedAt, sinceFaultMs, firstAckMs, everyClientMs }) =>
-        `  at ${seconds(electedAt)}, ${fault ?? 'of their own'}: first push ${seconds(firstAckMs)} after the election, ${seconds(sinceFaultMs)} after the fault; every client ${seconds(everyClientMs)}`,
+        `  at ${seconds(electedAt)}, ${fault ?? 'without a fault'}: first push ${seconds(firstAckMs)} after the election, ${seconds(sinceFaultMs)} after the fault; every client ${seconds(everyClientMs)}`,
     ),
   ].join('\n');
 }

@@ -35,7 +35,7 @@ describe('a schedule of faults', () => {
     );
   });
 
-  it('hits only servers that exist, for as long as their kind lasts, and leaves out what it is told to', () => {
+  it('hits only servers that exist, for as long as their kind lasts, and leaves out what it should', () => {
     fc.assert(
       fc.property(options, (given) => {
         const wrong = schedule(given).filter(({ kind, target, durationMs }) => {

@@ -30,14 +30,14 @@ export const FAULTS = {
   'primary-unreachable': { lane: 'member', lasts: [4_000, 15_000] },
   'secondary-killed': { lane: 'member', lasts: [3_000, 10_000] },
   'secondary-frozen': { lane: 'member', lasts: [3_000, 10_000] },
-  /** kill -9 of all three at once, as when the power goes: what was acknowledged stands in their journals. */
+  /** kill -9 of all three at once, as in a power failure: what was acknowledged is in their journals. */
   'set-killed': { lane: 'member', lasts: [500, 3_000] },
   /** Its disk is full; it ends, and is started again when there is room. */
   'disk-full': { lane: 'member', lasts: [3_000, 8_000] },
 
   /** The connection breaks before the commit is heard. */
   'commit-never-heard': { lane: 'command', lasts: [300, 2_000] },
-  /** The commit happens, and its answer says that nobody knows. */
+  /** The commit happens, and its answer says that the outcome is unknown. */
   'commit-unknown': { lane: 'command', lasts: [300, 3_000] },
   /** Conflicts, no primary, shutdown: labelled as transient. */
   'transient-errors': { lane: 'command', lasts: [300, 3_000] },
@@ -81,7 +81,7 @@ const PAUSES: Record<Lane, readonly [number, number]> = {
   clock: [5_000, 20_000],
 };
 
-/** Nothing is wrong any more in the last so many milliseconds. */
+/** The last milliseconds, in which no fault is active. */
 export const CALM_MS = 15_000;
 
 export interface ScheduleOptions {

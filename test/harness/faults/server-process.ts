@@ -22,7 +22,7 @@ export interface ServerSettings {
 
 /**
  * One process of the demo, as a deployment would run several: it can be killed, frozen, stopped in order and started
- * again on its port, and its wall clock can be set wrong. Clients come through a proxy of its own.
+ * again on its port, and its wall clock can be set wrong. Clients connect through its own proxy.
  */
 export class ServerProcess {
   private child: ChildProcess | undefined;

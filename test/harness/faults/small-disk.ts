@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const SIZE = '512m';
 const PIECE = Buffer.alloc(1 << 20);
 
-/** A file system in memory, of its own and of a fixed size, that can be filled without harm to anybody else. */
+/** A separate in-memory file system of a fixed size, which can be filled without harming anything else. */
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 
@@ -41,7 +41,7 @@ export class SmallDisk {
 
   unmount(): void {
     const { status } = spawnSync('umount', [this.folder]);
-    // Somebody of this machine looks at it just now: it goes when they are done.
+    // Another process has it open at the moment: it goes away when that is done.
     if (status !== 0) spawnSync('umount', ['-l', this.folder]);
   }
 

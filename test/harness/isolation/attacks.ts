@@ -19,7 +19,7 @@ export interface RawStep {
   readonly kind: 'raw';
   readonly text: string;
 }
-/** A pushes meanwhile: B must notice nothing. */
+/** A pushes at the same time: B must notice nothing. */
 export interface AliceStep {
   readonly kind: 'alice';
   readonly collection: string;
@@ -191,7 +191,7 @@ const read: fc.Arbitrary<HttpStep> = fc
   })); // prettier-ignore
 
 const raw: fc.Arbitrary<RawStep> = among(
-  // Smuggling: the second request must be nobody else's, and both are B's or refused.
+  // Smuggling: the second request must not run as anyone else; both are B's or refused.
   'POST /sync/push HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /sync/full HTTP/1.1\r\nHost: x\r\nAuthorization: ⟦token.none-a⟧\r\nConnection: close\r\n\r\n',
   'GET /sync/pull HTTP/1.1\r\nHost: x\r\nAuthorization: ⟦token.good⟧\r\n\r\nGET /sync/pull HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
   'GET /sync/full?limit=0 HTTP/1.1\r\nHost: x\r\nAuthorization: ⟦token.good⟧\r\n\r\nGET /sync/pull HTTP/1.1\r\nHost: x\r\nAuthorization: ⟦token.none-a⟧\r\nConnection: close\r\n\r\n',

@@ -18,7 +18,7 @@ export interface Bob {
 
 /**
  * Two servers with the same clock: in the first, tenant A exists; in the second it does not, and its ids in global
- * collections belong to nobody. Whatever B sends to both, the answers have to be the same, byte for byte, versions and
+ * collections belong to nobody. Whatever B sends to both, the answers must be the same, byte for byte, versions and
  * counters included: so B can infer nothing of A but that a global id is taken (invariant 5).
  */
 export class Duel {
@@ -145,7 +145,7 @@ export class Duel {
   /** @throws Error with what came out; the text names no secret that was not drawn for this test */
   nothingOfAlice(bob: Bob, ...received: Buffer[]): void {
     const hidden = hiddenTexts(this.secrets);
-    // Opaque texts of B's own may come back as they were sent, in a host's 404 for a path: that tells nothing.
+    // Opaque texts of B's own may come back as they were sent, in an app's 404 for a path: that reveals nothing.
     const opaque = [
       ...this.worlds[0].pages,
       ...Object.values(bob.lexicons[0].tokens).map((token) => token.slice(7)),

@@ -7,7 +7,7 @@ export interface Learnt {
   readonly pages: string[];
 }
 
-/** What stands for the ⟦names⟧ of a request: A's ids and versions, B's own, tokens. */
+/** What replaces the ⟦names⟧ of a request: A's ids and versions, B's own, tokens. */
 export interface Lexicon {
   readonly secrets: Secrets;
   /** A's page tokens. */

@@ -21,7 +21,7 @@ export interface RawExchange {
 
 const SILENT_MS = 5_000;
 
-/** Writes bytes to a server as they are and reads until it closes: no client library mends the request. */
+/** Writes bytes to a server as they are and reads until it closes: no client library corrects the request. */
 export function exchange(port: number, request: Buffer): Promise<RawExchange> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];

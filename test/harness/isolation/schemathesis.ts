@@ -138,7 +138,7 @@ function run(st: string, url: string, token: string, folder: string): Promise<nu
       ...['--max-examples', String(examples)],
       ...['--phases', 'examples,coverage,fuzzing'],
       '--continue-on-failure',
-      // Whatever it draws: a slow machine is no failure.
+      // Whatever it generates: a slow machine is not a failure.
       ...['--suppress-health-check', 'all', '--request-timeout', '30'],
       ...['--output-sanitize', 'false', '--report', 'har', '--report-dir', folder],
     ],

@@ -91,7 +91,7 @@ function encoded({ text, times, ...frame }: FrameStep, fill: (text: string) => s
   return { ...frame, payload: fill(text).repeat(times) };
 }
 
-/** Tokens that are taken, of scopes that are neither A's nor B's: nobody has ever written there. */
+/** Valid tokens of scopes that are neither A's nor B's: nobody has ever written there. */
 const ELSEWHERE = /⟦(token|jwt)\.(number|space-a|upper-a)⟧/;
 
 /** Closed, or all of the log up to `head` sent, or without a subscription (or at an empty log) for a while. */
@@ -117,7 +117,7 @@ function pings(socket: RawSocket): ServerMessage[] {
   return messages(socket).filter(({ type }) => type === 'ping');
 }
 
-/** @throws Error for an entry that is none of B's own log */
+/** @throws Error for an entry that is not of B's own log */
 function onlyOwn(socket: RawSocket, log: ReadonlySet<string>): void {
   for (const text of socket.texts)
     if ((JSON.parse(text) as ServerMessage).type === undefined && !log.has(text))

@@ -25,7 +25,7 @@ export function tokensOf(
   const [head = '', , signature = ''] = good.split('.');
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const unsigned = (payload: unknown): string => testToken({ header: { alg: 'none' }, payload });
-  // Parsed, so that the key is a property of its own as it is in a token from outside.
+  // Parsed, so that the key is an own property, as in a token from outside.
   const proto = JSON.parse(
     `{"iss":"${ISSUER}","exp":${String(EXP)},"__proto__":${JSON.stringify(alice)}}`,
   ) as unknown;

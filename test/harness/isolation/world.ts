@@ -13,7 +13,7 @@ import {
 
 /** Collections whose ids all tenants share: that an id is taken may be learnt. */
 export const GLOBAL = ['shared', 'stale', 'merged', 'settled', 'typed'] as const;
-/** Collections in which each tenant has ids of its own: not even that. */
+/** Collections in which each tenant has its own ids: not even that. */
 export const SCOPED = ['notes', 'forced', 'drafts'] as const;
 export const COLLECTIONS = [...GLOBAL, ...SCOPED] as const;
 
@@ -51,7 +51,7 @@ export function hiddenTexts({ scope, actor, client, ids, mutations, fields, vers
   return [scope, actor, client, ...ids.slice(0, 3), ...mutations, ...fields, ...versions];
 }
 
-/** An app on a database of its own, with or without tenant A. Its clock stands still between the steps of a test. */
+/** An app on its own database, with or without tenant A. Its clock does not move between the steps of a test. */
 export interface World {
   readonly app: HttpApp;
   readonly port: number;
@@ -64,7 +64,7 @@ export interface World {
   readonly pages: readonly string[];
   /** Changes that A has pushed, with their mutation ids: to be sent again, which changes nothing. */
   readonly pushed: readonly object[];
-  /** A hash over whatever belongs to A: documents, log, receipts, head. */
+  /** A hash over everything that belongs to A: documents, log, receipts, head. */
   hashOfAlice(): Promise<string>;
 }
 
@@ -105,7 +105,7 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
         collection('drafts', 'scoped', { conflict: 'merge', deleteUpdatePolicy: 'reject_update' }),
       ],
       hlcNodeId: 'n1',
-      // So many that pushes of both tenants meet in one transaction.
+      // Enough that pushes of both tenants meet in one transaction.
       lanes: 1,
       // The shortest that leaves a loaded machine time to answer a ping.
       pingIntervalMs: 400,

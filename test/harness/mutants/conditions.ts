@@ -4,7 +4,7 @@ import type { SyncOptions } from 'nest-offline-sync';
 export interface CommitFault {
   /** Of the commits of the engine's transactions, 0 to 1. */
   readonly share: number;
-  /** `fails`: the transaction is lost, as after a conflict. A number: the commit waits so many milliseconds. */
+  /** `fails`: the transaction is lost, as after a conflict. A number: the commit waits that many milliseconds. */
   readonly commit: 'fails' | { readonly waitsMs: number };
 }
 
@@ -14,7 +14,7 @@ export interface Condition {
   /** How far the clock of each process is ahead. Milliseconds; none: not at all. */
   readonly clocksMs?: readonly number[];
   readonly fault?: CommitFault;
-  /** Of the module, beside collections and token. */
+  /** Of the module, in addition to collections and token. */
   readonly options?: Partial<SyncOptions>;
 }
 

@@ -7,7 +7,7 @@ import type { CommitFault, Condition } from './conditions';
 import { startServer, type ServerProcess } from './server-process';
 import { SECRET } from './server-task';
 
-/** The server processes of one build on a database of their own. */
+/** The server processes of one build, on their own database. */
 export interface Deployment {
   readonly urls: readonly string[];
   tokenOf(scope: string): string;

@@ -3,12 +3,12 @@ import { startEmbeddedMongo, type EmbeddedMongo } from '../../../libs/embedded-m
 export interface Lanes<T> {
   /** One a task, in their order. */
   readonly results: readonly Promise<T>[];
-  /** When all tasks are over, whatever became of them, and the mongods are gone. */
+  /** When all tasks have ended, with any result, and the mongods are gone. */
   readonly over: Promise<void>;
 }
 
 /**
- * Does the tasks on a few mongods of their own, one task a mongod at a time: a mongod's fail point is for one
+ * Runs the tasks on a few mongods, one task per mongod at a time: a mongod's fail point is for one
  * deployment.
  */
 export function inLanes<T>(
@@ -18,7 +18,7 @@ export function inLanes<T>(
   const given = tasks.map((task) => {
     let settle: (result: Promise<T>) => void = () => undefined;
     const result = new Promise<T>((resolve) => (settle = resolve));
-    // Whoever asks for it is told; nobody may ask before it has failed.
+    // Awaited later: the rejection must not count as unhandled until then.
     result.catch(() => undefined);
     return { task, result, settle };
   });

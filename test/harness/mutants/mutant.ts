@@ -1,7 +1,7 @@
 import type { InvariantNumber } from '../../../libs/conformance/src';
 import type { ConditionName } from './conditions';
 
-/** One place in a source file of the library, and what stands there in the broken build. */
+/** One place in a source file of the library, and what the broken build has there. */
 export interface Patch {
   /** Below libs/sync/src. */
   readonly file: string;
@@ -13,7 +13,7 @@ export interface Patch {
 /** A deliberately broken build of the library: proof that the conformance check can fail. */
 export interface Mutant {
   readonly name: string;
-  /** The mistake, as somebody might make it. */
+  /** The mistake, as someone might make it. */
   readonly about: string;
   /** The verdict has to name at least one of these. */
   readonly violates: readonly InvariantNumber[];
@@ -22,15 +22,14 @@ export interface Mutant {
   readonly patches: readonly Patch[];
 }
 
-/** A patch no longer fits its source: the mutant has to be written anew. */
+/** A patch no longer fits its source: the mutant has to be rewritten. */
 export class StalePatch extends Error {
   override readonly name = 'StalePatch';
 }
 
-/** @throws StalePatch when the text to find does not stand in the source exactly once */
+/** @throws StalePatch when the text to find is not in the source exactly once */
 export function applyPatch(source: string, { file, find, replace }: Patch): string {
   const found = source.split(find).length - 1;
-  if (found !== 1)
-    throw new StalePatch(`The text of a patch stands ${String(found)} times in ${file}:\n${find}`);
+  if (found !== 1) throw new StalePatch(`The text of a patch is ${String(found)} times in ${file}:\n${find}`);
   return source.replace(find, () => replace);
 }

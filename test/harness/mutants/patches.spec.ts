@@ -27,13 +27,13 @@ describe('the broken builds', () => {
     },
   );
 
-  it('have names of their own, and one at least for each invariant', () => {
+  it('have unique names, and at least one for each invariant', () => {
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
     const violates = new Set(MUTANTS.flatMap((mutant) => mutant.violates));
     expect([...violates].sort((a, b) => a - b)).toEqual(Object.keys(INVARIANTS).map(Number));
   });
 
-  it('a patch whose text is gone, or stands twice, is stale', () => {
+  it('a patch whose text is missing, or occurs twice, is stale', () => {
     const patch = { file: 'any', find: 'head', replace: '$& tail' };
     expect(() => applyPatch('nothing', patch)).toThrow(StalePatch);
     expect(() => applyPatch('head and head', patch)).toThrow(StalePatch);

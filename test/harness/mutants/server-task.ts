@@ -1,11 +1,11 @@
-/** Signs the tokens of these servers. Nobody else's. */
+/** Signs the tokens of these servers only. */
 export const SECRET = 'a secret of the broken builds that is long enough';
 
-/** What a server process is told at its start, as JSON in SERVER_TASK. */
+/** What a server process gets at its start, as JSON in SERVER_TASK. */
 export interface ServerTask {
   /** With the database in its path. */
   readonly uri: string;
-  /** Its connections' name at the database: fail points go by it. */
+  /** Its connections' name at the database: fail points use it. */
   readonly appName: string;
   /** How far its wall clock is ahead. Milliseconds. */
   readonly clockMs: number;

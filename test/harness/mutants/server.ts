@@ -26,7 +26,7 @@ import {
 } from 'nest-offline-sync';
 import { SECRET, type ServerTask } from './server-task';
 
-/** A route of the app: what it is told becomes a document, written through SyncService. */
+/** A route of the app: what it gets becomes a document, written through SyncService. */
 @Controller('app')
 class AppController {
   constructor(@Inject(SyncService) private readonly sync: SyncService) {}
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   process.send?.({ url: await app.getUrl() });
 }
 
-/** This process's wall clock is wrong. Timers do not go by it. */
+/** This process's wall clock is wrong. Timers do not use it. */
 function shiftClock(byMs: number): void {
   const now = Date.now.bind(Date);
   if (byMs !== 0) Date.now = () => now() + byMs;

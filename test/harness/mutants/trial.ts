@@ -16,10 +16,10 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** How often a mutant is checked at the most: some mistakes need two transactions to meet. */
+/** Maximum number of checks per mutant: some mistakes need two transactions to meet. */
 const ROUNDS = 6;
 const SEED = 5;
-/** Until there was so much of it, so that a busy machine shows as much as a quiet one. */
+/** Until this much of it was seen, so that a busy machine shows as much as a quiet one. */
 const WRITING = { changes: 400, leastMs: 1_000, mostSeconds: 60 };
 
 /** Some weight, so that a socket that is not read fills up within seconds. */

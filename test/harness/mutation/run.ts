@@ -3,13 +3,13 @@
  * survivors and a table; the reports are in coverage/mutation/.
  *
  * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/sync/src/hlc`; all of them take an hour
- * or more. MUTATION_CONCURRENCY sets how many mutants are tried side by side, FC_RUNS how often a property is.
+ * or more. MUTATION_CONCURRENCY sets how many mutants are tried concurrently, FC_RUNS how often a property runs.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Folders with pure files that have tests beside them. */
+/** Folders with pure files that have tests next to them. */
 const FOLDERS = [
   ...['hlc', 'conflict', 'pull', 'stream', 'oplog', 'full', 'protocol', 'identity', 'writes', 'ws', 'http'],
   ...['health', 'collections', 'push'],

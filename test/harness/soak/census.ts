@@ -9,7 +9,7 @@ export interface Census {
   readonly descriptors: number;
   /** Cursors that the database keeps open, of all its clients. */
   readonly cursors: number;
-  /** Of these, pinned ones: somebody waits in a getMore. */
+  /** Of these, pinned ones: a getMore is waiting. */
   readonly pinnedCursors: number;
   readonly connections: number;
   /** Transactions that began and did not end. */

@@ -1,6 +1,6 @@
 /**
  * The soak: one server process under a steady mixed load for an hour, in rounds. Each round is a conformance run of a
- * fresh tenant (writers, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) beside
+ * fresh tenant (writers, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) next to
  * full resyncs that are left in the middle; its verdict counts. Between two rounds nobody is connected: then the
  * process's memory (after a garbage collection) and descriptors and the database's cursors, connections and open transactions are noted.
  *

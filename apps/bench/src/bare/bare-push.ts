@@ -9,7 +9,7 @@ const TRANSACTION: mongo.TransactionOptions = {
   readPreference: 'primary',
 };
 
-/** Everything that one transaction writes, made before the clock runs. */
+/** Everything that one transaction writes, prepared before the clock starts. */
 export interface BareBatch {
   readonly scope: string;
   readonly fromSeq: number;
@@ -21,7 +21,7 @@ export interface BareBatch {
   readonly receipts: readonly BareReceipt[];
 }
 
-/** Cuts a scope's changes into batches, one version after the other. */
+/** Cuts a scope's changes into batches, one version after another. */
 export class BareBatches {
   private seq = 0;
 
@@ -55,7 +55,7 @@ export async function insertHeads(store: BareStore, scopes: readonly string[]): 
 }
 
 /**
- * The least that a push is in MongoDB: head, documents by `$in`, the head by compare-and-set, documents, entries,
+ * The minimum that a push needs in MongoDB: head, documents by `$in`, the head by compare-and-set, documents, entries,
  * receipts, commit with `w: "majority"`. Six round trips and the commit, however large the batch is.
  */
 export async function commitBatch(

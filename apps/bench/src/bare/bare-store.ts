@@ -1,7 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { Note } from '../workload/notes';
 
-/** The least that a log with one order a scope needs in the database: what the bare limits are measured with. */
+/** The minimum that a log with one order per scope needs in the database: what the bare limits are measured with. */
 export interface BareHead {
   readonly _id: string;
   readonly version: string;
@@ -36,7 +36,7 @@ export interface BareReceipt {
   readonly at: Date;
 }
 
-/** Collections of the bare driver's own database, and a client that is used by nobody else. */
+/** Collections of the bare driver's own database, and a client that nothing else uses. */
 export class BareStore {
   readonly heads: mongo.Collection<BareHead>;
   readonly entries: mongo.Collection<BareEntry>;
@@ -62,7 +62,7 @@ export class BareStore {
     const db = client.db(database);
     for (const name of ['heads', 'entries', 'documents', 'receipts']) await db.createCollection(name);
     const store = new BareStore(client, db);
-    // What reading the log and a scope's documents in order cannot do without. The engine has more.
+    // What reading the log and a scope's documents in order requires. The engine has more.
     await store.entries.createIndex({ scope: 1, version: 1 }, { unique: true });
     await store.documents.createIndex({ _sync_scope_id: 1, _id: 1 });
     return store;

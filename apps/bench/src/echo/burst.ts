@@ -1,4 +1,4 @@
-/** The path of the bare sockets: that of ours. */
+/** The path of the bare sockets: the same as ours. */
 export const SOCKETS_PATH = '/sync/stream';
 
 export function burstPath(messages: number, bytes: number): string {

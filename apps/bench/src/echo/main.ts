@@ -9,7 +9,7 @@ import { stamp } from '../workload/stamps';
 
 const VERSION = stamp(Date.UTC(2026, 0, 1), 0);
 
-/** What Nest on express alone does with the same requests: parse, route, answer as much. No token, no database. */
+/** What Nest on express alone does with the same requests: parse, route, send an answer of the same size. No token, no database. */
 @Controller('sync')
 class EchoController {
   @Post('push')

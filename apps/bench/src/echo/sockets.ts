@@ -7,7 +7,7 @@ import { endWithBenchmark } from '../processes/lifetime';
 import { collectGarbageOnSignal } from '../server/garbage';
 import { SOCKETS_PATH, burstOf } from './burst';
 
-/** Bytes that may wait in a socket: what a server that means well allows. */
+/** Bytes that may wait in a socket: what a reasonable server allows. */
 const MOST_WAITING = 1 << 20;
 
 /** A bare ws server. `POST /burst?messages=1000&bytes=300` sends one ready buffer that often to all sockets. */

@@ -1,6 +1,6 @@
 import { Client, type Dispatcher } from 'undici';
 
-/** A request that is ready to be sent: nothing is built in the timed region. */
+/** A request ready to be sent: nothing is built in the timed region. */
 export interface Prepared {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -23,11 +23,11 @@ export interface Exchange {
   readonly ms: number;
 }
 
-/** One device's kept-alive connection; one request after the other. */
+/** One device's keep-alive connection; one request after another. */
 export class Connection {
   private readonly client: Client;
 
-  /** @param limitMs how long an answer may pause: no peer that hangs holds the benchmark */
+  /** @param limitMs how long an answer may pause: a peer that hangs must not hold up the benchmark */
   constructor(
     url: string,
     private readonly limitMs = 30_000,

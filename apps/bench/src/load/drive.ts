@@ -8,7 +8,7 @@ export interface Drive {
   readonly seconds: number;
 }
 
-/** Each device sends its requests one after the other, until they or the time are used up. */
+/** Each device sends its requests one after another, until they or the time run out. */
 export async function drive(
   url: string,
   plans: readonly (readonly Prepared[])[],

@@ -5,10 +5,10 @@ import { wireOf, type FilledLog, type FilledRow } from '../workload/filled-log';
 
 const BATCH = 5_000;
 
-/** What stands in a collection for a row. */
+/** The content of a collection for a row. */
 type Shape = (log: FilledLog, row: FilledRow) => object;
 
-/** A variant's collections, and how a row stands in them. */
+/** A variant's collections, and how a row is stored in them. */
 export interface FillLayout {
   readonly log: string;
   readonly entry: Shape;

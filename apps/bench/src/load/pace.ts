@@ -1,6 +1,6 @@
 const MARGIN = 1.5;
 
-/** How many requests to prepare, so that they last for the timed region: learnt from the runs before. */
+/** How many requests to prepare, so that they last for the timed region: learned from earlier runs. */
 export class Pace {
   /** @param perSecond the first guess, of one device */
   constructor(private perSecond: number) {}

@@ -26,7 +26,7 @@ describe('checkPushes', () => {
     expect(checkPushes(plans, [exchanges])).toEqual({ accepted: 2, failures: 1, errors: 1 });
   });
 
-  it('takes no versions that stand still or go back', () => {
+  it('accepts no versions that repeat or go back', () => {
     expect(() => checkPushes(plans, [[accepted(0, ['1', '1'])]])).toThrow(/do not rise/);
     expect(() => checkPushes(plans, [[accepted(0, ['3', '4']), accepted(1, ['1', '2'])]])).toThrow(
       /do not rise/,

@@ -17,7 +17,7 @@ export interface DevicePlan {
   readonly pushes: readonly (readonly NoteChange[])[];
 }
 
-/** The same devices and changes for every variant of a turn, whatever becomes of them. */
+/** The same devices and changes for every variant of a turn. */
 export function devicePlans(
   seed: number,
   name: string,

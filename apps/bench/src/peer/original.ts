@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const RUNNING = /Uvicorn running on http:\/\/[^:]+:(\d+)/;
 
 /**
- * The system that this one re-imagines: fastapi-offline-sync 0.1.2 on uvicorn, one worker, its own defaults, the same
+ * The system that this one reimagines: fastapi-offline-sync 0.1.2 on uvicorn, one worker, its own defaults, the same
  * MongoDB. It is installed once, into the cache folder and with its versions pinned.
  */
 export async function startOriginal(mongoUri: string, database: string, secret: string): Promise<Server> {
@@ -38,7 +38,7 @@ export async function startOriginal(mongoUri: string, database: string, secret: 
       JWT_SECRET: secret,
       PYTHONDONTWRITEBYTECODE: '1',
     },
-    // It waits for its change streams, for ever.
+    // It waits for its change streams, forever.
     stopLimitMs: 2000,
     ready: (line) => {
       const port = RUNNING.exec(line)?.[1];

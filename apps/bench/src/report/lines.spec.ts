@@ -38,7 +38,7 @@ describe('table', () => {
 });
 
 describe('insertIntoPage', () => {
-  it('replaces what stands between the markers, and nothing else', () => {
+  it('replaces what is between the markers, and nothing else', () => {
     expect(insertIntoPage(`a\n${BEGIN}\nold\n${END}\nb`, 'new')).toBe(`a\n${BEGIN}\n\nnew\n\n${END}\nb`);
     expect(() => insertIntoPage('a', 'new')).toThrow(/has no/);
   });

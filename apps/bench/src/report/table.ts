@@ -10,7 +10,7 @@ const COLUMNS: readonly { readonly head: string; readonly variant: Variant }[] =
 ];
 const TITLE_WIDTH = 44;
 
-/** The table for a terminal. Columns of variants that nobody ran are left out. */
+/** The table for a terminal. Columns of variants that were not run are left out. */
 export function table(results: readonly RowResult[]): string {
   const ran = COLUMNS.filter(({ variant }) => results.some(({ variants }) => variants.includes(variant)));
   const head = ['row', '', ...ran.map((column) => column.head), 'against the limit', 'against the original'];

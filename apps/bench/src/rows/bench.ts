@@ -18,9 +18,9 @@ export interface Bench {
   readonly mongoUri: string;
   bare(): Promise<BareStore>;
   server(variant: Served): Promise<Server>;
-  /** A server that is used by one row only, on a database of its own. */
+  /** A server for one row only, on its own database. */
   ownServer(database: string, options?: { pingIntervalMs?: number }): Promise<Server>;
-  /** The peer on a process and a database of its own: one that will hang. */
+  /** The peer in its own process, on its own database: one that will hang. */
   ownOriginal(): Promise<Server>;
   /** The bare ws server, one for the run. */
   bareSockets(): Promise<Server>;
@@ -36,7 +36,7 @@ export interface Turn {
   readonly seconds: number;
 }
 
-/** Measures one variant once. Throws when the output is not what it must be. */
+/** Measures one variant once. Throws when the output is wrong. */
 export type Measure = (turn: Turn) => Promise<Sample>;
 
 /** A row that is ready: its data is there. */
@@ -48,7 +48,7 @@ export interface Trial {
 export interface Row extends RowFacts {
   /** Rounds are at most this many, where one costs much. */
   readonly maxRounds?: number;
-  /** What one turn takes beside its timed region or instead of it, roughly, for the estimate. */
+  /** Roughly what one turn takes in addition to its timed region or instead of it, for the estimate. */
   readonly overheadSeconds: number;
   /** False: a turn is as long as its work takes. */
   readonly timed: boolean;

@@ -9,7 +9,7 @@ import { largeDatabase } from './large-database';
 const LIMIT_MS = 120_000;
 const MB = 1 << 20;
 
-/** A large scope must not cost more a row than a small one, and must not stand in the server's memory. */
+/** A large scope must not cost more per row than a small one, and must not be held in the server's memory. */
 export const FULL_MILLION_ROW: Row = {
   id: 'full-1m',
   title: 'full, 1,000,000 rows, plain',

@@ -16,7 +16,7 @@ interface Result {
   readonly server_version: string | null;
 }
 
-/** Eight devices edit one document, each on what it was told last. One of them wins, the others learn what is there. */
+/** Eight devices edit one document, each from the version it got last. One of them wins, the others get the current document. */
 export const ONE_DOCUMENT_ROW: Row = {
   id: 'push-one-document',
   title: 'push, 8 clients on one document, each answered',
@@ -87,7 +87,7 @@ interface Answer {
   readonly result: Result | undefined;
 }
 
-/** The answer is read in the timed region here: what the next edit starts from stands in it. */
+/** The answer is read in the timed region here: the next edit starts from it. */
 async function edit(
   connection: Connection,
   authorization: string,
@@ -122,7 +122,7 @@ async function edit(
   return answers;
 }
 
-/** @throws Error unless each accepted edit, and nothing else, is in the log, under a version of its own */
+/** @throws Error unless each accepted edit, and nothing else, is in the log, each under its own version */
 async function checkLog(
   bench: Bench,
   variant: 'ours-1' | 'ours-2',

@@ -12,7 +12,7 @@ const ENTRIES = 10;
 const TWO_HOURS_MS = 7_200_000;
 const VARIANTS: readonly Variant[] = ['bare', 'echo', 'ours-1', 'ours-2', 'original'];
 
-/** The commonest request of all: a device asks, and has everything already. */
+/** The most common request: a device asks, and already has everything. */
 export const PULL_NOTHING_ROW: Row = {
   id: 'pull-nothing-new',
   title: 'pull with nothing new, 64 clients, 64 scopes',

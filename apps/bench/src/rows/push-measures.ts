@@ -8,7 +8,7 @@ import type { Sample } from '../model';
 import { percentiles } from '../stats/summary';
 import { databaseOf, type Bench, type Measure, type Served, type Turn } from './bench';
 
-/** A first guess of what a machine does; learnt anew for each variant. */
+/** A first guess of what a machine can do; learned again for each variant. */
 const CHANGES_PER_SECOND = 12_000;
 const MOST_REQUESTS_PER_SECOND = 400;
 /** The peer hangs now and then. */
@@ -83,7 +83,7 @@ function onePeerRun(bench: Bench, shape: PushShape): Measure {
   };
 }
 
-/** As many transactions side by side as there are clients, each of one batch in a scope of its own. */
+/** As many concurrent transactions as there are clients, each with one batch in its own scope. */
 export function barePushes(bench: Bench, shape: PushShape): Measure {
   const pace = firstPace(shape);
   return async (turn: Turn): Promise<Sample> => {

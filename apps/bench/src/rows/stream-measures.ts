@@ -31,7 +31,7 @@ export function servedStream(bench: Bench, variant: Served, subscribers: number)
   };
 }
 
-/** The peer on a process of its own, once: where it hangs, it hangs for good. */
+/** The peer in its own process, once: if it hangs, it hangs for good. */
 export function originalStream(bench: Bench, subscribers: number): Measure {
   return async ({ name, round }) => {
     if (round !== 1) return { figures: {} };
@@ -67,7 +67,7 @@ async function streamOnce(
   try {
     const complete = subscribers.until(writes * count, LATE_MS + writes * BETWEEN_MS);
     const writing = writeSteadily(connections, requests);
-    // Whatever is not answered by then never will be.
+    // What is not answered by then never will be.
     if (!(await complete)) await Promise.all(connections.map((connection) => connection.close()));
     const answers = await writing;
     const failures = answers.filter(({ status }) => status !== 200).length;

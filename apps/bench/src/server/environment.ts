@@ -1,4 +1,4 @@
-/** What the benchmark tells its server. */
+/** What the benchmark passes to its server. */
 export interface ServerEnvironment {
   readonly mongoUri: string;
   readonly database: string;

@@ -11,7 +11,7 @@ export async function startWorkers(count: number): Promise<Ready & { stop(): Pro
     workers.push(worker);
     port = await ready(worker);
   }
-  // Figures of a half-dead cluster would be no figures.
+  // Figures of a half-dead cluster would mean nothing.
   cluster.on('exit', () => {
     process.exit(1);
   });

@@ -39,7 +39,7 @@ export function comparables(result: RowResult): Comparable[] {
   });
   const [main] = result.figures;
   if (!main || result.targets.some(({ figure }) => figure === main.name)) return judged;
-  // No target, but a limit: the ratio says as much.
+  // No target, but a limit: the ratio says the same.
   const value = ratioOf(result, main.name, ['bare'], JUDGED);
   if (!value) return judged;
   return [

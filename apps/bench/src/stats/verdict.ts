@@ -1,7 +1,7 @@
 import type { Bound, Round, RowResult, Target, Variant } from '../model';
 import { summarize, type Summary } from './summary';
 
-/** The variant that targets speak of. */
+/** The variant that targets refer to. */
 export const JUDGED: Variant = 'ours-1';
 
 /** The ratio to a peer from which nothing usable came. A number, because JSON has no infinity. */

@@ -1,5 +1,5 @@
 /**
- * Versions as the engine draws them, for what the driver writes alone: `20260502T120000.000Z-0001-bench`.
+ * Versions as the engine generates them, for what the driver writes alone: `20260502T120000.000Z-0001-bench`.
  *
  * @param place the n-th stamp from `startMs` on; ten to a millisecond
  */

@@ -5,7 +5,7 @@ import { TokenDto, TokenRequestDto } from './token-request.dto';
 
 const LIFETIME_SECONDS = 8 * 3600;
 
-/** Tokens for whoever asks, so that the demo can be tried by hand. A real app has its own sign-in instead. */
+/** Gives a token to anyone who asks, so that the demo can be tried by hand. A real app has its own sign-in instead. */
 @ApiTags('auth')
 @Controller('auth')
 export class DevTokenController {

@@ -82,10 +82,10 @@ describe('the keys of tokens', () => {
     expect(problemsOf({ NODE_ENV: 'production', SYNC_JWT_JWKS_URI: 'https://id.example/keys' })).toEqual([]);
   });
 
-  it('may not be the ones of development in production', () => {
+  it('may not be the development secret in production', () => {
     const known = syncOptions(readEnvironment({})).jwt?.secret;
     expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: known })).toEqual([
-      expect.stringContaining('one of development'),
+      expect.stringContaining('the development secret'),
     ]);
   });
 

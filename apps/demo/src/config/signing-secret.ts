@@ -1,9 +1,9 @@
 import type { Environment } from './environment';
 
-/** Known to everybody who has read this file. `readEnvironment` refuses it in production. */
+/** Known to everyone who has read this file. `readEnvironment` refuses it in production. */
 const DEVELOPMENT_SECRET = 'development-only: everybody knows this secret';
 
-/** What is wrong with the keys for tokens, as lines for people. */
+/** What is wrong with the keys for tokens, one line each. */
 export function checkSecret(environment: Environment): string[] {
   const { NODE_ENV, JWT_SECRET, SYNC_JWT_PUBLIC_KEY, SYNC_JWT_JWKS_URI } = environment;
   const keys = [JWT_SECRET, SYNC_JWT_PUBLIC_KEY, SYNC_JWT_JWKS_URI].filter((key) => key !== undefined);
@@ -15,7 +15,7 @@ export function checkSecret(environment: Environment): string[] {
       'JWT_SECRET is missing: in production set it to 32 random bytes or more (openssl rand -base64 32), ' +
         'or set SYNC_JWT_PUBLIC_KEY or SYNC_JWT_JWKS_URI.',
     ];
-  return JWT_SECRET === DEVELOPMENT_SECRET ? ['JWT_SECRET is the one of development: take another.'] : [];
+  return JWT_SECRET === DEVELOPMENT_SECRET ? ['JWT_SECRET is the development secret: use another one.'] : [];
 }
 
 /** The HS256 secret in use; undefined when tokens are verified by a public key and made elsewhere. */

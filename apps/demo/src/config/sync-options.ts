@@ -3,7 +3,7 @@ import type { Environment } from './environment';
 import { signingSecret } from './signing-secret';
 import { SYNC_VARIABLES, type SyncVariableName } from './sync-variables';
 
-/** These SyncModule has to know before DI: they stand beside `useFactory`. */
+/** SyncModule has to know these before DI: they are given next to `useFactory`. */
 const EXTRAS = ['prefix', 'streamPath', 'http', 'stream'];
 
 /** What the options factory of SyncModule.forRootAsync returns. */
@@ -19,7 +19,7 @@ export function syncOptions(environment: Environment): SyncOptions {
   };
 }
 
-/** What stands beside the options factory. */
+/** What is given next to the options factory. */
 export function syncExtras(environment: Environment): SyncModuleExtras {
   return fromVariables(environment, (path) => EXTRAS.includes(path));
 }

@@ -7,7 +7,7 @@ export interface Database {
   readonly uri: string;
   /** Where it is, for people; without a password. */
   readonly where: string;
-  /** Stops the embedded server; a server of somebody else's goes on. */
+  /** Stops the embedded server; any other server keeps running. */
   stop(): Promise<void>;
 }
 

@@ -24,8 +24,8 @@ function describeApi(app: INestApplication, environment: Environment): OpenAPIOb
     .setDescription(
       'A small shop that syncs. Get a token from POST /auth/token, then press Authorize.\n\n' +
         `The live stream is a WebSocket at \`${streamPath(environment)}\`: send ` +
-        '`{"type":"subscribe","token":"…","collections":["tasks"]}`, and each change comes as one message. ' +
-        'The data of each collection has the form of the schema of its name below; `notes` take any object.',
+        '`{"type":"subscribe","token":"…","collections":["tasks"]}`, and each change arrives as one message. ' +
+        'The data of each collection follows the schema of that name below; `notes` accept any object.',
     )
     .setVersion('0.1.0')
     .addBearerAuth()

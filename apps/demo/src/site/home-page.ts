@@ -2,15 +2,15 @@
 export function homePage(prefix: string): string {
   const links = [
     ['/docs', 'the API, to read and to try'],
-    ['/health', 'whether this server can work'],
-    ['/metrics', 'figures for Prometheus'],
+    ['/health', 'whether this server works'],
+    ['/metrics', 'metrics for Prometheus'],
   ] as const;
   const routes = [
     [`POST /${prefix}/push`, 'takes a device’s changes'],
-    [`GET /${prefix}/pull`, 'gives what is new since a cursor'],
-    [`GET /${prefix}/full`, 'gives everything, for a device that starts'],
-    [`WS /${prefix}/stream`, 'gives what is new as it happens'],
-    ['POST /orders', 'a route of the app’s own that writes through the same log'],
+    [`GET /${prefix}/pull`, 'returns what is new since a cursor'],
+    [`GET /${prefix}/full`, 'returns everything, for a new device'],
+    [`WS /${prefix}/stream`, 'sends what is new as it happens'],
+    ['POST /orders', 'the app’s own route, which writes through the same log'],
   ] as const;
   return `<!doctype html>
 <html lang="en">

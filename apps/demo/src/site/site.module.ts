@@ -4,7 +4,7 @@ import { HealthController } from './health.controller';
 import { HomeController } from './home.controller';
 import { MetricsController } from './metrics.controller';
 
-/** What stands around the shop: the front page, health, metrics. */
+/** What surrounds the shop: the front page, health, metrics. */
 @Module({
   imports: [TerminusModule],
   controllers: [HomeController, HealthController, MetricsController],

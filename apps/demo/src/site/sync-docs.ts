@@ -37,7 +37,7 @@ export const syncSchemas: Schemas = {
         oneOf: ID_FORMS,
         nullable: true,
         example: 'm-1',
-        description: 'Makes a retry safe: the first answer is given again.',
+        description: 'Makes a retry safe: it gets the first answer again.',
       },
       hlc: { ...VERSION, nullable: true, description: 'When the device edited, by its own clock.' },
     },
@@ -51,7 +51,7 @@ export const syncSchemas: Schemas = {
     type: 'object',
     required: ['doc_id', 'status', 'new_version', 'server_version', 'code', 'error'],
     properties: {
-      doc_id: { ...DOC_ID, nullable: true, description: 'Null when the sent one was unusable.' },
+      doc_id: { ...DOC_ID, nullable: true, description: 'Null if the one sent was unusable.' },
       status: { type: 'string', enum: ['accepted', 'conflict_resolved', 'rejected'] },
       new_version: { ...VERSION, nullable: true },
       server_version: { ...VERSION, nullable: true },
@@ -59,12 +59,12 @@ export const syncSchemas: Schemas = {
       error: { type: 'string', nullable: true },
       server_document: {
         type: 'object',
-        description: 'The document as it stands, where there was a conflict.',
+        description: 'The current document, if there was a conflict.',
         required: ['version', 'deleted', 'data'],
         properties: { version: VERSION, deleted: { type: 'boolean' }, data: DATA },
       },
       mutation_id: { type: 'string' },
-      replayed: { type: 'boolean', description: 'Only with true: this mutation was answered before.' },
+      replayed: { type: 'boolean', description: 'Only true: this mutation was answered before.' },
     },
   },
   SyncPullAnswer: {
@@ -76,7 +76,7 @@ export const syncSchemas: Schemas = {
       has_more: { type: 'boolean' },
       full_resync_required: {
         type: 'boolean',
-        description: 'Only with true: the cursor is of no use any more.',
+        description: 'Only true: the cursor cannot be used any more.',
       },
       reason: { type: 'string', enum: ['too_old', 'unknown_cursor'] },
       collections: { type: 'array', items: { type: 'string' } },
@@ -90,10 +90,10 @@ export const syncSchemas: Schemas = {
       code: {
         type: 'string',
         example: 'invalid_limit',
-        description: 'Missing where the JSON itself is broken.',
+        description: 'Missing if the JSON itself is malformed.',
       },
       message: { type: 'string' },
-      path: { type: 'string', description: 'Where, when that is known.' },
+      path: { type: 'string', description: 'Where, if that is known.' },
     },
   },
   SyncChange: {
@@ -107,19 +107,19 @@ export const syncSchemas: Schemas = {
       operation: OPERATION,
       data: DATA,
       parent_version: { ...VERSION, nullable: true },
-      hlc: { ...VERSION, description: 'The edit stamp, when it is not the version itself.' },
+      hlc: { ...VERSION, description: 'The edit stamp, if it is not the version itself.' },
     },
   },
 };
 
 /** The refusals that every sync route has. */
 const REFUSALS: Readonly<Record<string, string>> = {
-  '400': 'A parameter or the body has the wrong shape',
-  '401': 'No token, a bad or an expired one',
+  '400': 'A parameter or the body is malformed',
+  '401': 'No token, an invalid or an expired one',
   '403': 'The credentials do not allow this',
   '413': 'Too large: send several pushes',
-  '500': 'An error of the server; the message has its id in the log',
-  '503': 'Busy, or the database is out of reach: try again after Retry-After seconds',
+  '500': 'An error in the server; the message contains its id in the log',
+  '503': 'Busy, or the database cannot be reached: retry after Retry-After seconds',
 };
 
 /** The three routes under a prefix such as `/sync`. */
@@ -138,7 +138,7 @@ export function syncPaths(prefix: string): Paths {
         summary: 'Takes a device’s changes',
         requestBody: { required: true, content: json('SyncPush') },
         responses: {
-          '200': { description: 'One result a change, in order', content: json('SyncPushAnswer') },
+          '200': { description: 'One result per change, in order', content: json('SyncPushAnswer') },
           ...refusals(),
         },
       },
@@ -146,11 +146,11 @@ export function syncPaths(prefix: string): Paths {
     [`${prefix}/pull`]: {
       get: {
         ...common,
-        summary: 'Gives what is new since a cursor',
+        summary: 'Returns what is new since a cursor',
         parameters: [
-          parameter('since', 'string', 'last_seq of the answer before; none: from the beginning.'),
+          parameter('since', 'string', 'last_seq of the previous answer; none: from the beginning.'),
           collections,
-          parameter('limit', 'integer', 'Changes in the answer at the most.'),
+          parameter('limit', 'integer', 'Maximum number of entries in the answer.'),
         ],
         responses: {
           '200': { description: 'Changes in order', content: json('SyncPullAnswer') },
@@ -161,11 +161,11 @@ export function syncPaths(prefix: string): Paths {
     [`${prefix}/full`]: {
       get: {
         ...common,
-        summary: 'Gives every document as it stands, one JSON object a line',
+        summary: 'Returns every current document, one JSON object per line',
         parameters: [
           collections,
-          parameter('limit', 'integer', 'Documents in the page; 0: everything in one stream.'),
-          parameter('cursor', 'string', 'X-Sync-Cursor of the page before.'),
+          parameter('limit', 'integer', 'Documents per page; 0: everything in one response.'),
+          parameter('cursor', 'string', 'X-Sync-Cursor of the previous page.'),
         ],
         responses: {
           '200': {
@@ -174,7 +174,7 @@ export function syncPaths(prefix: string): Paths {
             headers: {
               'X-Sync-LastSeq': { description: 'Pull from here afterwards.', schema: VERSION },
               'X-Sync-Cursor': {
-                description: 'The next page, while there is one.',
+                description: 'The next page, if there is one.',
                 schema: { type: 'string' },
               },
             },

@@ -6,7 +6,7 @@ import { syncPrefix } from '../config/sync-options';
 import type { Servers } from './servers';
 
 /**
- * Says that the demo is ready, where everything is, and what to try first.
+ * Prints that the demo is ready, where everything is, and what to try first.
  *
  * @param database where it is, for people
  */
@@ -18,7 +18,7 @@ export async function announce(
   const url = `http://localhost:${String(port)}`;
   if (usesDevelopmentSecret(environment))
     new Logger('Demo').warn(
-      'JWT_SECRET is not set: tokens are signed with a secret that everybody knows. Anybody can be anybody here. ' +
+      'JWT_SECRET is not set: tokens are signed with a secret that everyone knows, so anyone can act as anyone here. ' +
         'With NODE_ENV=production the demo does not start without one.',
     );
   if (environment.LOG_JSON) {
@@ -41,7 +41,7 @@ export async function announce(
   process.stdout.write(`\n${lines.join('\n')}\n\n`);
 }
 
-/** Two commands to paste; in production there is no route that gives tokens away. */
+/** Two commands to paste; in production no route gives away tokens. */
 async function trial(environment: Environment, url: string): Promise<string[]> {
   if (isProduction(environment) || signingSecret(environment) === undefined) return [];
   const answer = await fetch(`${url}/auth/token`, {

@@ -1,4 +1,4 @@
-/** Whatever answers requests: this process, or several workers. */
+/** What answers requests: this process, or several workers. */
 export interface Servers {
   /** The port in use; not that of PORT when it is 0. */
   readonly port: number;

@@ -2,7 +2,7 @@ import type { Environment } from '../config/environment';
 import { takePartInClusterMetrics } from '../site/cluster-metrics';
 import { listen, portOf } from './single';
 
-/** What a worker tells the primary when it takes requests. */
+/** What a worker sends to the primary once it accepts requests. */
 export interface ReadyMessage {
   readonly type: 'demo:ready';
   readonly port: number;

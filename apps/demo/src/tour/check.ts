@@ -1,4 +1,4 @@
-/** Something is not as the tour tells it. The message says how it should have been. */
+/** Something is not as the tour says. The message says what was expected. */
 export class TourError extends Error {
   override readonly name = 'TourError';
 }

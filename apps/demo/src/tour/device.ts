@@ -3,7 +3,7 @@ import { LiveStream } from './live-stream';
 import type { Server } from './server';
 import type { Change, Entry, FullEnd, FullLine, FullPage, PullPage, PushResult } from './wire';
 
-/** A client of the demo: nothing but fetch and a WebSocket. Keeps its cursor, as a real device does. */
+/** A client of the demo: just fetch and a WebSocket. Keeps its cursor, as a real device does. */
 export class Device {
   /** Everything up to here is known; undefined knows nothing. */
   cursor: string | undefined;
@@ -24,7 +24,7 @@ export class Device {
   }
 
   /**
-   * Pushes one change that nothing stands in the way of.
+   * Pushes one change that must be accepted.
    *
    * @returns its version
    */
@@ -67,7 +67,7 @@ export class Device {
       .filter(Boolean)
       .map((line) => JSON.parse(line) as FullLine | FullEnd);
     const last = lines.pop();
-    check(last !== undefined && 'end' in last, 'the last line says that the page is whole');
+    check(last !== undefined && 'end' in last, 'the last line says that the page is complete');
     check(last.last_seq === answer.headers.get('x-sync-lastseq'), 'and repeats X-Sync-LastSeq');
     return { lines: lines as FullLine[], lastSeq: last.last_seq, cursor: last.cursor ?? undefined };
   }

@@ -19,10 +19,12 @@ async function main(): Promise<void> {
   await server.assertRunning();
   const begin = performance.now();
   const cast = await makeCast(server, new Stage(process.stdout.isTTY ? PAUSE_MS : 0));
-  process.stdout.write(`A tour of ${pc.cyan(server.url)}, in a business of its own: ${cast.business}\n`);
+  process.stdout.write(`A tour of ${pc.cyan(server.url)}, in a new business: ${cast.business}\n`);
   for (const show of [showPush, showConflicts, showPull, showLiveStream, showFullResync]) await show(cast);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  process.stdout.write(`\n${pc.green('All as told')}, in ${seconds} s. The API is at ${server.url}/docs.\n`);
+  process.stdout.write(
+    `\n${pc.green('Everything worked')}, in ${seconds} s. The API is at ${server.url}/docs.\n`,
+  );
 }
 
 main().catch((error: unknown) => {

@@ -27,7 +27,7 @@ export class Server {
     });
     if (answer.status === 404)
       throw new TourError(
-        'This server gives no tokens away (NODE_ENV=production). The tour needs a demo that does.',
+        'This server gives no tokens (NODE_ENV=production). The tour needs a demo that does.',
       );
     const { token } = (await answer.json()) as { token: string };
     return new Device(name, this, token);

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 
-/** What the tour says. With a person at the terminal it leaves time to read. */
+/** Prints the tour. At a terminal it leaves time to read. */
 export class Stage {
   private chapters = 0;
 
@@ -18,7 +18,7 @@ export class Stage {
     await this.pause();
   }
 
-  /** Something turned out as it was told. */
+  /** Something worked as announced. */
   async works(what: string, detail?: unknown): Promise<void> {
     process.stdout.write(`   ${pc.green('✓')}      ${what}\n`);
     if (detail !== undefined) process.stdout.write(`          ${pc.dim(JSON.stringify(detail))}\n`);

@@ -12,7 +12,7 @@ import {
   type Sending,
 } from './sendings';
 
-/** Invariant 1: what a push says and what the log holds are one thing, and a batch is all or none. */
+/** Invariant 1: the answer to a push and the log agree, and a batch is all or none. */
 export function judgeAtomic(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {
     for (const push of scope.pushes) {
@@ -27,7 +27,7 @@ export function judgeAtomic(index: HistoryIndex, found: FindingBuilder): void {
   }
 }
 
-/** What was answered as taken is in the log at that version, as this change of this document. */
+/** What was answered as accepted is in the log at that version, as this change of this document. */
 function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): void {
   const { change, result, push } = sending;
   const version = result?.newVersion ?? null;
@@ -62,7 +62,7 @@ function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): v
   );
 }
 
-/** Of a batch with a rejection nothing was taken, but for what an earlier push had been answered. */
+/** Of a batch with a rejection nothing was applied, except what an earlier push had been answered. */
 function allOrNoneAnswered(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
   found.checked();
   const rejected = sendings.find(({ result }) => result?.status === 'rejected');
@@ -76,7 +76,7 @@ function allOrNoneAnswered(scope: ScopeIndex, sendings: readonly Sending[], foun
   );
 }
 
-/** Of a batch that nobody knows the outcome of, all is in the log or nothing. */
+/** Of a batch with an unknown outcome, all is in the log or nothing. */
 function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
   const { final } = scope;
   if (final === null) return;
@@ -96,7 +96,7 @@ function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], fo
   const here = present;
   const [gone] = missing;
   if (here === null || gone === undefined) return;
-  // A retry in other company may have brought the one without the other.
+  // A retry in another batch may have brought one without the other.
   if (!onlyTogether(scope, here.sending, gone)) return;
   found.violated(
     () =>

@@ -8,7 +8,7 @@ import { stampMillis } from './stamps';
 /** `maxDriftMs` is 60 s; the server's own clock may be 5 s off the database's, and a `Date` header has whole seconds. */
 export const ALLOWED_AHEAD_MS = 60_000 + 5_000 + 1_000;
 
-/** Invariant 8: no clock lifts the log's time far ahead. */
+/** Invariant 8: no clock moves the log's time far ahead. */
 export function judgeBoundedClock(index: HistoryIndex, found: FindingBuilder): void {
   const { clock } = index.history;
   if (clock === undefined) found.unchecked('The run has no wall clock: the time of versions is not judged.');

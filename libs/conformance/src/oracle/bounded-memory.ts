@@ -5,7 +5,7 @@ import { judgeStalls } from './stalls';
 
 interface Refusal {
   readonly statuses: readonly number[];
-  /** null: any. A host's body parser has none. */
+  /** null: any. An app's body parser has none. */
   readonly code: string | null;
 }
 
@@ -16,7 +16,7 @@ const REFUSALS: Partial<Record<Probe, Refusal>> = {
   'malformed-body': { statuses: [400, 4400], code: null },
 };
 
-/** Invariant 9: a request is refused before it costs much, and a slow reader costs the others nothing. */
+/** Invariant 9: a request is refused before it costs much, and a slow reader does not affect the others. */
 export function judgeBoundedMemory(index: HistoryIndex, found: FindingBuilder): void {
   for (const probe of index.probes) {
     const refusal = REFUSALS[probe.probe];

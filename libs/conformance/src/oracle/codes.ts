@@ -16,7 +16,7 @@ export const MALFORMED_CODES: ReadonlySet<string> = new Set([
   'forbidden',
 ]);
 
-/** Another writer was there before; the answer shows what stands there. */
+/** Another writer came first; the answer shows what is stored. */
 export const CONFLICT_CODES: ReadonlySet<string> = new Set(['conflict_stale', 'conflict_deleted']);
 
 /** Every code that a rejected change may have. */

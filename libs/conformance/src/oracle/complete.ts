@@ -62,7 +62,7 @@ function acknowledged(scope: ScopeIndex, found: FindingBuilder): void {
   }
 }
 
-/** What a page says of itself: `last_seq` never behind what was given, never behind what was asked. */
+/** What a page says about itself: `last_seq` is never below its entries, and never below `since`. */
 function pages(scope: ScopeIndex, pull: PullEvent, found: FindingBuilder): void {
   if (pull.page === null || 'resync' in pull.page) return;
   const { changes, lastSeq, hasMore } = pull.page;
@@ -85,7 +85,7 @@ function pages(scope: ScopeIndex, pull: PullEvent, found: FindingBuilder): void 
   }
 }
 
-/** Nothing of collections that were not asked for. */
+/** Nothing of collections that were not requested. */
 function collectionsAsked(scope: ScopeIndex, found: FindingBuilder): void {
   for (const pull of scope.pulls) {
     if (pull.collections === null || pull.page === null || 'resync' in pull.page) continue;

@@ -8,8 +8,8 @@ import { firstAbove } from './stamps';
 
 /**
  * Invariant 6: the log folded, and a full resync with what comes after its cursor, give the same documents. A document
- * without an entry above the cursor must stand in the full resync as its last entry left it; one with such an entry may
- * stand there in any state that it had since.
+ * without an entry above the cursor must be in the full resync as its last entry left it; one with such an entry may
+ * be there in any state that it had since.
  */
 export function judgeConvergent(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {
@@ -40,7 +40,7 @@ class Comparison {
   run(): void {
     for (const row of this.rows) {
       const key = documentKey(row.collection, row.docId);
-      if (this.#rows.has(key)) this.#violated(row, null, 'stands in it twice');
+      if (this.#rows.has(key)) this.#violated(row, null, 'is in it twice');
       this.#rows.set(key, row);
       this.#collections.add(row.collection);
     }
@@ -58,7 +58,7 @@ class Comparison {
       if (last === undefined || !settled || last.sight.entry.operation === 'delete') return;
       if (last.version <= this.final.from) return;
       if (!this.#collections.has(last.collection) && this.#rows.size > 0) {
-        this.found.unchecked(`${last.collection} stands in no row of a full resync: it may not allow one.`);
+        this.found.unchecked(`${last.collection} is in no row of a full resync: it may not allow one.`);
         return;
       }
       this.found.checked();
@@ -71,11 +71,7 @@ class Comparison {
     if (entry?.version !== row.version) {
       this.#violated(row, last ?? null, `has version ${row.version} in it, which is no entry of it`);
     } else if (last !== undefined && row.version < last.version) {
-      this.#violated(
-        row,
-        last,
-        `stands in it as of ${row.version}, older than its cursor ${this.cursor} allows`,
-      );
+      this.#violated(row, last, `is in it as of ${row.version}, older than its cursor ${this.cursor} allows`);
     } else if (row.deleted !== (entry.sight.entry.operation === 'delete')) {
       this.#violated(row, entry, `is ${row.deleted ? 'deleted' : 'alive'} in it, unlike in the log`);
     } else if (!row.deleted && row.digest !== entry.sight.entry.digest) {

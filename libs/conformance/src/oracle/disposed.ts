@@ -6,7 +6,7 @@ import type { HistoryIndex } from './history-index';
 import type { ScopeIndex } from './scope-index';
 import { evidenceOf, sendingsOf, tookEffect, type Sending } from './sendings';
 
-/** Invariant 10: each change has an end of its own, which says what to do; one bad change holds up no other. */
+/** Invariant 10: each change gets its own answer, which says what to do; one bad change does not hold up others. */
 export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {
     serverErrors(scope, found);
@@ -36,7 +36,7 @@ function serverErrors(scope: ScopeIndex, found: FindingBuilder): void {
     found.checked();
     const { status, code } = event.answer;
     if (status < 500) continue;
-    // A route of the app's has its own way to say it.
+    // A route of the app has its own way to say it.
     if (status === 503 && (event.kind === 'app-write' || UNAVAILABLE_CODES.has(code ?? ''))) continue;
     found.violated(
       () => `A ${event.kind} of ${scope.tenant} was answered ${status} ${code ?? 'without a code'}.`,
@@ -49,7 +49,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
   if (push.answer === null) return;
   const { status, code } = push.answer;
   if (status !== 200) {
-    // Whether a token is good and how often one may ask is not the push's matter.
+    // Valid tokens and rate limits are not the push's concern.
     if (status >= 500 || [401, 403, 429].includes(status)) return;
     found.checked();
     if (status === 413 && push.changes.some(({ flaw }) => flaw === 'too-large')) return;
@@ -87,7 +87,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
   }
 }
 
-/** What is wrong with a result whatever the change. */
+/** What is wrong with a result, independent of the change. */
 function wrongResult(result: ChangeResult): string | null {
   if (tookEffect(result)) {
     if (result.newVersion === null) return 'it has no new_version';
@@ -100,7 +100,7 @@ function wrongResult(result: ChangeResult): string | null {
     return 'that is no status of the protocol';
   }
   const conflict = result.status === 'conflict_resolved' || CONFLICT_CODES.has(result.code ?? '');
-  // A replay shows the document only while it still is what it was.
+  // A replay shows the document only as long as it is unchanged.
   if (conflict && !result.replayed && result.serverDocument === null) {
     return 'it was a conflict, and server_document is missing';
   }
@@ -114,6 +114,6 @@ function wrongFor({ change, push }: Sending, result: ChangeResult, culprit: bool
   if (result.status !== 'rejected' || result.code === null) return null;
   if (MALFORMED_CODES.has(result.code)) return 'nothing is wrong with it';
   if (result.code !== 'batch_rolled_back') return null;
-  if (push.atomic === 'mutation') return 'each change of this push stands for itself';
-  return culprit ? null : 'no change of its batch was rejected for a reason of its own';
+  if (push.atomic === 'mutation') return 'each change of this push is independent';
+  return culprit ? null : 'no change of its batch was rejected for its own reason';
 }

@@ -3,7 +3,7 @@ import type { Finding, InvariantNumber, Violation } from '../verdict';
 import { timeOf, weight } from './evidence';
 
 const KEPT = 20;
-/** So many are written out, to choose the shortest from; the others are counted only. */
+/** This many are written out, to choose the shortest from; the others are only counted. */
 const WRITTEN_OUT = 400;
 
 /** Gathers what one invariant's judge finds. */
@@ -15,13 +15,13 @@ export class FindingBuilder {
 
   constructor(private readonly invariant: InvariantNumber) {}
 
-  /** Facts that were compared, whatever came out. */
+  /** Facts that were compared, with any result. */
   checked(facts = 1): void {
     this.#checks += facts;
   }
 
   /**
-   * One violation. `message` and `history` (the events that show it, cut down to the rows that matter) are asked only
+   * One violation. `message` and `history` (the events that show it, cut down to the rows that matter) are called only
    * while violations are written out.
    */
   violated(message: () => string, history: () => readonly (HistoryEvent | null)[]): void {

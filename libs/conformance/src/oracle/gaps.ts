@@ -3,15 +3,15 @@ import { cutPull } from './evidence';
 import { evidenceFor, type LogEntry, type ScopeIndex, type SeenEntry } from './scope-index';
 import { byVersion, cursorText, firstAbove } from './stamps';
 
-/** Entries in a row that a reader was not given although it was given, or told to have, something above them. */
+/** Consecutive entries that a reader did not get although it got, or was promised, something above them. */
 export interface Gap {
   readonly reader: string;
   readonly since: string;
   readonly first: LogEntry;
   readonly count: number;
-  /** Nothing of what was asked stands between the cursor and the gap. */
+  /** Nothing that was requested is between the cursor and the gap. */
   readonly atStart: boolean;
-  /** The first of them was given to nobody who began to read later than this reader. */
+  /** The first of them was not given to any reader that started later than this one. */
   readonly vanished: boolean;
   /** What shows it: the cursor, and what came after the gap. */
   readonly shown: readonly HistoryEvent[];
@@ -19,11 +19,11 @@ export interface Gap {
 
 export interface GapSearch {
   readonly gaps: readonly Gap[];
-  /** Entries that were asked for and compared. */
+  /** Entries that were requested and compared. */
   readonly compared: number;
 }
 
-/** Looks for holes in everything that was read in a scope: linear in what was read. */
+/** Looks for gaps in everything that was read in a scope: linear in what was read. */
 export function findGaps(scope: ScopeIndex): GapSearch {
   const { final } = scope;
   const unseen = [...scope.known.values()].filter(
@@ -85,7 +85,7 @@ class Walk implements GapSearch {
     }
     const last = events.at(-1);
     if (at === null || last === undefined || !isListening(last)) return;
-    // Up to the last entry that was acknowledged: what nobody was told of may still be under way.
+    // Up to the last entry that was acknowledged: what was not acknowledged may still be under way.
     let end = this.log.length;
     while (end > at.next && !acknowledged.has(this.log[end - 1] as LogEntry)) end -= 1;
     const newest = end > at.next ? this.log[end - 1] : undefined;

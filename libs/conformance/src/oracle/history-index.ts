@@ -1,7 +1,7 @@
 import type { History, HistoryEvent, LeakEvent, ProbeEvent, Tenant } from '../history';
 import { ScopeIndex } from './scope-index';
 
-/** The history by what the judges ask of it. Built once; linear in the history, but for the sorting of versions. */
+/** The history by what the judges ask of it. Built once; linear in the history, except for sorting versions. */
 export interface HistoryIndex {
   readonly history: History;
   readonly scopes: readonly ScopeIndex[];

@@ -26,7 +26,7 @@ function onceByMarker(
   sendings: readonly Sending[],
   found: FindingBuilder,
 ): void {
-  // Without a mutation id a retry is a new change, and may be taken again.
+  // Without a mutation id a retry is a new change, and may be applied again.
   const [first] = sendings;
   if (first === undefined || (first.change.mutation === null && sendings.length > 1)) return;
   const entries = entriesOf(scope, marker);
@@ -34,7 +34,7 @@ function onceByMarker(
   if (entries.length > 1) twice(scope, sendings, entries, found);
 }
 
-/** One id with several bodies: one of them at most. */
+/** One id with several bodies: at most one of them. */
 function onceByMutation(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
   const markers = new Set(sendings.map(({ change }) => change.marker));
   if (markers.size < 2) return;

@@ -8,7 +8,7 @@ import { evidenceOf } from './sendings';
 /** HTTP's status, and the socket's close code. */
 const UNAUTHENTICATED = [401, 4401];
 
-/** Invariant 5: nobody learns of another tenant, and nobody without a valid token of anything. */
+/** Invariant 5: nobody learns anything about another tenant, and without a valid token nobody learns anything. */
 export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void {
   for (const leak of index.leaks) {
     found.checked();
@@ -25,7 +25,7 @@ export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void 
     }
     found.checked();
     const { status, code } = probe.answer;
-    // A process that goes down, or cannot check tokens just now, tells nothing either.
+    // A process that is stopping, or cannot check tokens at the moment, reveals nothing either.
     if (UNAUTHENTICATED.includes(status) || status === 503 || status === 1012 || status === 1013) continue;
     found.violated(
       () =>

@@ -121,7 +121,7 @@ const BROKEN: readonly Broken[] = [
   ],
   ['an entry given twice', 2, /was given .* after/, [subscribed(0), got(1, entry(1)), got(2, entry(1))]],
   [
-    'a hole in seq',
+    'a gap in seq',
     2,
     /seq 3 .* after seq 1/,
     [pull(1, 'p0', null, [entry(1), entry(2, { seq: 3 })], entry(2, { seq: 3 }))],
@@ -164,7 +164,7 @@ const BROKEN: readonly Broken[] = [
     [pull(1, 'p0', null, [], entry(2)), finalPull([entry(1), entry(2)])],
   ],
   [
-    'a stream with a hole',
+    'a stream with a gap',
     3,
     /was never given/,
     [subscribed(0), got(1, entry(1)), got(2, entry(3)), finalPull([entry(1), entry(2), entry(3)])],
@@ -324,13 +324,13 @@ const BROKEN: readonly Broken[] = [
   [
     'a log without its beginning that does not say so',
     7,
-    /cannot be had any more/,
+    /cannot be read any more/,
     [pull(1, 'p0', null, [entry(1)], entry(1)), pull(3, 'p1', null, [entry(2)], entry(2))],
   ],
   [
     'a cursor below the floor that is told that nothing is new',
     7,
-    /cannot be had any more/,
+    /cannot be read any more/,
     [
       pull(1, 'p0', null, [entry(1), entry(2)], entry(2)),
       pull(3, 'p1', v(1), [], entry(3)),
@@ -338,7 +338,7 @@ const BROKEN: readonly Broken[] = [
     ],
   ],
   ['an unknown cursor that gets a page', 7, /was never written/, [probe('unknown-cursor', 200, null)]],
-  ['text as a cursor', 7, /no cursor/, [probe('malformed-cursor', 200, null)]],
+  ['text as a cursor', 7, /not a cursor/, [probe('malformed-cursor', 200, null)]],
   [
     'a cursor that no entry has',
     7,
@@ -396,7 +396,7 @@ const BROKEN: readonly Broken[] = [
   [
     'a bad change that takes others with it',
     10,
-    /stands for itself/,
+    /is independent/,
     [
       push(
         1,
@@ -411,7 +411,7 @@ const BROKEN: readonly Broken[] = [
   [
     'a batch rolled back by nothing',
     10,
-    /reason of its own/,
+    /its own reason/,
     [push(1, BATCH, [rejected('d1', 'batch_rolled_back'), rejected('d2', 'batch_rolled_back')])],
   ],
   [

@@ -16,8 +16,8 @@ import { judgeOrder } from './order';
 import { judgeTooLate } from './too-late';
 
 /**
- * Says which of the invariants of docs/protocol.md a history keeps. Pure: the same history gives the same verdict. Time
- * and memory are linear in the history, but for sorting.
+ * Says which of the invariants of docs/protocol.md hold in a history. Pure: the same history gives the same verdict. Time
+ * and memory are linear in the history, except for sorting.
  */
 export function judge(history: History): Verdict {
   const index = indexHistory(history);

@@ -1,8 +1,8 @@
 import { documentKey, type ScopeIndex, type SeenEntry } from './scope-index';
 
 /**
- * The entries that carry a marker because the change or write of that marker was taken. A merge may keep the marker of
- * the older side, so later entries that an answer says are merges, or that may be one nobody was told of, are left out.
+ * The entries that carry a marker because the change or write of that marker was applied. A merge may keep the marker of
+ * the older side, so later entries that an answer says are merges, or that may be an unacknowledged one, are left out.
  */
 export function entriesOf(scope: ScopeIndex, marker: string): readonly SeenEntry[] {
   const entries = scope.byMarker.get(marker) ?? [];

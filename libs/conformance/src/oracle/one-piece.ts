@@ -5,13 +5,13 @@ import { evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
 import { evidenceOf, outcomeUnknown, sendingsOf, type Sending } from './sendings';
 import { byVersion, firstAbove } from './stamps';
 
-/** A cursor that the server gave as the newest thing there is. */
+/** A cursor that the server gave as the newest one. */
 interface End {
   readonly version: string;
   readonly shown: () => HistoryEvent;
 }
 
-/** The ends of all readers that asked for the same collections. */
+/** The ends of all readers that requested the same collections. */
 interface Ends {
   /** null: all. */
   readonly asked: ReadonlySet<string> | null;

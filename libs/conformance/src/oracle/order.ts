@@ -90,7 +90,7 @@ function step(
   }
 }
 
-/** One version names one entry, whoever reads it. */
+/** One version names one entry, for every reader. */
 function same(
   scope: ScopeIndex,
   reader: string,

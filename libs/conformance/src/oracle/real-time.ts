@@ -4,7 +4,7 @@ import type { FindingBuilder } from './finding-builder';
 import { evidenceFor, type LogEntry, type ScopeIndex } from './scope-index';
 import { evidenceOf, tookEffect, type Sending } from './sendings';
 
-/** At `at` the checker had learnt of `version`, so it was committed before. */
+/** At `at` the checker had learned of `version`, so it was committed before. */
 interface Fact {
   readonly at: number;
   readonly version: string;
@@ -75,7 +75,7 @@ function laterOf(write: AppWriteEvent, entry: LogEntry): Later {
   return { sentAt: write.sentAt, entry, shown: () => [write, ...evidenceFor(entry)] };
 }
 
-/** What wrote the entry: seen in it, or, when nobody saw it, from the answer that named it. */
+/** What wrote the entry: seen in it, or, if nobody saw it, from the answer that named it. */
 function markerOf({ sight, ack }: LogEntry): string | null {
   if (sight !== null) return sight.entry.marker;
   if (ack === null || !tookEffect(ack.result) || ack.result?.replayed === true) return null;

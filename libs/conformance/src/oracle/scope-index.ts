@@ -61,7 +61,7 @@ export class ScopeIndex {
   readonly byMarker = new Map<string, SeenEntry[]>();
   /** Rising, by collection and document. */
   readonly byDocument = new Map<string, SeenEntry[]>();
-  /** Where an answered conflict left another marker than the change's: a merge, or the app's resolver. */
+  /** Where an answered conflict left a different marker from the change's: a merge, or the app's resolver. */
   readonly merging = new Set<string>();
   /** Versions that an answered merge gave. */
   readonly merged = new Set<string>();
@@ -116,7 +116,7 @@ export class ScopeIndex {
     }
   }
 
-  /** Documents of changes that nobody knows the outcome of. */
+  /** Documents of changes with an unknown outcome. */
   openDocuments(): ReadonlySet<string> {
     this.#open ??= new Set(this.#openKeys());
     return this.#open;

@@ -32,7 +32,7 @@ export function tookEffect(result: ChangeResult | null): boolean {
   return result?.status === 'accepted' || result?.status === 'conflict_resolved';
 }
 
-/** Nobody told the client what became of it: no answer, or one of the server's own trouble. */
+/** The client does not know the outcome: no answer, or an error in the server. */
 export function outcomeUnknown({ answer }: PushEvent): boolean {
   return answer === null || answer.status >= 500;
 }
@@ -55,7 +55,7 @@ export function sameBody(a: SentChange, b: SentChange): boolean {
   return sameMeaning(a, b) && a.parent === b.parent && a.hlc === b.hlc;
 }
 
-/** The same effect on the same document, whatever it was based on. */
+/** The same effect on the same document, whichever version it was based on. */
 export function sameMeaning(a: SentChange, b: SentChange): boolean {
   return (
     a.collection === b.collection &&

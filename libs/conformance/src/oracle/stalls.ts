@@ -5,7 +5,7 @@ import { nameOf } from './gaps';
 import { wasSeen, type ScopeIndex } from './scope-index';
 import { evidenceOf } from './sendings';
 
-/** What was acknowledged so long before the stalled reader went on must have reached the others meanwhile. */
+/** What was acknowledged this long before the stalled reader continued must have reached the others by then. */
 export const STALL_GRACE_MS = 3_000;
 
 interface Stall {
@@ -15,7 +15,7 @@ interface Stall {
   readonly event: StreamEvent;
 }
 
-/** While one reader takes no bytes, the others of both tenants still get what is acknowledged. */
+/** While one reader reads nothing, the others of both tenants still get what is acknowledged. */
 export function judgeStalls(index: HistoryIndex, found: FindingBuilder): void {
   const stalls = index.scopes.flatMap((scope) => [...scope.streams.values()].flatMap(stallsOf));
   if (stalls.length === 0) {

@@ -1,11 +1,11 @@
 /**
- * Versions and cursors as docs/protocol.md has them: UTC milliseconds, counter, node. Written anew here: the oracle
+ * Versions and cursors as docs/protocol.md has them: UTC milliseconds, counter, node. Written again here: the oracle
  * shares no code with the server.
  */
 const STAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z-\d{4}(?:-[A-Za-z0-9._-]{1,64})?$/;
 const BEGINNING = '19700101T000000.000Z';
 
-/** Milliseconds since 1970 of a stamp; null for text that is none. */
+/** Milliseconds since 1970 of a stamp; null for other text. */
 export function stampMillis(stamp: string): number | null {
   const parts = STAMP.exec(stamp);
   if (parts === null) return null;

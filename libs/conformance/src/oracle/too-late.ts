@@ -8,7 +8,7 @@ import { cursorText } from './stamps';
 
 const RESYNC = ['full_resync_required', 'unknown_cursor', 'too_old'];
 
-/** Invariant 7: a cursor gives everything above it, or says that it cannot. */
+/** Invariant 7: a cursor returns everything above it, or the server says that it cannot. */
 export function judgeTooLate(
   index: HistoryIndex,
   gaps: ReadonlyMap<ScopeIndex, GapSearch>,
@@ -56,14 +56,14 @@ function probes(index: HistoryIndex, found: FindingBuilder): void {
     if (right) continue;
     found.violated(
       () =>
-        `${probe.probe === 'unknown-cursor' ? 'A cursor that was never written' : 'Text that is no cursor'} was ` +
+        `${probe.probe === 'unknown-cursor' ? 'A cursor that was never written' : 'Text that is not a cursor'} was ` +
         `answered ${status} ${code ?? ''}, not ${probe.probe === 'unknown-cursor' ? 'full_resync_required' : '400 invalid_cursor'}.`,
       () => [probe],
     );
   }
 }
 
-/** The log lost its beginning, and readers from below were not told. */
+/** The log lost its beginning, and readers from below did not learn of it. */
 function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: FindingBuilder): void {
   if (search === undefined) return;
   found.checked(scope.pulls.length + scope.streams.size);
@@ -71,8 +71,8 @@ function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: Fin
     if (!gap.atStart || !gap.vanished) continue;
     found.violated(
       () =>
-        `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and was not told that ` +
-        `${nameOf(gap.first)}, the next above that cursor, cannot be had any more.`,
+        `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and did not learn that ` +
+        `${nameOf(gap.first)}, the next above that cursor, cannot be read any more.`,
       () => gap.shown,
     );
   }
@@ -86,7 +86,7 @@ function lastReadOfBeginning(scope: ScopeIndex): number {
   return at;
 }
 
-/** A resync is asked for only when the log cannot serve the cursor: what it gives later, it had. */
+/** A resync is required only if the log cannot serve the cursor: what it returns later, it had. */
 function resync(
   scope: ScopeIndex,
   since: string | null,

@@ -51,7 +51,7 @@ describe('a verdict as text', () => {
     );
     expect(times.length).toBeGreaterThan(2);
     const histories = times.filter((at, index) => index > 0 && at < times[index - 1]!);
-    // The second violation begins anew.
+    // The second violation starts over.
     expect(histories.length).toBeLessThanOrEqual(1);
   });
 

@@ -5,7 +5,7 @@ const OWN_ID = 'nosc-';
 /** The same for collections whose ids are ObjectIds. */
 const OWN_OBJECT_ID = 'c0ffc0ff';
 
-/** What every marker of a tenant begins with, and nobody else can know. */
+/** What every marker of a tenant begins with, and no other tenant can know. */
 export function secretOf(run: string, tenant: string): string {
   return `nosc${createHash('sha256').update(`${run} ${tenant}`).digest('hex').slice(0, 20)}`;
 }

@@ -12,7 +12,7 @@ const reply = (body: unknown, status = 200): Reply => ({
 const entryOf = (value: unknown) => parseEntry(value, secrets);
 
 describe('markers', () => {
-  it('are found whole wherever they stand in a document', () => {
+  it('are found completely anywhere in a document', () => {
     fc.assert(
       fc.property(fc.nat(), fc.string(), fc.string(), (number, before, after) => {
         const marker = markerOf(secrets.own, 'w3', number);

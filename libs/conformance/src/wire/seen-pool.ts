@@ -6,7 +6,7 @@ const RECENT = 20_000;
 
 /**
  * Many readers get the same entries: each is kept once, however often it is seen. An entry that comes with the same
- * version and other content is kept beside it.
+ * version and different content is kept next to it.
  */
 export class SeenPool {
   private readonly byVersion = new Map<string, Seen>();

@@ -12,11 +12,11 @@ export interface SubscriptionQuestion {
 }
 
 /**
- * One socket with one subscription after another. Everything that comes is told, in its order; a subscription is told
+ * One socket with one subscription after another. Everything that arrives is reported, in order; a subscription is reported
  * when the server has begun it, so that what still came of the one before is not taken for its own.
  */
 export class Subscription {
-  /** Settles when the socket is closed, whoever closed it. */
+  /** Settles when the socket is closed, by either side. */
   readonly closed: Promise<void>;
   private readonly socket: WebSocket;
   private silence: NodeJS.Timeout | undefined;
@@ -67,7 +67,7 @@ export class Subscription {
     this.heard();
   }
 
-  /** Ends it now; nothing more is told but the end. */
+  /** Closes it now; only the end is reported after that. */
   close(): void {
     this.socket.terminate();
   }
@@ -118,7 +118,7 @@ export class Subscription {
   }
 
   /**
-   * One that was asked for before the one before had begun takes its place without a word: which one begins is told
+   * One that is requested before the previous one has begun silently replaces it: which one begins is reported
    * by its cursor.
    */
   private begin(since: string | null): void {

@@ -6,7 +6,7 @@ import { pause } from './pause';
 import { Random } from './random';
 import { filled } from './template';
 
-/** Asks the app for writes of its own. What was not answered is not asked again: the route may know no retries. */
+/** Asks the app to write. What was not answered is not sent again: the route may not support retries. */
 export async function writeThroughTheApp(party: Party, route: AppWrite, end: AbortSignal): Promise<void> {
   const { journal, settings, tenant, secret } = party;
   const random = new Random(settings.seed, `${tenant} app`);

@@ -16,7 +16,7 @@ export async function sendAgain(writer: Writer): Promise<void> {
     );
 }
 
-/** Readings of everything, when nobody writes any more: each must find the same state. */
+/** Reads everything when nobody writes any more: each reading must find the same state. */
 export async function readEverything(party: Party): Promise<void> {
   const device = party.device();
   await pullToTheEnd(party, device, `final-pull-${party.tenant}`, null);

@@ -23,11 +23,11 @@ export interface WorkloadOptions {
   readonly urls: readonly string[];
   /** Of the tenant under test. Its scope is written to. A function is asked before each request. */
   readonly token: Token;
-  /** Of a tenant of another scope: without it nothing is said of isolation. */
+  /** Of a tenant of another scope: without it nothing is said about isolation. */
   readonly otherToken?: Token;
   readonly collections: readonly WorkloadCollection[];
   readonly seed: number;
-  /** How long writers write. What stands before and after is bounded too, by the limits below. */
+  /** How long writers write. What comes before and after is bounded too, by the limits below. */
   readonly seconds: number;
   /** Names the run inside ids and mutations; the same name again would meet its own receipts. Default: by chance. */
   readonly run?: string;
@@ -62,18 +62,18 @@ export interface WorkloadOptions {
 
   /** How long an answer may take. Default 20,000. */
   readonly answerLimitMs?: number;
-  /** A socket that nothing comes from for so long is opened anew. Default 65,000 (twice the server's ping). */
+  /** A socket that is silent for this long is reopened. Default 65,000 (twice the server's ping). */
   readonly silenceLimitMs?: number;
   /** How long readers may take to reach the end. Default 20,000. */
   readonly settleMs?: number;
   /** How often the last readings and retries are tried before they are given up. Default 20. */
   readonly maxUnansweredRetries?: number;
 
-  /** Faults are injected meanwhile: what only holds in peace is not judged then. Default false. */
+  /** Faults are injected meanwhile: what only holds without faults is not judged then. Default false. */
   readonly disturbed?: boolean;
   /** For the report: what replays the run. */
   readonly command?: string;
-  /** Told about four times a second. */
+  /** Called about four times per second. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the writing early; the rest follows as after `seconds`. */
   readonly signal?: AbortSignal;

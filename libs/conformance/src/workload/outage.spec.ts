@@ -12,7 +12,7 @@ function push(client: string, at: number, status: number | null, tenant: Tenant 
 }
 
 describe('the longest outage of a writer', () => {
-  it('lies between two answers of 200, whatever came between them', () => {
+  it('lies between two answers with 200, whatever came between them', () => {
     const events = [push('w0', 10, 200), push('w0', 500, null), push('w0', 900, 503), push('w0', 1010, 200)];
     expect(outagesOf({ seed: 1, events })).toEqual([{ client: 'w0', ms: 1000, from: 10 }]);
   });
@@ -22,7 +22,7 @@ describe('the longest outage of a writer', () => {
     expect(outagesOf({ seed: 1, events })).toEqual([{ client: 'w0', ms: 5000, from: 20 }]);
   });
 
-  it('is told for each writer of the tenant under test, the longest first', () => {
+  it('is reported for each writer of the tenant under test, the longest first', () => {
     const events = [
       ...[push('w0', 0, 200), push('w1', 0, 200), push('w0', 0, 200, 'other')],
       ...[push('w0', 100, 200), push('w1', 300, 200), push('w0', 9000, 200, 'other'), push('w2', 5, 200)],

@@ -21,7 +21,7 @@ export async function preflight(party: Party): Promise<void> {
   const who = party.tenant === 'main' ? 'the token' : 'the token of the other tenant';
   if (answer === null)
     throw new WorkloadError(
-      `No answer from ${settings.urls.join(', ')}. Is the server up, and is the URL the one below which ` +
+      `No answer from ${settings.urls.join(', ')}. Is the server up, and is this the base URL of ` +
         `/${settings.prefix}/push is?`,
     );
   if (answer.status === 401 || answer.status === 403)
@@ -36,7 +36,7 @@ export async function preflight(party: Party): Promise<void> {
     if (status === 'rejected')
       throw new WorkloadError(
         `${changes[index]?.sent.collection ?? ''} refuses a document with ${String(code)}. ` +
-          'Give data that the collection takes, and ids of its kind.',
+          'Give data that the collection accepts, and ids of its type.',
       );
   });
 }

@@ -11,7 +11,7 @@ export interface PullHabit {
   readonly limit: number;
   /** Longest sleep between two rounds, in milliseconds. */
   readonly sleepMs: number;
-  /** Begins, and now and then begins anew, with a full resync. */
+  /** Starts, and now and then starts over, with a full resync. */
   readonly full: boolean;
 }
 

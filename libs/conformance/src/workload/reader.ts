@@ -1,4 +1,4 @@
-/** A device that follows the log with a cursor of its own. */
+/** A device that follows the log with its own cursor. */
 export interface Reader {
   readonly name: string;
   /** Follows until `end`, then goes on to the newest acknowledged version, until `over`. */

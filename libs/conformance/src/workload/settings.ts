@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { WorkloadOptions } from './options';
 
-/** The run cannot begin, or tells nothing. The message says what to do. */
+/** The run cannot begin, or would prove nothing. The message says what to do. */
 export class WorkloadError extends Error {
   override readonly name = 'WorkloadError';
 }
@@ -51,6 +51,6 @@ function baseOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   // Not shown: it may be a token in the wrong place.
   if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    throw new WorkloadError('What was given as URL is none: it looks like https://api.example.com');
+    throw new WorkloadError('What was given as URL is not one: it looks like https://api.example.com');
   return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
 }

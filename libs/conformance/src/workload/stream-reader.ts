@@ -25,7 +25,7 @@ export class StreamReader implements Reader {
   private cursor: string | null = null;
   private connections = 0;
   private needsFull = false;
-  /** Told of everything that comes. */
+  /** Called with everything that arrives. */
   private watch: (what: StreamEvent['what']) => void = () => undefined;
 
   constructor(
@@ -42,7 +42,7 @@ export class StreamReader implements Reader {
       const before = this.connections;
       if (this.needsFull) await this.full();
       await this.connect(end, over);
-      // A server that refuses is not to be stormed.
+      // Do not flood a server that refuses.
       const isStorm = this.connections === before;
       if (isStorm || this.habit.kind !== 'brief' || end.aborted)
         await pause(this.random.between(10, isStorm ? 200 : 50), over);

@@ -48,8 +48,8 @@ function intrusion(
 }
 
 /**
- * A cursor of the one tenant means nothing to the other. Both may have drawn the same stamp in the same millisecond, so
- * only one with a counter that the other's few writes do not get to tells something.
+ * A cursor of the one tenant means nothing to the other. Both may have generated the same stamp in the same millisecond, so
+ * only one with a counter that the other's few writes do not reach proves something.
  */
 async function tryCursor(intruder: Party, version: string): Promise<void> {
   const counter = Number(/Z-(\d{4})/.exec(version)?.[1] ?? '0');

@@ -45,7 +45,7 @@ export class Writer {
       flaws,
     });
     this.timing = new Random(seed, `${stream} timing`);
-    // Documents of their own, also where two tenants share the ids.
+    // Each its own documents, even if two tenants share the ids.
     const sharedOwner = party.tenant === 'main' ? 0 : 128;
     const name = {
       run,
@@ -102,7 +102,7 @@ export class Writer {
     else if (this.timing.chance(0.05)) this.answered[this.timing.between(0, KEPT_REPLAYS - 1)] = push;
   }
 
-  /** A device that just pushed looks at once: what it was told is there must be there. */
+  /** A device that just pushed reads right away: what was acknowledged must be there. */
   private async pull(): Promise<void> {
     const device = this.timing.chance(0.5) ? this.device : this.second;
     const reader = `${this.party.tenant}-writer-${this.client}`;
@@ -113,7 +113,7 @@ export class Writer {
   }
 }
 
-/** No answer, or one that asks to come again. */
+/** No answer, or one that asks to retry. */
 export function isOpen({ answer }: PushEvent): boolean {
   return answer === null || answer.status >= 500 || answer.status === 429;
 }

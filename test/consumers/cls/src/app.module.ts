@@ -12,7 +12,7 @@ class OrdersService {
     private readonly host: TransactionHost<TransactionalAdapterMongoose>,
   ) {}
 
-  /** One transaction with whatever else the app does in it: it reaches devices with the commit, or not at all. */
+  /** One transaction with everything else that the app does in it: it reaches devices with the commit, or not at all. */
   @Transactional<TransactionalAdapterMongoose>({ writeConcern: { w: 'majority' } })
   async place(identity: SyncIdentity, fail: boolean): Promise<void> {
     const session = this.host.tx ?? undefined;

@@ -5,7 +5,7 @@ import type {
   SyncService,
 } from 'nest-offline-sync';
 
-/** What an app exports without a type of its own: each declaration needs names that the package exports. */
+/** What an app exports without declaring types: each declaration needs names that the package exports. */
 export const look = async (sync: SyncHealthIndicator) => (await sync.check()).details;
 export const full = async (sync: SyncService) => (await sync.full({ scopeId: 's', actorId: 'a' })).lines;
 export const idOf = (sync: SyncService) => sync.storedId('tasks', 's', 't');

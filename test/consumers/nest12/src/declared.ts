@@ -6,7 +6,7 @@ import type {
   SyncService,
 } from 'nest-offline-sync';
 
-/** What an app exports without a type of its own: each declaration needs names that the package exports. */
+/** What an app exports without declaring types: each declaration needs names that the package exports. */
 export const check = (health: HealthCheckService, sync: SyncHealthIndicator) =>
   health.check([() => sync.isHealthy()]);
 export const look = async (sync: SyncHealthIndicator) => (await sync.check()).details;

@@ -43,8 +43,8 @@ describe('an app with SyncModule (e2e)', () => {
   });
 });
 
-/** The README's own module, whose constructors get their services by their types. */
-it('starts the module of the README', async () => {
+/** The module of the documentation, whose constructors get their services by type. */
+it('starts the module of the documentation', async () => {
   const fixture = await Test.createTestingModule({ imports: [AppModule] }).compile();
   await fixture.createNestApplication().init();
   await fixture.close();

@@ -15,7 +15,7 @@ export function push(changes: readonly object[], scope = 'a'): Push {
   return { scope, changes };
 }
 
-/** A push whose changes stand or fall each by itself. */
+/** A push whose changes succeed or fail independently. */
 export function each(changes: readonly object[], scope = 'a'): Push {
   return { scope, changes, atomic: 'mutation' };
 }

@@ -10,7 +10,7 @@ export const MUTATION_IDS: readonly Kind[] = [
     pushes: () => [push([put('last', 'd', 'm')])],
   },
   {
-    name: 'replay beside a new change',
+    name: 'replay next to a new change',
     seed: (on) => on.others('a', put('last', 'd', 'm')),
     pushes: () => [push([put('last', 'd', 'm'), put('last', 'd', 'n')])],
   },

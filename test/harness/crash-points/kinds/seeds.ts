@@ -2,7 +2,7 @@ import type { PushResult } from 'nest-offline-sync';
 import { remove, upsert } from '../../../support/http-app';
 import type { Case } from '../case';
 
-/** A document of somebody else. */
+/** Another client's document. */
 export function first(on: Case, collection: string, data: object = { first: 1 }): Promise<PushResult[]> {
   return on.others('a', upsert(collection, 'd', data));
 }
@@ -24,7 +24,7 @@ export async function buried(on: Case, collection: string): Promise<void> {
   on.versions['d'] = parent_version ?? '';
 }
 
-/** A unique value that is somebody's already. */
+/** A unique value that is already taken. */
 export function taken(on: Case): Promise<PushResult[]> {
   return on.others('a', upsert('unique', 'owner', { code: 'x' }));
 }

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { nothingToHeal, type Injector } from './injector';
 
-/** The cursors of all servers' change streams go, as when somebody kills them by hand. */
+/** The cursors of all servers' change streams are killed, as an operator might do. */
 export const cursorsKilled: Injector = async ({ trio }) => {
   const primary = await trio.primary();
   const rows = await primary.client

@@ -23,6 +23,6 @@ export const connectionsSlow: Injector = async (cluster, { target }) => {
 
 async function beforePrimary({ trio }: FaultCluster): Promise<CuttingProxy> {
   const proxy = trio.proxies[trio.members.indexOf(await trio.primary())];
-  if (!proxy) throw new Error('No proxy stands before the primary.');
+  if (!proxy) throw new Error('There is no proxy in front of the primary.');
   return proxy;
 }

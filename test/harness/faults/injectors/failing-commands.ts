@@ -11,7 +11,7 @@ const CHANGE_STREAM_FATAL = 280;
 const CHANGE_STREAM_HISTORY_LOST = 286;
 const SHUTDOWN_IN_PROGRESS = 91;
 
-/** mongod's own fail point: commands of clients (not of other members) fail by chance, on whoever is primary. */
+/** mongod's own fail point: commands of clients (not of other members) fail at random, on the current primary. */
 function failing(data: mongo.Document, mode: mongo.Document | 'alwaysOn' = 'alwaysOn'): Injector {
   return async (cluster) => {
     await setAll(cluster, { configureFailPoint: 'failCommand', mode, data }, false);

@@ -11,5 +11,5 @@ export type Heal = () => Promise<void> | void;
  */
 export type Injector = (cluster: FaultCluster, fault: Fault) => Promise<Heal> | Heal;
 
-/** For faults that are over at once. */
+/** For faults that are over immediately. */
 export const nothingToHeal: Heal = () => undefined;

@@ -1,6 +1,6 @@
 import { nothingToHeal, type Injector } from './injector';
 
-/** It asks the others to take over first; after so long it may be elected again. */
+/** It asks the others to take over first; after this time it may be elected again. */
 export const primarySteppedDown: Injector = async ({ trio }, { durationMs }) => {
   const primary = await trio.primary();
   const seconds = Math.max(2, Math.ceil(durationMs / 1000));
@@ -12,7 +12,7 @@ export const primarySteppedDown: Injector = async ({ trio }, { durationMs }) => 
 export const primaryUnreachable: Injector = async ({ trio }) => {
   const primary = await trio.primary();
   const proxy = trio.proxies[trio.members.indexOf(primary)];
-  if (!proxy) throw new Error('No proxy stands before the primary.');
+  if (!proxy) throw new Error('There is no proxy in front of the primary.');
   proxy.hold(true);
   return () => proxy.hold(false);
 };

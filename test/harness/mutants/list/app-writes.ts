@@ -17,7 +17,7 @@ export const APP_WRITES: readonly Mutant[] = [
   },
   {
     name: 'app-write-order-outside',
-    about: 'a write of the app moves the head beside its transaction',
+    about: 'a write of the app moves the head outside its transaction',
     violates: [2, 3, 11],
     under: 'slow commits',
     patches: [

@@ -43,7 +43,7 @@ export const BOUNDS: readonly Mutant[] = [
   },
   {
     name: 'one-bad-change-fails-all',
-    about: 'a rejected change takes its push with it, also where each change stands for itself',
+    about: 'a rejected change takes its push with it, even if each change is independent',
     violates: [10],
     under: 'calm',
     patches: [
@@ -56,7 +56,7 @@ export const BOUNDS: readonly Mutant[] = [
   },
   {
     name: 'rejection-without-code',
-    about: 'a rejection says nothing a client could go by',
+    about: 'a rejection says nothing that a client could act on',
     violates: [10],
     under: 'calm',
     patches: [

@@ -77,7 +77,7 @@ export const ISOLATION: readonly Mutant[] = [
   },
   {
     name: 'documents-without-scope',
-    about: 'a change goes by the id alone, whoever has the document',
+    about: 'a change looks at the id alone, whichever scope has the document',
     violates: [5],
     under: 'calm',
     patches: [

@@ -22,7 +22,7 @@ export const ORDER: readonly Mutant[] = [
   {
     name: 'order-outside-transaction',
     about:
-      'the head is read and moved beside the transaction: numbers are given out before their entries commit',
+      'the head is read and moved outside the transaction: numbers are assigned before their entries are committed',
     violates: [2, 3],
     under: 'slow commits',
     patches: [
@@ -81,7 +81,7 @@ export const ORDER: readonly Mutant[] = [
   },
   {
     name: 'head-cached-over-attempts',
-    about: 'a transaction that runs again goes by the head that its first attempt read',
+    about: 'a transaction that is retried uses the head that its first attempt read',
     violates: [2],
     under: 'rivals',
     patches: [

@@ -55,7 +55,7 @@ export const READERS: readonly Mutant[] = [
   },
 ];
 
-/** Invariant 6: log, full resync and collection tell the same. */
+/** Invariant 6: log, full resync and collection agree. */
 export const CONVERGENCE: readonly Mutant[] = [
   {
     name: 'delete-leaves-the-document',
@@ -72,7 +72,7 @@ export const CONVERGENCE: readonly Mutant[] = [
   },
   {
     name: 'entry-holds-the-old-data',
-    about: 'the log tells the document as it was before the change',
+    about: 'the log has the document as it was before the change',
     violates: [6],
     under: 'calm',
     patches: [

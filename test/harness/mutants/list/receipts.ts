@@ -32,7 +32,7 @@ export const RECEIPTS: readonly Mutant[] = [
   },
   {
     name: 'receipt-of-the-batch',
-    about: 'a mutation that is sent again beside others is taken for another one',
+    about: 'a mutation that is sent again with others is taken for a different one',
     violates: [4],
     under: 'calm',
     patches: [

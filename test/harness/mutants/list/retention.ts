@@ -1,6 +1,6 @@
 import type { Mutant } from '../mutant';
 
-/** Invariant 7: a reader that comes too late is told so. */
+/** Invariant 7: a reader that comes too late learns that. */
 export const RETENTION: readonly Mutant[] = [
   {
     name: 'entries-expire-without-floor',

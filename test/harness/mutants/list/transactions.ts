@@ -33,7 +33,7 @@ export const TRANSACTIONS: readonly Mutant[] = [
   },
   {
     name: 'answers-before-slow-commit',
-    about: 'the same, and every commit succeeds: an answer is only sooner than what it tells',
+    about: 'the same, and every commit succeeds: an answer only comes before its commit',
     violates: [1, 3],
     under: 'slow commits',
     patches: ANSWERS_EARLY,
@@ -54,7 +54,7 @@ export const TRANSACTIONS: readonly Mutant[] = [
   },
   {
     name: 'batch-ignored',
-    about: 'every change of a batch stands for itself',
+    about: 'every change of a batch is independent',
     violates: [1],
     under: 'calm',
     patches: [
@@ -67,7 +67,7 @@ export const TRANSACTIONS: readonly Mutant[] = [
   },
   {
     name: 'entry-outside-transaction',
-    about: 'log entries are inserted beside the transaction, and stay when it fails',
+    about: 'log entries are inserted outside the transaction, and stay when it fails',
     violates: [1, 2],
     under: 'failing commits',
     patches: [

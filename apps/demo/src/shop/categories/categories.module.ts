@@ -7,8 +7,8 @@ import { Category, CategorySchema } from './category.schema';
 /**
  * Small documents that one person at a time looks after.
  *
- * - `last-writer-wins`: whoever edited last is right. Nothing is worth merging in a name and a colour.
- * - `delete_wins`: a category that somebody deleted stays deleted, also when an edit from a device that was offline
+ * - `last-writer-wins`: the last edit wins. Nothing is worth merging in a name and a colour.
+ * - `delete_wins`: a category that somebody deleted stays deleted, even if an edit from a device that was offline
  *   comes in later. (The default, `resurrect_on_update`, would bring it back.)
  */
 @Module({

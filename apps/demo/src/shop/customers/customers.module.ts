@@ -10,7 +10,7 @@ import { Customer, CustomerSchema } from './customer.schema';
  * - `merge`: the counter changes the e-mail, the back office the address. Both stay.
  * - `reject_update`: an edit of a customer who was deleted meanwhile is rejected with `conflict_deleted`. Somebody may
  *   have asked for the deletion, so a person has to decide, not the software.
- * - `ids: 'global'` with UUIDs: nobody can guess an id, so nobody can take one before another.
+ * - `ids: 'global'` with UUIDs: nobody can guess an id, so nobody can take one in advance.
  */
 @Module({
   imports: [

@@ -6,8 +6,8 @@ import { InventoryItem, InventoryItemSchema } from './inventory-item.schema';
 import { StockResolver } from './stock-resolver.service';
 
 /**
- * Stock is a sum of differences, which no general strategy can know: a resolver of the app's own, from DI, adds
- * them up. It takes the place of `conflict`.
+ * Stock is a sum of differences, which no general strategy can know: the app's own resolver, from DI, adds
+ * them up. It replaces `conflict`.
  */
 @Module({
   imports: [

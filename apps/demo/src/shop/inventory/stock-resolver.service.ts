@@ -12,7 +12,7 @@ export class StockResolver extends ConflictResolver {
   resolve({ base, current, change }: Conflict): JsonObject | null {
     if (change.data === null || current === null) return change.data;
     const stored = quantityOf(current);
-    // Without the document that the device knew (the log no longer has it), nobody can tell what it sold.
+    // Without the document that the device knew (the log no longer has it), there is no way to know what it sold.
     const difference = base ? quantityOf(change.data) - quantityOf(base) : 0;
     return { ...change.data, quantity: Math.max(0, stored + difference) };
   }

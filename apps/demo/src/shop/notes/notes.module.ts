@@ -2,13 +2,13 @@ import { Module } from '@nestjs/common';
 import { SyncModule } from 'nest-offline-sync';
 
 /**
- * Anything: no schema and no DTO, any JSON object goes. `freeForm` has to be said, so that a mistyped name of a
+ * Anything: no schema and no DTO, any JSON object is accepted. `freeForm` is explicit, so that a mistyped name of a
  * collection is not taken for it.
  *
- * - `ids: 'scoped'`: people name their notes ("settings", "monday"). Every business has ids of its own, so two of them
+ * - `ids: 'scoped'`: people name their notes ("settings", "monday"). Every business has its own ids, so two of them
  *   can both own "settings", and neither can see or take the other's. The stored `_id` then holds the scope too;
  *   `SyncService.storedId()` gives it to the app's own code.
- * - `last-writer-wins`, the default: nothing is known of the fields.
+ * - `last-writer-wins`, the default: nothing is known about the fields.
  */
 @Module({
   imports: [

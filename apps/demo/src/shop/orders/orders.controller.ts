@@ -12,7 +12,7 @@ import { SyncGuard, SyncUser, type SyncIdentity } from 'nest-offline-sync';
 import { OrdersService } from './orders.service';
 import { PlacedOrderDto, PlaceOrderDto } from './place-order.dto';
 
-/** A REST route of the app's own, behind the same guard as the sync routes. */
+/** The app's own REST route, behind the same guard as the sync routes. */
 @ApiTags('orders')
 @ApiBearerAuth()
 @Controller('orders')
@@ -21,13 +21,15 @@ export class OrdersController {
   constructor(private readonly orders: OrdersService) {}
 
   @Post()
-  @ApiOperation({ summary: 'Places an order: stock down, order in, both on every device' })
+  @ApiOperation({
+    summary: 'Places an order: takes the items from stock and stores the order, on every device',
+  })
   @ApiCreatedResponse({ type: PlacedOrderDto })
   @ApiConflictResponse({
-    description: 'An item is unknown or there is not enough of it. Nothing was written.',
+    description: 'An item is unknown, or not enough is left. Nothing was written.',
   })
-  @ApiBadRequestResponse({ description: 'The order has the wrong shape' })
-  @ApiUnauthorizedResponse({ description: 'No token, a bad or an expired one' })
+  @ApiBadRequestResponse({ description: 'The order is malformed' })
+  @ApiUnauthorizedResponse({ description: 'No token, an invalid or an expired one' })
   async place(@SyncUser() identity: SyncIdentity, @Body() order: PlaceOrderDto): Promise<PlacedOrderDto> {
     return this.orders.place(identity, order);
   }

@@ -10,9 +10,9 @@ import { OrdersService } from './orders.service';
 /**
  * Written by the server (see orders.service.ts), read by devices, and moved on by them: packed, sent, cancelled.
  *
- * - `reject-stale`: a state is only right for the order that somebody looked at. Whoever did not know of the newest
+ * - `reject-stale`: a state only makes sense for the order that somebody looked at. A device that did not know the newest
  *   version is rejected with `conflict_stale` and gets that version back, to decide again.
- * - `ids: 'global'` with UUIDs: nobody can guess an id, so nobody can take one before another.
+ * - `ids: 'global'` with UUIDs: nobody can guess an id, so nobody can take one in advance.
  */
 @Module({
   imports: [

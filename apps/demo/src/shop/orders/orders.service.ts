@@ -8,7 +8,7 @@ import { fromCents, toCents } from '../money';
 import type { OrderLineDto } from './order.dto';
 import type { PlacedOrderDto, PlaceOrderDto, WantedItemDto } from './place-order.dto';
 
-/** An app's own service that writes through the sync log: what it does reaches every device, as a push would. */
+/** An app's own service that writes through the sync log: what it writes reaches every device, like a push. */
 @Injectable()
 export class OrdersService {
   constructor(
@@ -17,10 +17,10 @@ export class OrdersService {
   ) {}
 
   /**
-   * Stock down and order in, both or neither, and both in the log. Runs again from the start when another writer of
-   * the same business was faster, so it has no effect outside the transaction.
+   * Takes the items from stock and stores the order, both or neither, and both in the log. May be retried when another writer of
+   * the same business was faster, so it has no side effects outside the transaction.
    *
-   * @throws ConflictException when an item is unknown or there is not enough of it; nothing is written then
+   * @throws ConflictException when an item is unknown or not enough is left; nothing is written then
    */
   async place(identity: SyncIdentity, { customerId, lines: wanted }: PlaceOrderDto): Promise<PlacedOrderDto> {
     const orderId = randomUUID();

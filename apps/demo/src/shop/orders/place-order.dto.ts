@@ -23,7 +23,7 @@ export class WantedItemDto {
   quantity!: number;
 }
 
-/** Body of POST /orders. Names and prices are the server's to say. */
+/** Body of POST /orders. The server knows names and prices. */
 export class PlaceOrderDto {
   @ApiPropertyOptional({ format: 'uuid' })
   @IsOptional()
@@ -34,7 +34,7 @@ export class PlaceOrderDto {
   @ValidateNested({ each: true })
   @ArrayMinSize(1)
   @ArrayMaxSize(100)
-  @ArrayUnique((line: WantedItemDto) => line.itemId, { message: 'each item may stand in one line only' })
+  @ArrayUnique((line: WantedItemDto) => line.itemId, { message: 'each item may be in one line only' })
   @Type(() => WantedItemDto)
   lines!: WantedItemDto[];
 }

@@ -5,9 +5,9 @@ import { SaleDto } from './sale.dto';
 import { Sale, SaleSchema } from './sale.schema';
 
 /**
- * What a till has rung up. Each sale is written by one till, and corrected by none but that one.
+ * What a till has rung up. Each sale is written by one till, and corrected only by that one.
  *
- * - `client-wins`: the till knows best, whatever it knew of the server.
+ * - `client-wins`: the till knows best, whichever version it knew.
  * - The authorizer: a sale is in the books, so no client can delete one (`forbidden`).
  */
 @Module({

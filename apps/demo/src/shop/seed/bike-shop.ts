@@ -40,7 +40,7 @@ export function bikeShop(now: Date): ExampleDocument[] {
       done: false,
       dueAt: hoursAgo(now, -6),
     }),
-    // The café has a note of this id too: notes have ids of their own in each business.
+    // The café has a note with this id too: each business has its own note ids.
     doc('notes', 'settings', { opens: '09:00', closes: '18:00', workshop: ['mon', 'wed', 'fri'] }),
   ];
 }

@@ -4,7 +4,7 @@ import type { Cast } from './cast';
 
 export async function showConflicts(cast: Cast): Promise<void> {
   const { stage, alice, bob, taskId, itemId } = cast;
-  await stage.chapter('Conflict: two people edit the same documents, each without knowing of the other');
+  await stage.chapter('Conflict: two people edit the same documents without knowing of each other');
   const known = await bob.pullAll();
   alice.cursor = bob.cursor;
   const task = entryOf(known, taskId);
@@ -35,7 +35,7 @@ export async function showConflicts(cast: Cast): Promise<void> {
   });
   const left = entryOf(after, itemId).data?.['quantity'];
   check(left === 5, 'both sales are counted: 5 are left');
-  await stage.works('Stock has a resolver of the app’s own, which adds up what each one sold', {
+  await stage.works('Stock has the app’s own resolver, which adds up what each of them sold', {
     quantity: left,
   });
 }

@@ -6,7 +6,7 @@ import type { Cast } from './cast';
 export async function showFullResync({ stage, server, bob, business }: Cast): Promise<void> {
   await stage.chapter('Full resync: a new device, or one that was away for too long');
   const tablet = await server.device('new-tablet', 'carol', business);
-  await stage.does('carol', 'unpacks a new tablet and loads everything, three documents a page');
+  await stage.does('carol', 'unpacks a new tablet and loads everything, three documents per page');
   const lines: FullLine[] = [];
   let pages = 0;
   let lastSeq: string | undefined;
@@ -22,7 +22,7 @@ export async function showFullResync({ stage, server, bob, business }: Cast): Pr
     'the deleted note is there as a tombstone',
   );
   await stage.works(
-    `${String(lines.length)} documents in ${String(pages)} pages, the deleted ones too`,
+    `${String(lines.length)} documents in ${String(pages)} pages, including deleted ones`,
     lines.map(({ collection, deleted }) => (deleted ? `${collection} (deleted)` : collection)),
   );
 
@@ -39,5 +39,5 @@ export async function showFullResync({ stage, server, bob, business }: Cast): Pr
       [...folded].every(([key, data]) => isDeepStrictEqual(data, loaded.get(key))),
     'the folded log and the full resync are the same documents',
   );
-  await stage.works('Whoever folds the log and whoever loads everything end with the same documents');
+  await stage.works('Folding the log and loading everything give the same documents');
 }

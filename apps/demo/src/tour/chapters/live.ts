@@ -19,7 +19,7 @@ export async function showLiveStream({ stage, alice, bob, taskId, itemId }: Cast
     check(task.data?.['title'] === 'Call Bob', 'Bob gets Alice’s task');
     await stage.works(`Bob has it ${String(tookMs)} ms after she sent it`, { title: 'Call Bob' });
 
-    await stage.does('alice', 'buys 2 by POST /orders, a route of the shop’s own');
+    await stage.does('alice', 'buys 2 with POST /orders, the shop’s own route');
     const order = await alice.request('POST', '/orders', { lines: [{ itemId, quantity: 2 }] });
     check(order.status === 201, `the order is placed (201, not ${String(order.status)})`);
     const [stock, placed] = [await stream.next(), await stream.next()];
@@ -28,7 +28,7 @@ export async function showLiveStream({ stage, alice, bob, taskId, itemId }: Cast
       'the stock went from 5 to 3',
     );
     check(placed.collection === 'orders' && placed.data?.['total'] === '37.00', 'the order of 37.00 follows');
-    await stage.works('The server’s own transaction is in the log too: stock down, order in', {
+    await stage.works('The server’s own transaction is in the log too: less stock, one order', {
       quantity: stock.data['quantity'],
       total: placed.data['total'],
     });
@@ -37,7 +37,7 @@ export async function showLiveStream({ stage, alice, bob, taskId, itemId }: Cast
     const refused = await alice.request('POST', '/orders', { lines: [{ itemId, quantity: 50 }] });
     check(refused.status === 409, `too much is refused (409, not ${String(refused.status)})`);
     await stage.works(
-      '409, and nothing of it was written',
+      '409, and nothing was written',
       ((await refused.json()) as { message: string }).message,
     );
     bob.cursor = placed.version;

@@ -3,7 +3,7 @@ import type { Change } from '../wire';
 import type { Cast } from './cast';
 
 export async function showPush({ stage, alice, taskId, itemId }: Cast): Promise<void> {
-  await stage.chapter('Push: what was done without a network goes out in one request');
+  await stage.chapter('Push: what was done offline goes out in one request');
   const changes: Change[] = [
     {
       collection: 'tasks',
