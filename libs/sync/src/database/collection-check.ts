@@ -1,4 +1,4 @@
-import { isIdIndex, uniqueIndexAdvice, type ExistingIndex } from './index-check';
+import { isIdIndex, uniqueIndexAdvice, type Collation, type ExistingIndex } from './index-check';
 
 /** A collection as `listCollections` describes it. */
 export interface ExistingCollection {
@@ -11,13 +11,6 @@ export interface ExistingCollection {
     /** Of a clustered collection: MongoDB deletes its documents by their ids. */
     readonly expireAfterSeconds?: number;
   };
-}
-
-export interface Collation {
-  readonly locale?: string;
-  readonly strength?: number;
-  readonly alternate?: string;
-  readonly numericOrdering?: boolean;
 }
 
 /** Why neither a log nor synced documents can live in such a collection, with the remedy. */

@@ -1,5 +1,11 @@
-import type { Collation } from './collection-check';
 import type { IndexSpec } from './indexes';
+
+export interface Collation {
+  readonly locale?: string;
+  readonly strength?: number;
+  readonly alternate?: string;
+  readonly numericOrdering?: boolean;
+}
 
 /** An index as `listIndexes` describes it. */
 export interface ExistingIndex {
