@@ -29,7 +29,9 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],
-  testTimeout: 30_000,
+  // A limit for what hangs, also on a machine that is very busy; where a test proves that something ends in time, it has
+  // a shorter one.
+  testTimeout: 120_000,
   // Much of the suite waits for databases and processes: two files at a time also where there are two cores.
   maxWorkers: 2,
 };

@@ -61,10 +61,8 @@ describe('turns of processes that write one scope', () => {
   });
 
   it('are done without when the database does not answer', async () => {
-    const blockTimeMS = 5_000;
-    await faults.set({ commands: ['findAndModify'], blockTimeMS, times: 1 });
-    const started = performance.now();
+    await faults.set({ commands: ['findAndModify'], blockTimeMS: 60_000, times: 1 });
     expect(await contending('h').take('h')).toBe(0);
-    expect(performance.now() - started).toBeLessThan(blockTimeMS / 2);
-  });
+    // Long before the database does.
+  }, 30_000);
 });

@@ -92,6 +92,7 @@ describe('a process that stops at any step', () => {
   });
 
   it('never blocks another scope', () => {
-    expect(Math.max(...matrix.neighbourMs)).toBeLessThan(5000);
+    // One that is blocked makes a single push until the dead are noticed.
+    expect(matrix.neighbourPushes).toBeGreaterThanOrEqual(5);
   });
 });
