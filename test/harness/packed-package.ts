@@ -18,8 +18,7 @@ try {
   for (const name of holds ? readdirSync(folder) : []) {
     const tarball = join(folder, name);
     holds = run('npx', '--no-install', 'publint', 'run', tarball, '--strict') && holds;
-    // Published as CommonJS only, on purpose: Node and bundlers load it from ES modules too.
-    holds = run('npx', '--no-install', 'attw', tarball, '--profile', 'node16') && holds;
+    holds = run('npx', '--no-install', 'attw', tarball) && holds;
   }
   process.exitCode = holds ? 0 : 1;
 } finally {

@@ -12,7 +12,7 @@ const DATABASE = 'crash_points';
 const VICTIMS = 3;
 const CUT_OFF = 6;
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 describe('a process that stops at any step', () => {
   let matrix: CrashMatrix;
