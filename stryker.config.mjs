@@ -1,20 +1,18 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import purity from './eslint.purity.cjs';
+import purity from './purity.cjs';
 
 // One folder (or one file of it) a run, tried by the specs of that folder alone: test/harness/mutation/run.ts goes through all.
-const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/hlc';
+const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/clock';
 const report = `coverage/mutation/${target.replaceAll('/', '-')}`;
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'jest',
   plugins: ['@stryker-mutator/jest-runner'],
-  // The pure files of the folder.
-  mutate: [
-    target.endsWith('.ts') ? target : `${target}/**/*.ts`,
-    ...['**/*.spec.ts', '**/index.ts', ...purity.ignores].map((pattern) => `!${pattern}`),
-  ],
+  // The pure files of the folder, by the list that the linter has.
+  mutate: target.endsWith('.ts')
+    ? [target]
+    : [...purity.PURE.filter((glob) => glob.startsWith(`${target}/`)), '!**/*.spec.ts'],
   jest: { configFile: 'test/harness/mutation/jest.config.cjs', enableFindRelatedTests: true },
   coverageAnalysis: 'perTest',
   concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 1),

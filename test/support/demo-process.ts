@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const ROOT = join(__dirname, '..', '..');
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 90_000;
 
 /** The built demo in separate processes, as `npm start` runs it. */
 export interface DemoProcess {

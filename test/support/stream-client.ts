@@ -11,7 +11,7 @@ export interface Received {
   readonly [field: string]: unknown;
 }
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 60_000;
 
 /** Polls a condition; says what did not happen when the deadline passes. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,9 +1,9 @@
-const { mkdirSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { dirname } = require('node:path');
 
 /**
- * Jest reporter: writes `N passed, N failed` from Jest's own result to the file that JEST_TALLY names. A test file
- * that could not run counts as a failure, and so does a run that was cut short.
+ * Jest reporter: adds `N passed, N failed` from Jest's own result to the file that JEST_TALLY names, so that it holds the
+ * sum of several runs. A test file that could not run counts as a failure, and so does a run that was cut short.
  */
 class TallyReporter {
   onRunComplete(_contexts, results) {
@@ -13,10 +13,22 @@ class TallyReporter {
     // results.success is not yet set when reporters are called.
     if (failed === 0 && (results.wasInterrupted || results.runExecError)) failed = 1;
     const skipped = results.numPendingTests + results.numTodoTests;
-    const tally = `${results.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+    const before = existsSync(file) ? readTally(readFileSync(file, 'utf8')) : {};
+    const sum = { passed: results.numPassedTests, failed, skipped };
+    for (const [what, count] of Object.entries(before)) sum[what] += count;
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${tally}\n`);
+    writeFileSync(file, `${tallyText(sum)}\n`);
   }
+}
+
+function readTally(text) {
+  return Object.fromEntries(
+    [...text.matchAll(/(\d+) (passed|failed|skipped)/g)].map(([, n, what]) => [what, Number(n)]),
+  );
+}
+
+function tallyText({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
 module.exports = TallyReporter;

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  limitMs = 10_000,
+  limitMs = 60_000,
   pauseMs = 5,
 ): Promise<void> {
   const deadline = performance.now() + limitMs;

@@ -1,4 +1,4 @@
 export { startEmbeddedMongo, type EmbeddedMongo, type EmbeddedMongoOptions } from './embedded-mongo';
 export { findMongod, type FindMongodOptions } from './find-mongod';
-export { type MongodBinary } from './mongod-binary';
+export { cacheFolder, type MongodBinary } from './mongod-binary';
 export { DataFolderInUseError, MongodNotFoundError } from './errors';

@@ -37,7 +37,7 @@ export type { MovedChange, WrittenChange } from './app-writes/scope-writer';
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
-export type { AllowedOrigins, OriginRule } from './identity/origins';
+export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
 
 // Errors.

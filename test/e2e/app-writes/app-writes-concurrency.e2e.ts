@@ -47,10 +47,13 @@ describe('writes of the app next to others', () => {
 
   it('gets through in a scope busy with eight clients, and so do they', async () => {
     const who = identity();
-    const stop = performance.now() + 2500;
     const done = { pushes: 0, changes: 0, transactions: 0 };
+    // Until both sides have had their share, or one has had so much that the other is starved. A slow machine is slow for
+    // both, so nothing is timed.
+    const isOver = (): boolean =>
+      (done.transactions >= 10 && done.pushes >= 40) || done.transactions >= 400 || done.pushes >= 1600;
     const client = async (n: number): Promise<void> => {
-      for (let i = 0; performance.now() < stop; i++) {
+      for (let i = 0; !isOver(); i++) {
         const changes = Array.from({ length: 5 }, (_, at) => upsertOf('notes', `c${n}-${i}-${at}`, { i }));
         const { results } = await apps[n % 2]!.push(who, changes, `client-${n}`);
         expect(results.map(({ status }) => status)).toEqual(changes.map(() => 'accepted'));
@@ -59,7 +62,7 @@ describe('writes of the app next to others', () => {
       }
     };
     const clerk = async (app: WritesApp, name: string): Promise<void> => {
-      for (let i = 0; performance.now() < stop; i++) {
+      for (let i = 0; !isOver(); i++) {
         await app.sync.transaction(who, async (tx) => {
           await app.items.findOne().session(tx.session);
           await tx.upsert('notes', `${name}-${i}`, { i });
@@ -74,8 +77,8 @@ describe('writes of the app next to others', () => {
       clerk(apps[1], 'right'),
     ]);
     // The counts differ with the machine; what must not happen is that one side hardly gets anything.
-    expect(done.transactions).toBeGreaterThanOrEqual(5);
-    expect(done.pushes).toBeGreaterThanOrEqual(20);
+    expect(done.transactions).toBeGreaterThanOrEqual(10);
+    expect(done.pushes).toBeGreaterThanOrEqual(40);
     const log = await pullAll(apps[0], who);
     expect(log).toHaveLength(done.changes + 2 * done.transactions);
     expectOrder(log);

@@ -129,7 +129,6 @@ describe('sync.transaction, used in a wrong way', () => {
     const who = identity();
     const taken = new Types.ObjectId();
     await running.items.collection.insertOne({ _id: taken, name: 'Tea' });
-    const started = performance.now();
     const endless = running.sync.transaction(who, async (tx) => {
       await running.items
         .create([{ _id: taken, name: 'Cup' }], { session: tx.session })
@@ -137,7 +136,6 @@ describe('sync.transaction, used in a wrong way', () => {
     });
     await expect(endless).rejects.toMatchObject({ code: 'busy', retryAfterSeconds: 1 });
     await expect(endless).rejects.toHaveProperty('cause', expect.any(Error));
-    expect(performance.now() - started).toBeLessThan(8000);
   });
 
   it('a push in the body of a transaction that holds its scope is refused immediately, without a deadlock', async () => {

@@ -50,7 +50,7 @@ describe('conformance', () => {
         .map(({ client: name }) => name)
         .sort(),
     ).toEqual(expect.arrayContaining(['w0', 'w1', 'w2', 'w3', 'w4', 'w5']));
-  }, 60_000);
+  }, 120_000);
 
   it('sends the same with the same seed', async () => {
     const requests = async (scope: string, seed: number) => {
@@ -79,7 +79,7 @@ describe('conformance', () => {
     });
     const another = await requests('seed c', 12);
     expect(another[0]!.slice(0, 3)).not.toEqual(first[0]!.slice(0, 3));
-  }, 60_000);
+  }, 120_000);
 
   describe('on the command line', () => {
     const run = async (...argv: string[]) => {
@@ -123,7 +123,7 @@ describe('conformance', () => {
       expect(live).toBe(0);
       expect(JSON.parse(record)).toMatchObject({ seed: 5, verdict: { held: true } });
       for (const text of [out, err, record]) expect(text).not.toContain(token.split('.')[2]!);
-    }, 60_000);
+    }, 120_000);
 
     it('ends with 1 when one was violated, and says which and how to see it again', async () => {
       const lax = await startConformanceApp(database.uri, { maxDriftMs: 20 * 365 * 24 * 3600 * 1000 });
@@ -140,7 +140,7 @@ describe('conformance', () => {
       } finally {
         await lax.close();
       }
-    }, 60_000);
+    }, 120_000);
 
     it.each<[string, () => string[], RegExp]>([
       ['no token', () => [app.url, ...collections], /SYNC_TOKEN/],
@@ -197,7 +197,7 @@ describe('conformance', () => {
       expect(await client.db().collection('notes').countDocuments(written)).toBeGreaterThan(0);
       const milk = await client.db().collection<{ _id: string }>('tasks').findOne({ _id: 'milk' });
       expect(milk).toMatchObject({ title: 'buy milk', _sync_deleted: false });
-    }, 60_000);
+    }, 120_000);
   });
 });
 

@@ -67,7 +67,7 @@ describe('the demo with two workers', () => {
       code: 1,
       text: expect.stringContaining('Start the demo in another terminal with "npm start"') as string,
     });
-  }, 40_000);
+  }, 120_000);
 });
 
 describe('the demo on its embedded database', () => {
@@ -85,7 +85,7 @@ describe('the demo on its embedded database', () => {
     const again = await demoClient(second.url, 'alice', 'corner-cafe');
     expect(await again.pull('limit=1000')).toMatchObject({ last_seq, changes });
     expect(await second.end('SIGINT')).toBe(0);
-  }, 40_000);
+  }, 120_000);
 });
 
 describe('a demo that cannot start', () => {
@@ -102,7 +102,7 @@ describe('a demo that cannot start', () => {
     } finally {
       other.close();
     }
-  }, 40_000);
+  }, 120_000);
 
   it('says which variable is wrong, also where only the library knows', async () => {
     await expect(startDemo({ PORT: 'http' })).rejects.toThrow('PORT must be a whole number');
@@ -111,7 +111,7 @@ describe('a demo that cannot start', () => {
       /\nSYNC_LANES: SyncModule: option lanes must be/,
     );
     await expect(startDemo({ NODE_ENV: 'production' })).rejects.toThrow('JWT_SECRET is missing');
-  }, 40_000);
+  }, 120_000);
 });
 
 /** A killed worker takes its connections along: clients try again. */

@@ -514,7 +514,7 @@ describe('full', () => {
         n,
         noise: randomBytes(300).toString('base64'),
       }));
-    }, 60_000);
+    }, 120_000);
     beforeEach(() => {
       commands.length = 0;
       reading.metrics.fulls = 0;

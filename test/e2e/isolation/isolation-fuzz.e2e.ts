@@ -2,11 +2,12 @@ import * as fc from 'fast-check';
 import { steps } from '../../harness/isolation/attacks';
 import { Duel } from '../../harness/isolation/duel';
 import { PLAIN_ATTACKS } from '../../harness/isolation/plain-attacks';
+import { runs } from '../../support/runs';
 import { sockets } from '../../harness/isolation/socket-attacks';
 import { runSockets } from '../../harness/isolation/socket-duel';
 
-/** Runs of the short set. `SYNC_FUZZ_RUNS=2000 npx jest isolation-fuzz` for more. */
-const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? 40);
+/** The plain attacks and some more; `SYNC_FUZZ_RUNS=2000 npx jest isolation-fuzz` for many more. */
+const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? Math.max(PLAIN_ATTACKS.length + 4, runs(40).numRuns));
 /** To replay a failure: the seed and the path that it printed. */
 const REPLAY = {
   ...(process.env['SYNC_FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['SYNC_FUZZ_SEED']) }),
@@ -14,7 +15,7 @@ const REPLAY = {
 };
 
 /** A run that waits for what never comes is shrunk no longer than this: the failure is told, and not the time-out. */
-const LIMITED = { interruptAfterTimeLimit: 40_000 + RUNS * 1_000, markInterruptAsFailure: true };
+const LIMITED = { interruptAfterTimeLimit: 240_000 + RUNS * 2_000, markInterruptAsFailure: true };
 
 describe('a hostile tenant', () => {
   let duel: Duel;
@@ -34,26 +35,26 @@ describe('a hostile tenant', () => {
       );
       process.stdout.write(`isolation-fuzz: ${String(RUNS)} runs, ${String(duel.requests)} requests\n`);
     },
-    60_000 + RUNS * 2_000,
+    300_000 + RUNS * 3_000,
   );
 
   it(
     'gets over sockets its own log alone, and nothing that tells of another tenant',
     async () => {
-      const runs = Math.ceil(RUNS / 10);
+      const rounds = Math.ceil(RUNS / 10);
       const tried = { sockets: 0, frames: 0 };
       await fc.assert(
         fc.asyncProperty(sockets, async (some) => {
           tried.sockets += some.length;
           tried.frames += (await runSockets(duel, some)).frames;
         }),
-        { numRuns: runs, ...LIMITED, ...REPLAY },
+        { numRuns: rounds, ...LIMITED, ...REPLAY },
       );
       const { sockets: count, frames } = tried;
       process.stdout.write(
-        `isolation-fuzz: ${String(runs)} runs, ${String(count)} sockets, ${String(frames)} frames\n`,
+        `isolation-fuzz: ${String(rounds)} runs, ${String(count)} sockets, ${String(frames)} frames\n`,
       );
     },
-    60_000 + RUNS * 2_000,
+    300_000 + RUNS * 3_000,
   );
 });

@@ -31,12 +31,10 @@ describe('a process that stops', () => {
     })();
     while (answers < 20) await pull();
 
-    const began = performance.now();
     closing = true;
     await app.close();
     await polling;
     agent.destroy();
-    // Node itself ends connections that rest, after five seconds.
-    expect(performance.now() - began).toBeLessThan(4_000);
+    // Without being told to go, the client would ask on this connection for ever.
   }, 40_000);
 });

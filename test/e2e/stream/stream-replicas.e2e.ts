@@ -9,11 +9,11 @@ describe('a stream on three members', () => {
   beforeAll(async () => {
     trio = await ReplicaTrio.start();
     stream = await startStreamApp({ uri: trio.uri('stream'), serverSelectionTimeoutMS: 20_000 });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await stream.app.close();
     await trio.stop();
-  }, 30_000);
+  }, 120_000);
 
   it('gives what was written, but not confirmed, when its change stream was opened', async () => {
     await stream.writer.write('b1', ['tasks']);
@@ -41,7 +41,7 @@ describe('a stream on three members', () => {
     stop.abort();
     await reading;
     await second.app.close();
-  }, 60_000);
+  }, 120_000);
 
   it('notices nothing but a delay when the primary dies while a writer writes', async () => {
     const clients = await Promise.all(upTo(5).map(() => stream.subscribe()));
@@ -61,5 +61,5 @@ describe('a stream on three members', () => {
       expect(client.seqs).toEqual(upTo(client.seqs.length));
       expect(client.closeCode).toBeUndefined();
     }
-  }, 60_000);
+  }, 120_000);
 });

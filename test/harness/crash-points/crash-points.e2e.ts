@@ -12,7 +12,7 @@ const DATABASE = 'crash_points';
 const VICTIMS = 3;
 const CUT_OFF = 6;
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 describe('a process that stops at any step', () => {
   let matrix: CrashMatrix;
@@ -92,6 +92,7 @@ describe('a process that stops at any step', () => {
   });
 
   it('never blocks another scope', () => {
-    expect(Math.max(...matrix.neighbourMs)).toBeLessThan(5000);
+    // One that is blocked makes a single push until the dead are noticed.
+    expect(matrix.neighbourPushes).toBeGreaterThanOrEqual(5);
   });
 });

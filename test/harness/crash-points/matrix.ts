@@ -27,8 +27,8 @@ const SIDE_BY_SIDE = 8;
 export class CrashMatrix {
   readonly recordings = new Map<Kind, Recording>();
   readonly findings = new Findings();
-  /** How long pushes of a scope took that has nothing to do with it, while the dead held their locks. */
-  neighbourMs: readonly number[] = [];
+  /** How many pushes of a scope went through that has nothing to do with it, while the dead held their locks. */
+  neighbourPushes = 0;
   private readonly cases = new Map<number, Case>();
   private readonly trials: Trial[] = [];
 
@@ -45,7 +45,7 @@ export class CrashMatrix {
     await this.breakAll();
     const left = await this.truth();
     for (const trial of this.trials) trial.checkLeft(left);
-    this.neighbourMs = await recover(this.world.survivor, this.trials, left, () => this.pullAll());
+    this.neighbourPushes = await recover(this.world.survivor, this.trials, left, () => this.pullAll());
     await this.pullAll();
     const truth = await this.truth();
     await inParallel(this.trials, (trial) => trial.checkEnd(left, truth));

@@ -2,18 +2,22 @@
  * Mutation testing of the pure core: each small change of a file has to be noticed by a test of its folder. Prints the
  * survivors and a table; the reports are in coverage/mutation/.
  *
- * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/sync/src/hlc`; all of them take an hour
+ * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/sync/src/clock`; all of them take an hour
  * or more. MUTATION_CONCURRENCY sets how many mutants are tried concurrently, FC_RUNS how often a property runs.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** Folders with pure files that have tests next to them. */
-const FOLDERS = [
-  ...['hlc', 'conflict', 'pull', 'stream', 'oplog', 'full', 'protocol', 'identity', 'writes', 'ws', 'http'],
-  ...['health', 'collections', 'push'],
-].map((name) => `libs/sync/src/${name}`);
+/** What Stryker is installed into: only this command needs it. */
+const HOME = __dirname;
+const purity = createRequire(__filename)('../../../purity.cjs') as {
+  readonly SOURCES: string;
+  readonly FOLDERS: readonly string[];
+  readonly FILES: Readonly<Record<string, string>>;
+};
+const FOLDERS = [...purity.FOLDERS, ...Object.keys(purity.FILES)].map((name) => `${purity.SOURCES}/${name}`);
 
 interface Report {
   readonly files: Record<string, { readonly mutants: readonly { readonly status: string }[] }>;
@@ -25,7 +29,6 @@ type Count = ReadonlyMap<string, number>;
 function tryTarget(target: string): Count | undefined {
   const report = `coverage/mutation/${target.replaceAll('/', '-')}.json`;
   rmSync(report, { force: true });
-  const cli = join(dirname(require.resolve('@stryker-mutator/core/package.json')), 'bin/stryker.js');
   // A fixed seed: the same mutants survive in each run. Few runs: a property of a second makes hours of mutants.
   const env = { FC_SEED: '1', FC_RUNS: '0.05', ...process.env, MUTATION_TARGET: target };
   spawnSync(process.execPath, [cli, 'run'], { stdio: 'inherit', env });
@@ -48,6 +51,10 @@ function row(name: string, count: Count): string {
   return [name.padEnd(WIDTH), ...[score, ...figures].map((cell) => String(cell).padStart(11))].join('');
 }
 
+if (!existsSync(join(HOME, 'node_modules')))
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HOME, stdio: 'inherit' });
+const { resolve } = createRequire(join(HOME, 'package.json'));
+const cli = join(dirname(resolve('@stryker-mutator/core/package.json')), 'bin/stryker.js');
 const targets = process.argv.length > 2 ? process.argv.slice(2) : FOLDERS;
 const total = new Map<string, number>();
 const lines: string[] = [];

@@ -1,4 +1,3 @@
-import type { TopLevelSpec } from 'vega-lite';
 import { BEYOND } from '../stats/verdict';
 import type { ReportRow } from './json';
 
@@ -13,8 +12,11 @@ const BASE = {
   config: { axis: { labelLimit: 340, titleFontWeight: 'normal' }, font: 'sans-serif' },
 } as const;
 
+/** A specification for Vega-Lite. Its own type would need the package, which only drawing needs. */
+export type PlotSpec = Readonly<Record<string, unknown>>;
+
 /** The plots of docs/performance.md by the names of their files. */
-export function plotSpecs(rows: readonly ReportRow[]): Record<string, TopLevelSpec> {
+export function plotSpecs(rows: readonly ReportRow[]): Record<string, PlotSpec> {
   return {
     'throughput-limit': ratioSpec(
       ratios(rows, false),
@@ -46,7 +48,7 @@ function ratios(rows: readonly ReportRow[], original: boolean): Ratio[] {
   );
 }
 
-function ratioSpec(values: readonly Ratio[], title: string, log: boolean): TopLevelSpec {
+function ratioSpec(values: readonly Ratio[], title: string, log: boolean): PlotSpec {
   const y = { field: 'row', type: 'nominal', sort: null, title: null } as const;
   const scale = log ? ({ type: 'log', domainMin: 1 } as const) : ({ zero: true } as const);
   const x = { field: 'ratio', type: 'quantitative', title, scale } as const;
@@ -91,7 +93,7 @@ function latencies(rows: readonly ReportRow[]): Latency[] {
     );
 }
 
-function latencySpec(values: readonly Latency[]): TopLevelSpec {
+function latencySpec(values: readonly Latency[]): PlotSpec {
   return {
     ...BASE,
     width: WIDTH,
@@ -131,7 +133,7 @@ function growths(rows: readonly ReportRow[]): Growth[] {
   );
 }
 
-function growthSpec(values: readonly Growth[]): TopLevelSpec {
+function growthSpec(values: readonly Growth[]): PlotSpec {
   return {
     ...BASE,
     width: WIDTH,

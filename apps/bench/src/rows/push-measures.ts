@@ -6,7 +6,7 @@ import { devicePlans, pushRequests, type PushShape } from '../load/push-plan';
 import { checkStored, OURS, ORIGINAL, storedCounts } from '../load/stored-counts';
 import type { Sample } from '../model';
 import { percentiles } from '../stats/summary';
-import { databaseOf, type Bench, type Measure, type Served, type Turn } from './bench';
+import { databaseOf, type Bench, type Measure, type Turn } from './bench';
 
 /** A first guess of what a machine can do; learned again for each variant. */
 const CHANGES_PER_SECOND = 12_000;
@@ -118,10 +118,6 @@ export function barePushes(bench: Bench, shape: PushShape): Measure {
     await checkStored(store.db, layout, scopes, changes);
     return { figures: { rate: changes / seconds, ...percentiles(latencies) } };
   };
-}
-
-export function isOurs(variant: Served): variant is 'ours-1' | 'ours-2' {
-  return variant.startsWith('ours');
 }
 
 function firstPace({ clients, batch }: PushShape): Pace {

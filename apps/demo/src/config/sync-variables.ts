@@ -99,7 +99,7 @@ export type SyncVariableName = keyof typeof SYNC_VARIABLES;
 
 type Offered = (typeof SYNC_VARIABLES)[SyncVariableName]['option'];
 /** Does not compile when the library has an option that the table lacks; the error names it. */
-export const EVERY_OPTION_IS_OFFERED: Exclude<OptionPath, Offered> extends never
+const _EVERY_OPTION_IS_OFFERED: Exclude<OptionPath, Offered> extends never
   ? true
   : Exclude<OptionPath, Offered> = true;
 

@@ -14,6 +14,11 @@ export class Device {
     private readonly token: string,
   ) {}
 
+  /** A new device of a user, who has logged in. */
+  static async of(server: Server, name: string, user: string, business: string): Promise<Device> {
+    return new Device(name, server, await server.token(user, business));
+  }
+
   async push(...changes: Change[]): Promise<PushResult[]> {
     const answer = await this.request('POST', `/${this.server.prefix}/push`, {
       client_id: this.name,

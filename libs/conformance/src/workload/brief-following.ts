@@ -1,18 +1,30 @@
-import type { Subscription } from '../wire/subscription';
+import type { StreamEvent } from '../history';
+import type { Subscription, SubscriptionQuestion } from '../wire/subscription';
 import { pause } from './pause';
-import type { StreamReader } from './stream-reader';
+import type { Random } from './random';
 
 /** A socket takes 40 messages at once, and 10 a second from then on. */
 const SUBSCRIPTIONS_A_SOCKET = 8;
 /** Longest wait for the first entry of a subscription: there may be nothing new. */
 const FIRST_ENTRY_MS = 500;
 
+/** What it takes of the reader: `StreamReader` is one. */
+interface BriefReader {
+  readonly random: Random;
+  question(anywhere: boolean): SubscriptionQuestion;
+  awaits(
+    isIt: (what: StreamEvent['what']) => boolean,
+    limitMs: number,
+    ...signals: readonly AbortSignal[]
+  ): Promise<void>;
+}
+
 /**
  * One subscription after another on a socket, each left in the middle of the traffic: after its first entries, where
  * the backlog ends and what is live begins.
  */
 export async function followBriefly(
-  reader: StreamReader,
+  reader: BriefReader,
   socket: Subscription,
   end: AbortSignal,
   closed: AbortSignal,

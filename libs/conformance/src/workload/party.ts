@@ -6,9 +6,15 @@ import { SeenPool } from '../wire/seen-pool';
 import type { Journal } from './journal';
 import type { Token } from './options';
 import type { Settings } from './settings';
-import type { KnownDocument } from './trespasser';
 
 const RECENT = 64;
+
+/** A document that was acknowledged, as far as its tenant knows it. */
+export interface KnownDocument {
+  readonly collection: string;
+  readonly docId: string;
+  readonly version: string;
+}
 
 /** One tenant: its devices, and what they know together. */
 export class Party {

@@ -2,7 +2,7 @@ import { fieldsOf, answerOf } from '../wire/parse';
 import { jsonOf } from '../wire/exchange';
 import { markerOf } from '../wire/marker';
 import type { Outgoing } from '../wire/device';
-import type { Party } from './party';
+import type { KnownDocument, Party } from './party';
 import { pause } from './pause';
 import { Random } from './random';
 import { filled } from './template';
@@ -21,12 +21,6 @@ export async function trespass(victim: Party, intruder: Party, end: AbortSignal)
         intrusion(intruder, target, random.chance(0.4) ? 'delete' : 'upsert', number),
       ]);
   }
-}
-
-export interface KnownDocument {
-  readonly collection: string;
-  readonly docId: string;
-  readonly version: string;
 }
 
 function intrusion(

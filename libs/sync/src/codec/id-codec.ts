@@ -1,5 +1,5 @@
 import { isDocId, type DocId } from '../protocol/change';
-import type { IdCodec, StoredId } from '../collections/collection';
+import type { IdCodec, StoredId } from './stored-document';
 import { encodeValue } from './wire-codec';
 import { isObjectIdText, isUuidText } from './wire-forms';
 

@@ -8,7 +8,7 @@ import {
   nameStartsWith,
   valueEnd,
 } from './bson-elements';
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from './stored-document';
 import type { JsonOutput } from './json-output';
 import { SYNC_FIELD_PREFIX } from './stored-document';
 import { encodeValue } from './wire-codec';

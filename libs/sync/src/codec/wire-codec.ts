@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Json, JsonObject } from '../protocol/json';
 import { encodeBson, encodeInteger, encodeNumber, encodeRegExp, isBsonValue } from './bson-wire';
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from './stored-document';
 import { isSyncField } from './stored-document';
 
 /** A value under construction: what is read back is {@link Json}. */

@@ -1,16 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { Conflict, ConflictStrategy, DeleteUpdatePolicy } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
-import type { DocId } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Content, DocumentForm } from '../plan/document-form';
+import type { Checked, Content, DocumentForm } from '../plan/document-form';
+import type { DocumentIds, IdCodec, StoredDocument, StoredId } from '../codec/stored-document';
 import type { CollectionAction } from './ports';
 
-/** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */
-export type StoredDocument = Record<string, unknown>;
-/** A value of `_id`: ObjectId, UUID, string or number. */
-export type StoredId = unknown;
+export type { Checked, DocumentIds, IdCodec, StoredDocument, StoredId };
 
 /** The part of a collection's configuration that the push planner decides by. Plain data. */
 export interface CollectionRules {
@@ -18,14 +15,6 @@ export interface CollectionRules {
   readonly deleteUpdatePolicy: DeleteUpdatePolicy;
   /** What is special about the collection's documents; absent where they are stored as they come. */
   readonly form?: DocumentForm;
-}
-
-/** How wire ids and stored ids belong together. Injective both ways (invariant 5). */
-export interface IdCodec {
-  /** The stored id, or undefined when this id can never stand in the collection. */
-  toStored(scopeId: string, docId: DocId): StoredId | undefined;
-  /** The id as clients see it. */
-  toWire(storedId: StoredId): DocId;
 }
 
 /** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */
@@ -38,17 +27,6 @@ export type Prepared =
       readonly content?: Content;
     }
   | { readonly ok: false; readonly rejection: Rejection };
-
-/** A document that may be stored, or why not. */
-export type Checked =
-  | { readonly ok: true; readonly document: StoredDocument }
-  | { readonly ok: false; readonly rejection: Rejection };
-
-/** A document's id in its two forms. */
-export interface DocumentIds {
-  readonly storedId: StoredId;
-  readonly wireId: DocId;
-}
 
 /** One synced collection, resolved and sealed at start. */
 export interface SyncedCollection {

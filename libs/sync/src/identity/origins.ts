@@ -1,11 +1,5 @@
 import { SyncError } from '../protocol/errors';
-import type { SyncRequest } from '../options/sync.options';
-
-/** Decides on the Origin of a socket, as the browser sent it. */
-export type OriginRule = (origin: string, request: SyncRequest) => boolean | Promise<boolean>;
-
-/** What the option `allowedOrigins` may be. */
-export type AllowedOrigins = true | readonly (string | RegExp)[] | OriginRule;
+import type { OriginRule } from '../options/sync.options';
 
 /** How browsers name the origin of a sandboxed frame or of a file: anybody can have it. */
 const NOBODY = 'null';

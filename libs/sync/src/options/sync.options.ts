@@ -5,7 +5,6 @@ import type {
   DocumentTransform,
   DocumentTransformFunction,
 } from '../collections/ports';
-import type { AllowedOrigins } from '../identity/origins';
 import type {
   ConflictResolver,
   ConflictResolverFunction,
@@ -173,6 +172,12 @@ export interface SyncRequest {
   readonly headers: Record<string, string | string[] | undefined>;
   user?: unknown;
 }
+
+/** Decides on the Origin of a socket, as the browser sent it. */
+export type OriginRule = (origin: string, request: SyncRequest) => boolean | Promise<boolean>;
+
+/** What the option `allowedOrigins` may be. */
+export type AllowedOrigins = true | readonly (string | RegExp)[] | OriginRule;
 
 /** Known before DI: these stand beside the options, also in forRootAsync. */
 export interface SyncModuleExtras {

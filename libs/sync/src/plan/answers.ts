@@ -1,7 +1,8 @@
 import type { DocumentForm } from './document-form';
 import type { Disposition } from '../log/records';
 import type { Rejection } from '../protocol/errors';
-import { wireOf, type DocumentState } from './ledger';
+import { wireOf } from './ledger';
+import type { DocumentState } from './plan';
 import type { PlannedAnswer, RequestChange } from './plan';
 
 /** What was decided of one change, before it is known whether the request stands. */

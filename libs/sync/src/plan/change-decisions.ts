@@ -14,11 +14,12 @@ import {
   WAITING,
   type Decided,
 } from './answers';
-import { wireOf, type DocumentState, type Ledger } from './ledger';
+import { wireOf, type Ledger } from './ledger';
 import { Lineage, sentBy, type Ancestry } from './lineage';
 import {
   baseText,
   type BaseNeed,
+  type DocumentState,
   type Need,
   type PlanClock,
   type PlanRequest,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import {
   type FieldFacts,
   NO_FACTS,

@@ -1,10 +1,15 @@
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Checked, DocumentIds, StoredDocument } from '../collections/collection';
+import type { DocumentIds, StoredDocument } from '../codec/stored-document';
 import { agrees, compose, findImmutable, type Trace } from './composition';
 import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
 import { dataPath } from '../collections/document-rules';
 import { encodeDocument } from '../codec/wire-codec';
+
+/** A document that may be stored, or why not. */
+export type Checked =
+  | { readonly ok: true; readonly document: StoredDocument }
+  | { readonly ok: false; readonly rejection: Rejection };
 
 /** What a cast could not take. Void where the value at this path came back as it is stored. */
 export interface Problem {

@@ -1,5 +1,5 @@
 import { isObject } from '../protocol/json';
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 
 /**
  * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its

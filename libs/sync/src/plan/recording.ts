@@ -2,7 +2,8 @@ import type { StoredDocument } from '../collections/collection';
 import { encodeBy } from './document-form';
 import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
 import type { LogChange } from '../protocol/change';
-import type { DocumentState, Ledger } from './ledger';
+import type { Ledger } from './ledger';
+import type { DocumentState } from './plan';
 import type { PlanClock, PlanRequest, ReadyChange } from './plan';
 import { editStamp } from './stamps';
 

@@ -1,7 +1,8 @@
 import { isNewer } from './judge';
 import { isTooFarAhead, parseHlc } from '../clock/hlc';
 import type { Rejection } from '../protocol/errors';
-import type { DocumentState, HeadState } from './ledger';
+import type { HeadState } from './ledger';
+import type { DocumentState } from './plan';
 import type { PlanClock, ReadyChange } from './plan';
 
 /** Refuses stamps from the future (invariant 8) and parents that this database has never given out. */

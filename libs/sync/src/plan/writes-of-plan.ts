@@ -1,5 +1,6 @@
 import { SYNC_FIELDS } from '../codec/stored-document';
-import type { DocumentState, Ledger } from './ledger';
+import type { Ledger } from './ledger';
+import type { DocumentState } from './plan';
 import type { DocumentWrite, HeadMove, Plan } from './plan';
 
 /** One write for each document that the plan changed, however often it did: its last state. */

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Device } from '../device';
+import { Device } from '../device';
 import type { Server } from '../server';
 import type { Stage } from '../stage';
 
@@ -22,9 +22,9 @@ export async function makeCast(server: Server, stage: Stage): Promise<Cast> {
     server,
     stage,
     business,
-    alice: await server.device('alice-phone', 'alice', business),
-    bob: await server.device('bob-tablet', 'bob', business),
-    mallory: await server.device('mallory-laptop', 'mallory', `${business}-rival`),
+    alice: await Device.of(server, 'alice-phone', 'alice', business),
+    bob: await Device.of(server, 'bob-tablet', 'bob', business),
+    mallory: await Device.of(server, 'mallory-laptop', 'mallory', `${business}-rival`),
     taskId: `task-${randomUUID()}`,
     // 12 bytes: an ObjectId that the device makes itself, without asking anybody.
     itemId: randomBytes(12).toString('hex'),

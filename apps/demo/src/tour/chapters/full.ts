@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { check } from '../check';
+import { Device } from '../device';
 import type { FullLine } from '../wire';
 import type { Cast } from './cast';
 
 export async function showFullResync({ stage, server, bob, business }: Cast): Promise<void> {
   await stage.chapter('Full resync: a new device, or one that was away for too long');
-  const tablet = await server.device('new-tablet', 'carol', business);
+  const tablet = await Device.of(server, 'new-tablet', 'carol', business);
   await stage.does('carol', 'unpacks a new tablet and loads everything, three documents per page');
   const lines: FullLine[] = [];
   let pages = 0;

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 
-const ROOT = join(__dirname, '../../..');
+const ROOT = join(__dirname, '../..');
 const SOURCES = join(ROOT, 'libs/sync/src');
 const DOORS = ['index', 'testing/index'].map((name) => join(SOURCES, name));
 

@@ -1,0 +1,23 @@
+const { readdirSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+
+// Before the file of `npm test` sets it: all properties at full length.
+process.env.FC_RUNS ??= '1';
+const config = require('./jest.config.js');
+
+/** The files whose properties `npm test` tries less often: they say so by importing test/support/runs.ts. */
+function withRuns(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => /\.(spec|e2e)\.ts$/.test(name) && !name.includes('node_modules'))
+    .map((name) => path.join(folder, name))
+    .filter((file) => readFileSync(file, 'utf8').includes("support/runs'"));
+}
+
+/** @type {import('jest').Config} What `npm run check` runs: the long tests, and the properties at full length. */
+module.exports = {
+  ...config,
+  testMatch: [
+    '<rootDir>/test/harness/**/*.e2e.ts',
+    ...['libs', 'test'].flatMap((folder) => withRuns(path.join(__dirname, folder))),
+  ],
+};
