@@ -71,7 +71,7 @@ export {
 export { NoMetrics, SyncMetrics } from './metrics/metrics';
 
 // What travels.
-export type { DocId, LogChange, Operation } from './protocol/change';
+export type { DocId, LogChange, LogOperation, Operation } from './protocol/change';
 export type { Json, JsonObject } from './protocol/json';
 export type {
   Atomicity,

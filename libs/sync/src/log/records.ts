@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { DocId, Operation } from '../protocol/change';
+import type { DocId, LogOperation } from '../protocol/change';
 import type { ErrorCode } from '../protocol/errors';
 import type { StoredId } from '../collections/collection';
 
@@ -32,7 +32,7 @@ export interface EntryRecord {
   readonly collection: string;
   /** The stored id of the document: finds a merge base. */
   readonly doc: StoredId;
-  readonly operation: Operation;
+  readonly operation: LogOperation;
   readonly actor: string;
   /** When it was written, by the writing process: retention goes by it. */
   readonly at: Date;
