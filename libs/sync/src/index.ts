@@ -13,8 +13,14 @@ export type {
   SyncOptions,
   SyncRequest,
 } from './options/sync.options';
-export { getSyncToken } from './options/connection-tokens';
-export { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './options/tokens';
+export {
+  getSyncToken,
+  SYNC_CONNECTION,
+  SYNC_EXTRAS,
+  SYNC_METRICS,
+  SYNC_OPTIONS,
+  SYNC_SETTINGS,
+} from './options/tokens';
 export type { SyncExtras } from './options/extras';
 export type { SyncSettings } from './options/settings';
 

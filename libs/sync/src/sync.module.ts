@@ -10,12 +10,17 @@ import type { Connection } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
 import { SyncError } from './protocol/errors';
 import { dataClash, routeClash } from './options/clashes';
-import { getRegistryToken, getSyncToken } from './options/connection-tokens';
 import type { SyncExtras } from './options/extras';
 import { ConfigurableModuleClass } from './options/module-definition';
 import type { SyncCollectionOptions } from './options/sync.options';
 import type { SyncSettings } from './options/settings';
-import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from './options/tokens';
+import {
+  getRegistryToken,
+  getSyncToken,
+  SYNC_CONNECTION,
+  SYNC_EXTRAS,
+  SYNC_SETTINGS,
+} from './options/tokens';
 
 /**
  * Offline-first sync for the app that imports it: `SyncModule.forRoot(options)` or `forRootAsync(...)` once, and

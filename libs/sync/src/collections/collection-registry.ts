@@ -8,7 +8,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import type { Collections, SyncedCollection } from './collection';
 import { configurationError, readCollectionOptions } from './collection-options';
-import { failureTrace } from './failure';
+import { failureTrace } from './answers';
 import { PortAnswers } from './port-answers';
 import { PortResolver } from './port-resolver';
 import { sealCollection, type Sealed } from './sealed-collection';

@@ -2,7 +2,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SyncError } from '../protocol/errors';
 import type { Port } from '../options/sync.options';
-import { portKind, type PortMethod } from './port';
+import { portKind, type PortMethod } from './ports';
 
 /** Turns what a host gave for a port into a plain function. Works from `onApplicationBootstrap` on. */
 @Injectable()

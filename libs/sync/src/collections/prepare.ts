@@ -7,7 +7,7 @@ import type { DocumentIds, Prepared } from './collection';
 import { findHidden, type FieldFacts } from '../plan/field-facts';
 import { checkDocument, dataPath, type DocumentLimits } from './document-rules';
 import { isPassing } from '../database/errors';
-import type { FailureReport } from './failure';
+import type { FailureReport } from './answers';
 import type { DocumentTransformFunction } from './ports';
 
 /** What a collection does with the data of an upsert. A missing step keeps the data. */

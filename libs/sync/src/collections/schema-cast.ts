@@ -6,7 +6,7 @@ import type { Checked, DocumentIds, Prepared, StoredDocument } from './collectio
 import { verdictAsNew, type Problem, type SchemaRules } from '../plan/document-form';
 import { dataPath } from './document-rules';
 import { isPassing } from '../database/errors';
-import type { FailureReport } from './failure';
+import type { FailureReport } from './answers';
 import {
   asStored,
   castErrors,
@@ -17,7 +17,7 @@ import {
   type AnyDocument,
   type AnyModel,
 } from './model-document';
-import { dropPlaceholders } from './placeholders';
+import { dropPlaceholders } from './model-document';
 import { asksApp, hasSetters } from './schema-facts';
 import { SchemaStamp } from './schema-stamp';
 import { fit } from './schema-fit';

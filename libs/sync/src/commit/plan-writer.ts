@@ -17,7 +17,7 @@ import {
   TOO_LARGE,
   type WriteFailure,
 } from './refused-write';
-import { documentWrite } from '../plan/writes-of-plan';
+import { documentWrite } from '../plan/recording';
 import {
   insertAll,
   LARGEST_BSON,

@@ -9,7 +9,7 @@ import type { DocumentWrite, Plan } from '../plan/plan';
 import { PlanWriter } from './plan-writer';
 import { INVALID, RefusedWrite } from './refused-write';
 import { matching, type Collation } from './unstored-documents';
-import { earlierWrites } from '../plan/writes-of-plan';
+import { earlierWrites } from '../plan/recording';
 
 /** The part of a collection's options that concerns its validator. */
 interface CollectionOptions {

@@ -11,7 +11,7 @@ import { documentKey, type DocumentWrite, type Plan } from '../plan/plan';
 import { NOT_UNIQUE } from './refused-write';
 import { keysOf, textsIn, uniqueIndexes, type IndexKey, type UniqueIndex } from './unique-keys';
 import { matching, sameTexts } from './unstored-documents';
-import { earlierWrites } from '../plan/writes-of-plan';
+import { earlierWrites } from '../plan/recording';
 
 /** Gives one text for all that an index takes for the same. */
 type Same = (text: string) => string;

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
-import { inPieces } from './pieces';
 import type { DocumentWrite } from '../plan/plan';
+import { inPieces } from './write-commands';
 
 /** How a collection or an index compares texts; undefined: as they are. */
 export type Collation = object | undefined;

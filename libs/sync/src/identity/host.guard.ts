@@ -1,6 +1,6 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import { failureTrace } from '../collections/failure';
+import { failureTrace } from '../collections/answers';
 import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';

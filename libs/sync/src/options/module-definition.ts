@@ -38,12 +38,13 @@ import { ResolverService } from '../push/resolver';
 import { SnapshotRepository } from '../commit/snapshot';
 import { ChangeStreamHub } from '../stream/change-stream-hub';
 import { StreamService } from '../stream/stream.service';
-import { getRegistryToken, getSyncToken } from './connection-tokens';
 import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './extras';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { SyncService } from '../sync.service';
 import { resolveSettings } from './settings';
 import {
+  getRegistryToken,
+  getSyncToken,
   SYNC_CONNECTION,
   SYNC_CONTROLLER,
   SYNC_EXTRAS,

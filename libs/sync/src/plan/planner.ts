@@ -1,7 +1,7 @@
 import { Ledger } from './ledger';
 import type { BaseNeed, Plan, PlanClock, PlanRequest, PlanSnapshot, RequestOutcome } from './plan';
 import { RequestPlanning } from './request-planning';
-import { documentWrites, headMoves } from './writes-of-plan';
+import { documentWrites, headMoves } from './recording';
 
 /**
  * Decides what a group of pushes does: which documents, entries, receipts and heads are written, and what each change

@@ -10,7 +10,7 @@ import { SYNC_SETTINGS } from '../options/tokens';
 import { bodyHash, isWithinDepth } from './body-hash';
 import type { AppTime } from './app-time';
 import { lateRejection, withTheirChildren, type Lateness } from './late-changes';
-import type { Permissions } from './permissions';
+import type { CollectionAction } from '../collections/ports';
 import { documentKey, type Mutation, type RequestChange } from '../plan/plan';
 
 /** A push's changes, ready for the planner or refused, and about how many bytes they have. */
@@ -28,6 +28,28 @@ interface Candidate {
   readonly text: string | undefined;
   /** Undefined without an id, and for data that can never have been taken. */
   readonly mutation: Mutation | undefined;
+}
+
+/** What the identity may do, asked once for a request, collection and action. */
+export class Permissions {
+  private readonly answers = new Map<string, boolean>();
+  private readonly asked = new Map<string, Promise<boolean>>();
+
+  constructor(private readonly identity: SyncIdentity) {}
+
+  /** The answer, where it was asked for before. */
+  known({ name }: SyncedCollection, action: CollectionAction): boolean | undefined {
+    return this.answers.get(keyOf(name, action));
+  }
+
+  async may(collection: SyncedCollection, action: CollectionAction): Promise<boolean> {
+    const key = keyOf(collection.name, action);
+    const asking = this.asked.get(key) ?? collection.authorize(this.identity, action);
+    this.asked.set(key, asking);
+    const answer = await asking;
+    this.answers.set(key, answer);
+    return answer;
+  }
 }
 
 /** Brings what a client sent to what the planner takes: authorized, checked, cast (invariant 10). */
@@ -204,4 +226,8 @@ const FRAME_BYTES = 128;
 
 function bytesOf(entry: ParsedChange, text: string | undefined): number {
   return entry.ok && text !== undefined ? Buffer.byteLength(text) + FRAME_BYTES : 0;
+}
+
+function keyOf(collection: string, action: CollectionAction): string {
+  return `${action} ${collection}`;
 }

@@ -7,9 +7,8 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
-import { Permissions } from './permissions';
 import { withAnswers, type Answer, type Need, type PlannedAnswer, type PlanRequest } from '../plan/plan';
-import { PushIntake } from './intake';
+import { Permissions, PushIntake } from './intake';
 import { PushQueue } from './queue';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 
