@@ -156,7 +156,7 @@ export class PushWorld {
 }
 
 export function ready({ changes }: PlanRequest): ReadyChange[] {
-  return changes.flatMap((entry) => (entry.kind === 'ready' ? [entry.change] : []));
+  return changes.flatMap((entry) => (entry.kind === 'ready' ? [entry] : []));
 }
 
 function logged(entry: EntryRecord): LogChange {

@@ -170,11 +170,11 @@ export class ScopeWriter {
     const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
     const plan = planPushes(snapshot, [request], this.heads.clock());
     const outcome = plan.outcomes[0];
-    const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
-    if (answer?.status === 'rejected')
-      throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
+    const decision = outcome?.kind === 'decided' ? outcome.decisions[0] : undefined;
+    if (decision?.status === 'rejected')
+      throw new SyncError(decision.code ?? 'internal', decision.error ?? 'The change was rejected.');
     const move = plan.heads[0];
-    if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    if (!decision || !move) throw new Error('A plan of the app’s own write must write');
     attempt.held.add(request.scopeId);
     if (found.ownerless)
       // The planner's writes find a document by its scope and version.

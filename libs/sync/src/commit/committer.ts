@@ -6,7 +6,7 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import type { Rejection } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { withAnswers, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
+import { withFindings, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
 import { PlanWriter, ReceiptExists } from './plan-writer';
 import { planPushes } from '../plan/planner';
 import type { RefusedWrite } from './refused-write';
@@ -123,7 +123,7 @@ export class Committer {
       const trial = await this.plan(session, [{ ...request, atomic: 'mutation' }], snapshot);
       const refused = await this.taken.foresee(session, trial);
       if (refused.size === 0) break;
-      request = withAnswers(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
+      request = withFindings(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
     }
     return this.plan(session, [request], snapshot);
   }

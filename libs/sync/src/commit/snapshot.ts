@@ -47,8 +47,7 @@ export class SnapshotRepository {
   ): Promise<Map<string, ReceiptRecord>> {
     const keys: ReceiptKey[] = [];
     for (const { scopeId, clientId, changes } of requests)
-      for (const entry of changes) {
-        const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+      for (const { mutation } of changes) {
         if (mutation) keys.push({ scope: scopeId, client: clientId, mutation: mutation.id });
       }
     if (keys.length === 0) return new Map();
@@ -64,9 +63,9 @@ export class SnapshotRepository {
   ): Promise<Map<string, StoredDocument | 'foreign'>> {
     const asked = new Map<string, { ids: Map<string, unknown>; scopes: Set<string> }>();
     for (const { scopeId, changes } of requests) {
-      for (const entry of changes) {
-        if (entry.kind !== 'ready') continue;
-        const { collection, key, storedId } = entry.change;
+      for (const change of changes) {
+        if (change.kind !== 'ready') continue;
+        const { collection, key, storedId } = change;
         let of = asked.get(collection);
         if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
         of.ids.set(key, storedId);

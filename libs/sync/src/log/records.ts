@@ -47,19 +47,16 @@ export interface ReceiptKey {
   readonly mutation: string;
 }
 
-/** What a retry of a mutation is answered (invariant 4). */
-export interface Disposition {
+/** What a mutation was answered, and a retry of it is (invariant 4). */
+export interface ReceiptRecord {
+  readonly _id: ReceiptKey;
+  /** Hash of the change's body: the same mutation id with another body is refused. */
+  readonly hash: string;
+  readonly doc_id: DocId;
   readonly status: 'accepted' | 'conflict_resolved' | 'rejected';
   readonly new_version: string | null;
   readonly server_version: string | null;
   readonly code: ErrorCode | null;
   readonly error: string | null;
-}
-
-export interface ReceiptRecord extends Disposition {
-  readonly _id: ReceiptKey;
-  /** Hash of the change's body: the same mutation id with another body is refused. */
-  readonly hash: string;
-  readonly doc_id: DocId;
   readonly at: Date;
 }

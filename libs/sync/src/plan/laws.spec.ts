@@ -6,7 +6,7 @@ import { runs } from '../../../../test/support/runs';
 import type { CollectionRules } from '../collections/collection';
 import { formatHlc } from '../clock/hlc';
 import type { JsonObject } from '../protocol/json';
-import { withAnswer, type PlannedAnswer, type PlanRequest } from './plan';
+import { withFinding, type Decision, type PlanRequest } from './plan';
 import { judge, type CurrentState, type IncomingChange } from './judge';
 
 const START = Date.UTC(2026, 4, 2);
@@ -55,17 +55,15 @@ function request(rules: CollectionRules, edit: OfflineEdit, parent: string | nul
     changes: [
       {
         kind: 'ready',
-        change: {
-          collection: NOTE.collection,
-          rules,
-          operation: edit.value === null ? 'delete' : 'upsert',
-          key: keyOf(NOTE),
-          storedId: NOTE.id,
-          wireId: NOTE.id,
-          document: edit.value === null ? null : { value: edit.value },
-          parent,
-          hlc: edit.hlc,
-        },
+        collection: NOTE.collection,
+        rules,
+        operation: edit.value === null ? 'delete' : 'upsert',
+        key: keyOf(NOTE),
+        storedId: NOTE.id,
+        wireId: NOTE.id,
+        document: edit.value === null ? null : { value: edit.value },
+        parent,
+        hlc: edit.hlc,
       },
     ],
   };
@@ -84,16 +82,16 @@ function arrive(
   edits: readonly OfflineEdit[],
   order: readonly number[],
   together: boolean,
-): { answers: PlannedAnswer[]; left: JsonObject | undefined; writes: number } {
+): { answers: Decision[]; left: JsonObject | undefined; writes: number } {
   const { world, parent } = seeded(rules);
   const requests = order.map((at) => request(rules, edits[at]!, parent));
-  const answers: PlannedAnswer[] = [];
+  const answers: Decision[] = [];
   for (const group of together ? [requests] : requests.map((each) => [each])) {
     const plan = world.plan(group, START + 1000);
     world.apply(plan);
     for (const outcome of plan.outcomes) {
-      assert(outcome.kind === 'answered');
-      answers.push(...outcome.answers);
+      assert(outcome.kind === 'decided');
+      answers.push(...outcome.decisions);
     }
   }
   return { answers, left: world.stored('s').get('notes/d'), writes: world.log.length - 1 };
@@ -222,7 +220,7 @@ describe('a custom resolver', () => {
             assert.deepStrictEqual(need.current, world.stored('s').get('notes/d'));
             assert.deepStrictEqual(need.base, { value: 0 });
             const document = value === null ? null : { resolved: value };
-            pushed = withAnswer(pushed, 0, { resolution: { basis: need.basis, outcome: { document } } });
+            pushed = withFinding(pushed, 0, { resolution: { basis: need.basis, outcome: { document } } });
             if (moved) {
               other(shown.size);
               continue;

@@ -4,7 +4,7 @@ import { encodeBy } from './document-form';
 import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
 import type { LogChange } from '../protocol/change';
 import type { DocumentState, Ledger } from './ledger';
-import type { DocumentWrite, HeadMove, Plan, PlanClock, PlanRequest, ReadyChange } from './plan';
+import type { PlannedWrite, HeadMove, Plan, PlanClock, PlanRequest, ReadyChange } from './plan';
 import { editStamp } from './stamps';
 
 /** Which change of which request is recorded. */
@@ -97,22 +97,22 @@ function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
 }
 
 /** One write for each document that the plan changed, however often it did: its last state. */
-export function documentWrites(ledger: Ledger): DocumentWrite[] {
-  const writes: DocumentWrite[] = [];
+export function plannedWrites(ledger: Ledger): PlannedWrite[] {
+  const writes: PlannedWrite[] = [];
   for (const [key, state] of ledger.documents) {
     const { written } = state;
     if (!written) continue;
-    writes.push(documentWrite(key, state, written));
+    writes.push(plannedWrite(key, state, written));
   }
   return writes;
 }
 
 /** The write that brings a document, as the transaction has found it, to a state. */
-export function documentWrite(
+export function plannedWrite(
   key: string,
   state: DocumentState,
   written: NonNullable<DocumentState['written']>,
-): DocumentWrite {
+): PlannedWrite {
   const { origin } = state;
   return {
     scopeId: state.scopeId,
@@ -135,13 +135,13 @@ export function documentWrite(
 }
 
 /** What earlier changes made of documents that were changed again, by document, oldest first. */
-export function earlierWrites({ steps, writes }: Plan): Map<string, DocumentWrite[]> {
+export function earlierWrites({ steps, writes }: Plan): Map<string, PlannedWrite[]> {
   const last = new Map(writes.map(({ key, writer }) => [key, writer]));
-  const earlier = new Map<string, DocumentWrite[]>();
+  const earlier = new Map<string, PlannedWrite[]>();
   for (const { key, state } of steps) {
     const { written } = state;
     if (!written || written.writer === last.get(key)) continue;
-    const write = documentWrite(key, state, written);
+    const write = plannedWrite(key, state, written);
     const same = earlier.get(key);
     if (same) same.push(write);
     else earlier.set(key, [write]);

@@ -1,5 +1,5 @@
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { PlanRequest, RequestChange } from '../plan/plan';
+import type { PlanRequest, PreparedChange } from '../plan/plan';
 
 /** What was waited for when the time for the app's code was over. */
 export interface Lateness {
@@ -54,19 +54,19 @@ export function withoutLate(
 ): PlanRequest {
   const { changes } = request;
   const keyAt = (index: number): string | undefined => {
-    const entry = changes[index];
-    return entry?.kind === 'ready' ? entry.change.key : undefined;
+    const change = changes[index];
+    return change?.kind === 'ready' ? change.key : undefined;
   };
   const all = withTheirChildren(late, changes.length, keyAt);
   return {
     ...request,
-    changes: changes.map((entry, index) => (all.has(index) ? refuse(entry, rejection) : entry)),
+    changes: changes.map((change, index) => (all.has(index) ? refuse(change, rejection) : change)),
   };
 }
 
-function refuse(entry: RequestChange, rejection: Rejection): RequestChange {
-  if (entry.kind === 'refused') return entry;
-  const { wireId, mutation } = entry.change;
+function refuse(change: PreparedChange, rejection: Rejection): PreparedChange {
+  if (change.kind === 'refused') return change;
+  const { wireId, mutation } = change;
   return {
     kind: 'refused',
     wireId,

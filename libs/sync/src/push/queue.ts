@@ -7,7 +7,7 @@ import { Committer } from '../commit/committer';
 import { FairTurns } from '../cluster/fair-turns';
 import { errorKind, isRetryable } from '../database/errors';
 import { retryPauseMs, UnknownCommitError } from '../database/transaction';
-import { withAnswers, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
+import { withFindings, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
@@ -236,7 +236,7 @@ export class PushQueue implements BeforeApplicationShutdown {
       this.sifted--;
       for (const [change, verdict] of others ?? []) verdicts.set(change, { verdict });
     }
-    const request = withAnswers(job.request, verdicts);
+    const request = withFindings(job.request, verdicts);
     job.request = hasOthers && refused.isOfValue ? { ...request, hasDuplicates: true } : request;
     this.tryAgain([job], performance.now());
     this.pump();
