@@ -8,7 +8,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { withFindings, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
 import { PlanWriter, ReceiptExists } from './plan-writer';
-import { planPushes } from '../plan/planner';
+import { planToTheEnd, type Found, type Lack } from '../plan/planner';
 import type { RefusedWrite } from './refused-write';
 import { abortQuietly, asLostConnection, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
 import { SnapshotRepository } from './snapshot';
@@ -135,16 +135,19 @@ export class Committer {
     known: PlanSnapshot,
   ): Promise<Plan> {
     const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
-    let snapshot = known;
-    let plan = planPushes(snapshot, requests, clock);
-    for (;;) {
-      if (plan.needsReceipts)
-        snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
-      else if (plan.missingBases.length > 0) {
-        const found = await this.snapshots.bases(session, plan.missingBases);
-        snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
-      } else return plan;
-      plan = planPushes(snapshot, requests, clock);
-    }
+    const planning = planToTheEnd(known, requests, clock);
+    let step = planning.next();
+    while (step.done !== true) step = planning.next(await this.read(session, requests, step.value));
+    return step.value;
+  }
+
+  private async read(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    lack: Lack,
+  ): Promise<Found> {
+    return lack.of === 'receipts'
+      ? { receipts: await this.snapshots.receipts(session, requests) }
+      : { bases: await this.snapshots.bases(session, lack.needs) };
   }
 }

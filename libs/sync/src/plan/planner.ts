@@ -46,6 +46,32 @@ export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanReques
   };
 }
 
+/** What a plan turned out to need beyond its snapshot: to be read in the same transaction. */
+export type Lack =
+  { readonly of: 'receipts' } | { readonly of: 'bases'; readonly needs: readonly BaseNeed[] };
+
+/** What was read for a {@link Lack}. */
+export type Found = Partial<Pick<PlanSnapshot, 'receipts' | 'bases'>>;
+
+/** {@link planPushes} until nothing is lacking: yields what to read, is given what was found, and plans again. */
+export function* planToTheEnd(
+  known: PlanSnapshot,
+  requests: readonly PlanRequest[],
+  clock: PlanClock,
+): Generator<Lack, Plan, Found> {
+  let snapshot = known;
+  for (;;) {
+    const plan = planPushes(snapshot, requests, clock);
+    if (plan.needsReceipts) {
+      const { receipts } = yield { of: 'receipts' };
+      snapshot = { ...snapshot, receipts };
+    } else if (plan.missingBases.length > 0) {
+      const { bases = [] } = yield { of: 'bases', needs: plan.missingBases };
+      snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...bases]) };
+    } else return plan;
+  }
+}
+
 function hasMutation({ mutation }: PreparedChange): boolean {
   return mutation !== undefined;
 }
