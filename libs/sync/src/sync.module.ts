@@ -24,20 +24,20 @@ import {
 
 /**
  * Offline-first sync for the app that imports it: `SyncModule.forRoot(options)` or `forRootAsync(...)` once, and
- * `SyncModule.forFeature([...])` wherever a feature module has collections of its own.
+ * `SyncModule.forFeature([...])` wherever a feature module has its own collections.
  *
- * What is known before DI (`prefix`, `streamPath`, `isGlobal`, `http`, `stream`, `connectionName`) stands beside the
- * options in forRoot, and beside `useFactory` in forRootAsync.
+ * What is known before DI (`prefix`, `streamPath`, `isGlobal`, `http`, `stream`, `connectionName`) stands next to the
+ * options in forRoot, and next to `useFactory` in forRootAsync.
  */
 @Module({})
 export class SyncModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationBootstrap {
   constructor(
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
-    @Inject(CollectionRegistry) private readonly registry: CollectionRegistry,
-    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    private readonly registry: CollectionRegistry,
+    host: HttpAdapterHost,
   ) {
     super();
     if (host.listening)
@@ -57,13 +57,13 @@ export class SyncModule extends ConfigurableModuleClass implements OnModuleInit,
     collections: readonly (string | SyncCollectionOptions)[],
     connectionName?: string,
   ): DynamicModule {
-    // A class of its own for each call: Nest would take two of one class for the same module.
+    // A new class for each call: Nest would take two of one class for the same module.
     @Module({})
     class SyncFeatureModule implements OnModuleInit {
       private isRegistered = false;
 
       /** Registers at once where it can: Nest calls no hook of a module that is loaded lazily. */
-      constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {
+      constructor(private readonly moduleRef: ModuleRef) {
         const registry = readyRegistry(moduleRef, connectionName);
         if (registry) this.register(registry);
       }
@@ -130,7 +130,7 @@ function registryOf(moduleRef: ModuleRef, connectionName: string | undefined): C
   }
 }
 
-/** The registry, once it is made: a half-made one has nothing of its own yet. */
+/** The registry, once it is made: a half-made one has nothing to give yet. */
 function readyRegistry(
   moduleRef: ModuleRef,
   connectionName: string | undefined,

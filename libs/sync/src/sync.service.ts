@@ -99,7 +99,7 @@ export class SyncService {
 
   /**
    * Writes the log entry of a change that the app has made itself, and the four fields into its document. In the
-   * caller's open transaction, or in one of its own.
+   * caller's open transaction, or in its own.
    *
    * @throws SyncError `stale_version`, `id_unavailable`, `weak_write_concern`; in an open transaction a lost race is a
    *   TransientTransactionError, so that `withTransaction` runs it again

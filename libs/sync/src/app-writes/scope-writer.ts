@@ -20,7 +20,7 @@ export interface Attempt {
   /** Stands for the driver's transaction. */
   readonly transaction: object;
   readonly heads: OpenHeads;
-  /** The scopes that it came to. */
+  /** The scopes that it has written or locked. */
   readonly scopes: Set<string>;
   /** Those that nobody else can write until it ends: their head is locked, or entries stand above it. */
   readonly held: Set<string>;
@@ -208,7 +208,7 @@ function checkVersion(stored: Found['document'], ifVersion: string): void {
   if (stored !== 'foreign' && stored?.[SYNC_FIELDS.version] === ifVersion) return;
   throw new SyncError(
     'conflict_stale',
-    'The document does not have this version, or not any more; read it again and decide anew.',
+    'The document does not have this version, or not any more; read it and decide again.',
     { path: 'ifVersion' },
   );
 }

@@ -124,7 +124,7 @@ export class SyncTransaction {
   private track<T>(start: () => Promise<T>): Promise<T> {
     if (!this.open) return Promise.reject(notAwaited());
     const work = start();
-    // A promise of its own, so that a failure nobody waits for is still seen by the process.
+    // A separate promise, so that a failure nobody waits for is still seen by the process.
     const call = work.finally(() => {
       this.pending.delete(call);
     });

@@ -46,7 +46,7 @@ const MAX_NAMES = 64;
  * Writes stored documents as JSON straight from the database's bytes, without an object or a string in between: a full
  * resync is little else than this.
  *
- * It has no rules of its own. What it writes is, byte for byte, `JSON.stringify` of what {@link encodeValue} makes of the
+ * It adds no rules. What it writes is, byte for byte, `JSON.stringify` of what {@link encodeValue} makes of the
  * decoded value, and json-of-bson.spec.ts holds it to that. It knows the plain types alone, whose JSON could not be
  * written otherwise. The rest goes to `encodeValue`: the other types, and objects with names that JavaScript puts into
  * another order, joins, or takes for something else.

@@ -1,4 +1,4 @@
-/** The fields that the engine keeps with each synced document, beside the app's own. */
+/** The fields that the engine keeps with each synced document, next to the app's own. */
 export const SYNC_FIELDS = {
   version: '_sync_version',
   actor: '_sync_actor_id',

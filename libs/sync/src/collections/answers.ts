@@ -15,7 +15,7 @@ interface ObservableLike {
   }): { unsubscribe(): void } | undefined;
 }
 
-/** What an Observable comes to that completes without a value. */
+/** The value of an Observable that completes without one. */
 export const NO_VALUE = Symbol('an Observable without a value');
 
 export function isObservable(value: unknown): value is ObservableLike {
@@ -29,7 +29,7 @@ export function isObservable(value: unknown): value is ObservableLike {
 }
 
 /**
- * What an answer comes to: the value of a promise (or any thenable), the last value of an Observable, as Nest takes it
+ * The value of an answer: of a promise (or any thenable), the last value of an Observable, as Nest takes it
  * from guards; {@link NO_VALUE} without one. Rejects with what either fails with.
  *
  * @param signal ends the subscription to an Observable that never completes

@@ -29,7 +29,7 @@ export class CollectionRegistry implements Collections {
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
-    @Inject(PortResolver) private readonly ports: PortResolver,
+    private readonly ports: PortResolver,
   ) {
     const { oplogCollection, headsCollection, receiptsCollection, leasesCollection } = settings;
     this.reserved = [oplogCollection, headsCollection, receiptsCollection, leasesCollection];
@@ -156,7 +156,7 @@ export class CollectionRegistry implements Collections {
       .filter((name) => this.registered.get(name)?.ids === undefined);
     if (names.length === 0) return;
     this.logger.warn(
-      `Clients choose the ids of ${names.join(', ')} among strings or numbers, and all scopes share them: one scope can take an id before another needs it ("settings"), and learns by id_unavailable that an id is taken, though nothing more. Say ids: 'scoped' to give each scope ids of its own, or ids: 'global' if this is meant (random UUIDs, say).`,
+      `Clients choose the ids of ${names.join(', ')} among strings or numbers, and all scopes share them: one scope can take an id before another needs it ("settings"), and learns by id_unavailable that an id is taken, though nothing more. Say ids: 'scoped' to give each scope its own ids, or ids: 'global' if this is meant (random UUIDs, say).`,
     );
   }
 }

@@ -78,7 +78,7 @@ export interface SyncedCollection {
   cast(ids: DocumentIds, data: object): Promise<Prepared>;
   /** What prepared data makes of the document that stands (undefined: none), with every rule of the schema. */
   settle(ids: DocumentIds, prepared: Prepared, current: StoredDocument | undefined): Promise<Checked>;
-  /** Asks all rules of the schema about a document in the place of the current one. */
+  /** Asks all rules of the schema about a document that replaces the current one. */
   verify(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Promise<Checked>;
   /** The app's own resolver, when `rules.strategy` is `custom`. */
   resolve(conflict: Conflict): Promise<JsonObject | null>;

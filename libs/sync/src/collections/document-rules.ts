@@ -42,7 +42,7 @@ export function checkDocument(data: unknown, limits: DocumentLimits): Rejection 
   if (bytes <= limits.maxDocumentBytes) return undefined;
   return rejection({
     code: 'document_too_large',
-    message: `has ${String(bytes)} bytes as JSON, more than the limit of ${String(limits.maxDocumentBytes)}; split it, or raise limits.maxDocumentBytes`,
+    message: `has ${bytes} bytes as JSON, more than the limit of ${limits.maxDocumentBytes}; split it, or raise limits.maxDocumentBytes`,
     path: [],
   });
 }
@@ -51,7 +51,7 @@ export function checkDocument(data: unknown, limits: DocumentLimits): Rejection 
 export function dataPath(path: readonly (string | number)[]): string {
   let text = 'data';
   for (const step of path) {
-    if (typeof step === 'number') text += `[${String(step)}]`;
+    if (typeof step === 'number') text += `[${step}]`;
     else if (/^\w{1,60}$/.test(step)) text += `.${step}`;
     else text += `[${JSON.stringify(step.length > 60 ? `${step.slice(0, 60)}…` : step)}]`;
     if (text.length > 300) return `${text.slice(0, 300)}…`;
@@ -144,7 +144,7 @@ function at(step: string | number, finding: Finding): Finding {
 }
 
 function tooDeep(walk: Walk): Finding {
-  return found('too_deep', `is nested deeper than ${String(walk.maxDepth)} levels`);
+  return found('too_deep', `is nested deeper than ${walk.maxDepth} levels`);
 }
 
 function notJson(): Finding {

@@ -56,7 +56,7 @@ export function castErrors(document: AnyDocument): [string, PathError][] {
 }
 
 /**
- * Mongoose validates the elements of a document array side by side. When a later one throws at once (a `false` or ''
+ * Mongoose validates the elements of a document array in parallel. When a later one throws at once (a `false` or ''
  * among objects), nobody waits for the earlier ones any more, and the rejection of one of them ends the process. So
  * each is observed here; Mongoose still gets the same promise.
  */
@@ -83,7 +83,7 @@ function copyOf(value: unknown): unknown {
 }
 
 /**
- * Removes the empty objects that a model puts in the place of nested fields which were not given, as Mongoose's own
+ * Removes the empty objects that a model puts where nested fields were not given, as Mongoose's own
  * save does (`minimize`); empty objects that were given stay. Changes `result` in place.
  */
 export function dropPlaceholders(result: Record<string, unknown>, given: unknown): void {

@@ -58,7 +58,7 @@ export class PortAnswers {
         limit.abort();
         this.complain(
           port,
-          `gave no answer within ${String(this.limitMs)} ms. An Observable must complete: end it with first() or take(1)`,
+          `gave no answer within ${this.limitMs} ms. An Observable must complete: end it with first() or take(1)`,
         );
         reject(
           new SyncError(

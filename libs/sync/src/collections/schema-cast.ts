@@ -250,7 +250,7 @@ function unknownField(path: Path): Rejection {
   };
 }
 
-/** The data with bytes in the place of their texts. */
+/** The data with bytes instead of their texts. */
 function withBytes(data: object, binaries: readonly BinaryText[]): object {
   const copy = structuredClone(data);
   for (const { path, bytes } of binaries) {

@@ -127,7 +127,7 @@ export function valueAt(document: StoredDocument, path: string): unknown {
   return value;
 }
 
-/** A copy with another value at a dotted path; what lies beside the path is shared. */
+/** A copy with another value at a dotted path; everything else is shared. */
 export function withValueAt(document: StoredDocument, path: string, value: unknown): StoredDocument {
   const [key = '', ...rest] = path.split('.');
   const copy = { ...document };

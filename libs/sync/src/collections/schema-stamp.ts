@@ -3,7 +3,7 @@ import type { StoredDocument } from './collection';
 import { isPlain } from '../plan/field-facts';
 import { timestampPaths, valueAt, versionKeyOf, withValueAt } from './schema-facts';
 
-/** What the server keeps in a document whoever edits it: Mongoose's timestamps and version key, as `save()` has them. */
+/** What the server keeps in a document on every edit: Mongoose's timestamps and version key, as `save()` has them. */
 export class SchemaStamp {
   private readonly children: readonly {
     readonly path: string;

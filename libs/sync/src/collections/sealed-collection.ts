@@ -22,7 +22,7 @@ import { hasPath, hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts'
 export interface SealContext {
   readonly connection: Connection;
   readonly settings: SyncSettings;
-  /** The authorizer and the transform for collections that have none of their own. */
+  /** The authorizer and the transform for collections that have none. */
   readonly defaults: Pick<SyncOptions, 'authorizer' | 'transform'>;
   readonly ports: PortResolver;
   /** Hears what the ports answer. */

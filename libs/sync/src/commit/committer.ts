@@ -22,7 +22,7 @@ const MOST_ROUNDS = 8;
 
 /**
  * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
- * does not retry but for the commit itself: whoever calls it forms the group anew.
+ * does not retry but for the commit itself: its caller forms the group again.
  */
 @Injectable()
 export class Committer {
@@ -104,7 +104,7 @@ export class Committer {
       first?.hasDuplicates && !second
         ? await this.foreseeing(session, first, snapshot)
         : await this.plan(session, requests, snapshot);
-    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
+    // The heads first: the second to come is told at once, before one of its documents or entries stands in the way of a
     // transaction that holds the head (sync.lock).
     await this.writer.moveHeads(session, plan.heads);
     await this.writer.write(session, plan);

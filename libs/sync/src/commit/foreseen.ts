@@ -12,7 +12,7 @@ export interface Occupancy {
 /** Who has a key while the writes are gone through. */
 interface Holder {
   readonly key: string;
-  /** The change by which it came to have it; undefined: it had it before, and no write of the plan touches it. */
+  /** The change that gave it to it; undefined: it had it before, and no write of the plan touches it. */
   readonly since: number | undefined;
   readonly isTouched: boolean;
 }

@@ -47,7 +47,7 @@ export class PlanWriter {
    * Writes everything but the heads: see {@link moveHeads}.
    *
    * @throws ReceiptExists, RefusedWrite, TransientSyncError, or an error of the driver, unchanged but for a lost
-   *   connection that it does not own up to
+   *   connection that it does not report as one
    */
   async write(session: mongo.ClientSession, plan: Plan): Promise<void> {
     try {
@@ -115,7 +115,7 @@ export class PlanWriter {
           ? refusedWrite(report.failure, culprit.writer, plan, culprit.document)
           : serverError(report.failure.code);
       if (report.count !== run.length)
-        throw new TransientSyncError('A document changed beside the engine while it was written');
+        throw new TransientSyncError('A document was changed by someone else while it was written');
     }
   }
 

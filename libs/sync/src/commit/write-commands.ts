@@ -109,7 +109,7 @@ export interface Piece {
 }
 
 /**
- * Cuts a list into runs that fit into one command each, in their order. A single larger item is a run of its own.
+ * Cuts a list into runs that fit into one command each, in their order. A larger item makes its own run.
  *
  * @param count of the items
  * @param sizeAt about how many characters the item at an index has as JSON

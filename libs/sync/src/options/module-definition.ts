@@ -163,7 +163,7 @@ const SERVICES: Provider[] = [
   SyncService,
 ];
 
-/** Nest reads a route's path from the class, so that each instance of the module needs a class of its own. */
+/** Nest reads a route's path from the class, so that each instance of the module needs its own class. */
 function controllerAt(prefix: string): Type<SyncController> {
   @Controller({ path: prefix, version: VERSION_NEUTRAL })
   class PrefixedController extends SyncController {}

@@ -29,8 +29,8 @@ export interface Conflict {
 }
 
 /**
- * A resolver of the app's own: gives the document that both sides shall have, or null to delete it. It may be called
- * more than once for one change (the document may have moved on meanwhile), so it must have no effect of its own.
+ * The app's resolver: gives the document that both sides will have, or null to delete it. It may be called
+ * more than once for one change (the document may have moved on meanwhile), so it must have no side effects.
  * It runs outside any transaction. An error that it throws, or an answer that is no document (a Date, a Map, undefined),
  * rejects the change with `resolver_failed`.
  */

@@ -14,7 +14,7 @@ export const ID_UNAVAILABLE: Rejection = {
 
 export const MUTATION_ID_REUSED: Rejection = {
   code: 'mutation_id_reused',
-  message: 'This mutation_id was used before for another change; give each mutation an id of its own.',
+  message: 'This mutation_id was used before for another change; give each mutation its own id.',
 };
 
 export function accepted(version: string | null): Decision {
@@ -74,7 +74,7 @@ export function conflictRejection(
   };
 }
 
-/** Of a change of a batch that another change has brought down. */
+/** Of a good change in a batch that failed because of another change. */
 export const ROLLED_BACK: Decision = rejected({
   code: 'batch_rolled_back',
   message:

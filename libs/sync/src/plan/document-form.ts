@@ -28,7 +28,7 @@ export interface Content {
   readonly verdicts: readonly Verdict[];
 }
 
-/** What a document comes to: it may be stored, it may not, or the app's own functions have to be asked first. */
+/** Whether a document may be stored, or the app's own functions have to be asked first. */
 export type Settled = Checked | { readonly ok: 'ask'; readonly document: StoredDocument };
 
 /** The rules of a Mongoose schema, as far as they can be asked at once. */
@@ -51,7 +51,7 @@ export interface SchemaRules {
 const NEW = 'new';
 
 /**
- * How the documents of a collection are made and shown: pure, so that the planner can decide what a change comes to by
+ * How the documents of a collection are made and shown: pure, so that the planner can decide about a change by
  * the document that it really meets.
  */
 export class DocumentForm {
@@ -144,7 +144,7 @@ export class DocumentForm {
     return this.hides ? keepHidden(this.facts, document, current) : document;
   }
 
-  /** The schema's rules on a document in the place of the current one. */
+  /** The schema's rules on a document that replaces the current one. */
   verify(
     ids: DocumentIds,
     document: StoredDocument,

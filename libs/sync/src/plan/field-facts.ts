@@ -37,7 +37,7 @@ export function isHidden(facts: FieldFacts): boolean {
   return facts.isHidden === true;
 }
 
-/** A document with the hidden fields of another one, where it has none of its own. Lists keep those that they hold. */
+/** A document with the hidden fields of another one, where it lacks them. Lists keep those that they hold. */
 export function keepHidden(
   facts: FieldFacts,
   document: StoredDocument,

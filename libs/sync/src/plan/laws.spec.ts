@@ -21,7 +21,7 @@ interface OfflineEdit {
 }
 
 const stamp = (ms: number, client: number): string =>
-  formatHlc({ ms: START + ms, counter: 0, node: `dev${String(client)}` });
+  formatHlc({ ms: START + ms, counter: 0, node: `dev${client}` });
 
 /** Each with its own stamp, far apart or in the same millisecond, and an order in which they arrive. */
 function editsAndOrder(
@@ -36,7 +36,7 @@ function editsAndOrder(
     .array(edit, { minLength: 1, maxLength: 6 })
     .map((drawn) =>
       drawn.map(({ ms, remove }, index): OfflineEdit => ({
-        client: `c${String(index)}`,
+        client: `c${index}`,
         value: remove ? null : index + 1,
         hlc: stamped ? stamp(ms, index) : null,
       })),

@@ -41,7 +41,7 @@ export interface HeadState {
 }
 
 /**
- * What a plan has decided so far, in layers: a request works on a layer of its own, which is absorbed when the request
+ * What a plan has decided so far, in layers: a request works on its own layer, which is absorbed when the request
  * stands and dropped when it is rolled back. So a rolled back batch leaves nothing, by construction.
  */
 export class Ledger {

@@ -22,7 +22,7 @@ export interface Mutation {
 
 /**
  * A change as the planner takes it: ready, or refused before. A refused one counts for atomicity, and a mutation that
- * took effect before it came to be refused still gets its first answer.
+ * took effect before it was refused still gets its first answer.
  */
 export type PreparedChange = ReadyChange | RefusedChange;
 
@@ -211,8 +211,8 @@ export function documentKey(collection: string, storedId: StoredId, wireId: DocI
     typeof storedId === 'string'
       ? `s${storedId}`
       : typeof storedId === 'number'
-        ? `n${String(storedId)}`
-        : `x${String(wireId)}`;
+        ? `n${storedId}`
+        : `x${wireId}`;
   return `${collection}\0${id}`;
 }
 

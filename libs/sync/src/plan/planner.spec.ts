@@ -108,7 +108,7 @@ class Clients {
     const ofDocument = inScope.filter((entry) => entry.collection === collection && entry.doc === id);
     const choices = parent.from === 'scope' ? inScope : ofDocument;
     const at = parent.from === 'newest' ? choices.length - 1 : parent.pick % Math.max(1, choices.length);
-    const name = `m${String(this.count++)}`;
+    const name = `m${this.count++}`;
     return {
       kind: 'ready',
       collection,

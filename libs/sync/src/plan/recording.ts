@@ -91,7 +91,7 @@ function nextHlc(last: Hlc, clock: PlanClock): Hlc {
 function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
   const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
   const json = JSON.stringify;
-  const before = `{"version":${json(version)},"seq":${String(seq)},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
+  const before = `{"version":${json(version)},"seq":${seq},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
   const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
   return `${before},"operation":"${operation}","data":${data},${after}`;
 }

@@ -18,7 +18,7 @@ export function refuseStamps(
   if (ahead)
     return {
       code: 'clock_drift',
-      message: `${ahead} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,
+      message: `${ahead} is further in the future than ${clock.maxDriftMs} ms; set the clock it comes from and send the change again.`,
     };
   // Against the head that others can have seen: a version of this very plan is nobody's parent yet.
   if (!byServer && found && parent !== null && parent > head.committed)

@@ -83,7 +83,7 @@ export class SyncError extends Error {
 
   /**
    * By these two Nest's own filter, and Fastify, know which status an error has: where SyncErrorFilter does not stand, a
-   * SyncError has its status and its message all the same. A fault of the server stays a 500 without words.
+   * SyncError has its status and its message anyway. A fault of the server stays a 500 without words.
    */
   get statusCode(): number | undefined {
     return this.status === 500 ? undefined : this.status;

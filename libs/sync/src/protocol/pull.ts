@@ -12,7 +12,7 @@ export interface PullRequest {
   readonly since?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
-  /** Changes in the answer at the most: 1 to maxPullLimit. Default: defaultPullLimit. */
+  /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
   readonly limit?: number | string | null;
 }
 
@@ -109,7 +109,7 @@ export class PullPage {
  */
 export type ResyncReason = 'too_old' | 'unknown_cursor';
 
-/** The client has to load everything anew (GET full), keep its unsent changes, and pull from there. */
+/** The client has to load everything again (GET full), keep its unsent changes, and pull from there. */
 export class FullResyncRequired {
   readonly full_resync_required = true;
 

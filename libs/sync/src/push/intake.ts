@@ -77,7 +77,7 @@ export class PushIntake {
     if (bytes > maxPushBytes)
       throw new SyncError(
         'payload_too_large',
-        `The push has ${String(bytes)} bytes, more than the limit of ${String(maxPushBytes)}; send its changes in several pushes.`,
+        `The push has ${bytes} bytes, more than the limit of ${maxPushBytes}; send its changes in several pushes.`,
       );
 
     const waitsFor: (() => string)[] = [];
@@ -228,7 +228,7 @@ function jsonText({ data }: PushChange): string | undefined {
   }
 }
 
-/** What a change's fields take beside its data, whatever they hold. */
+/** What a change's other fields take, whatever they hold. */
 const FRAME_BYTES = 128;
 
 function bytesOf(entry: ParsedChange, text: string | undefined): number {

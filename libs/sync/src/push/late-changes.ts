@@ -12,7 +12,7 @@ export interface Lateness {
 export function lateRejection({ limitMs, waitedFor }: Lateness): Rejection {
   return {
     code: 'preparation_timeout',
-    message: `The server was not done with this change within prepareTimeoutMs (${String(limitMs)} ms), and waited for ${waitedFor}; send it again.`,
+    message: `The server was not done with this change within prepareTimeoutMs (${limitMs} ms), and waited for ${waitedFor}; send it again.`,
   };
 }
 
@@ -20,7 +20,7 @@ export function lateRejection({ limitMs, waitedFor }: Lateness): Rejection {
 export function lateBatch({ limitMs, waitedFor }: Lateness, done: number, of: number): SyncError {
   return new SyncError(
     'preparation_timeout',
-    `The server was done with ${String(done)} of ${String(of)} changes within prepareTimeoutMs (${String(limitMs)} ms), and waited for ${waitedFor}. Nothing was applied: send at most ${String(Math.max(1, done))} in one push.`,
+    `The server was done with ${done} of ${of} changes within prepareTimeoutMs (${limitMs} ms), and waited for ${waitedFor}. Nothing was applied: send at most ${Math.max(1, done)} in one push.`,
     { retryAfterSeconds: 1 },
   );
 }

@@ -33,7 +33,7 @@ export class PushService {
 
   /**
    * @param body a push request as it travelled
-   * @throws SyncError when the request as a whole is refused; a bad change only gets a rejection of its own
+   * @throws SyncError when the request as a whole is refused; a bad change only gets its own rejection
    */
   async push(identity: SyncIdentity, body: unknown): Promise<PushResponse> {
     const started = performance.now();
