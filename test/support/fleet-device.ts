@@ -1,5 +1,8 @@
-import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../../libs/sync/src/plan/conflict';
-import type { CollectionRules } from '../../libs/sync/src/collections/collection';
+import {
+  CONFLICT_STRATEGIES,
+  DELETE_UPDATE_POLICIES,
+  type CollectionRules,
+} from '../../libs/sync/src/plan/conflict';
 import type { LogChange, Operation } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { Atomicity } from '../../libs/sync/src/protocol/push';

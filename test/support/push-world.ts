@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../../libs/sync/src/codec/stored-document';
+import type { CollectionRules } from '../../libs/sync/src/plan/conflict';
 import assert from 'node:assert/strict';
-import type { CollectionRules, StoredDocument } from '../../libs/sync/src/collections/collection';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/log/records';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';

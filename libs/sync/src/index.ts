@@ -111,17 +111,20 @@ export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './database/driver-ad
 export type { ChangeStreamState, SyncHealth } from './health/health';
 
 // Mentioned by the types above, so that an app's declarations can name them. Their members may change.
+export type { IdCodec } from './codec/id-codec';
+export type { StoredDocument, StoredId } from './codec/stored-document';
+export type { Prepared, SyncedCollection } from './collections/collection';
+export type { CollectionRules } from './plan/conflict';
 export type {
-  CollectionRules,
-  IdCodec,
-  Prepared,
-  StoredDocument,
-  StoredId,
+  Content,
+  DocumentForm,
+  Problem,
+  SchemaRules,
+  Settled,
+  Verdict,
   Checked,
   DocumentIds,
-  SyncedCollection,
-} from './collections/collection';
-export type { Content, DocumentForm, Problem, SchemaRules, Settled, Verdict } from './plan/document-form';
+} from './plan/document-form';
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/started-lines';
 export type { ParsedChange } from './protocol/push';

@@ -1,7 +1,7 @@
+import type { StoredId } from './codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
-import type { StoredId } from './collections/collection';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
 import type { FullRequest } from './protocol/full';

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import { SyncError } from '../protocol/errors';
 import { castOrThrow, ownFields, settleOrThrow, type Target } from './target';
 

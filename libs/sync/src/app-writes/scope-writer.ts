@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument } from '../collections/collection';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../database/transaction';
 import { SyncError } from '../protocol/errors';

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { HeadRecord } from '../log/records';
 import { documentKey, type PlanRequest, type PlanSnapshot, type ReadyChange } from '../plan/plan';
 import type { SyncIdentity } from '../identity/identity';

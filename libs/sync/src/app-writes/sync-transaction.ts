@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
-import type { Collections, StoredDocument } from '../collections/collection';
+import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
 import { Turns } from '../database/turns';

@@ -8,9 +8,8 @@ import {
   nameStartsWith,
   valueEnd,
 } from './bson-elements';
-import type { StoredDocument } from '../collections/collection';
 import type { JsonOutput } from './json-output';
-import { SYNC_FIELD_PREFIX } from './stored-document';
+import { SYNC_FIELD_PREFIX, type StoredDocument } from './stored-document';
 import { encodeValue } from './wire-codec';
 
 /** Makes of a BSON document what the driver makes of it, with the options of the engine's collections. */

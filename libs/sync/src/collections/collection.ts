@@ -1,32 +1,12 @@
 import type { mongo } from 'mongoose';
-import type { Conflict, ConflictStrategy, DeleteUpdatePolicy } from '../plan/conflict';
+import type { IdCodec } from '../codec/id-codec';
+import type { StoredDocument } from '../codec/stored-document';
+import type { CollectionRules, Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
-import type { DocId } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Content, DocumentForm } from '../plan/document-form';
+import type { Checked, Content, DocumentIds } from '../plan/document-form';
 import type { CollectionAction } from './ports';
-
-/** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */
-export type StoredDocument = Record<string, unknown>;
-/** A value of `_id`: ObjectId, UUID, string or number. */
-export type StoredId = unknown;
-
-/** The part of a collection's configuration that the push planner decides by. Plain data. */
-export interface CollectionRules {
-  readonly strategy: ConflictStrategy | 'custom';
-  readonly deleteUpdatePolicy: DeleteUpdatePolicy;
-  /** What is special about the collection's documents; absent where they are stored as they come. */
-  readonly form?: DocumentForm;
-}
-
-/** How wire ids and stored ids belong together. Injective both ways (invariant 5). */
-export interface IdCodec {
-  /** The stored id, or undefined when this id can never stand in the collection. */
-  toStored(scopeId: string, docId: DocId): StoredId | undefined;
-  /** The id as clients see it. */
-  toWire(storedId: StoredId): DocId;
-}
 
 /** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */
 export type Prepared =
@@ -34,21 +14,10 @@ export type Prepared =
       readonly ok: true;
       /** As a new document would be stored, but for timestamps and version key. */
       readonly document: StoredDocument;
-      /** Where the stored document has a say in what becomes of it: see {@link DocumentForm.settle}. */
+      /** Where the stored document has a say in what becomes of it: see `DocumentForm.settle`. */
       readonly content?: Content;
     }
   | { readonly ok: false; readonly rejection: Rejection };
-
-/** A document that may be stored, or why not. */
-export type Checked =
-  | { readonly ok: true; readonly document: StoredDocument }
-  | { readonly ok: false; readonly rejection: Rejection };
-
-/** A document's id in its two forms. */
-export interface DocumentIds {
-  readonly storedId: StoredId;
-  readonly wireId: DocId;
-}
 
 /** One synced collection, resolved and sealed at start. */
 export interface SyncedCollection {

@@ -1,7 +1,6 @@
+import { isPlain, type StoredDocument } from '../codec/stored-document';
 import mongoose, { type HydratedDocument, type Model } from 'mongoose';
-import { isPlain } from '../plan/field-facts';
 import { isObject } from '../protocol/json';
-import type { StoredDocument } from './collection';
 import type { PathError } from './validation-message';
 
 export type AnyModel = Model<Record<string, unknown>>;

@@ -1,10 +1,16 @@
+import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Schema } from 'mongoose';
-import { SyncError, type Rejection } from '../protocol/errors';
+import { SyncError, type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } from './cast-comparison';
-import type { Checked, DocumentIds, Prepared, StoredDocument } from './collection';
-import { verdictAsNew, type Problem, type SchemaRules } from '../plan/document-form';
-import { dataPath } from './document-rules';
+import type { Prepared } from './collection';
+import {
+  verdictAsNew,
+  type Problem,
+  type SchemaRules,
+  type Checked,
+  type DocumentIds,
+} from '../plan/document-form';
 import { isPassing } from '../database/errors';
 import type { FailureReport } from './answers';
 import {

@@ -1,6 +1,6 @@
+import { isPlain, setField, type StoredDocument } from '../codec/stored-document';
 import type { Schema, SchemaType } from 'mongoose';
-import { isPlain, setField, type FieldFacts } from '../plan/field-facts';
-import type { StoredDocument } from './collection';
+import { type FieldFacts } from '../plan/field-facts';
 
 /** The parts of Mongoose's schema types that its own types leave out. */
 interface AnyPath extends Pick<SchemaType, 'path'> {

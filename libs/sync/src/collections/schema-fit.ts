@@ -1,5 +1,5 @@
+import { isPlain } from '../codec/stored-document';
 import type { Schema } from 'mongoose';
-import { isPlain } from '../plan/field-facts';
 
 /** What of a client's data Mongoose may be given, and what it would take for something else. */
 export interface Fit {

@@ -1,5 +1,4 @@
-import type { Rejection } from '../protocol/errors';
-import { dataPath } from './document-rules';
+import { type Rejection, dataPath } from '../protocol/errors';
 
 /** The part of Mongoose's ValidatorError and CastError that a message is built from. */
 export interface PathError {

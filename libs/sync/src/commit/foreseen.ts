@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { PlannedWrite, Writer } from '../plan/plan';
 
 /** What one unique index holds, and would hold of documents that are not stored yet. */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey, ReceiptRecord } from '../log/records';
 import type { LogChange } from '../protocol/change';

@@ -1,6 +1,7 @@
+import type { StoredDocument } from '../codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { existingIndexes } from '../database/layout';
 import { OplogRepository } from '../log/oplog';

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { ExistingIndex } from '../database/index-check';
 
 /** A unique index of a collection, as far as what it holds can be told beforehand. */

@@ -1,7 +1,7 @@
+import type { StoredId } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
 import type { DocId, LogOperation } from '../protocol/change';
 import type { ErrorCode } from '../protocol/errors';
-import type { StoredId } from '../collections/collection';
 
 /**
  * A scope's head: the one document that orders its writers (invariant 2). Each transaction that writes entries reads

@@ -1,16 +1,7 @@
+import { type StoredDocument, isPlain, setField } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
-import type { StoredDocument } from '../collections/collection';
-import {
-  type FieldFacts,
-  NO_FACTS,
-  factsOf,
-  hiddenPart,
-  holds,
-  isHidden,
-  isPlain,
-  setField,
-} from './field-facts';
+import { type FieldFacts, NO_FACTS, factsOf, hiddenPart, holds, isHidden } from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';
 
 /** A document or a part of it, as it came and as the schema has cast it. */

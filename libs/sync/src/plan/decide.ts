@@ -1,4 +1,4 @@
-import type { Checked, StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { keepTypes } from './composition';
@@ -11,12 +11,12 @@ import {
   resolved,
   WAITING,
 } from './decisions';
-import { encodeBy, type Settled } from './document-form';
+import { encodeBy, type Settled, type Checked } from './document-form';
 import { judge } from './judge';
-import { wireOf, type DocumentState } from './ledger';
+import { wireOf } from './ledger';
 import { sentBy, type Ancestry } from './lineage';
 import { mergeFields } from './merge';
-import type { Decision, ReadyChange } from './plan';
+import type { Decision, ReadyChange, DocumentState } from './plan';
 import { baseOf, basisOf, type Planning } from './planning';
 import { recordWrite } from './recording';
 import { refuseStamps } from './stamps';

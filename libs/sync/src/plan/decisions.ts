@@ -1,8 +1,8 @@
 import type { DocumentForm } from './document-form';
 import type { ReceiptRecord } from '../log/records';
 import type { Rejection } from '../protocol/errors';
-import { wireOf, type DocumentState } from './ledger';
-import type { Decision } from './plan';
+import { wireOf } from './ledger';
+import type { Decision, DocumentState } from './plan';
 
 /** Stands in for a decision while the app's code is asked; the request is planned again then. */
 export const WAITING: Decision = accepted(null);

@@ -1,11 +1,22 @@
+import type { StoredDocument, StoredId } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
-import type { Rejection } from '../protocol/errors';
+import type { DocId } from '../protocol/change';
+import { type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Checked, DocumentIds, StoredDocument } from '../collections/collection';
 import { agrees, compose, findImmutable } from './composition';
 import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
-import { dataPath } from '../collections/document-rules';
 import { encodeDocument } from '../codec/wire-codec';
+
+/** A document that may be stored, or why not. */
+export type Checked =
+  | { readonly ok: true; readonly document: StoredDocument }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+/** A document's id in its two forms. */
+export interface DocumentIds {
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+}
 
 /** What a cast could not take. Void where the value at this path came back as it is stored. */
 export interface Problem {

@@ -1,7 +1,6 @@
 import { parseHlc } from '../clock/hlc';
 import type { Operation } from '../protocol/change';
-import type { CollectionRules } from '../collections/collection';
-import type { ConflictStrategy, DeleteUpdatePolicy } from './conflict';
+import type { ConflictStrategy, DeleteUpdatePolicy, CollectionRules } from './conflict';
 
 /** What is known of the stored document when a change meets it. */
 export interface CurrentState {

@@ -1,33 +1,9 @@
 import { encodeBy, type DocumentForm } from './document-form';
-import { isSyncField, SYNC_FIELDS } from '../codec/stored-document';
-import type { StoredDocument, StoredId } from '../collections/collection';
+import { isSyncField, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../clock/hlc';
 import type { EntryRecord, ReceiptRecord } from '../log/records';
 import type { JsonObject } from '../protocol/json';
-import type { PlanSnapshot, PlanStep, Writer } from './plan';
-
-/** A document while a plan is made: as the database has it, or as an earlier change of the plan has left it. */
-export interface DocumentState {
-  readonly scopeId: string;
-  /** Null: stored before it was synced. */
-  readonly version: string | null;
-  /** The edit stamp of the last winner, else the version. */
-  readonly stamp: string | null;
-  readonly deleted: boolean;
-  /** The app's own fields. */
-  readonly fields: StoredDocument;
-  /** What the database had when the transaction began. */
-  readonly origin: { readonly exists: boolean; readonly version: string | undefined };
-  /** Set once the plan has changed the document. */
-  readonly written?: {
-    readonly collection: string;
-    readonly storedId: StoredId;
-    readonly actorId: string;
-    readonly writer: Writer;
-    /** Of the entry's text. */
-    readonly chars: number;
-  };
-}
+import type { DocumentState, PlanSnapshot, PlanStep } from './plan';
 
 export interface HeadState {
   readonly fromSeq: number | undefined;

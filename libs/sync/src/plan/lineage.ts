@@ -1,8 +1,8 @@
 import { agrees } from './composition';
 import { encodeBy } from './document-form';
 import type { JsonObject } from '../protocol/json';
-import { wireOf, type DocumentState } from './ledger';
-import type { ReadyChange } from './plan';
+import { wireOf } from './ledger';
+import type { ReadyChange, DocumentState } from './plan';
 
 /** What a change is judged by: what its client knew of the document when it edited. */
 export interface Ancestry {

@@ -1,11 +1,11 @@
-import type { CollectionRules, StoredDocument, StoredId } from '../collections/collection';
+import type { StoredDocument, StoredId } from '../codec/stored-document';
+import type { CollectionRules } from './conflict';
 import type { Content, Verdict } from './document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Atomicity } from '../protocol/push';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
-import type { DocumentState } from './ledger';
 
 /** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
 export interface Resolution {
@@ -169,6 +169,29 @@ export interface HeadMove {
   readonly fromSeq: number | undefined;
   readonly version: string;
   readonly seq: number;
+}
+
+/** A document while a plan is made: as the database has it, or as an earlier change of the plan has left it. */
+export interface DocumentState {
+  readonly scopeId: string;
+  /** Null: stored before it was synced. */
+  readonly version: string | null;
+  /** The edit stamp of the last winner, else the version. */
+  readonly stamp: string | null;
+  readonly deleted: boolean;
+  /** The app's own fields. */
+  readonly fields: StoredDocument;
+  /** What the database had when the transaction began. */
+  readonly origin: { readonly exists: boolean; readonly version: string | undefined };
+  /** Set once the plan has changed the document. */
+  readonly written?: {
+    readonly collection: string;
+    readonly storedId: StoredId;
+    readonly actorId: string;
+    readonly writer: Writer;
+    /** Of the entry's text. */
+    readonly chars: number;
+  };
 }
 
 /** A document as one change has left it. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../protocol/json';
-import type { DocumentState, Ledger } from './ledger';
+import type { Ledger } from './ledger';
 import { Lineage, type Ancestry } from './lineage';
 import {
   baseText,
@@ -9,6 +9,7 @@ import {
   type PlanRequest,
   type PlanSnapshot,
   type ReadyChange,
+  type DocumentState,
 } from './plan';
 
 /** What the changes of one request are decided by, and what is noted on the way. */

@@ -1,10 +1,17 @@
-import { SYNC_FIELDS } from '../codec/stored-document';
-import type { StoredDocument } from '../collections/collection';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { encodeBy } from './document-form';
 import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
 import type { LogChange } from '../protocol/change';
-import type { DocumentState, Ledger } from './ledger';
-import type { PlannedWrite, HeadMove, Plan, PlanClock, PlanRequest, ReadyChange } from './plan';
+import type { Ledger } from './ledger';
+import type {
+  PlannedWrite,
+  HeadMove,
+  Plan,
+  PlanClock,
+  PlanRequest,
+  ReadyChange,
+  DocumentState,
+} from './plan';
 import { editStamp } from './stamps';
 
 /** Which change of which request is recorded. */

@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../codec/stored-document';
+import type { CollectionRules } from './conflict';
 import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
-import type { CollectionRules, StoredDocument } from '../collections/collection';
 import { DocumentForm } from './document-form';
 import { encodeDocument } from '../codec/wire-codec';
 import type { LogChange } from '../protocol/change';

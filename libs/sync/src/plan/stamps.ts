@@ -1,8 +1,8 @@
 import { isNewer } from './judge';
 import { isTooFarAhead, parseHlc } from '../clock/hlc';
 import type { Rejection } from '../protocol/errors';
-import type { DocumentState, HeadState } from './ledger';
-import type { PlanClock, ReadyChange } from './plan';
+import type { HeadState } from './ledger';
+import type { PlanClock, ReadyChange, DocumentState } from './plan';
 
 /** Refuses stamps from the future (invariant 8) and parents that this database has never given out. */
 export function refuseStamps(

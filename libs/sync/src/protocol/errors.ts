@@ -115,3 +115,15 @@ export interface Rejection {
   readonly code: ErrorCode;
   readonly message: string;
 }
+
+/** A path in the form that messages use: `data.items[3].name`. Odd keys are quoted, long ones cut. */
+export function dataPath(path: readonly (string | number)[]): string {
+  let text = 'data';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^\w{1,60}$/.test(step)) text += `.${step}`;
+    else text += `[${JSON.stringify(step.length > 60 ? `${step.slice(0, 60)}…` : step)}]`;
+    if (text.length > 300) return `${text.slice(0, 300)}…`;
+  }
+  return text;
+}

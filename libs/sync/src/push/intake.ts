@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Prepared, StoredDocument, SyncedCollection } from '../collections/collection';
+import type { Prepared, SyncedCollection } from '../collections/collection';
 import type { Content } from '../plan/document-form';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
