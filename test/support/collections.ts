@@ -1,14 +1,10 @@
+import type { Checked, DocumentIds } from '../../libs/sync/src/plan/document-form';
 import 'reflect-metadata';
 import { Logger, type Provider } from '@nestjs/common';
 import { getConnectionToken, MongooseModule, type ModelDefinition } from '@nestjs/mongoose';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Schema, type Connection } from 'mongoose';
-import type {
-  Checked,
-  DocumentIds,
-  Prepared,
-  SyncedCollection,
-} from '../../libs/sync/src/collections/collection';
+import type { Prepared, SyncedCollection } from '../../libs/sync/src/collections/collection';
 import type { DocId } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry';

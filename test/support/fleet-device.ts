@@ -1,9 +1,12 @@
-import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../../libs/sync/src/plan/conflict';
-import type { CollectionRules } from '../../libs/sync/src/collections/collection';
+import {
+  CONFLICT_STRATEGIES,
+  DELETE_UPDATE_POLICIES,
+  type CollectionRules,
+} from '../../libs/sync/src/plan/conflict';
 import type { LogChange, Operation } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import type { Atomicity } from '../../libs/sync/src/protocol/push';
-import { documentKey, type PlannedAnswer, type PlanRequest } from '../../libs/sync/src/plan/plan';
+import { documentKey, type Decision, type PlanRequest } from '../../libs/sync/src/plan/plan';
 
 /** Every strategy with every delete policy, by the collection's name. */
 export const FLEET_RULES: ReadonlyMap<string, CollectionRules> = new Map(
@@ -121,33 +124,31 @@ export class Device {
           };
         return {
           kind: 'ready',
-          change: {
-            collection: each.collection,
-            rules: FLEET_RULES.get(each.collection)!,
-            operation,
-            key: keyOf(each),
-            storedId: each.id,
-            wireId: each.id,
-            document: data,
-            parent,
-            hlc,
-            mutation,
-          },
+          collection: each.collection,
+          rules: FLEET_RULES.get(each.collection)!,
+          operation,
+          key: keyOf(each),
+          storedId: each.id,
+          wireId: each.id,
+          document: data,
+          parent,
+          hlc,
+          mutation,
         };
       }),
     };
   }
 
   /** The answers have come: what was only rolled back stays in the queue. */
-  answered(request: PlanRequest, answers: readonly PlannedAnswer[]): void {
+  answered(request: PlanRequest, answers: readonly Decision[]): void {
     answers.forEach((answer, index) => {
       if (answer.code === 'batch_rolled_back') return;
       const entry = request.changes[index]!;
-      const hash = entry.kind === 'ready' ? entry.change.mutation?.hash : entry.mutation?.hash;
+      const hash = entry.mutation?.hash;
       const at = this.queue.findIndex((each) => each.sent && hashOf(each) === hash);
       if (at >= 0) this.queue.splice(at, 1);
       if (entry.kind === 'refused') return;
-      const { key, document } = entry.change;
+      const { key, document } = entry;
       if (answer.conflict) this.learn(key, answer.conflict);
       else if (answer.status === 'accepted' && answer.new_version !== null)
         this.learn(key, { version: answer.new_version, data: document as JsonObject | null });

@@ -8,9 +8,9 @@ import { headPage, locateCursor, pageOf, rowsToRead } from '../../libs/sync/src/
 import {
   documentKey,
   receiptText,
-  withAnswer,
+  withFinding,
   type Plan,
-  type PlannedAnswer,
+  type Decision,
   type PlanRequest,
   type RequestOutcome,
   type ResolverNeed,
@@ -111,7 +111,7 @@ export class Fleet {
     this.model.begin();
     plan.outcomes.forEach((outcome, index) => {
       const each = travelling[index]!;
-      if (outcome.kind === 'answered') this.answer(each, outcome.answers);
+      if (outcome.kind === 'decided') this.answer(each, outcome.decisions);
       else this.ask(each, resolverNeeds(outcome.needs));
     });
     this.expectEntries(requests, plan, before);
@@ -142,18 +142,16 @@ export class Fleet {
       changes: [
         {
           kind: 'ready',
-          change: {
-            collection: name.collection,
-            rules,
-            operation: data ? 'upsert' : 'delete',
-            key: keyOf(name),
-            storedId: name.id,
-            wireId: name.id,
-            document: data && { owner: `owned by ${scope}`, ...data },
-            parent: null,
-            hlc: null,
-            byServer: { reserved: undefined },
-          },
+          collection: name.collection,
+          rules,
+          operation: data ? 'upsert' : 'delete',
+          key: keyOf(name),
+          storedId: name.id,
+          wireId: name.id,
+          document: data && { owner: `owned by ${scope}`, ...data },
+          parent: null,
+          hlc: null,
+          byServer: { reserved: undefined },
         },
       ],
     };
@@ -242,7 +240,7 @@ export class Fleet {
     return pageOf(look, head, rows.slice(0, rowsToRead(look, limit)), limit);
   }
 
-  private answer(travelling: Travelling, answers: readonly PlannedAnswer[]): void {
+  private answer(travelling: Travelling, answers: readonly Decision[]): void {
     const { request, device, lost } = travelling;
     const expected = this.model.push(request, this.wallMs, DRIFT_MS, resolver);
     assert.deepStrictEqual(told(answers), expected, 'the model answers the same');
@@ -273,7 +271,7 @@ export class Fleet {
         document === undefined
           ? { rejection: { code: 'resolver_failed' as const, message: '' } }
           : { document };
-      travelling.request = withAnswer(
+      travelling.request = withFinding(
         travelling.request,
         index,
         tries > MAX_TRIES
@@ -288,8 +286,8 @@ export class Fleet {
   private expectSameApart(requests: readonly PlanRequest[], plan: Plan): void {
     // A parent of a lost timeline is measured by the head that the transaction found, not by what it writes itself.
     const lost = plan.outcomes.some((outcome, index) =>
-      outcome.kind === 'answered'
-        ? outcome.answers.some((answer) => answer.code === 'parent_unknown')
+      outcome.kind === 'decided'
+        ? outcome.decisions.some((answer) => answer.code === 'parent_unknown')
         : this.hasParentAboveHead(requests[index]!),
     );
     if (requests.length < 2 || lost) return;
@@ -322,14 +320,14 @@ export class Fleet {
 
   private hasParentAboveHead({ scopeId, changes }: PlanRequest): boolean {
     const head = this.world.heads.get(scopeId)?.version ?? ZERO_VERSION;
-    return changes.some((entry) => entry.kind === 'ready' && (entry.change.parent ?? '') > head);
+    return changes.some((entry) => entry.kind === 'ready' && (entry.parent ?? '') > head);
   }
 
-  private expectFirstAnswers(request: PlanRequest, answers: readonly PlannedAnswer[]): void {
+  private expectFirstAnswers(request: PlanRequest, answers: readonly Decision[]): void {
     // A failed batch leaves no receipts: what its mutations were answered was not their last word.
     const stood = request.atomic === 'mutation' || answers.every((answer) => answer.status !== 'rejected');
     request.changes.forEach((entry, index) => {
-      const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+      const { mutation } = entry;
       const answer = told(answers)[index]!;
       if (!mutation || answer.code === 'batch_rolled_back' || answer.code === 'mutation_id_reused') return;
       const name = receiptText(request.scopeId, request.clientId, mutation.id);
@@ -351,9 +349,9 @@ export class Fleet {
     const base = (scope: string): string => before.get(scope)?.version ?? '';
     const named = new Set<string>();
     plan.outcomes.forEach((outcome, index) => {
-      if (outcome.kind !== 'answered') return;
+      if (outcome.kind !== 'decided') return;
       const { scopeId } = requests[index]!;
-      for (const { new_version: version } of outcome.answers)
+      for (const { new_version: version } of outcome.decisions)
         if (version !== null && version > base(scopeId)) named.add(`${scopeId} ${version}`);
     });
     const entries = plan.entries.map(({ scope, version }) => `${scope} ${version}`);
@@ -389,12 +387,12 @@ function sharesIds(requests: readonly PlanRequest[]): boolean {
 }
 
 function brief(outcome: RequestOutcome): unknown {
-  return outcome.kind === 'answered'
-    ? outcome.answers
+  return outcome.kind === 'decided'
+    ? outcome.decisions
     : resolverNeeds(outcome.needs).map(({ index, basis }) => [index, basis]);
 }
 
-function told(answers: readonly PlannedAnswer[]): Expected[] {
+function told(answers: readonly Decision[]): Expected[] {
   return answers.map(({ status, new_version, server_version, code, replayed }) => ({
     status,
     new_version,

@@ -1,4 +1,4 @@
-import type { PlanRequest, PlannedAnswer, ReadyChange, RequestChange } from '../../libs/sync/src/plan/plan';
+import type { PlanRequest, Decision, ReadyChange, PreparedChange } from '../../libs/sync/src/plan/plan';
 
 type Data = Record<string, unknown>;
 
@@ -17,7 +17,7 @@ interface ModelEntry {
 }
 
 /** What a model expects of an answer. */
-export type Expected = Pick<PlannedAnswer, 'status' | 'new_version' | 'server_version' | 'code' | 'replayed'>;
+export type Expected = Pick<Decision, 'status' | 'new_version' | 'server_version' | 'code' | 'replayed'>;
 
 /** The app's resolver: a document, null to delete, or undefined to fail. */
 export type ModelResolver = (current: Data | null, incoming: Data | null) => Data | null | undefined;
@@ -69,7 +69,7 @@ export class PushModel {
     this.state = committed;
     return expected.map((answer, index) => {
       const entry = request.changes[index]!;
-      const before = committed.receipts.has(receiptKey(request, mutationOf(entry)));
+      const before = committed.receipts.has(receiptKey(request, entry.mutation));
       return answer.status === 'rejected' || before ? answer : no('batch_rolled_back');
     });
   }
@@ -99,14 +99,13 @@ class ModelRequest {
     private readonly resolver: ModelResolver | undefined,
   ) {}
 
-  change(entry: RequestChange): Expected | undefined {
-    const mutation = mutationOf(entry);
+  change(change: PreparedChange): Expected | undefined {
+    const { mutation } = change;
     const key = receiptKey(this.request, mutation);
     const receipt = mutation && this.state.receipts.get(key);
     const same = receipt !== undefined && receipt.body === mutation?.hash;
-    if (entry.kind === 'refused')
-      return same ? { ...receipt.answer, replayed: true } : no(entry.rejection.code);
-    const { change } = entry;
+    if (change.kind === 'refused')
+      return same ? { ...receipt.answer, replayed: true } : no(change.rejection.code);
     if (!mutation) return this.decide(change);
     if (receipt && !same) return no('mutation_id_reused');
     if (receipt) {
@@ -216,10 +215,6 @@ function no(code: NonNullable<Expected['code']>): Expected {
 
 function yes(status: 'accepted' | 'conflict_resolved', version: string): Expected {
   return { status, new_version: version, server_version: null, code: null, replayed: false };
-}
-
-function mutationOf(entry: RequestChange): ReadyChange['mutation'] {
-  return entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
 }
 
 function receiptKey({ scopeId, clientId }: PlanRequest, mutation: ReadyChange['mutation']): string {

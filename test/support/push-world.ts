@@ -1,11 +1,13 @@
+import type { StoredDocument } from '../../libs/sync/src/codec/stored-document';
+import type { CollectionRules } from '../../libs/sync/src/plan/conflict';
 import assert from 'node:assert/strict';
-import type { CollectionRules, StoredDocument } from '../../libs/sync/src/collections/collection';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/log/records';
 import type { LogChange } from '../../libs/sync/src/protocol/change';
 import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import {
   baseText,
   receiptText,
+  type BaseNeed,
   type Need,
   type Plan,
   type PlanRequest,
@@ -13,7 +15,7 @@ import {
   type ReadyChange,
   type ResolverNeed,
 } from '../../libs/sync/src/plan/plan';
-import { planPushes } from '../../libs/sync/src/plan/planner';
+import { planToTheEnd } from '../../libs/sync/src/plan/planner';
 
 export const DRIFT_MS = 60_000;
 
@@ -50,34 +52,43 @@ export class PushWorld {
 
   /** As the committer does it: receipts are looked up when the plan asks for them, or when one is there already. */
   plan(requests: readonly PlanRequest[], wallMs: number): Plan {
-    const clock = { wallMs, node: this.node, maxDriftMs: DRIFT_MS };
     const { receipts, ...rest } = this.snapshot(requests);
-    let snapshot: PlanSnapshot = { ...rest, receipts: undefined };
-    for (;;) {
-      const plan = planPushes(snapshot, requests, clock);
-      const exists = plan.receipts.some(({ _id }) =>
-        this.receipts.has(receiptText(_id.scope, _id.client, _id.mutation)),
+    const plan = this.planFrom({ ...rest, receipts: undefined }, requests, wallMs);
+    const exists = plan.receipts.some(({ _id }) =>
+      this.receipts.has(receiptText(_id.scope, _id.client, _id.mutation)),
+    );
+    return exists ? this.planFrom({ ...rest, receipts }, requests, wallMs) : plan;
+  }
+
+  private planFrom(snapshot: PlanSnapshot, requests: readonly PlanRequest[], wallMs: number): Plan {
+    const planning = planToTheEnd(snapshot, requests, { wallMs, node: this.node, maxDriftMs: DRIFT_MS });
+    let step = planning.next();
+    while (step.done !== true)
+      step = planning.next(
+        step.value.of === 'receipts'
+          ? { receipts: new Map(this.receipts) }
+          : { bases: new Map(step.value.needs.map((need) => this.baseFor(need))) },
       );
-      if (plan.needsReceipts || (exists && !snapshot.receipts)) {
-        snapshot = { ...snapshot, receipts };
-        continue;
-      }
-      if (plan.missingBases.length === 0) return plan;
-      const bases = new Map(snapshot.bases);
-      for (const { scopeId, collection, storedId, key, version } of plan.missingBases) {
-        const floor = this.floors.get(scopeId) ?? 0;
-        const entry = this.log.findLast(
-          (each) =>
-            each.scope === scopeId &&
-            each.seq > floor &&
-            each.collection === collection &&
-            each.doc === storedId &&
-            each.version <= version,
-        );
-        bases.set(baseText(key, version), entry && logged(entry).data);
-      }
-      snapshot = { ...snapshot, bases };
-    }
+    return step.value;
+  }
+
+  private baseFor({
+    scopeId,
+    collection,
+    storedId,
+    key,
+    version,
+  }: BaseNeed): [string, JsonObject | null | undefined] {
+    const floor = this.floors.get(scopeId) ?? 0;
+    const entry = this.log.findLast(
+      (each) =>
+        each.scope === scopeId &&
+        each.seq > floor &&
+        each.collection === collection &&
+        each.doc === storedId &&
+        each.version <= version,
+    );
+    return [baseText(key, version), entry && logged(entry).data];
   }
 
   /** One transaction: all of the plan, or an error. */
@@ -157,7 +168,7 @@ export class PushWorld {
 }
 
 export function ready({ changes }: PlanRequest): ReadyChange[] {
-  return changes.flatMap((entry) => (entry.kind === 'ready' ? [entry.change] : []));
+  return changes.flatMap((entry) => (entry.kind === 'ready' ? [entry] : []));
 }
 
 function logged(entry: EntryRecord): LogChange {

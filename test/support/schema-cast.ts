@@ -1,6 +1,5 @@
 import mongoose from 'mongoose';
-import type { Checked } from '../../libs/sync/src/collections/collection';
-import { DocumentForm } from '../../libs/sync/src/plan/document-form';
+import { DocumentForm, type Checked } from '../../libs/sync/src/plan/document-form';
 import { schemaFacts } from '../../libs/sync/src/collections/schema-facts';
 import type { AnyModel } from '../../libs/sync/src/collections/model-document';
 import { SchemaCast } from '../../libs/sync/src/collections/schema-cast';

@@ -13,8 +13,14 @@ export type {
   SyncOptions,
   SyncRequest,
 } from './options/sync.options';
-export { getSyncToken } from './options/connection-tokens';
-export { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_METRICS, SYNC_OPTIONS, SYNC_SETTINGS } from './options/tokens';
+export {
+  getSyncToken,
+  SYNC_CONNECTION,
+  SYNC_EXTRAS,
+  SYNC_METRICS,
+  SYNC_OPTIONS,
+  SYNC_SETTINGS,
+} from './options/tokens';
 export type { SyncExtras } from './options/extras';
 export type { SyncSettings } from './options/settings';
 
@@ -71,7 +77,7 @@ export {
 export { NoMetrics, SyncMetrics } from './metrics/metrics';
 
 // What travels.
-export type { DocId, LogChange, Operation } from './protocol/change';
+export type { DocId, LogChange, LogOperation, Operation } from './protocol/change';
 export type { Json, JsonObject } from './protocol/json';
 export type {
   Atomicity,
@@ -106,17 +112,20 @@ export { RECOMMENDED_DRIVER_TIMES, type DriverTimes } from './database/deploymen
 export type { ChangeStreamState, SyncHealth } from './health/health';
 
 // Mentioned by the types above, so that an app's declarations can name them. Their members may change.
+export type { IdCodec } from './codec/id-codec';
+export type { StoredDocument, StoredId } from './codec/stored-document';
+export type { Prepared, SyncedCollection } from './collections/collection';
+export type { CollectionRules } from './plan/conflict';
 export type {
-  CollectionRules,
-  IdCodec,
-  Prepared,
-  StoredDocument,
-  StoredId,
+  Content,
+  DocumentForm,
+  Problem,
+  SchemaRules,
+  Settled,
+  Verdict,
   Checked,
   DocumentIds,
-  SyncedCollection,
-} from './collections/collection';
-export type { Content, DocumentForm, Problem, SchemaRules, Settled, Verdict } from './plan/document-form';
+} from './plan/document-form';
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/lines';
 export type { ParsedChange } from './protocol/push';

@@ -10,16 +10,21 @@ import type { Connection } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
 import { SyncError } from './protocol/errors';
 import { dataClash, routeClash } from './options/clashes';
-import { getRegistryToken, getSyncToken } from './options/connection-tokens';
 import type { SyncExtras } from './options/extras';
 import { ConfigurableModuleClass } from './options/module-definition';
 import type { SyncCollectionOptions } from './options/sync.options';
 import type { SyncSettings } from './options/settings';
-import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from './options/tokens';
+import {
+  getRegistryToken,
+  getSyncToken,
+  SYNC_CONNECTION,
+  SYNC_EXTRAS,
+  SYNC_SETTINGS,
+} from './options/tokens';
 
 /**
  * Offline-first sync for the app that imports it: `SyncModule.forRoot(options)` or `forRootAsync(...)` once, and
- * `SyncModule.forFeature([...])` wherever a feature module has collections.
+ * `SyncModule.forFeature([...])` wherever a feature module has its own collections.
  *
  * What is known before DI (`prefix`, `streamPath`, `isGlobal`, `http`, `stream`, `connectionName`) stands next to the
  * options in forRoot, and next to `useFactory` in forRootAsync.
@@ -52,7 +57,7 @@ export class SyncModule extends ConfigurableModuleClass implements OnModuleInit,
     collections: readonly (string | SyncCollectionOptions)[],
     connectionName?: string,
   ): DynamicModule {
-    // Another class for each call: Nest would take two of one class for the same module.
+    // A new class for each call: Nest would take two of one class for the same module.
     @Module({})
     class SyncFeatureModule implements OnModuleInit {
       private isRegistered = false;
@@ -125,7 +130,7 @@ function registryOf(moduleRef: ModuleRef, connectionName: string | undefined): C
   }
 }
 
-/** The registry, once it is made: a half-made one has no members yet. */
+/** The registry, once it is made: a half-made one has nothing to give yet. */
 function readyRegistry(
   moduleRef: ModuleRef,
   connectionName: string | undefined,

@@ -1,7 +1,7 @@
+import type { StoredId } from './codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
-import type { StoredId } from './collections/collection';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
 import type { FullRequest } from './protocol/full';
@@ -99,7 +99,7 @@ export class SyncService {
 
   /**
    * Writes the log entry of a change that the app has made itself, and the four fields into its document. In the
-   * caller's open transaction, or in a separate one.
+   * caller's open transaction, or in its own.
    *
    * @throws SyncError `stale_version`, `id_unavailable`, `weak_write_concern`; in an open transaction a lost race is a
    *   TransientTransactionError, so that `withTransaction` runs it again

@@ -33,7 +33,7 @@ import { CollectionRegistry } from '../../../libs/sync/src/collections/collectio
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { SyncGuard } from '../../../libs/sync/src/identity/sync.guard';
-import { getRegistryToken, getSyncToken } from '../../../libs/sync/src/options/connection-tokens';
+import { getRegistryToken, getSyncToken } from '../../../libs/sync/src/options/tokens';
 import type { SyncOptionsFactory } from '../../../libs/sync/src/options/module-definition';
 import { InjectSync, SyncModule } from '../../../libs/sync/src/sync.module';
 import type { SyncModuleExtras, SyncOptions } from '../../../libs/sync/src/options/sync.options';

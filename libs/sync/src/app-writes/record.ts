@@ -37,7 +37,7 @@ export interface ServerChangeRecord {
   readonly docId: AppDocId;
   readonly operation: Operation;
   /**
-   * The document's fields. What is stored already stays beside them, so that the log, the answer to a full resync and
+   * The document's fields. What is stored already stays, so that the log, the answer to a full resync and
    * the collection say the same. Not needed when the document is stored; ignored for a delete.
    */
   readonly data?: object | null;
@@ -46,7 +46,7 @@ export interface ServerChangeRecord {
   /** The version of buildSyncMetadata. Default: a new one. */
   readonly version?: string;
   /**
-   * Inside its open transaction, or, without one, in a transaction of its own. Default: the transaction of
+   * Inside its open transaction, or, without one, in its own transaction. Default: the transaction of
    * `sync.transaction` whose body the call is in.
    */
   readonly session?: mongo.ClientSession | null;
@@ -141,7 +141,7 @@ export class ServerChanges {
       if (!(error instanceof ReservedVersionPassed)) throw error;
       throw (attempt.lost = new SyncError(
         'stale_version',
-        'The version is no longer above the scope head: another change came first. Build the metadata anew.',
+        'The version is no longer above the scope head: another change came first. Build the metadata again.',
         { cause: error },
       ));
     }

@@ -1,7 +1,8 @@
+import type { StoredDocument } from '../codec/stored-document';
 import fc from 'fast-check';
 import '../../../../test/support/runs';
-import type { Checked, Prepared, StoredDocument, SyncedCollection } from '../collections/collection';
-import { DocumentForm } from '../plan/document-form';
+import type { Prepared, SyncedCollection } from '../collections/collection';
+import { DocumentForm, type Checked } from '../plan/document-form';
 import { encodeDocument } from '../codec/wire-codec';
 import { recordedFields } from './recorded-fields';
 import type { Target } from './target';

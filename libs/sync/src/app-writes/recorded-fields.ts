@@ -1,9 +1,9 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import { SyncError } from '../protocol/errors';
 import { castOrThrow, ownFields, settleOrThrow, type Target } from './target';
 
 /**
- * The fields of a recorded document: what the app gave, beside what is stored already, so that the log, a full resync
+ * The fields of a recorded document: what the app gave and what is stored already, so that the log, a full resync
  * and the collection say the same (invariant 6). A field that was given as it is stored keeps its stored value and
  * type; a field that was not given is left alone, also by the schema's defaults and timestamps.
  *

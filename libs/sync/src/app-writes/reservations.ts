@@ -20,7 +20,7 @@ export class Reservations {
   }
 
   /**
-   * A version that others have passed is retried with a new one. Two mistakes would be retried for ever: to record in
+   * A version that others have passed is retried with a new one. Two mistakes would be retried forever: to record in
    * another order than the versions were reserved in, and to come back with a version drawn before the retries.
    *
    * @param headVersion the newest version of the scope, as the transaction has it
@@ -36,7 +36,7 @@ export class Reservations {
     if (this.refused.get(session) === reserved)
       throw new SyncError(
         'stale_version',
-        'The same version came again after another change had passed it; call buildSyncMetadata inside the transaction, so that a retry builds it anew.',
+        'The same version came again after another change had passed it; call buildSyncMetadata inside the transaction, so that a retry builds it again.',
       );
     this.refused.set(session, reserved);
     throw new ReservedVersionPassed(

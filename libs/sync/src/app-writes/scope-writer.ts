@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument } from '../collections/collection';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../database/transaction';
 import { SyncError } from '../protocol/errors';
@@ -20,7 +19,7 @@ export interface Attempt {
   /** Stands for the driver's transaction. */
   readonly transaction: object;
   readonly heads: OpenHeads;
-  /** The scopes that it came to. */
+  /** The scopes that it has written or locked. */
   readonly scopes: Set<string>;
   /** Those that nobody else can write until it ends: their head is locked, or entries stand above it. */
   readonly held: Set<string>;
@@ -170,11 +169,11 @@ export class ScopeWriter {
     const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
     const plan = planPushes(snapshot, [request], this.heads.clock());
     const outcome = plan.outcomes[0];
-    const answer = outcome?.kind === 'answered' ? outcome.answers[0] : undefined;
-    if (answer?.status === 'rejected')
-      throw new SyncError(answer.code ?? 'internal', answer.error ?? 'The change was rejected.');
+    const decision = outcome?.kind === 'decided' ? outcome.decisions[0] : undefined;
+    if (decision?.status === 'rejected')
+      throw new SyncError(decision.code ?? 'internal', decision.error ?? 'The change was rejected.');
     const move = plan.heads[0];
-    if (!answer || !move) throw new Error('A plan of the app’s own write must write');
+    if (!decision || !move) throw new Error('A plan of the app’s own write must write');
     attempt.held.add(request.scopeId);
     if (found.ownerless)
       // The planner's writes find a document by its scope and version.
@@ -208,7 +207,7 @@ function checkVersion(stored: Found['document'], ifVersion: string): void {
   if (stored !== 'foreign' && stored?.[SYNC_FIELDS.version] === ifVersion) return;
   throw new SyncError(
     'conflict_stale',
-    'The document does not have this version, or not any more; read it again and decide anew.',
+    'The document does not have this version, or not any more; read it and decide again.',
     { path: 'ifVersion' },
   );
 }

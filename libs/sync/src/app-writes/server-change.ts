@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { HeadRecord } from '../log/records';
 import { documentKey, type PlanRequest, type PlanSnapshot, type ReadyChange } from '../plan/plan';
 import type { SyncIdentity } from '../identity/identity';
@@ -26,7 +26,8 @@ export function asRequest(
   { target: { collection, storedId, wireId }, parent, reserved }: ServerChange,
   document: StoredDocument | null,
 ): PlanRequest {
-  const ready: ReadyChange = {
+  const change: ReadyChange = {
+    kind: 'ready',
     collection: collection.name,
     rules: collection.rules,
     operation: document === null ? 'delete' : 'upsert',
@@ -39,7 +40,7 @@ export function asRequest(
     byServer: { reserved },
   };
   const { scopeId, actorId } = identity;
-  return { scopeId, actorId, clientId: '', atomic: 'batch', changes: [{ kind: 'ready', change: ready }] };
+  return { scopeId, actorId, clientId: '', atomic: 'batch', changes: [change] };
 }
 
 /** What the planner sees for one change: the scope's head and the document. */

@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
-import type { Collections, StoredDocument } from '../collections/collection';
+import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError } from '../protocol/errors';
 import { Turns } from '../database/waiting';
@@ -124,7 +125,7 @@ export class SyncTransaction {
   private track<T>(start: () => Promise<T>): Promise<T> {
     if (!this.open) return Promise.reject(notAwaited());
     const work = start();
-    // A promise of its own, so that a failure nobody waits for is still seen by the process.
+    // A separate promise, so that a failure nobody waits for is still seen by the process.
     const call = work.finally(() => {
       this.pending.delete(call);
     });

@@ -1,6 +1,6 @@
-import type { Collections, StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import type { Collections, SyncedCollection } from '../collections/collection';
 import { notADocument } from '../collections/answers';
-import { isSyncField } from '../codec/stored-document';
+import { isSyncField, type StoredDocument, type StoredId } from '../codec/stored-document';
 import type { Prepared } from '../collections/collection';
 import { isDocId, type DocId } from '../protocol/change';
 import { SyncError } from '../protocol/errors';

@@ -17,7 +17,7 @@ import { ScopeWriter, type Attempt } from './scope-writer';
  * Runs the app's own transaction to the end, over conflicts, up to the deadline.
  *
  * The first attempt takes the scope's head last, so that it costs the pushes nothing. After a conflict it takes the
- * head first and holds the scope's turn in this process: beside a busy scope it would never get through otherwise,
+ * head first and holds the scope's turn in this process: next to a busy scope it would never get through otherwise,
  * and done so from the start it would starve the pushes.
  */
 @Injectable()
@@ -32,7 +32,7 @@ export class TransactionRunner {
   ) {}
 
   /**
-   * @param body runs once an attempt, in a transaction of its own; whatever it throws leaves nothing behind
+   * @param body runs once an attempt, in its own transaction; whatever it throws leaves nothing behind
    * @param own a session without an open transaction to run in; default: a new one
    * @throws SyncError `busy` past the deadline; else what `body` threw
    */
@@ -78,7 +78,7 @@ export class TransactionRunner {
     session.startTransaction(TRANSACTION_OPTIONS);
     const attempt = this.writer.attemptIn(session, true);
     try {
-      // All scopes that an earlier attempt came to, in one order for all.
+      // All scopes of the earlier attempts, in one order for all.
       if (lockFirst) for (const scopeId of [...touched].sort()) await this.writer.lock(attempt, scopeId);
       const result = await body(attempt);
       if (attempt.lost) throw attempt.lost;
@@ -110,7 +110,7 @@ export class TransactionRunner {
 }
 
 /**
- * What an attempt has failed by. The body may have swallowed or wrapped a conflict, which is retried all the same; or
+ * What an attempt has failed by. The body may have swallowed or wrapped a conflict, which is retried anyway; or
  * have gone on after an error that ended the transaction, and met errors that ask for retries which cannot help.
  */
 export function failedBy(lost: Error | undefined, thrown: unknown): unknown {

@@ -40,7 +40,7 @@ export class Transactions {
   private readonly running = new AsyncLocalStorage<Running>();
   /** By the app's session: the transaction before, to know by whether this one is another try. */
   private readonly before = new WeakMap<mongo.ClientSession, Attempt>();
-  /** Bodies that join the same transaction of the app's, side by side. */
+  /** Bodies that join the same transaction of the app at the same time. */
   private readonly queues = new WeakMap<Attempt, Turns>();
 
   constructor(
@@ -147,7 +147,7 @@ export class Transactions {
   }
 
   /**
-   * A try after one that was not committed takes the heads first, that of the scopes which the other came to: next to a
+   * A try after one that was not committed takes the heads first, those of the scopes that the other had: next to a
    * busy scope it would never get through otherwise.
    */
   private async lockAfterConflict(attempt: Attempt): Promise<void> {

@@ -1,7 +1,15 @@
+import type { StoredId } from './stored-document';
 import { isDocId, type DocId } from '../protocol/change';
-import type { IdCodec, StoredId } from './stored-document';
 import { encodeValue } from './wire-codec';
 import { isObjectIdText, isUuidText } from './wire-forms';
+
+/** How wire ids and stored ids belong together. Injective both ways (invariant 5). */
+export interface IdCodec {
+  /** The stored id, or undefined when this id can never stand in the collection. */
+  toStored(scopeId: string, docId: DocId): StoredId | undefined;
+  /** The id as clients see it. */
+  toWire(storedId: StoredId): DocId;
+}
 
 /** What a collection's `_id` is. `free`: strings and numbers as they come, for collections without a schema. */
 export type IdKind = 'string' | 'number' | 'objectId' | 'uuid' | 'free';

@@ -8,9 +8,8 @@ import {
   nameStartsWith,
   valueEnd,
 } from './bson-elements';
-import type { StoredDocument } from './stored-document';
 import type { JsonOutput } from './json-output';
-import { SYNC_FIELD_PREFIX } from './stored-document';
+import { SYNC_FIELD_PREFIX, type StoredDocument } from './stored-document';
 import { encodeValue } from './wire-codec';
 
 /** Makes of a BSON document what the driver makes of it, with the options of the engine's collections. */
@@ -46,7 +45,7 @@ const MAX_NAMES = 64;
  * Writes stored documents as JSON straight from the database's bytes, without an object or a string in between: a full
  * resync is little else than this.
  *
- * It has no rules of its own. What it writes is, byte for byte, `JSON.stringify` of what {@link encodeValue} makes of the
+ * It adds no rules. What it writes is, byte for byte, `JSON.stringify` of what {@link encodeValue} makes of the
  * decoded value, and json-of-bson.spec.ts holds it to that. It knows the plain types alone, whose JSON could not be
  * written otherwise. The rest goes to `encodeValue`: the other types, and objects with names that JavaScript puts into
  * another order, joins, or takes for something else.

@@ -48,7 +48,7 @@ export class JsonOutput {
 
   /** Writes what is JSON already. */
   json(text: string): void {
-    // A UTF-16 unit is three bytes of UTF-8 at the most.
+    // A UTF-16 unit is at most three bytes of UTF-8.
     this.room(3 * text.length);
     this.at += this.out.write(text, this.at);
   }
@@ -116,7 +116,7 @@ export class JsonOutput {
 
   long(value: bigint): void {
     const isNumber = value >= -LARGEST_NUMBER && value <= LARGEST_NUMBER;
-    this.ascii(isNumber ? String(value) : `"${String(value)}"`);
+    this.ascii(isNumber ? String(value) : `"${value}"`);
   }
 
   date(value: Date): void {
@@ -138,7 +138,7 @@ export class JsonOutput {
     this.at = at;
   }
 
-  /** @param value whole, not negative, of ten digits at the most */
+  /** @param value whole, not negative, of at most ten digits */
   private digits(value: number): void {
     let count = 1;
     for (let power = 10; power <= value; power *= 10) count += 1;

@@ -1,25 +1,11 @@
-import type { DocId } from '../protocol/change';
+import { isObject } from '../protocol/json';
 
 /** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */
 export type StoredDocument = Record<string, unknown>;
 /** A value of `_id`: ObjectId, UUID, string or number. */
 export type StoredId = unknown;
 
-/** A document's id in its two forms. */
-export interface DocumentIds {
-  readonly storedId: StoredId;
-  readonly wireId: DocId;
-}
-
-/** How wire ids and stored ids belong together. Injective both ways (invariant 5). */
-export interface IdCodec {
-  /** The stored id, or undefined when this id can never stand in the collection. */
-  toStored(scopeId: string, docId: DocId): StoredId | undefined;
-  /** The id as clients see it. */
-  toWire(storedId: StoredId): DocId;
-}
-
-/** The fields that the engine keeps with each synced document, beside the app's own. */
+/** The fields that the engine keeps with each synced document, next to the app's own. */
 export const SYNC_FIELDS = {
   version: '_sync_version',
   actor: '_sync_actor_id',
@@ -33,4 +19,16 @@ export const SYNC_FIELD_PREFIX = '_sync_';
 
 export function isSyncField(key: string): boolean {
   return key.startsWith(SYNC_FIELD_PREFIX);
+}
+
+/** A stored object that holds fields, not a value such as an ObjectId, a Date or a regular expression. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value) || '_bsontype' in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Sets a field under any name; a plain assignment to `__proto__` would make none. */
+export function setField(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }

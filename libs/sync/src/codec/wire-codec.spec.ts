@@ -1,7 +1,7 @@
+import type { StoredDocument } from './stored-document';
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
-import type { StoredDocument } from '../collections/collection';
 import { encodeDocument, encodeValue } from './wire-codec';
 
 const { mongo } = mongoose;

@@ -1,8 +1,7 @@
 import { types } from 'node:util';
 import type { Json, JsonObject } from '../protocol/json';
 import { encodeBson, encodeInteger, encodeNumber, encodeRegExp, isBsonValue } from './bson-wire';
-import type { StoredDocument } from './stored-document';
-import { isSyncField } from './stored-document';
+import { isSyncField, type StoredDocument } from './stored-document';
 
 /** A value under construction: what is read back is {@link Json}. */
 type Draft = Record<string, Json>;

@@ -15,7 +15,7 @@ interface ObservableLike {
   }): { unsubscribe(): void } | undefined;
 }
 
-/** What an Observable comes to that completes without a value. */
+/** The value of an Observable that completes without one. */
 export const NO_VALUE = Symbol('an Observable without a value');
 
 export function isObservable(value: unknown): value is ObservableLike {
@@ -29,7 +29,7 @@ export function isObservable(value: unknown): value is ObservableLike {
 }
 
 /**
- * What an answer comes to: the value of a promise (or any thenable), the last value of an Observable, as Nest takes it
+ * The value of an answer: of a promise (or any thenable), the last value of an Observable, as Nest takes it
  * from guards; {@link NO_VALUE} without one. Rejects with what either fails with.
  *
  * @param signal ends the subscription to an Observable that never completes
@@ -135,4 +135,14 @@ function isPlain(value: object): boolean {
 
 function hasFields(value: object): boolean {
   return Object.values(value).some((field) => field !== undefined && typeof field !== 'function');
+}
+
+/** Told of an error of the app's own code (a transform, a hook) that rejected a change, so that it can be logged. */
+export type FailureReport = (step: string, error: unknown) => void;
+
+/** What may be logged of an error of the app's code: its kind and where it was thrown. Its message may hold data. */
+export function failureTrace(error: unknown): string {
+  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return [error.name, ...frames.slice(0, 8)].join('\n');
 }

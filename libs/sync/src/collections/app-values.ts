@@ -1,8 +1,7 @@
 import { types } from 'node:util';
 import type { Json, JsonObject } from '../protocol/json';
 import { isBsonValue } from '../codec/bson-wire';
-import { setField } from '../plan/field-facts';
-import { isSyncField } from '../codec/stored-document';
+import { isSyncField, setField } from '../codec/stored-document';
 import { encodeValue } from '../codec/wire-codec';
 
 /** A document of the app's own code in the forms that its checks and its storage need. */

@@ -81,7 +81,7 @@ function checkName(name: unknown, reserved: readonly string[]): void {
     throw configurationError(
       shown,
       'name',
-      `must be a MongoDB collection's name: 1 to ${String(MAX_NAME_BYTES)} bytes, no "$", comma or NUL, not system.*`,
+      `must be a MongoDB collection's name: 1 to ${MAX_NAME_BYTES} bytes, no "$", comma or NUL, not system.*`,
     );
   if (reserved.includes(name))
     throw configurationError(

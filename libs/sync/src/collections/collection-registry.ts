@@ -8,7 +8,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import type { Collections, SyncedCollection } from './collection';
 import { configurationError, readCollectionOptions } from './collection-options';
-import { failureTrace } from './failure';
+import { failureTrace } from './answers';
 import { PortAnswers } from './port-answers';
 import { PortResolver } from './port-resolver';
 import { sealCollection, type Sealed } from './sealed-collection';
@@ -156,7 +156,7 @@ export class CollectionRegistry implements Collections {
       .filter((name) => this.registered.get(name)?.ids === undefined);
     if (names.length === 0) return;
     this.logger.warn(
-      `Clients choose the ids of ${names.join(', ')} among strings or numbers, and all scopes share them: one scope can take an id before another needs it ("settings"), and learns by id_unavailable that an id is taken, though nothing more. Say ids: 'scoped' to give each scope ids of its own, or ids: 'global' if this is meant (random UUIDs, say).`,
+      `Clients choose the ids of ${names.join(', ')} among strings or numbers, and all scopes share them: one scope can take an id before another needs it ("settings"), and learns by id_unavailable that an id is taken, though nothing more. Say ids: 'scoped' to give each scope its own ids, or ids: 'global' if this is meant (random UUIDs, say).`,
     );
   }
 }

@@ -1,21 +1,12 @@
 import type { mongo } from 'mongoose';
-import type { Conflict, ConflictStrategy, DeleteUpdatePolicy } from '../plan/conflict';
+import type { IdCodec } from '../codec/id-codec';
+import type { StoredDocument } from '../codec/stored-document';
+import type { CollectionRules, Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { Checked, Content, DocumentForm } from '../plan/document-form';
-import type { DocumentIds, IdCodec, StoredDocument, StoredId } from '../codec/stored-document';
+import type { Checked, Content, DocumentIds } from '../plan/document-form';
 import type { CollectionAction } from './ports';
-
-export type { Checked, DocumentIds, IdCodec, StoredDocument, StoredId };
-
-/** The part of a collection's configuration that the push planner decides by. Plain data. */
-export interface CollectionRules {
-  readonly strategy: ConflictStrategy | 'custom';
-  readonly deleteUpdatePolicy: DeleteUpdatePolicy;
-  /** What is special about the collection's documents; absent where they are stored as they come. */
-  readonly form?: DocumentForm;
-}
 
 /** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */
 export type Prepared =
@@ -23,7 +14,7 @@ export type Prepared =
       readonly ok: true;
       /** As a new document would be stored, but for timestamps and version key. */
       readonly document: StoredDocument;
-      /** Where the stored document has a say in what becomes of it: see {@link DocumentForm.settle}. */
+      /** Where the stored document has a say in what becomes of it: see `DocumentForm.settle`. */
       readonly content?: Content;
     }
   | { readonly ok: false; readonly rejection: Rejection };
@@ -56,7 +47,7 @@ export interface SyncedCollection {
   cast(ids: DocumentIds, data: object): Promise<Prepared>;
   /** What prepared data makes of the document that stands (undefined: none), with every rule of the schema. */
   settle(ids: DocumentIds, prepared: Prepared, current: StoredDocument | undefined): Promise<Checked>;
-  /** Asks all rules of the schema about a document in the place of the current one. */
+  /** Asks all rules of the schema about a document that replaces the current one. */
   verify(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Promise<Checked>;
   /** The app's own resolver, when `rules.strategy` is `custom`. */
   resolve(conflict: Conflict): Promise<JsonObject | null>;

@@ -1,4 +1,4 @@
-import type { ErrorCode, Rejection } from '../protocol/errors';
+import { type ErrorCode, type Rejection, dataPath } from '../protocol/errors';
 import { isSyncField } from '../codec/stored-document';
 
 export interface DocumentLimits {
@@ -42,21 +42,9 @@ export function checkDocument(data: unknown, limits: DocumentLimits): Rejection 
   if (bytes <= limits.maxDocumentBytes) return undefined;
   return rejection({
     code: 'document_too_large',
-    message: `has ${String(bytes)} bytes as JSON, more than the limit of ${String(limits.maxDocumentBytes)}; split it, or raise limits.maxDocumentBytes`,
+    message: `has ${bytes} bytes as JSON, more than the limit of ${limits.maxDocumentBytes}; split it, or raise limits.maxDocumentBytes`,
     path: [],
   });
-}
-
-/** A path in the form that messages use: `data.items[3].name`. Odd keys are quoted, long ones cut. */
-export function dataPath(path: readonly (string | number)[]): string {
-  let text = 'data';
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${String(step)}]`;
-    else if (/^\w{1,60}$/.test(step)) text += `.${step}`;
-    else text += `[${JSON.stringify(step.length > 60 ? `${step.slice(0, 60)}…` : step)}]`;
-    if (text.length > 300) return `${text.slice(0, 300)}…`;
-  }
-  return text;
 }
 
 function rejection(finding: Finding): Rejection {
@@ -144,7 +132,7 @@ function at(step: string | number, finding: Finding): Finding {
 }
 
 function tooDeep(walk: Walk): Finding {
-  return found('too_deep', `is nested deeper than ${String(walk.maxDepth)} levels`);
+  return found('too_deep', `is nested deeper than ${walk.maxDepth} levels`);
 }
 
 function notJson(): Finding {

@@ -1,8 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { loadDtoPackages } from '../options/optional-peers';
-import type { Rejection } from '../protocol/errors';
+import { type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import { dataPath } from './document-rules';
 import { judgedData } from './dto-data';
 import { problemList } from './validation-message';
 

@@ -1,7 +1,6 @@
+import { isPlain, type StoredDocument } from '../codec/stored-document';
 import mongoose, { type HydratedDocument, type Model } from 'mongoose';
-import { isPlain } from '../plan/field-facts';
-import type { StoredDocument } from './collection';
-import { dropPlaceholders } from './placeholders';
+import { isObject } from '../protocol/json';
 import type { PathError } from './validation-message';
 
 export type AnyModel = Model<Record<string, unknown>>;
@@ -56,7 +55,7 @@ export function castErrors(document: AnyDocument): [string, PathError][] {
 }
 
 /**
- * Mongoose validates the elements of a document array side by side. When a later one throws at once (a `false` or ''
+ * Mongoose validates the elements of a document array in parallel. When a later one throws at once (a `false` or ''
  * among objects), nobody waits for the earlier ones any more, and the rejection of one of them ends the process. So
  * each is observed here; Mongoose still gets the same promise.
  */
@@ -80,4 +79,31 @@ function copyOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyOf);
   if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copyOf(inner)]));
+}
+
+/**
+ * Removes the empty objects that a model puts where nested fields were not given, as Mongoose's own
+ * save does (`minimize`); empty objects that were given stay. Changes `result` in place.
+ */
+export function dropPlaceholders(result: Record<string, unknown>, given: unknown): void {
+  const source = isObject(given) ? given : {};
+  for (const key of Object.keys(result)) {
+    const value = result[key];
+    const origin = Object.hasOwn(source, key) ? source[key] : undefined;
+    if (Array.isArray(value)) dropInside(value, origin);
+    else if (isLiteral(value)) {
+      dropPlaceholders(value, origin);
+      if (!isObject(origin) && Object.keys(value).length === 0) Reflect.deleteProperty(result, key);
+    }
+  }
+}
+
+function dropInside(items: readonly unknown[], origin: unknown): void {
+  items.forEach((item, index) => {
+    if (isLiteral(item)) dropPlaceholders(item, Array.isArray(origin) ? origin[index] : undefined);
+  });
+}
+
+function isLiteral(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -1,5 +1,5 @@
+import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Connection, type mongo } from 'mongoose';
-import type { StoredDocument } from './collection';
 
 /** What may differ between what is stored and what the driver makes of it. */
 const DECODING = {

@@ -2,7 +2,7 @@ import { Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SyncError } from '../protocol/errors';
 import type { Port } from '../options/sync.options';
-import { portKind, type PortMethod } from './port';
+import { portKind, type PortMethod } from './ports';
 
 /** Turns what a host gave for a port into a plain function. Works from `onApplicationBootstrap` on. */
 @Injectable()
@@ -23,7 +23,7 @@ export class PortResolver {
   ): Promise<F> {
     if (portKind(port, method, where) === 'function') return port as F;
     const instance = await this.instance(port as Type<Record<M, F>>, where);
-    // What the app provides in the place of the class (`useValue`, `useFactory`) may be anything.
+    // What the app provides instead of the class (`useValue`, `useFactory`) may be anything.
     const given: unknown = (instance as Partial<Record<M, F>> | null | undefined)?.[method];
     if (typeof given !== 'function')
       throw new SyncError(

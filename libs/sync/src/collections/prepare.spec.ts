@@ -39,7 +39,7 @@ describe('preparing a client’s data', () => {
     const prepared = await preparation({
       transform: (collection, data, by, docId) => ({
         ...data,
-        t: `${collection} ${by.actorId} ${String(docId)}`,
+        t: `${collection} ${by.actorId} ${docId}`,
       }),
       dto: (data) => Promise.resolve({ ok: true, data: { ...data, d: Object.keys(data) } }),
       schema: ({ wireId }, { sent }) => ({ ok: true, document: { ...sent, s: wireId } }),

@@ -1,13 +1,14 @@
+import type { DocumentIds } from '../plan/document-form';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError, type Rejection } from '../protocol/errors';
+import { SyncError, type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
-import type { DocumentIds, Prepared } from './collection';
+import type { Prepared } from './collection';
 import { findHidden, type FieldFacts } from '../plan/field-facts';
-import { checkDocument, dataPath, type DocumentLimits } from './document-rules';
+import { checkDocument, type DocumentLimits } from './document-rules';
 import { isPassing } from '../database/errors';
-import type { FailureReport } from './failure';
+import type { FailureReport } from './answers';
 import type { DocumentTransformFunction } from './ports';
 
 /** What a collection does with the data of an upsert. A missing step keeps the data. */

@@ -1,12 +1,18 @@
+import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Schema } from 'mongoose';
-import { SyncError, type Rejection } from '../protocol/errors';
+import { SyncError, type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } from './cast-comparison';
-import type { Checked, DocumentIds, Prepared, StoredDocument } from './collection';
-import { verdictAsNew, type Problem, type SchemaRules } from '../plan/document-form';
-import { dataPath } from './document-rules';
+import type { Prepared } from './collection';
+import {
+  verdictAsNew,
+  type Problem,
+  type SchemaRules,
+  type Checked,
+  type DocumentIds,
+} from '../plan/document-form';
 import { isPassing } from '../database/errors';
-import type { FailureReport } from './failure';
+import type { FailureReport } from './answers';
 import {
   asStored,
   castErrors,
@@ -17,7 +23,7 @@ import {
   type AnyDocument,
   type AnyModel,
 } from './model-document';
-import { dropPlaceholders } from './placeholders';
+import { dropPlaceholders } from './model-document';
 import { asksApp, hasSetters } from './schema-facts';
 import { SchemaStamp } from './schema-stamp';
 import { fit } from './schema-fit';
@@ -272,7 +278,7 @@ function unknownField(path: Path): Rejection {
   };
 }
 
-/** The data with bytes in the place of their texts. */
+/** The data with bytes instead of their texts. */
 function withBytes(data: object, binaries: readonly BinaryText[]): object {
   const copy = structuredClone(data);
   for (const { path, bytes } of binaries) {

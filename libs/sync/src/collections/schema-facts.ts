@@ -1,6 +1,6 @@
+import { isPlain, setField, type StoredDocument } from '../codec/stored-document';
 import type { Schema, SchemaType } from 'mongoose';
-import { isPlain, setField, type FieldFacts } from '../plan/field-facts';
-import type { StoredDocument } from './collection';
+import { type FieldFacts } from '../plan/field-facts';
 
 /** The parts of Mongoose's schema types that its own types leave out. */
 interface AnyPath extends Pick<SchemaType, 'path'> {
@@ -127,7 +127,7 @@ export function valueAt(document: StoredDocument, path: string): unknown {
   return value;
 }
 
-/** A copy with another value at a dotted path; what lies beside the path is shared. */
+/** A copy with another value at a dotted path; everything else is shared. */
 export function withValueAt(document: StoredDocument, path: string, value: unknown): StoredDocument {
   const [key = '', ...rest] = path.split('.');
   const copy = { ...document };

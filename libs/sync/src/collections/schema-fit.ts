@@ -1,5 +1,5 @@
+import { isPlain } from '../codec/stored-document';
 import type { Schema } from 'mongoose';
-import { isPlain } from '../plan/field-facts';
 
 /** What of a client's data Mongoose may be given, and what it would take for something else. */
 export interface Fit {
@@ -58,7 +58,7 @@ function fitValue(schema: Schema, value: unknown, prefix: string, above: string,
 function fitParts(schema: Schema, value: unknown, at: string, found: Found): unknown {
   if (!Array.isArray(value)) return fitValue(schema, value, '', `${at}.`, found);
   const items = value.map((item: unknown, index) => {
-    const path = `${at}.${String(index)}`;
+    const path = `${at}.${index}`;
     if (item !== null && typeof item !== 'object') found.strays.push(path);
     return fitParts(schema, item, path, found);
   });

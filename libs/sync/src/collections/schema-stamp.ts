@@ -1,9 +1,8 @@
+import { type StoredDocument, isPlain } from '../codec/stored-document';
 import type { Schema } from 'mongoose';
-import type { StoredDocument } from './collection';
-import { isPlain } from '../plan/field-facts';
 import { timestampPaths, valueAt, versionKeyOf, withValueAt } from './schema-facts';
 
-/** What the server keeps in a document whoever edits it: Mongoose's timestamps and version key, as `save()` has them. */
+/** What the server keeps in a document on every edit: Mongoose's timestamps and version key, as `save()` has them. */
 export class SchemaStamp {
   private readonly children: readonly {
     readonly path: string;

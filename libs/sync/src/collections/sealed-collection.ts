@@ -3,20 +3,17 @@ import type { ConflictResolverFunction } from '../plan/conflict';
 import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
-import { notADocument, notAPlainObject } from './answers';
-import { AppSteps } from './app-steps';
-import { isRefusal } from './authorization';
-import type { Checked, IdCodec, SyncedCollection } from './collection';
+import { notADocument, notAPlainObject, type FailureReport } from './answers';
+import type { SyncedCollection } from './collection';
 import { configurationError } from './collection-options';
-import { DocumentForm } from '../plan/document-form';
+import { DocumentForm, type Checked } from '../plan/document-form';
 import { makeDtoCheck } from './dto-check';
-import type { FailureReport } from './failure';
-import { globalIds, scopedIds, type IdKind } from '../codec/id-codec';
+import { globalIds, scopedIds, type IdCodec, type IdKind } from '../codec/id-codec';
 import { findModel, idKind, idSetter } from './model-lookup';
 import { nativeCollection } from './native-collection';
-import type { PortAnswers } from './port-answers';
+import { AppSteps, type PortAnswers } from './port-answers';
 import type { PortResolver } from './port-resolver';
-import type { DocumentTransformFunction, SyncAuthorizerFunction } from './ports';
+import { isRefusal, type DocumentTransformFunction, type SyncAuthorizerFunction } from './ports';
 import { Preparation } from './prepare';
 import type { AnyModel } from './model-document';
 import { SchemaCast } from './schema-cast';
@@ -25,7 +22,7 @@ import { hasPath, hiddenFacts, schemaFacts, versionKeyOf } from './schema-facts'
 export interface SealContext {
   readonly connection: Connection;
   readonly settings: SyncSettings;
-  /** The authorizer and the transform for collections that have none of their own. */
+  /** The authorizer and the transform for collections that have none. */
   readonly defaults: Pick<SyncOptions, 'authorizer' | 'transform'>;
   readonly ports: PortResolver;
   /** Hears what the ports answer. */

@@ -1,5 +1,4 @@
-import type { Rejection } from '../protocol/errors';
-import { dataPath } from './document-rules';
+import { type Rejection, dataPath } from '../protocol/errors';
 
 /** The part of Mongoose's ValidatorError and CastError that a message is built from. */
 export interface PathError {
@@ -16,7 +15,7 @@ const LONGEST_LIST = 10;
 
 /**
  * Why a model refused a document: each path and the reason, never the value. Mongoose's own messages hold the value,
- * so the text is built anew from the kind of the error.
+ * so the text is built from the kind of the error.
  *
  * @param errors by path, as ValidationError has them
  * @param ownText the schema author's message for an error, when it is a fixed text; see {@link isOwnText}
@@ -25,7 +24,7 @@ export function validationRejection(
   errors: Readonly<Record<string, PathError>>,
   ownText: (path: string, error: PathError) => string | undefined,
 ): Rejection {
-  // A subdocument's error is listed beside the errors of its own fields, and says less.
+  // A subdocument's error is listed next to those of its fields, and says less.
   const paths = Object.keys(errors).filter(
     (path, _, all) => !all.some((other) => other.startsWith(`${path}.`)),
   );
@@ -41,7 +40,7 @@ export function validationRejection(
 export function problemList(problems: readonly string[]): string {
   const shown = problems.slice(0, SHOWN_PROBLEMS).map((text) => cut(text));
   const more = problems.length - shown.length;
-  return `${shown.join('; ')}${more > 0 ? `; and ${String(more)} more` : ''}.`;
+  return `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}.`;
 }
 
 /**

@@ -6,9 +6,9 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import type { Rejection } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { withAnswers, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
+import { withFindings, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
 import { PlanWriter, ReceiptExists } from './plan-writer';
-import { planPushes } from '../plan/planner';
+import { planToTheEnd, type Found, type Lack } from '../plan/planner';
 import type { RefusedWrite } from './refused-write';
 import { abortQuietly, asLostConnection, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
 import { SnapshotRepository } from './snapshot';
@@ -22,7 +22,7 @@ const MOST_ROUNDS = 8;
 
 /**
  * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
- * does not retry but for the commit itself: whoever calls it forms the group anew.
+ * does not retry but for the commit itself: its caller forms the group again.
  */
 @Injectable()
 export class Committer {
@@ -104,7 +104,7 @@ export class Committer {
       first?.hasDuplicates && !second
         ? await this.foreseeing(session, first, snapshot)
         : await this.plan(session, requests, snapshot);
-    // The heads first: whoever comes second is told at once, before a document or entry of his stands in the way of a
+    // The heads first: the second to come is told at once, before one of its documents or entries stands in the way of a
     // transaction that holds the head (sync.lock).
     await this.writer.moveHeads(session, plan.heads);
     await this.writer.write(session, plan);
@@ -123,7 +123,7 @@ export class Committer {
       const trial = await this.plan(session, [{ ...request, atomic: 'mutation' }], snapshot);
       const refused = await this.taken.foresee(session, trial);
       if (refused.size === 0) break;
-      request = withAnswers(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
+      request = withFindings(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
     }
     return this.plan(session, [request], snapshot);
   }
@@ -135,16 +135,19 @@ export class Committer {
     known: PlanSnapshot,
   ): Promise<Plan> {
     const clock = { wallMs: this.wall.now(), node: this.hlc.nodeId, maxDriftMs: this.settings.maxDriftMs };
-    let snapshot = known;
-    let plan = planPushes(snapshot, requests, clock);
-    for (;;) {
-      if (plan.needsReceipts)
-        snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
-      else if (plan.missingBases.length > 0) {
-        const found = await this.snapshots.bases(session, plan.missingBases);
-        snapshot = { ...snapshot, bases: new Map([...snapshot.bases, ...found]) };
-      } else return plan;
-      plan = planPushes(snapshot, requests, clock);
-    }
+    const planning = planToTheEnd(known, requests, clock);
+    let step = planning.next();
+    while (step.done !== true) step = planning.next(await this.read(session, requests, step.value));
+    return step.value;
+  }
+
+  private async read(
+    session: mongo.ClientSession,
+    requests: readonly PlanRequest[],
+    lack: Lack,
+  ): Promise<Found> {
+    return lack.of === 'receipts'
+      ? { receipts: await this.snapshots.receipts(session, requests) }
+      : { bases: await this.snapshots.bases(session, lack.needs) };
   }
 }

@@ -1,8 +1,8 @@
 import { foreseeDuplicates, type Occupancy } from './foreseen';
-import type { DocumentWrite } from '../plan/plan';
+import type { PlannedWrite } from '../plan/plan';
 
 const VALUE = 'v';
-const write = (change: number, key: string, ...values: string[]): DocumentWrite => ({
+const write = (change: number, key: string, ...values: string[]): PlannedWrite => ({
   scopeId: 's',
   collection: 'c',
   key,
@@ -17,9 +17,9 @@ const holding = (holders: Record<string, string>): Occupancy => ({
   holders: new Map(Object.entries(holders)),
 });
 const refused = (
-  writes: readonly DocumentWrite[],
+  writes: readonly PlannedWrite[],
   holders: Record<string, string> = {},
-  earlier: Record<string, DocumentWrite[]> = {},
+  earlier: Record<string, PlannedWrite[]> = {},
 ): number[] =>
   foreseeDuplicates(writes, new Map(Object.entries(earlier)), [holding(holders)]).map(({ change }) => change);
 

@@ -1,18 +1,18 @@
-import type { StoredDocument } from '../collections/collection';
-import type { DocumentWrite, Writer } from '../plan/plan';
+import type { StoredDocument } from '../codec/stored-document';
+import type { PlannedWrite, Writer } from '../plan/plan';
 
 /** What one unique index holds, and would hold of documents that are not stored yet. */
 export interface Occupancy {
   /** Of a document as it would be written; none when the index would not hold it, or nobody can tell. */
   readonly keysOf: (document: StoredDocument) => readonly string[];
-  /** Who holds a key now: the {@link DocumentWrite.key} of a stored document. */
+  /** Who holds a key now: the {@link PlannedWrite.key} of a stored document. */
   readonly holders: ReadonlyMap<string, string>;
 }
 
 /** Who has a key while the writes are gone through. */
 interface Holder {
   readonly key: string;
-  /** The change by which it came to have it; undefined: it had it before, and no write of the plan touches it. */
+  /** The change that gave it to it; undefined: it had it before, and no write of the plan touches it. */
   readonly since: number | undefined;
   readonly isTouched: boolean;
 }
@@ -27,8 +27,8 @@ interface Holder {
  * @param earlier what earlier changes of the request made of the same documents, by key, oldest first
  */
 export function foreseeDuplicates(
-  writes: readonly DocumentWrite[],
-  earlier: ReadonlyMap<string, readonly DocumentWrite[]>,
+  writes: readonly PlannedWrite[],
+  earlier: ReadonlyMap<string, readonly PlannedWrite[]>,
   indexes: readonly Occupancy[],
 ): Writer[] {
   const touched = new Set(writes.map(({ key }) => key));
@@ -61,7 +61,7 @@ function heldAtFirst(holders: Occupancy['holders'], touched: ReadonlySet<string>
   return held;
 }
 
-function rivalsOf({ key, document }: DocumentWrite, tables: readonly Table[]): Holder[] {
+function rivalsOf({ key, document }: PlannedWrite, tables: readonly Table[]): Holder[] {
   return tables.flatMap(({ keysOf, held }) =>
     keysOf(document)
       .map((text) => held.get(text))
@@ -70,11 +70,11 @@ function rivalsOf({ key, document }: DocumentWrite, tables: readonly Table[]): H
 }
 
 /** Of a document that the push itself writes it is known only what it has from then on. */
-function hadItBefore({ since, isTouched }: Holder, { writer }: DocumentWrite): boolean {
+function hadItBefore({ since, isTouched }: Holder, { writer }: PlannedWrite): boolean {
   return since === undefined ? !isTouched : since < writer.change;
 }
 
-function take({ keysOf, held }: Table, { key, document, writer }: DocumentWrite): void {
+function take({ keysOf, held }: Table, { key, document, writer }: PlannedWrite): void {
   for (const [text, holder] of held) if (holder.key === key) held.delete(text);
   for (const text of keysOf(document)) held.set(text, { key, since: writer.change, isTouched: true });
 }

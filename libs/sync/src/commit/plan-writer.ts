@@ -8,7 +8,7 @@ import { asLostConnection, TransientSyncError } from '../database/transaction';
 import { codeOf, MONGO_CODES } from '../database/errors';
 import type { HeadRecord } from '../log/records';
 import type { Rejection } from '../protocol/errors';
-import type { DocumentWrite, HeadMove, Plan, Writer } from '../plan/plan';
+import type { PlannedWrite, HeadMove, Plan, Writer } from '../plan/plan';
 import {
   CANNOT_BE_STORED,
   isTooDeep,
@@ -17,7 +17,7 @@ import {
   TOO_LARGE,
   type WriteFailure,
 } from './refused-write';
-import { documentWrite } from '../plan/writes-of-plan';
+import { plannedWrite } from '../plan/recording';
 import {
   insertAll,
   LARGEST_BSON,
@@ -47,7 +47,7 @@ export class PlanWriter {
    * Writes everything but the heads: see {@link moveHeads}.
    *
    * @throws ReceiptExists, RefusedWrite, TransientSyncError, or an error of the driver, unchanged but for a lost
-   *   connection that it does not own up to
+   *   connection that it does not report as one
    */
   async write(session: mongo.ClientSession, plan: Plan): Promise<void> {
     try {
@@ -60,7 +60,7 @@ export class PlanWriter {
   private async writeAll(session: mongo.ClientSession, plan: Plan): Promise<void> {
     // Before the documents: what was answered before must not be refused by a unique index that it itself has filled.
     if (plan.receipts.length > 0) await this.writeReceipts(session, plan);
-    const byCollection = new Map<string, DocumentWrite[]>();
+    const byCollection = new Map<string, PlannedWrite[]>();
     for (const write of plan.writes) {
       const writes = byCollection.get(write.collection);
       if (writes) writes.push(write);
@@ -93,7 +93,7 @@ export class PlanWriter {
   private async writeDocuments(
     session: mongo.ClientSession,
     name: string,
-    writes: readonly DocumentWrite[],
+    writes: readonly PlannedWrite[],
     plan: Plan,
   ): Promise<void> {
     const store = this.collections.get(name)?.store;
@@ -115,7 +115,7 @@ export class PlanWriter {
           ? refusedWrite(report.failure, culprit.writer, plan, culprit.document)
           : serverError(report.failure.code);
       if (report.count !== run.length)
-        throw new TransientSyncError('A document changed beside the engine while it was written');
+        throw new TransientSyncError('A document was changed by someone else while it was written');
     }
   }
 
@@ -141,8 +141,8 @@ export class PlanWriter {
 }
 
 /** The writes in their order, cut where inserts and replacements take turns: what gave a unique value up comes before what took it. */
-function runsOfKind(writes: readonly DocumentWrite[]): (readonly DocumentWrite[])[] {
-  const runs: DocumentWrite[][] = [];
+function runsOfKind(writes: readonly PlannedWrite[]): (readonly PlannedWrite[])[] {
+  const runs: PlannedWrite[][] = [];
   for (const write of writes) {
     const run = runs.at(-1);
     if (run?.[0]?.kind === write.kind) run.push(write);
@@ -151,7 +151,7 @@ function runsOfKind(writes: readonly DocumentWrite[]): (readonly DocumentWrite[]
   return runs;
 }
 
-function replacement({ document, scopeId, expectedVersion }: DocumentWrite): UpdateStatement {
+function replacement({ document, scopeId, expectedVersion }: PlannedWrite): UpdateStatement {
   const { _id, ...u } = document;
   return {
     q: {
@@ -202,7 +202,7 @@ function unsendableWrite(plan: Plan): RefusedWrite | undefined {
     const { written } = state;
     if (!written) continue;
     const rejection =
-      whyUnsendable(documentWrite(key, state, written).document) ??
+      whyUnsendable(plannedWrite(key, state, written).document) ??
       whyUnsendable(plan.entries[index]?.wire ?? '');
     if (rejection) return new RefusedWrite(written.writer, rejection, plan);
   }

@@ -80,7 +80,7 @@ export function rejectionFor({ code, keyPattern, message }: WriteFailure): Rejec
   if (code === MONGO_CODES.DocumentValidationFailure) return INVALID;
   return {
     code: 'refused_by_database',
-    message: `The database cannot take this document (MongoDB's code ${String(code)}): an index or a rule of its collection does not allow one of its values; change it and send it again.`,
+    message: `The database cannot take this document (MongoDB's code ${code}): an index or a rule of its collection does not allow one of its values; change it and send it again.`,
   };
 }
 

@@ -5,11 +5,11 @@ import { abortQuietly, TRANSACTION_OPTIONS } from '../database/transaction';
 import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogRepository } from '../log/oplog';
 import type { Rejection } from '../protocol/errors';
-import type { DocumentWrite, Plan } from '../plan/plan';
+import type { PlannedWrite, Plan } from '../plan/plan';
 import { PlanWriter } from './plan-writer';
 import { INVALID, RefusedWrite } from './refused-write';
 import { matching, type Collation } from './unstored-documents';
-import { earlierWrites } from '../plan/writes-of-plan';
+import { earlierWrites } from '../plan/recording';
 
 /** The part of a collection's options that concerns its validator. */
 interface CollectionOptions {
@@ -47,7 +47,7 @@ export class Sieve {
   async refusedIn(plan: Plan, deadline: number): Promise<Map<number, Rejection>> {
     const refused = new Map<number, Rejection>();
     const earlier = earlierWrites(plan);
-    let writes: readonly DocumentWrite[] = plan.writes;
+    let writes: readonly PlannedWrite[] = plan.writes;
     const validators = new Map<string, CollectionOptions>();
     while (writes.length > 0 && performance.now() < deadline) {
       const bad = await this.invalid(writes, validators);
@@ -66,10 +66,10 @@ export class Sieve {
 
   /** Those that a collection's validator refuses: the server tells of many at once. */
   private async invalid(
-    writes: readonly DocumentWrite[],
+    writes: readonly PlannedWrite[],
     known: Map<string, CollectionOptions>,
-  ): Promise<Map<DocumentWrite, Rejection>> {
-    const bad = new Map<DocumentWrite, Rejection>();
+  ): Promise<Map<PlannedWrite, Rejection>> {
+    const bad = new Map<PlannedWrite, Rejection>();
     for (const name of new Set(writes.map(({ collection }) => collection))) {
       const options = known.get(name) ?? (await this.optionsOf(name));
       known.set(name, options);
@@ -96,10 +96,10 @@ export class Sieve {
   /** @param writes at most one of each document: transactions at the same time would stand in each other's way */
   private async sift(
     plan: Plan,
-    writes: readonly DocumentWrite[],
+    writes: readonly PlannedWrite[],
     deadline: number,
-  ): Promise<Map<DocumentWrite, Rejection>> {
-    const bad = new Map<DocumentWrite, Rejection>();
+  ): Promise<Map<PlannedWrite, Rejection>> {
+    const bad = new Map<PlannedWrite, Rejection>();
     /** The next one is the last. */
     const waiting = [...writes].reverse();
     let size = FIRST_SIZE;
@@ -128,7 +128,7 @@ export class Sieve {
   private async firstRefused(
     session: mongo.ClientSession,
     plan: Plan,
-    writes: readonly DocumentWrite[],
+    writes: readonly PlannedWrite[],
   ): Promise<RefusedWrite | undefined> {
     try {
       session.startTransaction(TRANSACTION_OPTIONS);

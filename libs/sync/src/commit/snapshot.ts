@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey, ReceiptRecord } from '../log/records';
 import type { LogChange } from '../protocol/change';
@@ -47,8 +47,7 @@ export class SnapshotRepository {
   ): Promise<Map<string, ReceiptRecord>> {
     const keys: ReceiptKey[] = [];
     for (const { scopeId, clientId, changes } of requests)
-      for (const entry of changes) {
-        const mutation = entry.kind === 'ready' ? entry.change.mutation : entry.mutation;
+      for (const { mutation } of changes) {
         if (mutation) keys.push({ scope: scopeId, client: clientId, mutation: mutation.id });
       }
     if (keys.length === 0) return new Map();
@@ -64,9 +63,9 @@ export class SnapshotRepository {
   ): Promise<Map<string, StoredDocument | 'foreign'>> {
     const asked = new Map<string, { ids: Map<string, unknown>; scopes: Set<string> }>();
     for (const { scopeId, changes } of requests) {
-      for (const entry of changes) {
-        if (entry.kind !== 'ready') continue;
-        const { collection, key, storedId } = entry.change;
+      for (const change of changes) {
+        if (change.kind !== 'ready') continue;
+        const { collection, key, storedId } = change;
         let of = asked.get(collection);
         if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
         of.ids.set(key, storedId);

@@ -1,17 +1,18 @@
+import type { StoredDocument } from '../codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import type { StoredDocument, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { existingIndexes } from '../database/layout';
 import { OplogRepository } from '../log/oplog';
 import type { Rejection } from '../protocol/errors';
-import { ID_UNAVAILABLE } from '../plan/answers';
+import { ID_UNAVAILABLE } from '../plan/decisions';
 import { foreseeDuplicates, type Occupancy } from './foreseen';
-import { documentKey, type DocumentWrite, type Plan } from '../plan/plan';
+import { documentKey, type PlannedWrite, type Plan } from '../plan/plan';
 import { NOT_UNIQUE } from './refused-write';
 import { keysOf, textsIn, uniqueIndexes, type IndexKey, type UniqueIndex } from './unique-keys';
 import { matching, sameTexts } from './unstored-documents';
-import { earlierWrites } from '../plan/writes-of-plan';
+import { earlierWrites } from '../plan/recording';
 
 /** Gives one text for all that an index takes for the same. */
 type Same = (text: string) => string;
@@ -58,7 +59,7 @@ export class TakenValues {
     session: mongo.ClientSession,
     { name, store, ids }: SyncedCollection,
     index: UniqueIndex,
-    writes: readonly DocumentWrite[],
+    writes: readonly PlannedWrite[],
   ): Promise<Occupancy> {
     const held = index.filter
       ? ((await matching(this.oplog.db, writes, index.filter, index.collation)) ?? [])
@@ -72,7 +73,7 @@ export class TakenValues {
     for (const row of stored)
       for (const { text } of keysOf(row, index, same))
         holders.set(text, documentKey(name, row['_id'], ids.toWire(row['_id'])));
-    return { keysOf: (document) => keys.get(document as DocumentWrite['document']) ?? [], holders };
+    return { keysOf: (document) => keys.get(document as PlannedWrite['document']) ?? [], holders };
   }
 
   /** Gives one text for all that a collation takes for the same, among those in the documents. */

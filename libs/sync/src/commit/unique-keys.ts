@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../collections/collection';
+import type { StoredDocument } from '../codec/stored-document';
 import type { ExistingIndex } from '../database/indexes';
 
 /** A unique index of a collection, as far as what it holds can be told beforehand. */
@@ -90,7 +90,7 @@ function canonical(value: unknown, same: (text: string) => string): string | und
   if (typeof value === 'string') return JSON.stringify(same(value));
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'number' || typeof value === 'bigint') return numberText(value);
-  if (value instanceof Date) return `date ${String(value.getTime())}`;
+  if (value instanceof Date) return `date ${value.getTime()}`;
   if (ArrayBuffer.isView(value)) return `binary 0 ${hex(value)}`;
   if (Array.isArray(value))
     return joined(
@@ -121,14 +121,14 @@ interface BsonValue {
 function canonicalType(value: BsonValue): string | undefined {
   switch (value._bsontype) {
     case 'ObjectId':
-      return `id ${String(value.toHexString?.())}`;
+      return `id ${value.toHexString?.()}`;
     case 'Long':
       return value.toString();
     case 'Int32':
     case 'Double':
       return numberText(Number(value.valueOf()));
     case 'Binary':
-      return `binary ${String(value.sub_type)} ${hex(value.buffer ?? new Uint8Array())}`;
+      return `binary ${value.sub_type} ${hex(value.buffer ?? new Uint8Array())}`;
     default:
       return undefined;
   }

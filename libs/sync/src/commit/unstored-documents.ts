@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
-import { inPieces } from './pieces';
-import type { DocumentWrite } from '../plan/plan';
+import type { PlannedWrite } from '../plan/plan';
+import { inPieces } from './write-commands';
 
 /** How a collection or an index compares texts; undefined: as they are. */
 export type Collation = object | undefined;
@@ -12,11 +12,11 @@ export type Collation = object | undefined;
  */
 export async function matching(
   db: mongo.Db,
-  writes: readonly DocumentWrite[],
+  writes: readonly PlannedWrite[],
   filter: object,
   collation: Collation,
-): Promise<DocumentWrite[] | undefined> {
-  const found: DocumentWrite[] = [];
+): Promise<PlannedWrite[] | undefined> {
+  const found: PlannedWrite[] = [];
   for (const { start, end } of inPieces(writes.length, (at) => writes[at]?.chars ?? 0)) {
     const documents = writes.slice(start, end).map(({ document }, at) => ({ at: start + at, document }));
     // The filter sees the document itself; its place comes back in a field that no document has.
@@ -27,7 +27,7 @@ export async function matching(
     ];
     const rows = await run(db, documents, stages, collation);
     if (!rows) return undefined;
-    for (const row of rows) found.push(writes[Number(row[PLACE])] as DocumentWrite);
+    for (const row of rows) found.push(writes[Number(row[PLACE])] as PlannedWrite);
   }
   return found;
 }

@@ -1,5 +1,4 @@
 import mongoose, { type mongo } from 'mongoose';
-import { inPieces } from './pieces';
 import type { WriteFailure } from './refused-write';
 
 /** How many documents a write has inserted or found, and what has stopped it: a transaction is gone then. */
@@ -98,4 +97,34 @@ const SURELY_SMALL = LARGEST_BSON / 16;
 function checkSize(statement: object): void {
   if (mongoose.mongo.BSON.calculateObjectSize(statement) > LARGEST_BSON)
     throw new mongoose.mongo.MongoInvalidArgumentError('A document is larger than MongoDB takes');
+}
+
+/** About how much JSON one command may carry, in characters: BSON can be 14 times as large, and a command holds 16 MB. */
+const PIECE_CHARS = 1 << 20;
+
+/** Items from `start` on, `end` not included. */
+export interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Cuts a list into runs that fit into one command each, in their order. A larger item makes its own run.
+ *
+ * @param count of the items
+ * @param sizeAt about how many characters the item at an index has as JSON
+ */
+export function* inPieces(count: number, sizeAt: (index: number) => number): Generator<Piece> {
+  let start = 0;
+  let chars = 0;
+  for (let index = 0; index < count; index++) {
+    const size = sizeAt(index);
+    if (index > start && chars + size > PIECE_CHARS) {
+      yield { start, end: index };
+      start = index;
+      chars = 0;
+    }
+    chars += size;
+  }
+  if (count > start) yield { start, end: count };
 }

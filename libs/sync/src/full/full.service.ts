@@ -1,6 +1,7 @@
+import type { StoredId } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
-import type { StoredId, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';

@@ -1,7 +1,8 @@
+import type { StoredDocument } from '../codec/stored-document';
 import fc from 'fast-check';
 import mongoose from 'mongoose';
 import { runs } from '../../../../test/support/runs';
-import type { IdCodec, StoredDocument } from '../collections/collection';
+import type { IdCodec } from '../codec/id-codec';
 import { globalIds, scopedIds } from '../codec/id-codec';
 import { decodeStored } from '../collections/native-collection';
 import { encodeLine } from '../protocol/full';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import mongoose, { type mongo } from 'mongoose';
-import type { StoredDocument, StoredId, SyncedCollection } from '../collections/collection';
+import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS, type OplogRepository } from '../log/oplog';
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import type { HeadRecord } from '../log/records';

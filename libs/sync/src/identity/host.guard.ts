@@ -1,7 +1,7 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ApplicationConfig, type ModuleRef } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
-import { failureTrace } from '../collections/failure';
+import { failureTrace } from '../collections/answers';
 import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';

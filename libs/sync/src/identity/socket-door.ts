@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { Inject, Injectable, Logger, type ExecutionContext, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModuleRef, type AbstractHttpAdapter } from '@nestjs/core';
-import { failureTrace } from '../collections/failure';
+import { failureTrace } from '../collections/answers';
 import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../options/sync.options';
 import { SYNC_CONTROLLER, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';

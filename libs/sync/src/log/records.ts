@@ -1,7 +1,7 @@
+import type { StoredId } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
-import type { DocId, Operation } from '../protocol/change';
+import type { DocId, LogOperation } from '../protocol/change';
 import type { ErrorCode } from '../protocol/errors';
-import type { StoredId } from '../collections/collection';
 
 /**
  * A scope's head: the one document that orders its writers (invariant 2). Each transaction that writes entries reads
@@ -32,7 +32,7 @@ export interface EntryRecord {
   readonly collection: string;
   /** The stored id of the document: finds a merge base. */
   readonly doc: StoredId;
-  readonly operation: Operation;
+  readonly operation: LogOperation;
   readonly actor: string;
   /** When it was written, by the writing process: retention goes by it. */
   readonly at: Date;
@@ -47,19 +47,16 @@ export interface ReceiptKey {
   readonly mutation: string;
 }
 
-/** What a retry of a mutation is answered (invariant 4). */
-export interface Disposition {
+/** What a mutation was answered, and a retry of it is (invariant 4). */
+export interface ReceiptRecord {
+  readonly _id: ReceiptKey;
+  /** Hash of the change's body: the same mutation id with another body is refused. */
+  readonly hash: string;
+  readonly doc_id: DocId;
   readonly status: 'accepted' | 'conflict_resolved' | 'rejected';
   readonly new_version: string | null;
   readonly server_version: string | null;
   readonly code: ErrorCode | null;
   readonly error: string | null;
-}
-
-export interface ReceiptRecord extends Disposition {
-  readonly _id: ReceiptKey;
-  /** Hash of the change's body: the same mutation id with another body is refused. */
-  readonly hash: string;
-  readonly doc_id: DocId;
   readonly at: Date;
 }

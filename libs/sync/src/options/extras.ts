@@ -43,7 +43,7 @@ export function resolveExtras(extras: SyncModuleExtras): SyncExtras {
 /**
  * Looks over what a host gave, or its factory returned, before anything is read from it. An option that nobody knows
  * is refused: one written in another way (`scope_id_field`) would leave its default standing, and that default may
- * put all users of a tenant into scopes of their own.
+ * give each user of a tenant a separate scope.
  *
  * @throws SyncError `configuration`
  */
@@ -55,7 +55,7 @@ export function checkOptions(options: unknown): asserts options is SyncOptions {
     if (Object.hasOwn(EXTRA_DEFAULTS, name))
       throw bad(
         name,
-        `Option ${name} comes too late from the options factory: routes are made before it runs. Write it beside useFactory: forRootAsync({ ${name}: …, useFactory: … }).`,
+        `Option ${name} comes too late from the options factory: routes are made before it runs. Write it next to useFactory: forRootAsync({ ${name}: …, useFactory: … }).`,
       );
     throw bad(name, `There is no option ${name}.${suggestion(name)}`);
   }

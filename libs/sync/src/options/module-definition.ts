@@ -37,12 +37,13 @@ import { ResolverService } from '../push/resolver';
 import { SnapshotRepository } from '../commit/snapshot';
 import { ChangeStreamHub } from '../stream/change-stream-hub';
 import { StreamService } from '../stream/stream.service';
-import { getRegistryToken, getSyncToken } from './connection-tokens';
 import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './extras';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { SyncService } from '../sync.service';
 import { resolveSettings } from './settings';
 import {
+  getRegistryToken,
+  getSyncToken,
   SYNC_CONNECTION,
   SYNC_CONTROLLER,
   SYNC_EXTRAS,
@@ -161,7 +162,7 @@ const SERVICES: Provider[] = [
   SyncService,
 ];
 
-/** Nest reads a route's path from the class, so that each instance of the module needs a class of its own. */
+/** Nest reads a route's path from the class, so that each instance of the module needs its own class. */
 function controllerAt(prefix: string): Type<SyncController> {
   @Controller({ path: prefix, version: VERSION_NEUTRAL })
   class PrefixedController extends SyncController {}

@@ -113,7 +113,7 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
 
 function number(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw bad(name, `must be a number from ${String(min)} to ${String(max)}`);
+    throw bad(name, `must be a number from ${min} to ${max}`);
   return value;
 }
 

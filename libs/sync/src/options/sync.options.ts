@@ -23,7 +23,7 @@ export interface SyncCollectionOptions {
   readonly model?: string;
   /** True: no model, no casting, any JSON object. Must be said, so that a mistyped name is not taken for it. */
   readonly freeForm?: boolean;
-  /** `global` (default): the stored `_id` is the wire's id. `scoped`: each scope has ids of its own. */
+  /** `global` (default): the stored `_id` is the wire's id. `scoped`: each scope has its own ids. */
   readonly ids?: 'global' | 'scoped';
   /** A class-validator class that each upsert's data must satisfy. */
   readonly dto?: Type<object>;
@@ -104,9 +104,9 @@ export interface SyncOptions {
    * or a function. Default: those that the app's CORS names or allows credentials; the app's own origin always.
    */
   readonly allowedOrigins?: AllowedOrigins;
-  /** For all collections that have none of their own. */
+  /** For all collections that have none. */
   readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
-  /** For all collections that have none of their own. */
+  /** For all collections that have none. */
   readonly transform?: Port<DocumentTransform, DocumentTransformFunction>;
 
   /** Default true: one rejected change rolls its whole push back. A request may say otherwise with `atomic`. */
@@ -126,14 +126,14 @@ export interface SyncOptions {
   /** How far ahead a client's stamp may be. Default 60000. */
   readonly maxDriftMs?: number;
 
-  /** Default `sync_oplog`. Heads, receipts and leases stand beside it: `sync_heads`, `sync_receipts`, `sync_leases`. */
+  /** Default `sync_oplog`. Heads, receipts and leases stand next to it: `sync_heads`, `sync_receipts`, `sync_leases`. */
   readonly oplogCollection?: string;
   readonly headsCollection?: string;
   readonly receiptsCollection?: string;
   readonly leasesCollection?: string;
-  /** Days that log entries are kept; fractions allowed, 0 keeps them for ever. Default 30. */
+  /** Days that log entries are kept; fractions allowed, 0 keeps them forever. Default 30. */
   readonly oplogTtlDays?: number;
-  /** Entries kept for each scope at the most. Default: no such bound. */
+  /** At most this many entries are kept for each scope. Default: no such bound. */
   readonly oplogMaxEntries?: number;
   /** Days that receipts outlive the log. Default and minimum 30. */
   readonly receiptTtlDays?: number;
@@ -153,7 +153,7 @@ export interface SyncOptions {
   readonly retryDeadlineMs?: number;
   /** How long the app's own code (transforms, DTOs, authorizers, resolvers) may take for one push. Default 30000. */
   readonly prepareTimeoutMs?: number;
-  /** Transactions that one process runs side by side for different scopes. Default 4. */
+  /** Transactions that one process runs at the same time for different scopes. Default 4. */
   readonly lanes?: number;
   /** Socket ping; the change stream stays open so long after the last subscriber has gone. Default 30000. */
   readonly pingIntervalMs?: number;
@@ -179,7 +179,7 @@ export type OriginRule = (origin: string, request: SyncRequest) => boolean | Pro
 /** What the option `allowedOrigins` may be. */
 export type AllowedOrigins = true | readonly (string | RegExp)[] | OriginRule;
 
-/** Known before DI: these stand beside the options, also in forRootAsync. */
+/** Known before DI: these stand next to the options, also in forRootAsync. */
 export interface SyncModuleExtras {
   /** Default `sync`. */
   readonly prefix?: string;

@@ -10,3 +10,21 @@ export const SYNC_CONNECTION = Symbol('nest-offline-sync:connection');
 export const SYNC_CONTROLLER = Symbol('nest-offline-sync:controller');
 /** The metrics port: prom-client's, or one that does nothing. */
 export const SYNC_METRICS = Symbol('nest-offline-sync:metrics');
+
+/**
+ * The token of one instance's SyncService, for apps that have several on different connections.
+ *
+ * @param connectionName as given to forRoot; none for the unnamed connection
+ */
+export function getSyncToken(connectionName?: string): symbol {
+  return tokenOf('service', connectionName);
+}
+
+/** The token of one instance's CollectionRegistry: forFeature finds it by this. */
+export function getRegistryToken(connectionName?: string): symbol {
+  return tokenOf('registry', connectionName);
+}
+
+function tokenOf(part: string, connectionName = ''): symbol {
+  return Symbol.for(`nest-offline-sync:${part}:${connectionName}`);
+}

@@ -1,16 +1,7 @@
+import { type StoredDocument, isPlain, setField } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
-import type { StoredDocument } from '../codec/stored-document';
-import {
-  type FieldFacts,
-  NO_FACTS,
-  factsOf,
-  hiddenPart,
-  holds,
-  isHidden,
-  isPlain,
-  setField,
-} from './field-facts';
+import { type FieldFacts, NO_FACTS, factsOf, hiddenPart, holds, isHidden } from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';
 
 /** Whether a composed document says anything else than the cast did, timestamps and version key apart. */

@@ -1,3 +1,4 @@
+import type { DocumentForm } from './document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { JsonObject } from '../protocol/json';
 import type { SyncIdentity } from '../identity/identity';
@@ -9,6 +10,14 @@ export type ConflictStrategy = (typeof CONFLICT_STRATEGIES)[number];
 /** How an upsert on a deleted document is judged, before the strategy is asked. */
 export const DELETE_UPDATE_POLICIES = ['resurrect_on_update', 'reject_update', 'delete_wins'] as const;
 export type DeleteUpdatePolicy = (typeof DELETE_UPDATE_POLICIES)[number];
+
+/** The part of a collection's configuration that the push planner decides by. Plain data. */
+export interface CollectionRules {
+  readonly strategy: ConflictStrategy | 'custom';
+  readonly deleteUpdatePolicy: DeleteUpdatePolicy;
+  /** What is special about the collection's documents; absent where they are stored as they come. */
+  readonly form?: DocumentForm;
+}
 
 /** What a custom resolver is given: both sides as clients see them. */
 export interface Conflict {
@@ -29,8 +38,8 @@ export interface Conflict {
 }
 
 /**
- * A resolver of the app's own: gives the document that both sides shall have, or null to delete it. It may be called
- * more than once for one change (the document may have moved on meanwhile), so it must have no effect of its own.
+ * The app's resolver: gives the document that both sides will have, or null to delete it. It may be called
+ * more than once for one change (the document may have moved on meanwhile), so it must have no side effects.
  * It runs outside any transaction. An error that it throws, or an answer that is no document (a Date, a Map, undefined),
  * rejects the change with `resolver_failed`.
  */

@@ -1,15 +1,21 @@
-import type { Rejection } from '../protocol/errors';
+import type { StoredDocument, StoredId } from '../codec/stored-document';
+import type { DocId } from '../protocol/change';
+import { type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import type { DocumentIds, StoredDocument } from '../codec/stored-document';
 import { agrees, compose, findImmutable, type Trace } from './composition';
 import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
-import { dataPath } from '../collections/document-rules';
 import { encodeDocument } from '../codec/wire-codec';
 
 /** A document that may be stored, or why not. */
 export type Checked =
   | { readonly ok: true; readonly document: StoredDocument }
   | { readonly ok: false; readonly rejection: Rejection };
+
+/** A document's id in its two forms. */
+export interface DocumentIds {
+  readonly storedId: StoredId;
+  readonly wireId: DocId;
+}
 
 /** What a cast could not take. Void where the value at this path came back as it is stored. */
 export interface Problem {
@@ -32,7 +38,7 @@ export interface Content {
   readonly verdicts: readonly Verdict[];
 }
 
-/** What a document comes to: it may be stored, it may not, or the app's own functions have to be asked first. */
+/** Whether a document may be stored, or the app's own functions have to be asked first. */
 export type Settled = Checked | { readonly ok: 'ask'; readonly document: StoredDocument };
 
 /** The rules of a Mongoose schema, as far as they can be asked at once. */
@@ -55,7 +61,7 @@ export interface SchemaRules {
 const NEW = 'new';
 
 /**
- * How the documents of a collection are made and shown: pure, so that the planner can decide what a change comes to by
+ * How the documents of a collection are made and shown: pure, so that the planner can decide about a change by
  * the document that it really meets.
  */
 export class DocumentForm {
@@ -155,7 +161,7 @@ export class DocumentForm {
     return this.hides ? keepHidden(this.facts, document, current) : document;
   }
 
-  /** The schema's rules on a document in the place of the current one. */
+  /** The schema's rules on a document that replaces the current one. */
   verify(
     ids: DocumentIds,
     document: StoredDocument,

@@ -1,5 +1,5 @@
+import { type StoredDocument, setField, isPlain } from '../codec/stored-document';
 import { isObject } from '../protocol/json';
-import type { StoredDocument } from '../codec/stored-document';
 
 /**
  * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its
@@ -37,7 +37,7 @@ export function isHidden(facts: FieldFacts): boolean {
   return facts.isHidden === true;
 }
 
-/** A document with the hidden fields of another one, where it has none of its own. Lists keep those that they hold. */
+/** A document with the hidden fields of another one, where it lacks them. Lists keep those that they hold. */
 export function keepHidden(
   facts: FieldFacts,
   document: StoredDocument,
@@ -102,16 +102,4 @@ function findAmong<K extends string | number>(
     if (found) return [key, ...found];
   }
   return undefined;
-}
-
-/** A stored object that holds fields, not a value such as an ObjectId, a Date or a regular expression. */
-export function isPlain(value: unknown): value is Record<string, unknown> {
-  if (!isObject(value) || '_bsontype' in value) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** Sets a field under any name; a plain assignment to `__proto__` would make none. */
-export function setField(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }

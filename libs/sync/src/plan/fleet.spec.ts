@@ -156,7 +156,7 @@ class History {
     this.devices = skews.map((skew, index) => {
       const scope = FLEET_SCOPES[index === 3 ? 1 : 0];
       // Clients of two scopes may have the same name, and the same mutation ids.
-      return new Device(scope, `client ${String(index % 3)}`, skew);
+      return new Device(scope, `client ${index % 3}`, skew);
     });
     const named = (own: string): DocumentName[] =>
       [own, own, `${own}2`, own, 'shared'].flatMap((id) =>

@@ -1,4 +1,4 @@
-import type { CollectionRules } from '../collections/collection';
+import type { CollectionRules } from './conflict';
 import { isNewer, judge, type CurrentState, type IncomingChange, type Judgement } from './judge';
 
 const OLD = '20260502T120000.000Z-0000-a1b2';

@@ -1,6 +1,6 @@
 import { parseHlc } from '../clock/hlc';
 import type { Operation } from '../protocol/change';
-import type { CollectionRules } from '../collections/collection';
+import type { ConflictStrategy, DeleteUpdatePolicy, CollectionRules } from './conflict';
 
 /** What is known of the stored document when a change meets it. */
 export interface CurrentState {
@@ -36,48 +36,96 @@ export type Judgement =
   /** Ask the app's resolver. */
   | { readonly kind: 'resolve' };
 
+/** How a collection's conflicts are judged: by a strategy of ours, or by the app's resolver. */
+type Strategy = ConflictStrategy | 'custom';
+/** Which side was edited last. */
+type Newer = 'current' | 'incoming';
+
+/** What one strategy says of a change that does not build on the document's version. */
+interface StrategyRow {
+  /** Both sides go into the result: an upsert on a result that its client has not seen is joined again. */
+  readonly joins: boolean;
+  /** An upsert meets a tombstone that it may bring back. */
+  readonly tombstone: Judgement;
+  /** A change meets a live document. */
+  readonly live: Readonly<Record<Operation, Readonly<Record<Newer, Judgement>>>>;
+}
+
+const ACCEPT: Judgement = { kind: 'accept' };
+const OVERRULE: Judgement = { kind: 'overrule' };
+const RESOLVE: Judgement = { kind: 'resolve' };
+const STALE: Judgement = { kind: 'reject', code: 'conflict_stale' };
+const STAYS_DELETED: Judgement = { kind: 'reject', code: 'conflict_deleted' };
+
+const LAST_WINS = { current: STALE, incoming: OVERRULE } as const;
+const JOINED = {
+  current: { kind: 'merge', newer: 'current' },
+  incoming: { kind: 'merge', newer: 'incoming' },
+} as const;
+
+/** Every strategy and every operation has its place here: one that is only named elsewhere does not compile. */
+const STRATEGIES: Readonly<Record<Strategy, StrategyRow>> = {
+  'last-writer-wins': {
+    joins: false,
+    tombstone: OVERRULE,
+    live: { upsert: LAST_WINS, delete: LAST_WINS },
+  },
+  'reject-stale': {
+    joins: false,
+    tombstone: STALE,
+    live: { upsert: always(STALE), delete: always(STALE) },
+  },
+  'client-wins': {
+    joins: false,
+    tombstone: OVERRULE,
+    live: { upsert: always(OVERRULE), delete: always(OVERRULE) },
+  },
+  merge: {
+    joins: true,
+    tombstone: OVERRULE,
+    live: { upsert: JOINED, delete: LAST_WINS },
+  },
+  custom: {
+    joins: true,
+    tombstone: RESOLVE,
+    live: { upsert: always(RESOLVE), delete: always(RESOLVE) },
+  },
+};
+
+/** What comes before the strategy where one side deletes and the other one edits. */
+const POLICIES: Readonly<
+  Record<DeleteUpdatePolicy, { readonly revives: boolean; readonly deleteWins: boolean }>
+> = {
+  resurrect_on_update: { revives: true, deleteWins: false },
+  reject_update: { revives: false, deleteWins: false },
+  delete_wins: { revives: false, deleteWins: true },
+};
+
+function always(judgement: Judgement): Record<Newer, Judgement> {
+  return { current: judgement, incoming: judgement };
+}
+
 /**
  * How a change and the stored document get along. The heart of every conflict strategy: a pure decision, the same in
- * every process. Strategies are told in docs/protocol.md, Conflicts.
+ * every process. The strategies are described in docs/protocol.md, Conflicts.
  */
 export function judge(
   current: CurrentState | undefined,
   change: IncomingChange,
   rules: CollectionRules,
 ): Judgement {
-  if (!current || current.version === null) return { kind: 'accept' };
-  if (current.deleted && change.operation === 'delete') return { kind: 'already_deleted' };
-  const joins = rules.strategy === 'merge' || rules.strategy === 'custom';
-  const unseen = change.unseen === true && joins && change.operation === 'upsert';
-  if (change.parent === current.version && !unseen) return { kind: 'accept' };
+  if (!current || current.version === null) return ACCEPT;
+  const deletes = change.operation === 'delete';
+  if (current.deleted && deletes) return { kind: 'already_deleted' };
+  const { joins, tombstone, live } = STRATEGIES[rules.strategy];
+  const joinsAgain = change.unseen === true && joins && !deletes;
+  if (change.parent === current.version && !joinsAgain) return ACCEPT;
 
-  if (change.operation === 'upsert' && current.deleted) {
-    if (rules.deleteUpdatePolicy !== 'resurrect_on_update')
-      return { kind: 'reject', code: 'conflict_deleted' };
-    if (rules.strategy === 'custom') return { kind: 'resolve' };
-    if (rules.strategy === 'reject-stale') return { kind: 'reject', code: 'conflict_stale' };
-    return { kind: 'overrule' };
-  }
-  if (change.operation === 'delete' && rules.deleteUpdatePolicy === 'delete_wins')
-    return { kind: 'overrule' };
-
-  const newer = isNewer(change.hlc ?? change.parent, current.stamp ?? current.version)
-    ? 'incoming'
-    : 'current';
-  switch (rules.strategy) {
-    case 'custom':
-      return { kind: 'resolve' };
-    case 'reject-stale':
-      return { kind: 'reject', code: 'conflict_stale' };
-    case 'client-wins':
-      return { kind: 'overrule' };
-    case 'merge':
-      if (change.operation === 'upsert') return { kind: 'merge', newer };
-      break;
-    case 'last-writer-wins':
-      break;
-  }
-  return newer === 'incoming' ? { kind: 'overrule' } : { kind: 'reject', code: 'conflict_stale' };
+  const { revives, deleteWins } = POLICIES[rules.deleteUpdatePolicy];
+  if (current.deleted) return revives ? tombstone : STAYS_DELETED;
+  if (deletes && deleteWins) return OVERRULE;
+  const isNewest = isNewer(change.hlc ?? change.parent, current.stamp ?? current.version);
+  return live[change.operation][isNewest ? 'incoming' : 'current'];
 }
 
 /**

@@ -1,12 +1,12 @@
+import type { CollectionRules } from './conflict';
 import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { FLEET_RULES, keyOf } from '../../../../test/support/fleet-device';
 import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
 import { runs } from '../../../../test/support/runs';
-import type { CollectionRules } from '../collections/collection';
 import { formatHlc } from '../clock/hlc';
 import type { JsonObject } from '../protocol/json';
-import { withAnswer, type PlannedAnswer, type PlanRequest } from './plan';
+import { withFinding, type Decision, type PlanRequest } from './plan';
 import { judge, type CurrentState, type IncomingChange } from './judge';
 
 const START = Date.UTC(2026, 4, 2);
@@ -21,7 +21,7 @@ interface OfflineEdit {
 }
 
 const stamp = (ms: number, client: number): string =>
-  formatHlc({ ms: START + ms, counter: 0, node: `dev${String(client)}` });
+  formatHlc({ ms: START + ms, counter: 0, node: `dev${client}` });
 
 /** Each with its own stamp, far apart or in the same millisecond, and an order in which they arrive. */
 function editsAndOrder(
@@ -36,7 +36,7 @@ function editsAndOrder(
     .array(edit, { minLength: 1, maxLength: 6 })
     .map((drawn) =>
       drawn.map(({ ms, remove }, index): OfflineEdit => ({
-        client: `c${String(index)}`,
+        client: `c${index}`,
         value: remove ? null : index + 1,
         hlc: stamped ? stamp(ms, index) : null,
       })),
@@ -55,17 +55,15 @@ function request(rules: CollectionRules, edit: OfflineEdit, parent: string | nul
     changes: [
       {
         kind: 'ready',
-        change: {
-          collection: NOTE.collection,
-          rules,
-          operation: edit.value === null ? 'delete' : 'upsert',
-          key: keyOf(NOTE),
-          storedId: NOTE.id,
-          wireId: NOTE.id,
-          document: edit.value === null ? null : { value: edit.value },
-          parent,
-          hlc: edit.hlc,
-        },
+        collection: NOTE.collection,
+        rules,
+        operation: edit.value === null ? 'delete' : 'upsert',
+        key: keyOf(NOTE),
+        storedId: NOTE.id,
+        wireId: NOTE.id,
+        document: edit.value === null ? null : { value: edit.value },
+        parent,
+        hlc: edit.hlc,
       },
     ],
   };
@@ -84,16 +82,16 @@ function arrive(
   edits: readonly OfflineEdit[],
   order: readonly number[],
   together: boolean,
-): { answers: PlannedAnswer[]; left: JsonObject | undefined; writes: number } {
+): { answers: Decision[]; left: JsonObject | undefined; writes: number } {
   const { world, parent } = seeded(rules);
   const requests = order.map((at) => request(rules, edits[at]!, parent));
-  const answers: PlannedAnswer[] = [];
+  const answers: Decision[] = [];
   for (const group of together ? [requests] : requests.map((each) => [each])) {
     const plan = world.plan(group, START + 1000);
     world.apply(plan);
     for (const outcome of plan.outcomes) {
-      assert(outcome.kind === 'answered');
-      answers.push(...outcome.answers);
+      assert(outcome.kind === 'decided');
+      answers.push(...outcome.decisions);
     }
   }
   return { answers, left: world.stored('s').get('notes/d'), writes: world.log.length - 1 };
@@ -222,7 +220,7 @@ describe('a custom resolver', () => {
             assert.deepStrictEqual(need.current, world.stored('s').get('notes/d'));
             assert.deepStrictEqual(need.base, { value: 0 });
             const document = value === null ? null : { resolved: value };
-            pushed = withAnswer(pushed, 0, { resolution: { basis: need.basis, outcome: { document } } });
+            pushed = withFinding(pushed, 0, { resolution: { basis: need.basis, outcome: { document } } });
             if (moved) {
               other(shown.size);
               continue;

@@ -1,10 +1,9 @@
 import { encodeBy, type DocumentForm } from './document-form';
-import { isSyncField, SYNC_FIELDS } from '../codec/stored-document';
-import type { StoredDocument, StoredId } from '../collections/collection';
+import { isSyncField, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../clock/hlc';
 import type { EntryRecord, ReceiptRecord } from '../log/records';
 import type { JsonObject } from '../protocol/json';
-import type { DocumentState, PlanSnapshot, PlanStep, Writer } from './plan';
+import type { DocumentState, PlanSnapshot, PlanStep } from './plan';
 
 export interface HeadState {
   readonly fromSeq: number | undefined;
@@ -18,7 +17,7 @@ export interface HeadState {
 }
 
 /**
- * What a plan has decided so far, in layers: a request works on a layer of its own, which is absorbed when the request
+ * What a plan has decided so far, in layers: a request works on its own layer, which is absorbed when the request
  * stands and dropped when it is rolled back. So a rolled back batch leaves nothing, by construction.
  */
 export class Ledger {

@@ -2,7 +2,7 @@ import { agrees } from './composition';
 import { encodeBy } from './document-form';
 import type { JsonObject } from '../protocol/json';
 import { wireOf } from './ledger';
-import type { DocumentState, ReadyChange } from './plan';
+import type { ReadyChange, DocumentState } from './plan';
 
 /** What a change is judged by: what its client knew of the document when it edited. */
 export interface Ancestry {

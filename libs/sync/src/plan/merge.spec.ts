@@ -124,9 +124,9 @@ describe('the merge by field', () => {
     const { Timestamp } = mongoose.mongo.BSON;
     const plain = { inner: { pattern: 'p', options: '' } };
     const kinds = [1, 2, 3].map((n) => ({
-      like: new RegExp(`n${String(n)}`),
+      like: new RegExp(`n${n}`),
       at: new Timestamp({ t: n, i: n }),
-      inner: n === 1 ? plain.inner : new RegExp(`n${String(n)}`),
+      inner: n === 1 ? plain.inner : new RegExp(`n${n}`),
     }));
     const [base, ours, theirs] = kinds.map(full);
     for (const [who, winner] of [
@@ -249,9 +249,9 @@ describe('the merge by field', () => {
     const stored = (n: number): Record<string, unknown> => ({
       at: new Date(n),
       by: new ObjectId(String(n).padStart(24, '0')),
-      price: Decimal128.fromString(`${String(n)}.10`),
+      price: Decimal128.fromString(`${n}.10`),
       bytes: new Binary(Buffer.from([n])),
-      like: new RegExp(`n${String(n)}`, 'i'),
+      like: new RegExp(`n${n}`, 'i'),
       inner: { at: new Date(n), fixed: 1 },
     });
     const merged = mergeFields(encodeDocument(stored(1)), full(stored(2)), full(stored(3)), 'theirs');

@@ -1,10 +1,11 @@
-import type { CollectionRules, StoredDocument, StoredId } from '../collections/collection';
+import type { StoredDocument, StoredId } from '../codec/stored-document';
+import type { CollectionRules } from './conflict';
 import type { Content, Verdict } from './document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Atomicity } from '../protocol/push';
-import type { Disposition, EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
+import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
 
 /** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
 export interface Resolution {
@@ -19,8 +20,15 @@ export interface Mutation {
   readonly hash: string;
 }
 
-/** A change that is ready for the planner: authorized, validated, cast. */
+/**
+ * A change as the planner takes it: ready, or refused before. A refused one counts for atomicity, and a mutation that
+ * took effect before it was refused still gets its first answer.
+ */
+export type PreparedChange = ReadyChange | RefusedChange;
+
+/** Authorized, validated, cast. */
 export interface ReadyChange {
+  readonly kind: 'ready';
   readonly collection: string;
   readonly rules: CollectionRules;
   readonly operation: Operation;
@@ -45,20 +53,14 @@ export interface ReadyChange {
   readonly verdict?: Rejection;
 }
 
-/**
- * A change of a request: ready, or refused before the planner. A refused one counts for atomicity, and a mutation that
- * took effect before it came to be refused still gets its first answer.
- */
-export type RequestChange =
-  | { readonly kind: 'ready'; readonly change: ReadyChange }
-  | {
-      readonly kind: 'refused';
-      readonly wireId: DocId | null;
-      readonly mutationId: string | null;
-      /** Absent when no earlier try of it can have been taken. */
-      readonly mutation?: Mutation;
-      readonly rejection: Rejection;
-    };
+export interface RefusedChange {
+  readonly kind: 'refused';
+  readonly wireId: DocId | null;
+  readonly mutationId: string | null;
+  /** Absent when no earlier try of it can have been taken. */
+  readonly mutation?: Mutation;
+  readonly rejection: Rejection;
+}
 
 export interface PlanRequest {
   readonly scopeId: string;
@@ -67,7 +69,7 @@ export interface PlanRequest {
   readonly atomic: Atomicity;
   /** A unique index has refused one of its changes: others may be looked for before they are written. */
   readonly hasDuplicates?: boolean;
-  readonly changes: readonly RequestChange[];
+  readonly changes: readonly PreparedChange[];
 }
 
 /** What the database holds, read in the transaction. */
@@ -88,11 +90,12 @@ export interface PlanClock {
   readonly maxDriftMs: number;
 }
 
-/** The answer to one change; the stored document goes along for those who may read it. */
-export interface PlannedAnswer extends Disposition {
-  readonly wireId: DocId | null;
-  readonly mutationId: string | null;
-  readonly collection: string | null;
+/** What becomes of one change: what its receipt keeps, and the stored document for those who may read it. */
+export interface Decision extends Pick<
+  ReceiptRecord,
+  'status' | 'new_version' | 'server_version' | 'code' | 'error'
+> {
+  /** It was made when the mutation came first. */
   readonly replayed: boolean;
   /** The document that a conflict was about, as it stands after the plan. */
   readonly conflict?: {
@@ -134,9 +137,9 @@ export interface ResolverNeed {
   readonly base: JsonObject | null | undefined;
 }
 
-/** What becomes of a request: answers to each change, or resolvers to be asked first (nothing of it is written then). */
+/** What becomes of a request: a decision on each change, in their order, or what has to be asked first (nothing of it is written then). */
 export type RequestOutcome =
-  | { readonly kind: 'answered'; readonly answers: readonly PlannedAnswer[] }
+  | { readonly kind: 'decided'; readonly decisions: readonly Decision[] }
   | { readonly kind: 'unresolved'; readonly needs: readonly Need[] };
 
 /** Request and change index: who has written something. A database that refuses it rejects this change. */
@@ -146,7 +149,7 @@ export interface Writer {
 }
 
 /** One document's last state in a plan. */
-export interface DocumentWrite {
+export interface PlannedWrite {
   readonly scopeId: string;
   readonly collection: string;
   readonly key: string;
@@ -209,7 +212,7 @@ export interface BaseNeed {
 
 export interface Plan {
   readonly outcomes: readonly RequestOutcome[];
-  readonly writes: readonly DocumentWrite[];
+  readonly writes: readonly PlannedWrite[];
   readonly entries: readonly EntryRecord[];
   /** What each entry has made of its document, in the order of the entries. */
   readonly steps: readonly PlanStep[];
@@ -231,8 +234,8 @@ export function documentKey(collection: string, storedId: StoredId, wireId: DocI
     typeof storedId === 'string'
       ? `s${storedId}`
       : typeof storedId === 'number'
-        ? `n${String(storedId)}`
-        : `x${String(wireId)}`;
+        ? `n${storedId}`
+        : `x${wireId}`;
   return `${collection}\0${id}`;
 }
 
@@ -244,19 +247,19 @@ export function baseText(key: string, version: string): string {
   return JSON.stringify([key, version]);
 }
 
-/** The database's or a resolver's word on a change. */
-export type Answer = Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>;
+/** What was found out about a change since it was planned: by the database, a resolver or a validator. */
+export type Finding = Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>;
 
-/** The request with an answer to one of its changes. */
-export function withAnswer(request: PlanRequest, index: number, answer: Answer): PlanRequest {
-  return withAnswers(request, new Map([[index, answer]]));
+/** The request with a finding about one of its changes. */
+export function withFinding(request: PlanRequest, index: number, finding: Finding): PlanRequest {
+  return withFindings(request, new Map([[index, finding]]));
 }
 
-/** The request with answers to some of its changes, by their indexes. */
-export function withAnswers(request: PlanRequest, answers: ReadonlyMap<number, Answer>): PlanRequest {
-  const changes = request.changes.map((entry, index) => {
-    const answer = answers.get(index);
-    return answer && entry.kind === 'ready' ? { ...entry, change: { ...entry.change, ...answer } } : entry;
+/** The request with findings about some of its changes, by their indexes. */
+export function withFindings(request: PlanRequest, findings: ReadonlyMap<number, Finding>): PlanRequest {
+  const changes = request.changes.map((change, index) => {
+    const finding = findings.get(index);
+    return finding && change.kind === 'ready' ? { ...change, ...finding } : change;
   });
   return { ...request, changes };
 }

@@ -1,10 +1,17 @@
-import type { StoredDocument } from '../collections/collection';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { encodeBy } from './document-form';
 import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
 import type { LogChange } from '../protocol/change';
 import type { Ledger } from './ledger';
-import type { DocumentState } from './plan';
-import type { PlanClock, PlanRequest, ReadyChange } from './plan';
+import type {
+  PlannedWrite,
+  HeadMove,
+  Plan,
+  PlanClock,
+  PlanRequest,
+  ReadyChange,
+  DocumentState,
+} from './plan';
 import { editStamp } from './stamps';
 
 /** Which change of which request is recorded. */
@@ -91,7 +98,68 @@ function nextHlc(last: Hlc, clock: PlanClock): Hlc {
 function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
   const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
   const json = JSON.stringify;
-  const before = `{"version":${json(version)},"seq":${String(seq)},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
+  const before = `{"version":${json(version)},"seq":${seq},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
   const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
   return `${before},"operation":"${operation}","data":${data},${after}`;
+}
+
+/** One write for each document that the plan changed, however often it did: its last state. */
+export function plannedWrites(ledger: Ledger): PlannedWrite[] {
+  const writes: PlannedWrite[] = [];
+  for (const [key, state] of ledger.documents) {
+    const { written } = state;
+    if (!written) continue;
+    writes.push(plannedWrite(key, state, written));
+  }
+  return writes;
+}
+
+/** The write that brings a document, as the transaction has found it, to a state. */
+export function plannedWrite(
+  key: string,
+  state: DocumentState,
+  written: NonNullable<DocumentState['written']>,
+): PlannedWrite {
+  const { origin } = state;
+  return {
+    scopeId: state.scopeId,
+    collection: written.collection,
+    key,
+    kind: origin.exists ? 'replace' : 'insert',
+    expectedVersion: origin.version,
+    document: {
+      _id: written.storedId,
+      ...state.fields,
+      [SYNC_FIELDS.version]: state.version,
+      [SYNC_FIELDS.actor]: written.actorId,
+      [SYNC_FIELDS.scope]: state.scopeId,
+      [SYNC_FIELDS.deleted]: state.deleted,
+      ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
+    },
+    chars: written.chars,
+    writer: written.writer,
+  };
+}
+
+/** What earlier changes made of documents that were changed again, by document, oldest first. */
+export function earlierWrites({ steps, writes }: Plan): Map<string, PlannedWrite[]> {
+  const last = new Map(writes.map(({ key, writer }) => [key, writer]));
+  const earlier = new Map<string, PlannedWrite[]>();
+  for (const { key, state } of steps) {
+    const { written } = state;
+    if (!written || written.writer === last.get(key)) continue;
+    const write = plannedWrite(key, state, written);
+    const same = earlier.get(key);
+    if (same) same.push(write);
+    else earlier.set(key, [write]);
+  }
+  return earlier;
+}
+
+/** Where each scope's head goes, once a transaction. */
+export function headMoves(ledger: Ledger): HeadMove[] {
+  const moves: HeadMove[] = [];
+  for (const [scopeId, head] of ledger.heads)
+    if (head.moved) moves.push({ scopeId, fromSeq: head.fromSeq, version: head.version, seq: head.seq });
+  return moves;
 }

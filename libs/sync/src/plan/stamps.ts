@@ -2,8 +2,7 @@ import { isNewer } from './judge';
 import { isTooFarAhead, parseHlc } from '../clock/hlc';
 import type { Rejection } from '../protocol/errors';
 import type { HeadState } from './ledger';
-import type { DocumentState } from './plan';
-import type { PlanClock, ReadyChange } from './plan';
+import type { PlanClock, ReadyChange, DocumentState } from './plan';
 
 /** Refuses stamps from the future (invariant 8) and parents that this database has never given out. */
 export function refuseStamps(
@@ -19,7 +18,7 @@ export function refuseStamps(
   if (ahead)
     return {
       code: 'clock_drift',
-      message: `${ahead} is further in the future than ${String(clock.maxDriftMs)} ms; set the clock it comes from and send the change again.`,
+      message: `${ahead} is further in the future than ${clock.maxDriftMs} ms; set the clock it comes from and send the change again.`,
     };
   // Against the head that others can have seen: a version of this very plan is nobody's parent yet.
   if (!byServer && found && parent !== null && parent > head.committed)

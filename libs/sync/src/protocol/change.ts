@@ -2,7 +2,10 @@ import type { JsonObject } from './json';
 
 /** A document's id as clients see it: a string (1 to 256 UTF-8 bytes, no NUL) or a safe integer. */
 export type DocId = string | number;
+/** What a change asks to be done to a document. */
 export type Operation = 'upsert' | 'delete';
+/** What the log tells about a document: that it has a new state, or is gone. */
+export type LogOperation = 'upsert' | 'delete';
 
 export const MAX_ID_BYTES = 256;
 
@@ -13,7 +16,7 @@ export interface LogChange {
   readonly seq: number;
   readonly collection: string;
   readonly doc_id: DocId;
-  readonly operation: Operation;
+  readonly operation: LogOperation;
   /** The whole document without its id and `_sync_*`; null for a delete. */
   readonly data: JsonObject | null;
   readonly parent_version: string | null;

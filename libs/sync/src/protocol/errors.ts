@@ -83,7 +83,7 @@ export class SyncError extends Error {
 
   /**
    * By these two Nest's own filter, and Fastify, know which status an error has: where SyncErrorFilter does not stand, a
-   * SyncError has its status and its message all the same. A fault of the server stays a 500 without words.
+   * SyncError has its status and its message anyway. A fault of the server stays a 500 without words.
    */
   get statusCode(): number | undefined {
     return this.status === 500 ? undefined : this.status;
@@ -114,4 +114,16 @@ export function errorBody(error: SyncError): ErrorBody {
 export interface Rejection {
   readonly code: ErrorCode;
   readonly message: string;
+}
+
+/** A path in the form that messages use: `data.items[3].name`. Odd keys are quoted, long ones cut. */
+export function dataPath(path: readonly (string | number)[]): string {
+  let text = 'data';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^\w{1,60}$/.test(step)) text += `.${step}`;
+    else text += `[${JSON.stringify(step.length > 60 ? `${step.slice(0, 60)}…` : step)}]`;
+    if (text.length > 300) return `${text.slice(0, 300)}…`;
+  }
+  return text;
 }

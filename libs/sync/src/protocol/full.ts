@@ -1,6 +1,6 @@
 import { encodeBy } from '../plan/document-form';
-import type { SyncedCollection, StoredDocument } from '../collections/collection';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import type { SyncedCollection } from '../collections/collection';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { DocId } from './change';
 import type { JsonObject } from './json';
 import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query';

@@ -77,7 +77,7 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   if (!isObject(body)) throw malformed('body', 'must be a JSON object');
   const { client_id: clientId, atomic, changes } = body;
   if (!isName(clientId))
-    throw malformed('client_id', `must be a string of 1 to ${String(NAME_BYTES)} bytes without NUL`);
+    throw malformed('client_id', `must be a string of 1 to ${NAME_BYTES} bytes without NUL`);
   if (atomic !== undefined && atomic !== null && atomic !== 'batch' && atomic !== 'mutation')
     throw malformed('atomic', 'must be "batch" or "mutation"');
   if (!Array.isArray(changes) || changes.length === 0)
@@ -85,7 +85,7 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   if (changes.length > maxChanges)
     throw new SyncError(
       'too_many_changes',
-      `A push holds at most ${String(maxChanges)} changes; send the rest in further pushes.`,
+      `A push holds at most ${maxChanges} changes; send the rest in further pushes.`,
       {
         path: 'changes',
       },
@@ -101,7 +101,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
     ok: false,
     doc_id: docId,
     mutation_id: mutationId ?? null,
-    rejection: { code, message: `changes[${String(index)}]${field} ${problem}.` },
+    rejection: { code, message: `changes[${index}]${field} ${problem}.` },
   });
 
   if (!isObject(value)) return refuse('invalid_change', '', 'must be an object');
@@ -109,7 +109,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
     return refuse(
       'invalid_change',
       '.mutation_id',
-      `must be a string of 1 to ${String(NAME_BYTES)} bytes without NUL, or a safe integer`,
+      `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`,
     );
   if (typeof raw['collection'] !== 'string')
     return refuse('invalid_change', '.collection', 'must be a string');
@@ -120,7 +120,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
     return refuse(
       'invalid_doc_id',
       '.doc_id',
-      `must be a string of 1 to ${String(MAX_ID_BYTES)} bytes without NUL, or a safe integer`,
+      `must be a string of 1 to ${MAX_ID_BYTES} bytes without NUL, or a safe integer`,
     );
   const parent = parseStamp(raw['parent_version']);
   if (parent === undefined)

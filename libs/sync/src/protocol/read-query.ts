@@ -68,7 +68,7 @@ export function limitParameter(
   if (!Number.isSafeInteger(limit) || limit < range.min || limit > range.max)
     throw new SyncError(
       'invalid_limit',
-      `The parameter limit must be a whole number from ${String(range.min)} to ${String(range.max)}.`,
+      `The parameter limit must be a whole number from ${range.min} to ${range.max}.`,
       { path: 'limit' },
     );
   return limit;

@@ -11,7 +11,7 @@ import { collectionsParameter, queryObject, sinceParameter } from './read-query'
 
 /** Why the server closes a socket. Part of the wire. */
 export const STREAM_CLOSE = {
-  /** After `full_resync_required`: load everything anew, then open another socket. */
+  /** After `full_resync_required`: load everything again, then open another socket. */
   done: 1000,
   /** A message of more than limits.maxSocketMessageBytes. */
   too_large: 1009,

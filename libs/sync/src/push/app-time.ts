@@ -1,6 +1,6 @@
 import { within } from '../database/waiting';
 
-/** How many changes of one push the app's code works on side by side. */
+/** How many changes of one push the app's code works on at the same time. */
 const AT_ONCE = 16;
 
 /**
@@ -16,7 +16,7 @@ export class AppTime {
   }
 
   /**
-   * Works on each item, begun in their order, some side by side. An item for which nobody has to be waited for is done
+   * Works on each item, begun in their order, some at the same time. An item that waits for nothing is done
    * at once. When the time is over, nothing more is begun, and nothing is waited for.
    *
    * @returns the results by their items' indexes; undefined for what was not done in time

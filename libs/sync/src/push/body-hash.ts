@@ -3,7 +3,7 @@ import type { PushChange } from '../protocol/push';
 import { isObject } from '../protocol/json';
 
 /**
- * A hash of what a change asks for, the same for every order of keys: a client that builds its JSON anew for a retry
+ * A hash of what a change asks for, the same for every order of keys: a client that builds its JSON again for a retry
  * still sends the same mutation.
  *
  * @param text the JSON of the change's data, where it is known

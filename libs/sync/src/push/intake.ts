@@ -1,5 +1,6 @@
+import type { StoredDocument } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Prepared, StoredDocument, SyncedCollection } from '../collections/collection';
+import type { Prepared, SyncedCollection } from '../collections/collection';
 import type { Content } from '../plan/document-form';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
@@ -10,24 +11,45 @@ import { SYNC_SETTINGS } from '../options/tokens';
 import { bodyHash, isWithinDepth } from './body-hash';
 import type { AppTime } from './app-time';
 import { lateRejection, withTheirChildren, type Lateness } from './late-changes';
-import type { Permissions } from './permissions';
-import { documentKey, type Mutation, type RequestChange } from '../plan/plan';
+import type { CollectionAction } from '../collections/ports';
+import { documentKey, type Mutation, type PreparedChange, type RefusedChange } from '../plan/plan';
 
-/** A push's changes, ready for the planner or refused, and about how many bytes they have. */
+/** A push's changes, prepared for the planner, and about how many bytes they have. */
 export interface Intake {
-  readonly changes: readonly RequestChange[];
+  readonly changes: readonly PreparedChange[];
   readonly bytes: number;
   /** Set when the app's code was not done with all: with how many it was, and what was waited for. */
   readonly late?: Lateness & { readonly done: number };
 }
 
-/** A change of the right shape, with what is made of its data once and needed several times. */
-interface Candidate {
-  readonly change: PushChange;
+/** What is made of a change's data once and needed several times. */
+interface Known {
   /** The JSON of its data; undefined when it has none that could be stored. */
   readonly text: string | undefined;
   /** Undefined without an id, and for data that can never have been taken. */
   readonly mutation: Mutation | undefined;
+}
+
+/** What the identity may do, asked once for a request, collection and action. */
+export class Permissions {
+  private readonly answers = new Map<string, boolean>();
+  private readonly asked = new Map<string, Promise<boolean>>();
+
+  constructor(private readonly identity: SyncIdentity) {}
+
+  /** The answer, where it was asked for before. */
+  known({ name }: SyncedCollection, action: CollectionAction): boolean | undefined {
+    return this.answers.get(keyOf(name, action));
+  }
+
+  async may(collection: SyncedCollection, action: CollectionAction): Promise<boolean> {
+    const key = keyOf(collection.name, action);
+    const asking = this.asked.get(key) ?? collection.authorize(this.identity, action);
+    this.asked.set(key, asking);
+    const answer = await asking;
+    this.answers.set(key, answer);
+    return answer;
+  }
 }
 
 /** Brings what a client sent to what the planner takes: authorized, checked, cast (invariant 10). */
@@ -44,7 +66,7 @@ export class PushIntake {
    * @param time for the app's code: what is not done by then is refused with `preparation_timeout`
    * @throws SyncError `payload_too_large`, before any code of the app is asked
    */
-  async take(
+  async prepareChanges(
     identity: SyncIdentity,
     parsed: readonly ParsedChange[],
     permissions: Permissions,
@@ -56,7 +78,7 @@ export class PushIntake {
     if (bytes > maxPushBytes)
       throw new SyncError(
         'payload_too_large',
-        `The push has ${String(bytes)} bytes, more than the limit of ${String(maxPushBytes)}; send its changes in several pushes.`,
+        `The push has ${bytes} bytes, more than the limit of ${maxPushBytes}; send its changes in several pushes.`,
       );
 
     const waitsFor: (() => string)[] = [];
@@ -64,7 +86,7 @@ export class PushIntake {
       this.one(identity, entry, texts[index], permissions, (what) => (waitsFor[index] = what)),
     );
     const firstLate = made.indexOf(undefined);
-    if (firstLate < 0) return { changes: made as RequestChange[], bytes };
+    if (firstLate < 0) return { changes: made as PreparedChange[], bytes };
     const waitedFor = waitsFor[firstLate] ?? waitsFor.findLast(Boolean);
     const lateness = { limitMs: time.limitMs, waitedFor: waitedFor?.() ?? 'the code of the app' };
     return { ...this.withoutLate(parsed, texts, made, lateness), bytes };
@@ -77,24 +99,22 @@ export class PushIntake {
     text: string | undefined,
     permissions: Permissions,
     waitsFor: (what: () => string) => void,
-  ): RequestChange | Promise<RequestChange> {
-    if (!entry.ok) {
-      const { rejection, doc_id: wireId, mutation_id: mutationId } = entry;
-      return { kind: 'refused', wireId, mutationId, rejection };
-    }
-    const candidate = this.candidate(entry.change, text);
-    const { collection: name, operation } = entry.change;
+  ): PreparedChange | Promise<PreparedChange> {
+    if (!entry.ok) return refused(entry, entry.rejection);
+    const { change } = entry;
+    const known = this.known(change, text);
+    const { collection: name, operation } = change;
     const collection = this.collections.get(name);
     if (!collection) {
-      return refused(candidate, UNKNOWN_COLLECTION);
+      return refused(change, UNKNOWN_COLLECTION, known.mutation);
     }
-    const known = permissions.known(collection, operation);
-    const go = (may: boolean): RequestChange | Promise<RequestChange> => {
-      if (!may) return refused(candidate, forbidden(collection, operation));
+    const answer = permissions.known(collection, operation);
+    const go = (may: boolean): PreparedChange | Promise<PreparedChange> => {
+      if (!may) return refused(change, forbidden(collection, operation), known.mutation);
       waitsFor(() => `${collection.slowStep() ?? 'the preparation'} of collection ${name}`);
-      return prepared(identity, candidate, collection);
+      return prepared(identity, change, known, collection);
     };
-    if (known !== undefined) return go(known);
+    if (answer !== undefined) return go(answer);
     waitsFor(() => `the authorizer of collection ${name}`);
     return permissions.may(collection, operation).then(go);
   }
@@ -102,7 +122,7 @@ export class PushIntake {
   private withoutLate(
     parsed: readonly ParsedChange[],
     texts: readonly (string | undefined)[],
-    made: readonly (RequestChange | undefined)[],
+    made: readonly (PreparedChange | undefined)[],
     lateness: Lateness,
   ): Omit<Intake, 'bytes'> {
     const late = new Set([...made.keys()].filter((index) => made[index] === undefined));
@@ -114,63 +134,73 @@ export class PushIntake {
     const changes = parsed.map((entry, index) => {
       const done = made[index];
       if (done && (!entry.ok || !all.has(index))) return done;
-      if (entry.ok) return refused(this.candidate(entry.change, texts[index]), rejection);
-      return { kind: 'refused', wireId: entry.doc_id, mutationId: entry.mutation_id, rejection } as const;
+      if (!entry.ok) return refused(entry, rejection);
+      return refused(entry.change, rejection, this.known(entry.change, texts[index]).mutation);
     });
     return { changes, late: { ...lateness, done: parsed.length - late.size } };
   }
 
-  private candidate(change: PushChange, text: string | undefined): Candidate {
+  private known(change: PushChange, text: string | undefined): Known {
     const { mutation_id: id, data } = change;
-    const isKnown = id !== null && text !== undefined && isWithinDepth(data, this.settings.limits.maxDepth);
-    return { change, text, mutation: isKnown ? { id, hash: bodyHash(change, text) } : undefined };
+    const canBeKnown =
+      id !== null && text !== undefined && isWithinDepth(data, this.settings.limits.maxDepth);
+    return { text, mutation: canBeKnown ? { id, hash: bodyHash(change, text) } : undefined };
   }
 }
 
 function prepared(
   identity: SyncIdentity,
-  candidate: Candidate,
+  change: PushChange,
+  known: Known,
   collection: SyncedCollection,
-): RequestChange | Promise<RequestChange> {
-  const { doc_id, data } = candidate.change;
+): PreparedChange | Promise<PreparedChange> {
+  const { doc_id, data } = change;
   const storedId = collection.ids.toStored(identity.scopeId, doc_id);
-  if (storedId === undefined) return refused(candidate, noId(collection));
-  const then = (made: Prepared): RequestChange =>
-    made.ok ? ready(candidate, collection, storedId, made) : refused(candidate, made.rejection);
-  if (data === null) return ready(candidate, collection, storedId, { document: null });
+  if (storedId === undefined) return refused(change, noId(collection), known.mutation);
+  const then = (made: Prepared): PreparedChange =>
+    made.ok
+      ? ready(change, known, collection, storedId, made)
+      : refused(change, made.rejection, known.mutation);
+  if (data === null) return ready(change, known, collection, storedId, { document: null });
   const ids = { storedId, wireId: collection.ids.toWire(storedId) };
-  const preparing = collection.prepare(identity, ids, data, candidate.change.parent_version === null);
+  const preparing = collection.prepare(identity, ids, data, change.parent_version === null);
   return preparing instanceof Promise ? preparing.then(then) : then(preparing);
 }
 
 function ready(
-  { change, text, mutation }: Candidate,
+  change: PushChange,
+  { text, mutation }: Known,
   { name, rules, ids }: SyncedCollection,
   storedId: unknown,
   { document, content }: { readonly document: StoredDocument | null; readonly content?: Content },
-): RequestChange {
+): PreparedChange {
   const wireId = ids.toWire(storedId);
   return {
     kind: 'ready',
-    change: {
-      collection: name,
-      rules,
-      operation: change.operation,
-      key: documentKey(name, storedId, wireId),
-      storedId,
-      wireId,
-      document,
-      ...(content ? { content } : {}),
-      text: document === change.data ? text : undefined,
-      parent: change.parent_version,
-      hlc: change.hlc,
-      mutation,
-    },
+    collection: name,
+    rules,
+    operation: change.operation,
+    key: documentKey(name, storedId, wireId),
+    storedId,
+    wireId,
+    document,
+    ...(content ? { content } : {}),
+    text: document === change.data ? text : undefined,
+    parent: change.parent_version,
+    hlc: change.hlc,
+    mutation,
   };
 }
 
-function refused({ change, mutation }: Candidate, rejection: Rejection): RequestChange {
-  const { doc_id: wireId, mutation_id: mutationId } = change;
+/** @param mutation where an earlier try of it can have been taken */
+function refused(
+  {
+    doc_id: wireId,
+    mutation_id: mutationId,
+  }: Pick<Extract<ParsedChange, { ok: false }>, 'doc_id' | 'mutation_id'>,
+  rejection: Rejection,
+  mutation?: Mutation,
+): RefusedChange {
   return { kind: 'refused', wireId, mutationId, ...(mutation ? { mutation } : {}), rejection };
 }
 
@@ -199,9 +229,13 @@ function jsonText({ data }: PushChange): string | undefined {
   }
 }
 
-/** What a change's fields take beside its data, whatever they hold. */
+/** What a change's other fields take, whatever they hold. */
 const FRAME_BYTES = 128;
 
 function bytesOf(entry: ParsedChange, text: string | undefined): number {
   return entry.ok && text !== undefined ? Buffer.byteLength(text) + FRAME_BYTES : 0;
+}
+
+function keyOf(collection: string, action: CollectionAction): string {
+  return `${action} ${collection}`;
 }

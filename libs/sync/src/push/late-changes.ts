@@ -1,5 +1,5 @@
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { PlanRequest, RequestChange } from '../plan/plan';
+import type { PlanRequest, PreparedChange } from '../plan/plan';
 
 /** What was waited for when the time for the app's code was over. */
 export interface Lateness {
@@ -12,7 +12,7 @@ export interface Lateness {
 export function lateRejection({ limitMs, waitedFor }: Lateness): Rejection {
   return {
     code: 'preparation_timeout',
-    message: `The server was not done with this change within prepareTimeoutMs (${String(limitMs)} ms), and waited for ${waitedFor}; send it again.`,
+    message: `The server was not done with this change within prepareTimeoutMs (${limitMs} ms), and waited for ${waitedFor}; send it again.`,
   };
 }
 
@@ -20,7 +20,7 @@ export function lateRejection({ limitMs, waitedFor }: Lateness): Rejection {
 export function lateBatch({ limitMs, waitedFor }: Lateness, done: number, of: number): SyncError {
   return new SyncError(
     'preparation_timeout',
-    `The server was done with ${String(done)} of ${String(of)} changes within prepareTimeoutMs (${String(limitMs)} ms), and waited for ${waitedFor}. Nothing was applied: send at most ${String(Math.max(1, done))} in one push.`,
+    `The server was done with ${done} of ${of} changes within prepareTimeoutMs (${limitMs} ms), and waited for ${waitedFor}. Nothing was applied: send at most ${Math.max(1, done)} in one push.`,
     { retryAfterSeconds: 1 },
   );
 }
@@ -54,19 +54,19 @@ export function withoutLate(
 ): PlanRequest {
   const { changes } = request;
   const keyAt = (index: number): string | undefined => {
-    const entry = changes[index];
-    return entry?.kind === 'ready' ? entry.change.key : undefined;
+    const change = changes[index];
+    return change?.kind === 'ready' ? change.key : undefined;
   };
   const all = withTheirChildren(late, changes.length, keyAt);
   return {
     ...request,
-    changes: changes.map((entry, index) => (all.has(index) ? refuse(entry, rejection) : entry)),
+    changes: changes.map((change, index) => (all.has(index) ? refuse(change, rejection) : change)),
   };
 }
 
-function refuse(entry: RequestChange, rejection: Rejection): RequestChange {
-  if (entry.kind === 'refused') return entry;
-  const { wireId, mutation } = entry.change;
+function refuse(change: PreparedChange, rejection: Rejection): PreparedChange {
+  if (change.kind === 'refused') return change;
+  const { wireId, mutation } = change;
   return {
     kind: 'refused',
     wireId,

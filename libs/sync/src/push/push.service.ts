@@ -7,9 +7,15 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
-import { Permissions } from './permissions';
-import { withAnswers, type Answer, type Need, type PlannedAnswer, type PlanRequest } from '../plan/plan';
-import { PushIntake } from './intake';
+import {
+  withFindings,
+  type Decision,
+  type Finding,
+  type Need,
+  type PlanRequest,
+  type PreparedChange,
+} from '../plan/plan';
+import { Permissions, PushIntake } from './intake';
 import { PushQueue } from './queue';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 
@@ -27,7 +33,7 @@ export class PushService {
 
   /**
    * @param body a push request as it travelled
-   * @throws SyncError when the request as a whole is refused; a bad change only gets a rejection of its own
+   * @throws SyncError when the request as a whole is refused; a bad change only gets its own rejection
    */
   async push(identity: SyncIdentity, body: unknown): Promise<PushResponse> {
     const started = performance.now();
@@ -38,7 +44,7 @@ export class PushService {
       changes = parsed.changes.length;
       const permissions = new Permissions(identity);
       const time = new AppTime(this.settings.prepareTimeoutMs);
-      const intake = await this.intake.take(identity, parsed.changes, permissions, time);
+      const intake = await this.intake.prepareChanges(identity, parsed.changes, permissions, time);
       const atomic = parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation');
       if (intake.late && atomic === 'batch') throw lateBatch(intake.late, intake.late.done, changes);
       const request: PlanRequest = {
@@ -48,10 +54,14 @@ export class PushService {
         atomic,
         changes: intake.changes,
       };
-      const answers = await this.commit(identity, request, intake.bytes, time);
+      const decisions = await this.commit(identity, request, intake.bytes, time);
       const results: PushResult[] = [];
-      for (const answer of answers)
-        results.push(resultOf(answer, answer.conflict && (await this.shown(answer, permissions))));
+      for (const [index, change] of request.changes.entries()) {
+        const decision = decisions[index];
+        if (!decision) throw new Error('A plan lacks a decision');
+        const shown = decision.conflict && (await this.shown(change, decision, permissions));
+        results.push(resultOf(change, decision, shown));
+      }
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
       return { results };
@@ -70,7 +80,7 @@ export class PushService {
     first: PlanRequest,
     bytes: number,
     time: AppTime,
-  ): Promise<readonly PlannedAnswer[]> {
+  ): Promise<readonly Decision[]> {
     let request = first;
     let leftMs = this.settings.retryDeadlineMs;
     const tries = new Map<number, number>();
@@ -78,7 +88,7 @@ export class PushService {
       const started = performance.now();
       const outcome = await this.queue.submit(request, bytes, started + leftMs);
       leftMs -= performance.now() - started;
-      if (outcome.kind === 'answered') return outcome.answers;
+      if (outcome.kind === 'decided') return outcome.decisions;
       request = await this.settle(identity, request, outcome.needs, tries, time);
     }
   }
@@ -91,20 +101,20 @@ export class PushService {
     tries: Map<number, number>,
     time: AppTime,
   ): Promise<PlanRequest> {
-    const made = await time.each(needs, (need): Answer | Promise<Answer> => {
+    const made = await time.each(needs, (need): Finding | Promise<Finding> => {
       const count = (tries.get(need.index) ?? 0) + 1;
       tries.set(need.index, count);
       if (count > MAX_TRIES) return { verdict: MOVES_TOO_FAST };
       return this.resolvers.ask(identity, need);
     });
-    const answers = new Map<number, Answer>();
+    const findings = new Map<number, Finding>();
     const late = new Set<number>();
     for (const [at, { index }] of needs.entries()) {
-      const answer = made[at];
-      if (answer) answers.set(index, answer);
+      const finding = made[at];
+      if (finding) findings.set(index, finding);
       else late.add(index);
     }
-    const answered = withAnswers(request, answers);
+    const answered = withFindings(request, findings);
     const firstLate = needs.find(({ index }) => late.has(index));
     if (!firstLate) return answered;
     const what = firstLate.kind === 'verdict' ? 'the validators' : 'the resolver';
@@ -116,18 +126,30 @@ export class PushService {
   }
 
   /** The document that a conflict was about, for those who may read it. */
-  private async shown(answer: PlannedAnswer, permissions: Permissions): Promise<PlannedAnswer['conflict']> {
-    const collection = answer.collection === null ? undefined : this.collections.get(answer.collection);
-    if (!collection || !answer.conflict) return undefined;
-    if (!answer.replayed) this.metrics.conflict(collection.name);
-    return (await permissions.may(collection, 'read')) ? answer.conflict : undefined;
+  private async shown(
+    change: PreparedChange,
+    { conflict, replayed }: Decision,
+    permissions: Permissions,
+  ): Promise<Decision['conflict']> {
+    const collection = change.kind === 'ready' ? this.collections.get(change.collection) : undefined;
+    if (!collection || !conflict) return undefined;
+    if (!replayed) this.metrics.conflict(collection.name);
+    return (await permissions.may(collection, 'read')) ? conflict : undefined;
   }
 }
 
 /** What is not there is left out: the keys of an answer are part of the wire. */
-function resultOf(answer: PlannedAnswer, conflict: PlannedAnswer['conflict']): PushResult {
-  const { wireId, status, new_version, server_version, code, error, mutationId, replayed } = answer;
-  const result: Mutable<PushResult> = { doc_id: wireId, status, new_version, server_version, code, error };
+function resultOf(change: PreparedChange, decision: Decision, conflict: Decision['conflict']): PushResult {
+  const { status, new_version, server_version, code, error, replayed } = decision;
+  const mutationId = change.kind === 'ready' ? (change.mutation?.id ?? null) : change.mutationId;
+  const result: Mutable<PushResult> = {
+    doc_id: change.wireId,
+    status,
+    new_version,
+    server_version,
+    code,
+    error,
+  };
   if (conflict) result.server_document = conflict;
   if (mutationId !== null) result.mutation_id = mutationId;
   if (replayed) result.replayed = true;

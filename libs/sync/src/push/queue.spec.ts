@@ -22,7 +22,7 @@ class ScriptedCommitter {
     if (error === 'held') error = await new Promise<Error | undefined>((end) => this.waiting.push(end));
     if (error) throw error;
     return {
-      outcomes: requests.map(() => ({ kind: 'answered', answers: [] })),
+      outcomes: requests.map(() => ({ kind: 'decided', decisions: [] })),
       writes: [],
       entries: [],
       steps: [],
@@ -51,13 +51,13 @@ function queueOver(committer: ScriptedCommitter, lanes = 1, shutdownTimeoutMs = 
 }
 
 function request(clientId: string, scopeId = 's'): PlanRequest {
-  const change = { collection: 'c', key: clientId } as never;
-  return { scopeId, actorId: 'a', clientId, atomic: 'batch', changes: [{ kind: 'ready', change }] };
+  const change = { kind: 'ready', collection: 'c', key: clientId } as never;
+  return { scopeId, actorId: 'a', clientId, atomic: 'batch', changes: [change] };
 }
 
 const soon = (ms = 5000): number => performance.now() + ms;
 const verdictOf = ({ changes: [entry] }: PlanRequest): unknown =>
-  entry?.kind === 'ready' ? entry.change.verdict : undefined;
+  entry?.kind === 'ready' ? entry.verdict : undefined;
 
 describe('the push queue', () => {
   beforeAll(() => {

@@ -8,7 +8,7 @@ import { FairTurns } from '../cluster/fair-turns';
 import { errorKind, isRetryable } from '../database/errors';
 import { UnknownCommitError } from '../database/transaction';
 import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
-import { withAnswers, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
+import { withFindings, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
@@ -21,7 +21,7 @@ const TURN_LIMIT_MS = 65_000;
  *
  * All pushes that wait share a transaction (group commit): round trips do not grow with the number of clients. A scope
  * is in one lane at a time, so the processes' own pushes never conflict with each other. A group that fails is put
- * back and formed anew with what has come meanwhile; each push is retried to its own deadline, then refused with 503.
+ * back and formed again with what has come meanwhile; each push is retried to its own deadline, then refused with 503.
  */
 @Injectable()
 export class PushQueue implements BeforeApplicationShutdown {
@@ -153,7 +153,7 @@ export class PushQueue implements BeforeApplicationShutdown {
     const contended = scopes.length === 1 && this.turns.isContended(scope);
     const wait = contended ? await this.turns.take(scope) : 0;
     if (wait > 0) {
-      this.queues.setApart(scope, performance.now());
+      this.queues.isolate(scope, performance.now());
       this.tryAgain(jobs, performance.now() + wait);
       return;
     }
@@ -177,13 +177,13 @@ export class PushQueue implements BeforeApplicationShutdown {
     const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
     const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
     this.metrics.group(changes, (started - oldest) / 1000);
-    if (contended) await this.passOn(scope);
+    if (contended) await this.yieldScope(scope);
   }
 
   /** Lets the next process write a contended scope when this one has had its share. */
-  private async passOn(scopeId: string): Promise<void> {
+  private async yieldScope(scopeId: string): Promise<void> {
     const now = performance.now();
-    this.queues.setApart(scopeId, now);
+    this.queues.isolate(scopeId, now);
     const pause = await this.turns.pass(scopeId, this.queues.hasJobs(scopeId));
     if (pause > 0) this.queues.holdBack(scopeId, performance.now() + pause);
   }
@@ -204,13 +204,13 @@ export class PushQueue implements BeforeApplicationShutdown {
       const culprit = jobs[error.writer.request] ?? first;
       if (!culprit) return;
       culprit.solo = true;
-      this.queues.setApart(culprit.request.scopeId, now);
+      this.queues.isolate(culprit.request.scopeId, now);
       if (second) this.tryAgain(jobs, now);
       else void this.refuse(culprit, error);
     } else if (second) {
       // One of them cannot be committed: each goes alone once, so that it fails for itself only.
       for (const job of jobs) job.solo = true;
-      for (const scopeId of scopes) this.queues.setApart(scopeId, now);
+      for (const scopeId of scopes) this.queues.isolate(scopeId, now);
       this.tryAgain(jobs, now);
     } else if (first?.request.hasDuplicates) {
       // Perhaps only what was looked up about the indexes has failed: the database refuses one at a time too.
@@ -236,7 +236,7 @@ export class PushQueue implements BeforeApplicationShutdown {
       this.sifted--;
       for (const [change, verdict] of others ?? []) verdicts.set(change, { verdict });
     }
-    const request = withAnswers(job.request, verdicts);
+    const request = withFindings(job.request, verdicts);
     job.request = hasOthers && refused.isOfValue ? { ...request, hasDuplicates: true } : request;
     this.tryAgain([job], performance.now());
     this.pump();

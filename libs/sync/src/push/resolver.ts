@@ -5,7 +5,7 @@ import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import {
   withVerdict,
-  type Answer,
+  type Finding,
   type Need,
   type ResolverNeed,
   type Resolution,
@@ -29,12 +29,12 @@ export class ResolverService {
 
   constructor(private readonly collections: CollectionRegistry) {}
 
-  async ask(identity: SyncIdentity, need: Need): Promise<Answer> {
+  async ask(identity: SyncIdentity, need: Need): Promise<Finding> {
     return need.kind === 'verdict' ? this.verify(need) : { resolution: await this.resolve(identity, need) };
   }
 
   /** What the schema's rules, the app's own functions among them, say of a document. */
-  private async verify({ change, document, current }: VerdictNeed): Promise<Answer> {
+  private async verify({ change, document, current }: VerdictNeed): Promise<Finding> {
     const { form } = change.rules;
     const of = form?.verdictKey(document, current);
     const collection = this.collections.get(change.collection);

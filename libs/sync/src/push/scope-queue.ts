@@ -6,7 +6,7 @@ export interface PushJob {
   readonly bytes: number;
   readonly deadline: number;
   readonly enqueuedAt: number;
-  /** It broke a group by an error of its own: it shares no transaction any more. */
+  /** Its own error broke a group: it shares no transaction any more. */
   solo: boolean;
   readonly resolve: (outcome: RequestOutcome) => void;
   readonly reject: (error: unknown) => void;

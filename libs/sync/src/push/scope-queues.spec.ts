@@ -143,7 +143,7 @@ class Lanes {
       this.queues.putBack(group.jobs, this.now + attempts);
     } else {
       group.jobs[0]!.solo = true;
-      this.queues.setApart(group.scopes[0]!, this.now);
+      this.queues.isolate(group.scopes[0]!, this.now);
       this.queues.putBack(group.jobs, this.now);
     }
     for (const taken of group.scopes) this.queues.release(taken);

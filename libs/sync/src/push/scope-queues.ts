@@ -11,7 +11,23 @@ const SCOPE_BYTES = 64 << 20;
 /** How long a scope that conflicted or broke a group shares no transaction with others. Milliseconds. */
 const ALONE_MS = 1000;
 
-/** Which pushes go into the next transaction. Plain bookkeeping: no clock, no I/O. */
+/**
+ * Which pushes go into the next transaction. Plain bookkeeping: no clock, no I/O. The states of one scope:
+ *
+ *                 add, addTurn              takeGroup (a lane), grantTurns (the app's transaction)
+ *     no queue ─────────────────▶ waiting ──────────────────────────────────────────────────────▶ busy
+ *        ▲                         ▲   ▲                                                            │
+ *        │                         │   └──────────────── release, something waits ──────────────────┤
+ *        │                         │ time passes                                                    │
+ *        │                       paused ◀─── release after putBack or holdBack set `notBefore` ─────┤
+ *        │                                                                                          │
+ *        └─────────────────────────────────── release, nothing waits ───────────────────────────────┘
+ *
+ * Paused are the pushes; a turn for the app's own transaction is granted meanwhile too. A push leaves by takeGroup,
+ * removeExpired (its deadline) or removeAll (shutdown), and comes back by putBack. It shares a group with other scopes
+ * unless it is `solo` (it broke a group), its scope is isolated (for a second after a conflict or a broken group), or
+ * processes conflict and another shared group is under way.
+ */
 export class ScopeQueues {
   /** In the order of the scopes' turns: a scope that has been served goes to the end. */
   private readonly scopes = new Map<string, ScopeQueue>();
@@ -98,18 +114,18 @@ export class ScopeQueues {
   }
 
   /**
-   * Another process, or the app beside the engine, has written these scopes: each goes alone for a while.
+   * Another process, or the app past the engine, has written these scopes: each goes alone for a while.
    *
    * @returns the most conflicts that one of them has had in a row
    */
   conflicted(scopes: readonly string[], now: number): number {
     this.contendedUntil = now + ALONE_MS;
-    for (const scopeId of scopes) this.setApart(scopeId, now);
+    for (const scopeId of scopes) this.isolate(scopeId, now);
     return Math.max(...scopes.map((scopeId) => ++this.queue(scopeId).attempts));
   }
 
   /** For a while the scope shares no transaction with others. */
-  setApart(scopeId: string, now: number): void {
+  isolate(scopeId: string, now: number): void {
     this.alone.delete(scopeId);
     this.alone.set(scopeId, now + ALONE_MS);
   }

@@ -1,7 +1,7 @@
 import type { WallClock } from '../clock/wall-clock';
 
 /**
- * A wall clock that stands still until it is told otherwise: for tests of an app that look at versions or times.
+ * A wall clock that stands still until it is moved: for tests of an app that look at versions or times.
  * `Test.createTestingModule(...).overrideProvider(WallClock).useValue(new FixedWallClock(Date.UTC(2026, 0, 1)))`.
  */
 export class FixedWallClock implements Pick<WallClock, 'now' | 'offsetMs' | 'measuredAgoMs'> {

@@ -48,9 +48,9 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/request-planning.ts',
-        find: "const fails = this.request.atomic === 'batch' && answers.some(",
-        replace: 'const fails = answers.some(',
+        file: 'plan/planner.ts',
+        find: "const fails = request.atomic === 'batch' && decisions.some(",
+        replace: 'const fails = decisions.some(',
       },
     ],
   },
@@ -61,10 +61,9 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/answers.ts',
-        find: "return { status: 'rejected', new_version: null, server_version: null, code, error: message };",
-        replace:
-          "return { status: 'rejected', new_version: null, server_version: null, code: null, error: message };",
+        file: 'plan/decisions.ts',
+        find: 'code,\n    error: message,',
+        replace: 'code: null,\n    error: message,',
       },
     ],
   },

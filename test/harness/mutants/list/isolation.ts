@@ -87,8 +87,8 @@ export const ISOLATION: readonly Mutant[] = [
         replace: 'documents.set(key, row);',
       },
       {
-        file: 'plan/change-decisions.ts',
-        find: "if (found === 'foreign' || (found && found.scopeId !== this.request.scopeId))",
+        file: 'plan/decide.ts',
+        find: "if (found === 'foreign' || (found && found.scopeId !== request.scopeId))",
         replace: "if (found === 'foreign')",
       },
       {

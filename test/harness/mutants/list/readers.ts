@@ -64,7 +64,7 @@ export const CONVERGENCE: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/writes-of-plan.ts',
+        file: 'plan/recording.ts',
         find: 'if (!written) continue;',
         replace: 'if (!written || state.deleted) continue;',
       },

@@ -45,10 +45,10 @@ export const TRANSACTIONS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/request-planning.ts',
-        find: 'answers: answers.map((answer) => (undone(answer) ? rolledBack(answer) : answer)),\n      },\n      stands: false,',
+        file: 'plan/planner.ts',
+        find: 'decisions: decisions.map((decision) => (isUndone(decision) ? ROLLED_BACK : decision)),\n    },\n    stands: false,',
         replace:
-          'answers: answers.map((answer) => (undone(answer) ? rolledBack(answer) : answer)),\n      },\n      stands: true,',
+          'decisions: decisions.map((decision) => (isUndone(decision) ? ROLLED_BACK : decision)),\n    },\n    stands: true,',
       },
     ],
   },
@@ -59,9 +59,9 @@ export const TRANSACTIONS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/request-planning.ts',
-        find: "const fails = this.request.atomic === 'batch' && answers.some(",
-        replace: 'const fails = false && answers.some(',
+        file: 'plan/planner.ts',
+        find: "const fails = request.atomic === 'batch' && decisions.some(",
+        replace: 'const fails = false && decisions.some(',
       },
     ],
   },

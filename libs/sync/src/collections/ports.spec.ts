@@ -1,5 +1,4 @@
-import { SyncAuthorizer } from './ports';
-import { portKind } from './port';
+import { portKind, SyncAuthorizer } from './ports';
 
 describe('a port', () => {
   it('is a class when its prototype, or one above it, has the method', () => {

@@ -1,15 +1,10 @@
+import type { StoredDocument } from '../codec/stored-document';
+import type { CollectionRules } from './conflict';
 import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
-import type { CollectionRules, StoredDocument } from '../collections/collection';
 import { DocumentForm } from './document-form';
 import { encodeDocument } from '../codec/wire-codec';
 import type { LogChange } from '../protocol/change';
-import {
-  documentKey,
-  type PlannedAnswer,
-  type PlanRequest,
-  type ReadyChange,
-  type RequestChange,
-} from './plan';
+import { documentKey, type Decision, type PlanRequest, type ReadyChange, type PreparedChange } from './plan';
 
 const NOON = Date.UTC(2026, 4, 2, 12);
 
@@ -21,9 +16,10 @@ interface Sent {
   readonly more?: Partial<ReadyChange>;
 }
 
-function change(id: string, document: StoredDocument | null, sent: Sent = {}): RequestChange {
+function change(id: string, document: StoredDocument | null, sent: Sent = {}): PreparedChange {
   const { parent = null, hlc = null, mutation, strategy = 'merge', more = {} } = sent;
-  const ready: ReadyChange = {
+  return {
+    kind: 'ready',
     collection: 'notes',
     rules: { strategy, deleteUpdatePolicy: 'resurrect_on_update' },
     operation: document ? 'upsert' : 'delete',
@@ -36,18 +32,17 @@ function change(id: string, document: StoredDocument | null, sent: Sent = {}): R
     ...(mutation === undefined ? {} : { mutation: { id: mutation, hash: mutation } }),
     ...more,
   };
-  return { kind: 'ready', change: ready };
 }
 
 function request(
   scopeId: string,
-  changes: readonly RequestChange[],
+  changes: readonly PreparedChange[],
   atomic: PlanRequest['atomic'] = 'mutation',
 ): PlanRequest {
   return { scopeId, actorId: 'actor', clientId: 'client', atomic, changes };
 }
 
-const BAD: RequestChange = {
+const BAD: PreparedChange = {
   kind: 'refused',
   wireId: 'bad',
   mutationId: null,
@@ -60,20 +55,20 @@ describe('a plan', () => {
     world = new PushWorld();
   });
 
-  function group(requests: readonly PlanRequest[], wallMs = NOON): PlannedAnswer[][] {
+  function group(requests: readonly PlanRequest[], wallMs = NOON): Decision[][] {
     const plan = world.plan(requests, wallMs);
     world.apply(plan);
     return plan.outcomes.map((outcome) => {
       if (outcome.kind === 'unresolved') throw new Error('a resolver is asked');
-      return [...outcome.answers];
+      return [...outcome.decisions];
     });
   }
 
   function push(
     scopeId: string,
-    changes: readonly RequestChange[],
+    changes: readonly PreparedChange[],
     atomic?: PlanRequest['atomic'],
-  ): PlannedAnswer[] {
+  ): Decision[] {
     return group([request(scopeId, changes, atomic)])[0]!;
   }
 
@@ -144,7 +139,7 @@ describe('a plan', () => {
 
   it('gives the first answer to a mutation that would be refused by now', () => {
     const [first] = push('s', [change('d', { n: 1 }, { mutation: 'm1' })]);
-    const refused: RequestChange = {
+    const refused: PreparedChange = {
       kind: 'refused',
       wireId: 'd',
       mutationId: 'm1',
@@ -280,9 +275,9 @@ describe('a plan', () => {
       // Each try draws other versions: the clock goes on.
       const plan = world.plan([edits], NOON + tries);
       const outcome = plan.outcomes[0]!;
-      if (outcome.kind === 'answered') {
+      if (outcome.kind === 'decided') {
         world.apply(plan);
-        expect(outcome.answers.map((answer) => answer.status)).toEqual(Array(2).fill('conflict_resolved'));
+        expect(outcome.decisions.map((answer) => answer.status)).toEqual(Array(2).fill('conflict_resolved'));
         break;
       }
       for (const { index, basis, current, incoming, base } of resolverNeeds(outcome.needs)) {
@@ -290,7 +285,7 @@ describe('a plan', () => {
         const document = { ...current, mine: incoming!['mine'] };
         const changes = edits.changes.map((entry, at) =>
           at === index && entry.kind === 'ready'
-            ? { ...entry, change: { ...entry.change, resolution: { basis, outcome: { document } } } }
+            ? { ...entry, resolution: { basis, outcome: { document } } }
             : entry,
         );
         edits = { ...edits, changes };

@@ -1,0 +1,94 @@
+import type { DocumentForm } from './document-form';
+import type { ReceiptRecord } from '../log/records';
+import type { Rejection } from '../protocol/errors';
+import { wireOf } from './ledger';
+import type { Decision, DocumentState } from './plan';
+
+/** Stands in for a decision while the app's code is asked; the request is planned again then. */
+export const WAITING: Decision = accepted(null);
+
+export const ID_UNAVAILABLE: Rejection = {
+  code: 'id_unavailable',
+  message: 'This doc_id cannot be used here; choose another one.',
+};
+
+export const MUTATION_ID_REUSED: Rejection = {
+  code: 'mutation_id_reused',
+  message: 'This mutation_id was used before for another change; give each mutation its own id.',
+};
+
+export function accepted(version: string | null): Decision {
+  return {
+    status: 'accepted',
+    new_version: version,
+    server_version: null,
+    code: null,
+    error: null,
+    replayed: false,
+    conflict: undefined,
+  };
+}
+
+/** A conflict that the change has won, or that both sides have come out of. */
+export function resolved(
+  state: DocumentState & { readonly version: string },
+  before: DocumentState | undefined,
+  form: DocumentForm | undefined,
+): Decision {
+  const server_version = before?.version ?? null;
+  return {
+    ...accepted(state.version),
+    status: 'conflict_resolved',
+    server_version,
+    conflict: conflictBody(state, form),
+  };
+}
+
+export function rejected({ code, message }: Rejection): Decision {
+  return {
+    status: 'rejected',
+    new_version: null,
+    server_version: null,
+    code,
+    error: message,
+    replayed: false,
+  };
+}
+
+/** A rejection that names the version in the way and shows the document. */
+export function conflictRejection(
+  code: 'conflict_stale' | 'conflict_deleted',
+  current: DocumentState | undefined,
+  form: DocumentForm | undefined,
+  why?: string,
+): Decision {
+  const message =
+    why ??
+    (code === 'conflict_stale'
+      ? 'The document has a newer version; pull it and edit that.'
+      : 'The document was deleted meanwhile, and this collection keeps it deleted.');
+  return {
+    ...rejected({ code, message }),
+    server_version: current?.version ?? null,
+    ...(current ? { conflict: conflictBody(current, form) } : {}),
+  };
+}
+
+/** Of a good change in a batch that failed because of another change. */
+export const ROLLED_BACK: Decision = rejected({
+  code: 'batch_rolled_back',
+  message:
+    'Another change of this push was rejected, so nothing of it was applied; fix that one and send the push again.',
+});
+
+export function conflictBody(
+  state: DocumentState,
+  form: DocumentForm | undefined,
+): NonNullable<Decision['conflict']> {
+  return { version: state.version ?? '', deleted: state.deleted, data: wireOf(state, form) };
+}
+
+/** The first decision again, as its receipt has kept it. */
+export function replayed({ status, new_version, server_version, code, error }: ReceiptRecord): Decision {
+  return { status, new_version, server_version, code, error, replayed: true };
+}

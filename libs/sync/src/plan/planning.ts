@@ -1,0 +1,76 @@
+import type { JsonObject } from '../protocol/json';
+import type { Ledger } from './ledger';
+import { Lineage, type Ancestry } from './lineage';
+import {
+  baseText,
+  type BaseNeed,
+  type Need,
+  type PlanClock,
+  type PlanRequest,
+  type PlanSnapshot,
+  type ReadyChange,
+  type DocumentState,
+} from './plan';
+
+/** What the changes of one request are decided by, and what is noted on the way. */
+export interface Planning {
+  readonly snapshot: PlanSnapshot;
+  readonly clock: PlanClock;
+  readonly request: PlanRequest;
+  readonly requestIndex: number;
+  /** The request's own: it only counts when the request stands. */
+  readonly layer: Ledger;
+  readonly lineage: Lineage;
+  /** What the app's own code has to be asked first. */
+  readonly needs: Need[];
+  /** Documents that wait for such an answer: later changes of them wait too. */
+  readonly pending: Set<string>;
+  /** See {@link basisOf}. */
+  readonly ownBasis: Map<string, string>;
+  /** Of all requests of the plan, by {@link baseText}. */
+  readonly missingBases: Map<string, BaseNeed>;
+}
+
+export function planningOf(
+  { snapshot, clock, missingBases }: Pick<Planning, 'snapshot' | 'clock' | 'missingBases'>,
+  request: PlanRequest,
+  requestIndex: number,
+  layer: Ledger,
+): Planning {
+  return {
+    snapshot,
+    clock,
+    request,
+    requestIndex,
+    layer,
+    lineage: new Lineage(),
+    needs: [],
+    pending: new Set(),
+    ownBasis: new Map(),
+    missingBases,
+  };
+}
+
+/** The document as the client knew it: what it sent before, else the newest entry at or below the parent. */
+export function baseOf(
+  { snapshot, missingBases, request }: Planning,
+  change: ReadyChange,
+  { parent, sent }: Ancestry,
+): JsonObject | null | undefined {
+  if (sent) return sent.data;
+  if (parent === null) return undefined;
+  const text = baseText(change.key, parent);
+  if (!snapshot.bases.has(text)) {
+    const { collection, key, storedId } = change;
+    missingBases.set(text, { scopeId: request.scopeId, collection, key, storedId, version: parent });
+  }
+  return snapshot.bases.get(text);
+}
+
+/**
+ * What a resolver's answer rests on: the stored version, and the changes that this request itself has made since.
+ * (Their versions are drawn again each time the request is planned.)
+ */
+export function basisOf({ ownBasis }: Planning, key: string, current: DocumentState | undefined): string {
+  return ownBasis.get(key) ?? current?.version ?? '';
+}
