@@ -1,8 +1,6 @@
 const { readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
-// Before the file of `npm test` sets it: all properties at full length.
-process.env.FC_RUNS ??= '1';
 const config = require('./jest.config.js');
 
 /** The files whose properties `npm test` tries less often: they say so by importing test/support/runs.ts. */
@@ -16,6 +14,8 @@ function withRuns(folder) {
 /** @type {import('jest').Config} What `npm run check` runs: the long tests, and the properties at full length. */
 module.exports = {
   ...config,
+  // All properties at full length.
+  globals: { propertyRuns: 1 },
   testMatch: [
     '<rootDir>/test/harness/**/*.e2e.ts',
     ...['libs', 'test'].flatMap((folder) => withRuns(path.join(__dirname, folder))),

@@ -4,7 +4,10 @@ import * as fc from 'fast-check';
 const TEST_TIMEOUT_MS = 120_000;
 const DEFAULT_RUNS = 100;
 
-const factor = positive('FC_RUNS', 1);
+/** Set by the configuration of Jest: what `npm test` and `npm run check` differ in. */
+const { propertyRuns = 1 } = globalThis as { propertyRuns?: number };
+
+const factor = positive('FC_RUNS', propertyRuns);
 
 jest.setTimeout(TEST_TIMEOUT_MS * Math.max(1, factor));
 fc.configureGlobal(runs(DEFAULT_RUNS));

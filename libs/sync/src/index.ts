@@ -126,6 +126,7 @@ export type {
   Checked,
   DocumentIds,
 } from './plan/document-form';
+export type { Trace } from './plan/composition';
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/lines';
 export type { ParsedChange } from './protocol/push';
