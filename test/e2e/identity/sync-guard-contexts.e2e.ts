@@ -25,7 +25,7 @@ class Creator {
 class PlainController {
   @Get()
   @UseGuards(SyncGuard)
-  whoever(@SyncUser() { scopeId }: SyncIdentity): { scopeId: string } {
+  who(@SyncUser() { scopeId }: SyncIdentity): { scopeId: string } {
     return { scopeId };
   }
 }

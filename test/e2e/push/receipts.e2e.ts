@@ -109,11 +109,11 @@ describe('a mutation that is sent again', () => {
       const results = await device.push(changes);
       expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     }
-    const mended = await device.push([
+    const fixed = await device.push([
       note('a', {}),
       upsert('notes', 'bad', { fine: 1 }, { mutation_id: 'm-bad' }),
     ]);
-    expect(mended.map(({ status, replayed }) => [status, replayed])).toEqual([
+    expect(fixed.map(({ status, replayed }) => [status, replayed])).toEqual([
       ['accepted', undefined],
       ['accepted', undefined],
     ]);

@@ -65,7 +65,7 @@ describe('the model’s own work', () => {
     expect(document.changed).toBeInstanceOf(Date);
   });
 
-  it('keeps a createdAt that was sent, and sets updatedAt anew', async () => {
+  it('keeps a createdAt that was sent, and sets updatedAt again', async () => {
     const schema = new Schema({ text: String }, { timestamps: true });
     const old = '2020-01-01T00:00:00.000Z';
     const document = await taken(castBy(schema)({ text: 'x', createdAt: old, updatedAt: old }));

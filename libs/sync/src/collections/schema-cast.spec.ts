@@ -73,9 +73,9 @@ describe('what a cast may turn into another type', () => {
 
 describe('a list of documents with something else among them', () => {
   it.each<[string, JsonObject]>([
-    ['false beside a document that does not cast', { many: [{ q: 'x' }, false] }],
-    ["'' beside a document that does not cast", { many: [{ at: 'abcdefghijkl' }, ''] }],
-    ['0 beside a valid document', { many: [{ q: 1 }, 0] }],
+    ['false next to a document that does not cast', { many: [{ q: 'x' }, false] }],
+    ["'' next to a document that does not cast", { many: [{ at: 'abcdefghijkl' }, ''] }],
+    ['0 next to a valid document', { many: [{ q: 1 }, 0] }],
   ])('is rejected, and ends no process: %s', async (_, data) => {
     const unobserved = jest.fn();
     process.on('unhandledRejection', unobserved);

@@ -70,7 +70,7 @@ describe('checkOptions', () => {
     expect(() => checkOptions({ colour: 'red' })).toThrow(/no option colour\.$/);
   });
 
-  it('refuses what must stand beside the factory', () => {
+  it('refuses what must stand next to the factory', () => {
     expect(() => checkOptions({ prefix: 'api' })).toThrow('forRootAsync({ prefix: …, useFactory: … })');
   });
 });

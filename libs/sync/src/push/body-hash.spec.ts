@@ -62,7 +62,7 @@ function shortened(value: Json): Json {
 }
 
 describe('the hash of a change', () => {
-  it('is the same for every order of keys, and for a body that was parsed anew', () => {
+  it('is the same for every order of keys, and for a body that was parsed again', () => {
     fc.assert(
       fc.property(change, (body) => {
         const other = { ...body, data: body.data && (turned(body.data) as JsonObject) };

@@ -78,7 +78,7 @@ describe('the push queue', () => {
   it('lets the database refuse a change only when its push was alone: another one may have been in the way', async () => {
     const taken = { code: 'unique_violation', message: 'taken' } as const;
     let held = true;
-    // Refused beside others, and refused alone too, unless it carries the verdict.
+    // Refused among others, and refused alone too, unless it carries the verdict.
     const committer = new ScriptedCommitter((requests) => {
       if (held) return 'held';
       const at = requests.findIndex((each) => each.clientId === 'bad' && !verdictOf(each));

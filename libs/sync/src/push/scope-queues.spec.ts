@@ -205,7 +205,7 @@ describe('the queues of the scopes', () => {
     expect(queues.takeGroup(100, false)!.jobs).toEqual([first, last]);
   });
 
-  it('serve every scope in a bounded number of groups beside a flood of another', () => {
+  it('serve every scope in a bounded number of groups next to a flood of another', () => {
     const queues = new ScopeQueues();
     for (let n = 0; n < 50; n++) queues.add(jobOf({ scope: 'flood', changes: 900 }));
     queues.add(jobOf({ scope: 'small' }));

@@ -239,7 +239,7 @@ class Model {
   readonly follower: Follower<Entry>;
   /** How many entries the stream has dispatched; undefined while it is lost. */
   private dispatched: number | undefined = 0;
-  /** While a read runs: the number that it must see at the least, and the cursor that it began with. */
+  /** While a read runs: the number that it must see at least, and the cursor that it began with. */
   private reading: { readonly least: number; readonly since: string | undefined } | undefined;
 
   constructor(
