@@ -79,7 +79,7 @@ export class SchemaCast implements SchemaRules {
       if (isPassing(error)) throw error;
       return { ok: false, rejection: this.rejectionOf(error) };
     }
-    const with_ = (checked: Checked): Prepared => ({
+    const judgedAsNew = (checked: Checked): Prepared => ({
       ok: true,
       document: prepared.document,
       content: {
@@ -91,12 +91,12 @@ export class SchemaCast implements SchemaRules {
     if (!this.asksApp) {
       // Most data is good: the document of the cast says so at once.
       const isGood = !prepared.content?.problems.length && !this.failureOf(ids, one);
-      return with_(
+      return judgedAsNew(
         isGood ? { ok: true, document: prepared.document } : this.check(ids, prepared.document, undefined),
       );
     }
     if (!asNew || prepared.content?.problems.length) return prepared;
-    return this.verify(ids, prepared.document, undefined).then(with_);
+    return this.verify(ids, prepared.document, undefined).then(judgedAsNew);
   }
 
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked {

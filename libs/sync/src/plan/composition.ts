@@ -1,7 +1,15 @@
 import { type StoredDocument, isPlain, setField } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type Json, type JsonObject } from '../protocol/json';
-import { type FieldFacts, NO_FACTS, factsOf, hiddenPart, holds, isHidden } from './field-facts';
+import {
+  type FieldFacts,
+  NO_FACTS,
+  factsOf,
+  hiddenPart,
+  holds,
+  isHidden,
+  isKeptByServer,
+} from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';
 
 /** Whether a composed document says anything else than the cast did, timestamps and version key apart. */
@@ -99,8 +107,8 @@ function fields(facts: FieldFacts, given: Given, standing: Standing, root: Root)
   return result;
 }
 
-function bends({ time, isVersionKey }: FieldFacts, value: unknown, cast: unknown): boolean {
-  return time === undefined && isVersionKey !== true && !isDeepStrictEqual(value, cast);
+function bends(facts: FieldFacts, value: unknown, cast: unknown): boolean {
+  return !isKeptByServer(facts) && !isDeepStrictEqual(value, cast);
 }
 
 /** A list or an object that a default gives by a function is as constant as one that it gives by a value. */

@@ -3,7 +3,15 @@ import type { DocId } from '../protocol/change';
 import { type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import { agrees, compose, findImmutable, type Trace } from './composition';
-import { dropFields, findHidden, holds, isHidden, keepHidden, type FieldFacts } from './field-facts';
+import {
+  dropFields,
+  findHidden,
+  holds,
+  isHidden,
+  isKeptByServer,
+  keepHidden,
+  type FieldFacts,
+} from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';
 
 /** A document that may be stored, or why not. */
@@ -204,11 +212,6 @@ export function verdictAsNew(checked: Checked): Verdict {
 /** What clients see of a stored document, in a collection with a form or without one. */
 export function encodeBy(form: DocumentForm | undefined, stored: StoredDocument): JsonObject {
   return form ? form.encode(stored) : encodeDocument(stored);
-}
-
-/** Moves with each write, whatever was written. */
-function isKeptByServer(facts: FieldFacts): boolean {
-  return facts.time !== undefined || facts.isVersionKey === true;
 }
 
 /** Whether what was sent at a path, or around it, is what clients were shown there. */

@@ -33,6 +33,11 @@ export function holds(facts: FieldFacts, isOfKind: (facts: FieldFacts) => boolea
   return false;
 }
 
+/** Moves with each write, whatever was written. */
+export function isKeptByServer(facts: FieldFacts): boolean {
+  return facts.time !== undefined || facts.isVersionKey === true;
+}
+
 export function isHidden(facts: FieldFacts): boolean {
   return facts.isHidden === true;
 }
@@ -61,12 +66,7 @@ export function keepHidden(
 /** What stays of an object that a device has removed: the fields that it never saw. */
 export function hiddenPart(facts: FieldFacts, stored: unknown): unknown {
   if (!isPlain(stored)) return undefined;
-  const kept: Record<string, unknown> = {};
-  for (const key of Object.keys(stored)) {
-    const of = factsOf(facts, key);
-    const value = of.isHidden ? stored[key] : holds(of, isHidden) ? hiddenPart(of, stored[key]) : undefined;
-    if (value !== undefined) setField(kept, key, value);
-  }
+  const kept = keepHidden(facts, {}, stored);
   return Object.keys(kept).length > 0 ? kept : undefined;
 }
 
