@@ -59,6 +59,7 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
         options.limits?.maxSocketMessageBytes ?? 1 << 20,
         1024,
       ),
+      maxSocketPushes: whole('limits.maxSocketPushes', options.limits?.maxSocketPushes ?? 16, 1, 1024),
     },
     defaultPullLimit: whole(
       'defaultPullLimit',

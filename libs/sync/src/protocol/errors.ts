@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   origin_not_allowed: 403,
   scope_missing: 403,
   full_resync_disabled: 403,
+  push_id_in_use: 409,
   too_many_changes: 413,
   payload_too_large: 413,
   preparation_timeout: 503,
