@@ -7,6 +7,7 @@ import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
+import { sameNames } from '../log/selection';
 import { SyncError } from '../protocol/errors';
 import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { locateCursor } from '../pull/cursor';
@@ -147,11 +148,6 @@ export class FullService {
     await view.close();
     return undefined;
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  const names = new Set(a);
-  return names.size === b.length && b.every((name) => names.has(name));
 }
 
 /**

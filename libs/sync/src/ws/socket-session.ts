@@ -17,6 +17,7 @@ import {
   type StreamClose,
   type SubscribeMessage,
 } from '../protocol/stream';
+import { sameNames } from '../log/selection';
 import type { PushService } from '../push/push.service';
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
@@ -28,6 +29,7 @@ import type { ServerSocket } from './socket-server';
 import { notInTime, SocketCredentials } from './socket-credentials';
 import { SocketPushes } from './socket-pushes';
 import { BURST, PER_SECOND, TokenBucket } from './token-bucket';
+import { Turns } from './turns';
 
 export interface SessionContext {
   readonly identities: IdentityService;
@@ -54,11 +56,10 @@ export class SocketSession implements Pulsing {
   private readonly bucket = new TokenBucket(BURST, PER_SECOND, performance.now());
   private subscribeTimer: NodeJS.Timeout | undefined;
   /** Messages that need a check are handled one after another, in the order in which they came. */
-  private work: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   /** The newest subscribe or unsubscribe: what an older one still has under way counts no more. */
   private latest = 0;
   private running: Running | undefined;
-  /** Nothing but the answers of pushes is still to be sent. */
   private leaving = false;
   private closing = false;
 
@@ -176,9 +177,7 @@ export class SocketSession implements Pulsing {
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
         path: 'scope_id',
       });
-    await this.start(turn, collections, since, (names) => {
-      if (ack) this.outbound.text(subscribedText(names, since));
-    });
+    await this.start(turn, collections, since, ack);
   }
 
   /**
@@ -188,14 +187,13 @@ export class SocketSession implements Pulsing {
    * @throws SyncError `unauthenticated` without credentials or when they have run out; as {@link SocketCredentials.identify}
    */
   private pusher(): Promise<SyncIdentity> {
-    return this.inTurn(async () => {
-      const identity = await this.credentials.identify(undefined).catch((error: unknown) => {
+    return this.turns.take(async () => {
+      const identity = await this.credentials.identify(undefined).catch((error: unknown): never => {
         this.countMessage();
         throw asSocketError(error);
       });
       // A message before this one may have closed the socket, with the token of somebody else for example.
-      if (this.closing)
-        throw new SyncError('unavailable', 'The socket has closed. Send it again on another one.');
+      if (this.closing) throw new SyncError('unavailable', 'The socket has closed. Send it again.');
       this.credentials.review();
       this.expectNothing();
       return identity;
@@ -224,7 +222,7 @@ export class SocketSession implements Pulsing {
     turn: number,
     asked: readonly string[] | undefined,
     since: string | undefined,
-    announce: (collections: readonly string[]) => void = () => undefined,
+    ack = false,
   ): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
@@ -235,7 +233,7 @@ export class SocketSession implements Pulsing {
       notInTime,
     );
     if (this.closing || turn !== this.latest) return;
-    announce(subscription.collections);
+    if (ack) this.outbound.text(subscribedText(subscription.collections, since));
     this.running = { subscription, asked };
     subscription.open(() => this.deliver());
     this.deliver();
@@ -259,14 +257,9 @@ export class SocketSession implements Pulsing {
   }
 
   private enqueue(task: () => void | Promise<void>): void {
-    this.inTurn(async () => (this.closing ? undefined : task())).catch((error: unknown) => this.fail(error));
-  }
-
-  private inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.work.then(task);
-    // Without a catch of its own, `enqueue` hears of a failure before the next task begins.
-    this.work = turn.catch(() => undefined);
-    return turn;
+    this.turns
+      .take(async () => (this.closing ? undefined : task()))
+      .catch((error: unknown) => this.fail(error));
   }
 
   private fail(error: unknown): void {
@@ -298,8 +291,4 @@ export class SocketSession implements Pulsing {
     this.stopStreaming();
     this.pushes.end();
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name) => b.includes(name));
 }
