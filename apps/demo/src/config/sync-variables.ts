@@ -58,6 +58,7 @@ export const SYNC_VARIABLES = {
     'whole',
     'bytes of a client’s message (1048576)',
   ),
+  SYNC_MAX_SCOPES: is('limits.maxScopes', 'whole', 'scopes that are listed for one identity (1000)'),
   SYNC_DEFAULT_PULL_LIMIT: is('defaultPullLimit', 'whole', 'rows of a pull that names no limit (500)'),
   SYNC_MAX_PULL_LIMIT: is('maxPullLimit', 'whole', 'maximum entries of a pull (1000)'),
   SYNC_DEFAULT_FULL_LIMIT: is('defaultFullLimit', 'whole', 'rows of a full page that names no limit (1000)'),

@@ -5,6 +5,7 @@ import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { SyncError } from '../protocol/errors';
@@ -44,6 +45,7 @@ export class FullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -51,27 +53,30 @@ export class FullService {
   /**
    * Opens a page: all that can be refused is refused here, and the first documents have been read.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
-   *   `full_resync_disabled`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
+   *   `forbidden`, `full_resync_disabled`
    */
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
+    const reader = await this.access.enter(identity, query.scope, 'read');
+    const { scopeId } = reader;
     const known = this.collections.names();
-    const token =
-      query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);
+    const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
-    if (!start || (token && !sameNames(query.collections ?? token.collections, token.collections)))
+    // Those that do not live in this scope were left out of the token too.
+    const asked = query.collections?.filter((name) => this.collections.get(name)?.livesIn(scopeId) ?? true);
+    if (!start || (token && !sameNames(asked ?? token.collections, token.collections)))
       throw invalidPageCursor();
-    const collections = await this.select(identity, token?.collections ?? query.collections);
-    const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
+    const collections = await this.select(reader, token?.collections ?? query.collections);
+    const { view, lastSeq } = await this.look(scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
       const nextCursor =
         plan.next &&
         encodePageToken(
           {
-            scope: identity.scopeId,
+            scope: scopeId,
             collections: collections.map(({ name }) => name),
             index: plan.next.index,
             from: idToJson(plan.next.from),
@@ -85,7 +90,7 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, identity.scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
       };
     } catch (error) {
       await view.close();
@@ -100,15 +105,13 @@ export class FullService {
   ): Promise<readonly SyncedCollection[]> {
     const readable = await this.collections.readable(identity, asked);
     if (!asked) return readable.filter(({ allowFullResync }) => allowFullResync);
-    return asked.map((name) => {
-      const collection = readable.find((candidate) => candidate.name === name);
-      if (collection?.allowFullResync) return collection;
-      throw new SyncError(
-        'full_resync_disabled',
-        `The collection "${name}" gives no full resync. Leave it out of collections.`,
-        { path: 'collections' },
-      );
-    });
+    const refused = readable.find(({ allowFullResync }) => !allowFullResync);
+    if (!refused) return readable;
+    throw new SyncError(
+      'full_resync_disabled',
+      `The collection "${refused.name}" gives no full resync. Leave it out of collections.`,
+      { path: 'collections' },
+    );
   }
 
   /** The view that the page is read from, and the cursor of the whole resync. */

@@ -100,6 +100,7 @@ const KNOWN: Record<keyof SyncOptions, true> = {
   scopeIdField: true,
   actorIdResolver: true,
   scopeIdResolver: true,
+  scopes: true,
   expiresAt: true,
   allowedOrigins: true,
   authorizer: true,

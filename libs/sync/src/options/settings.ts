@@ -59,6 +59,7 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
         options.limits?.maxSocketMessageBytes ?? 1 << 20,
         1024,
       ),
+      maxScopes: whole('limits.maxScopes', options.limits?.maxScopes ?? 1000, 1, 10_000),
     },
     defaultPullLimit: whole(
       'defaultPullLimit',
