@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- a table: one row for each option */
 import { DEFAULT_MAX_DRIFT_MS } from '../clock/hlc';
 import type {
   SyncCollectionOptions,
