@@ -8,6 +8,7 @@ import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
+import { Selection } from '../log/selection';
 import { SyncError } from '../protocol/errors';
 import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { locateCursor } from '../pull/cursor';
@@ -64,11 +65,10 @@ export class FullService {
     const known = this.collections.names();
     const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
-    // Those that do not live in this scope were left out of the token too.
-    const asked = query.collections?.filter((name) => this.collections.get(name)?.livesIn(scopeId) ?? true);
-    if (!start || (token && !sameNames(asked ?? token.collections, token.collections)))
-      throw invalidPageCursor();
-    const collections = await this.select(reader, token?.collections ?? query.collections);
+    const asked = query.collections && new Selection(query.collections);
+    const begun = token && new Selection(token.collections);
+    if (!start || (begun && asked && !begun.isSameAs(this.living(asked, scopeId)))) throw invalidPageCursor();
+    const { selection, collections } = await this.select(reader, begun ?? asked);
     const { view, lastSeq } = await this.look(scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
@@ -77,7 +77,7 @@ export class FullService {
         encodePageToken(
           {
             scope: scopeId,
-            collections: collections.map(({ name }) => name),
+            collections: selection.names,
             index: plan.next.index,
             from: idToJson(plan.next.from),
             lastSeq,
@@ -98,20 +98,26 @@ export class FullService {
     }
   }
 
+  /** Without those that do not live in the scope: a page token has none of them either. */
+  private living({ names }: Selection, scopeId: string): Selection {
+    return new Selection(names.filter((name) => this.collections.get(name)?.livesIn(scopeId) ?? true));
+  }
+
   /** In the order in which they were asked for, or configured. */
   private async select(
     identity: SyncIdentity,
-    asked: readonly string[] | undefined,
-  ): Promise<readonly SyncedCollection[]> {
-    const readable = await this.collections.readable(identity, asked);
-    if (!asked) return readable.filter(({ allowFullResync }) => allowFullResync);
-    const refused = readable.find(({ allowFullResync }) => !allowFullResync);
-    if (!refused) return readable;
-    throw new SyncError(
-      'full_resync_disabled',
-      `The collection "${refused.name}" gives no full resync. Leave it out of collections.`,
-      { path: 'collections' },
-    );
+    asked: Selection | undefined,
+  ): Promise<{ selection: Selection; collections: readonly SyncedCollection[] }> {
+    const readable = await this.collections.readable(identity, asked?.names);
+    const locked = readable.find(({ allowFullResync }) => !allowFullResync);
+    if (asked && locked)
+      throw new SyncError(
+        'full_resync_disabled',
+        `The collection "${locked.name}" gives no full resync. Leave it out of collections.`,
+        { path: 'collections' },
+      );
+    const collections = readable.filter(({ allowFullResync }) => allowFullResync);
+    return { selection: new Selection(collections.map(({ name }) => name)), collections };
   }
 
   /** The view that the page is read from, and the cursor of the whole resync. */
@@ -150,11 +156,6 @@ export class FullService {
     await view.close();
     return undefined;
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  const names = new Set(a);
-  return names.size === b.length && b.every((name) => names.has(name));
 }
 
 /**
