@@ -54,7 +54,10 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       client_id: { type: 'string', minLength: 1, maxLength: 128 },
       changes: { type: 'array', minItems: 1, items: { type: 'object', description: 'As in POST push.' } },
     },
-    optional: { atomic: { type: 'string', enum: ['batch', 'mutation'] } },
+    optional: {
+      atomic: { type: 'string', enum: ['batch', 'mutation'] },
+      scope: { ...text, description: 'One of several that the identity may write. Missing: its own.' },
+    },
   },
   token: { about: 'Fresh credentials of the same scope and actor.', required: { token: text } },
   pong: { about: 'Ignored.', required: {} },

@@ -2,6 +2,7 @@ import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
+import { scopeParameter } from './scopes';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
 export type Atomicity = 'batch' | 'mutation';
@@ -33,6 +34,8 @@ export type ParsedChange =
 
 export interface PushRequest {
   readonly clientId: string;
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -90,7 +93,8 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
         path: 'changes',
       },
     );
-  return { clientId, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const scope = scopeParameter(body);
+  return { clientId, scope, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {
