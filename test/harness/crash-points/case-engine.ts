@@ -10,6 +10,7 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
+import { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
 import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
@@ -50,6 +51,7 @@ export class CaseEngine {
     this.service = new PushService(
       of(CollectionRegistry),
       of(ScopeAccess),
+      of(Fingerprints),
       of(PushIntake),
       this.queue,
       of(ResolverService),

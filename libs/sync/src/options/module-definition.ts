@@ -15,6 +15,7 @@ import { SyncHealthIndicator } from '../health/sync-health';
 import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
 import { LastAnswers, SyncController } from '../http/sync.controller';
+import { Fingerprints } from '../identity/fingerprints';
 import { IdentityService } from '../identity/identity.service';
 import { ScopeAccess } from '../identity/scope-access';
 import { SocketDoor } from '../identity/socket-door';
@@ -137,6 +138,7 @@ const SERVICES: Provider[] = [
   TrimmingService,
   PortResolver,
   ScopeAccess,
+  Fingerprints,
   CollectionRegistry,
   SocketDoor,
   IdentityService,

@@ -122,6 +122,7 @@ interface ServerFixture {
   readonly seq?: number;
   readonly collections?: readonly string[];
   readonly reason?: string;
+  readonly identity?: string;
   readonly code?: string;
   readonly message?: string;
   readonly path?: string;
@@ -131,13 +132,24 @@ interface ServerFixture {
 
 /** What the server's own functions make of the same facts. */
 function written(fixture: ServerFixture): string {
-  const { id = 0, collections = [], last_seq, seq, code, message = '', path, retry_after, results } = fixture;
+  const {
+    id = 0,
+    collections = [],
+    last_seq,
+    seq,
+    code,
+    message = '',
+    path,
+    retry_after,
+    results,
+    identity,
+  } = fixture;
   const error = new SyncError(code as ErrorCode, message, path === undefined ? {} : { path });
   switch (fixture.type) {
     case 'ping':
       return pingText(last_seq === undefined ? undefined : { version: last_seq, seq: seq ?? 0 });
     case 'subscribed':
-      return subscribedText(collections, last_seq);
+      return subscribedText(collections, last_seq, identity);
     case 'pushed':
       return pushedText(id, { results } as PushResponse);
     case 'push_failed':

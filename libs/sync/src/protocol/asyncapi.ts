@@ -18,6 +18,11 @@ const text: Piece = { type: 'string' };
 const version: Piece = { type: 'string', examples: ['20260502T120000.000Z-0001-a1b2'] };
 const names: Piece = { type: 'array', items: text };
 const code: Piece = { type: 'string', enum: Object.keys(ERROR_CODES) };
+const identity: Piece = {
+  ...text,
+  description:
+    '`identity` of an earlier `subscribed`, or `X-Sync-Identity`. With other credentials: `identity_changed`.',
+};
 const pushId: Piece = {
   description: 'Chosen by the client, unlike that of any push of this socket that has no answer yet.',
   oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
@@ -43,6 +48,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       collections: { description: 'Names. Missing: all that the identity may read.', oneOf: [names, text] },
       token: { ...text, description: 'Credentials, as in an Authorization header without `Bearer`.' },
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
+      expected_identity: identity,
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
     },
   },
@@ -57,6 +63,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
     optional: {
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
       scope: { ...text, description: 'One of several that the identity may write. Missing: its own.' },
+      expected_identity: identity,
     },
   },
   token: { about: 'Fresh credentials of the same scope and actor.', required: { token: text } },
@@ -75,7 +82,10 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
   subscribed: {
     about: 'Confirms a subscription with `ack: true`, before its first entry.',
     required: { collections: names },
-    optional: { last_seq: { ...version, description: 'The given `since`.' } },
+    optional: {
+      last_seq: { ...version, description: 'The given `since`.' },
+      identity: { ...text, description: 'As whom the client is answered: an opaque text.' },
+    },
   },
   pushed: {
     about: 'The answer to a push: one result for each change, in the same order.',

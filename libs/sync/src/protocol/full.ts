@@ -3,7 +3,13 @@ import type { SyncedCollection } from '../collections/collection';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { DocId } from './change';
 import type { JsonObject } from './json';
-import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query';
+import {
+  collectionsParameter,
+  expectedIdentityParameter,
+  limitParameter,
+  queryObject,
+  textParameter,
+} from './read-query';
 import { scopeParameter } from './scopes';
 
 /**
@@ -26,6 +32,7 @@ export interface FullRequest {
 /** A checked FullRequest; `limit` 0 stands for no limit. */
 export interface FullQuery {
   readonly scope: string | undefined;
+  readonly expectedIdentity: string | undefined;
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
@@ -45,6 +52,7 @@ export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery 
   const query = queryObject(request);
   return {
     scope: scopeParameter(query),
+    expectedIdentity: expectedIdentityParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),

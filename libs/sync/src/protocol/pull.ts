@@ -1,5 +1,11 @@
 import type { LogChange } from './change';
-import { collectionsParameter, limitParameter, queryObject, sinceParameter } from './read-query';
+import {
+  collectionsParameter,
+  expectedIdentityParameter,
+  limitParameter,
+  queryObject,
+  sinceParameter,
+} from './read-query';
 import { scopeParameter } from './scopes';
 
 /**
@@ -11,6 +17,8 @@ import { scopeParameter } from './scopes';
 export interface PullRequest {
   /** The scope to read. None: the identity's own. */
   readonly scope?: string | null;
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
   readonly since?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
@@ -22,6 +30,7 @@ export interface PullRequest {
 /** A checked PullRequest. */
 export interface PullQuery {
   readonly scope: string | undefined;
+  readonly expectedIdentity: string | undefined;
   /** A version; undefined reads from the beginning. */
   readonly since: string | undefined;
   /** No blanks, no repetitions; undefined stands for all. */
@@ -43,6 +52,7 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
   const query = queryObject(request);
   return {
     scope: scopeParameter(query),
+    expectedIdentity: expectedIdentityParameter(query),
     since: sinceParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),

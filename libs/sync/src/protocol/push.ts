@@ -2,6 +2,7 @@ import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
+import { expectedIdentityParameter } from './read-query';
 import { scopeParameter } from './scopes';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
@@ -36,6 +37,8 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
+  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  readonly expectedIdentity: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -94,7 +97,14 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
       },
     );
   const scope = scopeParameter(body);
-  return { clientId, scope, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const expectedIdentity = expectedIdentityParameter(body);
+  return {
+    clientId,
+    scope,
+    expectedIdentity,
+    atomic: atomic ?? undefined,
+    changes: changes.map(parseChange),
+  };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {

@@ -2,7 +2,7 @@ import { SyncError, errorBody, type ErrorCode } from './errors';
 import { isObject } from './json';
 import type { Position, ResyncReason } from './pull';
 import type { PushResponse } from './push';
-import { collectionsParameter, queryObject, sinceParameter } from './read-query';
+import { collectionsParameter, expectedIdentityParameter, queryObject, sinceParameter } from './read-query';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
@@ -43,6 +43,8 @@ export interface SubscribeMessage {
   readonly token: string | undefined;
   /** Older clients send their scope. It widens nothing: another one than the identity's is refused. */
   readonly scopeId: string | undefined;
+  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  readonly expectedIdentity: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;
 }
@@ -88,6 +90,7 @@ export function parseClientMessage(text: string): ClientMessage {
         collections: collectionsParameter(queryObject(message)),
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
+        expectedIdentity: expectedIdentityParameter(message),
         ack: optionalFlag(message, 'ack'),
       };
     case 'token': {
@@ -114,11 +117,17 @@ export function pingText(at: Position | undefined): string {
   return JSON.stringify({ type: 'ping', ...(at ? { last_seq: at.version, seq: at.seq } : {}) });
 }
 
-export function subscribedText(collections: readonly string[], since: string | undefined): string {
+/** @param identity what `X-Sync-Identity` says over HTTP */
+export function subscribedText(
+  collections: readonly string[],
+  since: string | undefined,
+  identity?: string,
+): string {
   return JSON.stringify({
     type: 'subscribed',
     collections,
     ...(since === undefined ? {} : { last_seq: since }),
+    ...(identity === undefined ? {} : { identity }),
   });
 }
 
@@ -160,6 +169,7 @@ export function closeFor(error: SyncError): StreamClose {
 
 const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = {
   shutting_down: 'restart',
+  identity_changed: 'forbidden',
   // Whatever status the app's own code chose for it.
   busy: 'try_later',
   unavailable: 'try_later',

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -52,6 +53,7 @@ export class PullService {
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -66,7 +68,8 @@ export class PullService {
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { scope, since, collections, limit } = parsePullQuery(request, this.settings);
+    const { scope, expectedIdentity, since, collections, limit } = parsePullQuery(request, this.settings);
+    this.fingerprints.expect(identity, expectedIdentity);
     const reader = await this.access.enter(identity, scope, 'read');
     const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -26,6 +27,7 @@ export class PushService {
   constructor(
     private readonly collections: CollectionRegistry,
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     private readonly intake: PushIntake,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
@@ -44,6 +46,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
+      this.fingerprints.expect(identity, parsed.expectedIdentity);
       const writer = await this.access.enter(identity, parsed.scope, 'write');
       const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);

@@ -1,7 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
-import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
+import {
+  collectionsParameter,
+  expectedIdentityParameter,
+  queryObject,
+  sinceParameter,
+} from '../protocol/read-query';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
@@ -13,6 +19,8 @@ import { StreamSubscription, type StreamMessage, type StreamSource } from './str
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
   readonly since?: string | null;
   /** None: all that the identity may read. */
@@ -33,6 +41,7 @@ export class StreamService {
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
+    private readonly fingerprints: Fingerprints,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };
@@ -56,7 +65,7 @@ export class StreamService {
   /**
    * The same in two steps: checks the request first, and tells where the subscriber stands while it is used.
    *
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `identity_changed`, `unknown_collection`, `forbidden`
    */
   async open(
     identity: SyncIdentity,
@@ -64,6 +73,7 @@ export class StreamService {
     signal?: AbortSignal,
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
+    this.fingerprints.expect(identity, expectedIdentityParameter(query));
     const since = sinceParameter(query);
     const names = await this.readable(identity, collectionsParameter(query));
     const selection = this.selections.of(names);
@@ -73,6 +83,11 @@ export class StreamService {
       this.source,
       signal,
     );
+  }
+
+  /** What clients of the identity know it by. */
+  fingerprint(identity: SyncIdentity): string | undefined {
+    return this.fingerprints.of(identity);
   }
 
   /**

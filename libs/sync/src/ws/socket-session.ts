@@ -169,7 +169,7 @@ export class SocketSession implements Pulsing {
   }
 
   private async subscribe(
-    { since, collections, token, scopeId, ack }: SubscribeMessage,
+    { since, collections, token, scopeId, expectedIdentity, ack }: SubscribeMessage,
     turn: number,
   ): Promise<void> {
     const identity = await this.credentials.identify(token);
@@ -177,7 +177,7 @@ export class SocketSession implements Pulsing {
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
         path: 'scope_id',
       });
-    await this.start(turn, collections, since, ack);
+    await this.start(turn, collections, since, { ack, expectedIdentity });
   }
 
   /**
@@ -222,18 +222,19 @@ export class SocketSession implements Pulsing {
     turn: number,
     asked: readonly string[] | undefined,
     since: string | undefined,
-    ack = false,
+    { ack = false, expectedIdentity }: Partial<SubscribeMessage> = {},
   ): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
     const subscription = await within(
       settings.subscribeTimeoutMs,
-      () => streams.open(identity, { since, collections: asked }),
+      () => streams.open(identity, { since, collections: asked, expected_identity: expectedIdentity }),
       notInTime,
     );
     if (this.closing || turn !== this.latest) return;
-    if (ack) this.outbound.text(subscribedText(subscription.collections, since));
+    if (ack)
+      this.outbound.text(subscribedText(subscription.collections, since, streams.fingerprint(identity)));
     this.running = { subscription, asked };
     subscription.open(() => this.deliver());
     this.deliver();
