@@ -19,7 +19,7 @@ const FILES = {
   identity: 'bearer-token identity origins',
   log: 'entry records selection',
   metrics: 'metrics',
-  options: 'clashes extras settings tokens',
+  options: 'clashes extras settings table tokens value',
   pull: 'cursor',
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',

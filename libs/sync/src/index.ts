@@ -21,6 +21,8 @@ export {
   SYNC_OPTIONS,
   SYNC_SETTINGS,
 } from './options/tokens';
+export { OPTION_TABLE } from './options/table';
+export type { OptionKind, OptionPath, OptionRow, OptionSection } from './options/table';
 export type { SyncExtras } from './options/extras';
 export type { SyncSettings } from './options/settings';
 

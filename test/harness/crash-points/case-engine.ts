@@ -20,7 +20,7 @@ import { SYNC_SETTINGS } from '../../../libs/sync/src/options/tokens';
 import type { Case } from './case';
 import type { EngineProcess } from './engine-process';
 
-/** Longer than what a lane does when its pushes are answered, on a machine with much else to do. */
+/** Longer than what a lane does when its pushes are answered, also on a busy machine. */
 const SETTLED_MS = 10_000;
 
 /**
@@ -72,7 +72,7 @@ export class CaseEngine {
   }
 }
 
-/** Tells when a push has come to wait in it. */
+/** Resolves when a push waits in it. */
 class CaseQueue extends PushQueue {
   private came = (): void => undefined;
 

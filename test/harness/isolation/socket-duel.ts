@@ -46,7 +46,7 @@ export async function runSockets(duel: Duel, steps: readonly SocketStep[]): Prom
       const [real, control] = pair as [RawSocket, RawSocket];
       duel.nothingOfAlice(bob, real.bytes);
       pair.forEach((socket, at) => onlyOwn(socket, logs[at]!));
-      // A stall of the machine may cut one of them off for want of a pong: nothing can be compared then.
+      // A stall of the machine may cut one of them off for a missing pong: nothing can be compared then.
       const cut = (real.closed === 'dropped') !== (control.closed === 'dropped');
       if (!step.atOnce && !cut) same(outline(real, step), outline(control, step));
     }

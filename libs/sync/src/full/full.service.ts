@@ -7,6 +7,7 @@ import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
+import { Selection } from '../log/selection';
 import { SyncError } from '../protocol/errors';
 import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { locateCursor } from '../pull/cursor';
@@ -61,9 +62,10 @@ export class FullService {
     const token =
       query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
-    if (!start || (token && !sameNames(query.collections ?? token.collections, token.collections)))
-      throw invalidPageCursor();
-    const collections = await this.select(identity, token?.collections ?? query.collections);
+    const asked = query.collections && new Selection(query.collections);
+    const begun = token && new Selection(token.collections);
+    if (!start || (begun && asked && !begun.isSameAs(asked))) throw invalidPageCursor();
+    const { selection, collections } = await this.select(identity, begun ?? asked);
     const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
@@ -72,7 +74,7 @@ export class FullService {
         encodePageToken(
           {
             scope: identity.scopeId,
-            collections: collections.map(({ name }) => name),
+            collections: selection.names,
             index: plan.next.index,
             from: idToJson(plan.next.from),
             lastSeq,
@@ -96,19 +98,18 @@ export class FullService {
   /** In the order in which they were asked for, or configured. */
   private async select(
     identity: SyncIdentity,
-    asked: readonly string[] | undefined,
-  ): Promise<readonly SyncedCollection[]> {
-    const readable = await this.collections.readable(identity, asked);
-    if (!asked) return readable.filter(({ allowFullResync }) => allowFullResync);
-    return asked.map((name) => {
-      const collection = readable.find((candidate) => candidate.name === name);
-      if (collection?.allowFullResync) return collection;
+    asked: Selection | undefined,
+  ): Promise<{ selection: Selection; collections: readonly SyncedCollection[] }> {
+    const readable = await this.collections.readable(identity, asked?.names);
+    const locked = readable.find(({ allowFullResync }) => !allowFullResync);
+    if (asked && locked)
       throw new SyncError(
         'full_resync_disabled',
-        `The collection "${name}" gives no full resync. Leave it out of collections.`,
+        `The collection "${locked.name}" gives no full resync. Leave it out of collections.`,
         { path: 'collections' },
       );
-    });
+    const collections = readable.filter(({ allowFullResync }) => allowFullResync);
+    return { selection: new Selection(collections.map(({ name }) => name)), collections };
   }
 
   /** The view that the page is read from, and the cursor of the whole resync. */
@@ -147,11 +148,6 @@ export class FullService {
     await view.close();
     return undefined;
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  const names = new Set(a);
-  return names.size === b.length && b.every((name) => names.has(name));
 }
 
 /**
