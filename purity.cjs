@@ -16,7 +16,7 @@ const FILES = {
   full: 'lines page-token',
   health: 'health',
   http: 'failure response',
-  identity: 'bearer-token identity origins',
+  identity: 'bearer-token identity origins scopes',
   log: 'entry records selection',
   metrics: 'metrics',
   options: 'clashes extras settings table tokens value',

@@ -47,6 +47,7 @@ export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
+export { ACCESS_LEVELS, SyncScopes, type AccessLevel, type Answer, type ScopesPort } from './identity/scopes';
 
 // Errors.
 export {
@@ -97,6 +98,7 @@ export {
   type ResyncReason,
 } from './protocol/pull';
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
+export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamChange } from './log/entry';

@@ -35,6 +35,7 @@ const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels -
 /** Every code of a change; `isJudged` where the schema, the database or what is stored has refused it. */
 const REFUSALS: readonly (readonly [code: string, refusal: Refusal, isJudged?: boolean])[] = [
   ['invalid_change', alone('notes', {}, { operation: 'move' })],
+  ['wrong_scope', alone('elsewhere', {})],
   ['invalid_doc_id', alone('notes', {}, { doc_id: '' })],
   ['invalid_version', alone('notes', {}, { hlc: 'yesterday' })],
   ['clock_drift', alone('notes', {}, { hlc: stampIn(3_600_000) })],
@@ -120,7 +121,9 @@ describe('the receipt of a rejection', () => {
     app = await startHttpApp(uri, {
       models: [{ name: 'Place', schema: place }],
       options: {
+        scopes: { list: () => [], access: () => 'none', kind: () => 'own' },
         collections: [
+          { name: 'elsewhere', freeForm: true, ids: 'scoped', scopes: ['project'] },
           { name: 'places', ids: 'scoped' },
           { name: 'checked', freeForm: true, ids: 'scoped', dto: CheckedDto },
           { name: 'notes', freeForm: true, ids: 'scoped', conflict: 'reject-stale' },

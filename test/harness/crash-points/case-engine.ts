@@ -9,6 +9,7 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
+import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
@@ -47,6 +48,7 @@ export class CaseEngine {
     );
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
+      of(ScopeAccess),
       of(PushIntake),
       of(PushAnswers),
       this.queue,

@@ -169,6 +169,12 @@ export const OPTION_TABLE = {
     shown: "the app's CORS",
     about: 'which pages may open a socket with a cookie, [below](#browsers-of-another-origin)',
   },
+  scopes: {
+    section: 'identity',
+    kind: 'code',
+    shown: 'none',
+    about: 'which scopes an identity may use besides its own, [below](#several-scopes)',
+  },
   expiresAt: {
     section: 'identity',
     kind: 'code',
@@ -273,6 +279,14 @@ export const OPTION_TABLE = {
     default: 1 << 20,
     min: 1024,
     about: 'bytes of one socket message of a client',
+  },
+  'limits.maxScopes': {
+    section: 'requests',
+    kind: 'whole',
+    default: 1000,
+    min: 1,
+    max: 10_000,
+    about: 'scopes that are listed for one identity, besides its own',
   },
   defaultPullLimit: {
     section: 'requests',
@@ -511,4 +525,9 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
     about: '`resurrect_on_update`, `reject_update`, `delete_wins`',
   },
   allowFullResync: { shown: 'true', about: 'false: no full resync of this collection' },
+  scopes: {
+    shown: 'all',
+    about:
+      'the kinds of scopes in which the collection lives, as `kind` of the [option `scopes`](#several-scopes) names them. Elsewhere reads leave it out, and changes are `wrong_scope`',
+  },
 };

@@ -2,6 +2,7 @@ import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
+import { scopeParameter } from './scopes';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
@@ -36,6 +37,8 @@ export type ParsedChange = { readonly group?: string } & (
 
 export interface PushRequest {
   readonly clientId: string;
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -112,6 +115,7 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   const groups = parseGroups(changes);
   return {
     clientId,
+    scope: scopeParameter(body),
     atomic: atomic ?? undefined,
     changes: changes.map((change, index) => {
       const parsed = parseChange(change, index);
