@@ -1,4 +1,4 @@
-import type { PushResult } from 'nest-offline-sync';
+import type { Conflict, JsonObject, PushResult } from 'nest-offline-sync';
 import { formerBodyHash } from '../../../libs/sync/src/push/body-hash';
 import { testDatabase } from '../../support/database';
 import { Device, remove, startHttpApp, upsert, type HttpApp } from '../../support/http-app';
@@ -8,12 +8,10 @@ const stampIn = (ms: number): string =>
   `${new Date(Date.now() + ms).toISOString().replace(/[-:]/g, '')}-0000-device`;
 const codes = (results: readonly PushResult[]): unknown[] =>
   results.map(({ code, status }) => code ?? status);
-const ADDS = {
-  /** Both sides have counted from the base. */
-  resolve: ({ current, change, base }: { current: any; change: any; base?: any }): object => ({
-    n: current.n + change.data.n - (base?.n ?? 0),
-  }),
-};
+/** Both sides have counted from the base. */
+const adds = ({ current, change, base }: Conflict): JsonObject => ({
+  n: Number(current?.['n']) + Number(change.data?.['n']) - Number(base?.['n'] ?? 0),
+});
 
 describe('a mutation is its id', () => {
   let app: HttpApp;
@@ -27,7 +25,7 @@ describe('a mutation is its id', () => {
         collections: [
           { name: 'notes', freeForm: true, ids: 'scoped' },
           { name: 'strict', freeForm: true, ids: 'scoped', conflict: 'reject-stale' },
-          { name: 'sums', freeForm: true, ids: 'scoped', resolver: ADDS.resolve },
+          { name: 'sums', freeForm: true, ids: 'scoped', resolver: adds },
           {
             name: 'inbox',
             freeForm: true,
