@@ -278,7 +278,16 @@ export const OPTION_TABLE = {
     kind: 'whole',
     default: 1 << 20,
     min: 1024,
-    about: 'bytes of one socket message of a client',
+    about: 'bytes of one socket message of a client that is not a push',
+  },
+  'limits.maxSocketPushes': {
+    section: 'requests',
+    kind: 'whole',
+    default: 16,
+    min: 1,
+    max: 1024,
+    about:
+      'pushes of one socket without an answer; a client that sends more is not read from until one is answered',
   },
   'limits.maxScopes': {
     section: 'requests',
