@@ -30,7 +30,10 @@ export function decideAll(planning: Planning): Decision[] {
 }
 
 function* unitsOf({ atomic, changes }: PlanRequest): Generator<Unit> {
-  if (atomic === 'batch') return yield { start: 0, end: changes.length, isWhole: true, group: undefined };
+  if (atomic === 'batch') {
+    yield { start: 0, end: changes.length, isWhole: true, group: undefined };
+    return;
+  }
   for (let start = 0, end = 0; start < changes.length; start = end) {
     const group = changes[start]?.group;
     while (end < changes.length && changes[end]?.group === group) end++;

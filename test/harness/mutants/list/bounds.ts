@@ -49,8 +49,8 @@ export const BOUNDS: readonly Mutant[] = [
     patches: [
       {
         file: 'plan/units.ts',
-        find: "if (atomic === 'batch') return yield",
-        replace: 'if (changes.length > 0) return yield',
+        find: "if (atomic === 'batch') {",
+        replace: 'if (changes.length > 0) {',
       },
     ],
   },
