@@ -71,8 +71,7 @@ export class SocketSession implements Pulsing {
     readonly phase: Phase,
   ) {
     const { identities, settings, frames, pushes, logger } = context;
-    const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
-    const { limits } = settings;
+    const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs, limits } = settings;
     this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => {
       this.pushes.goOn();
       this.deliver();
@@ -147,7 +146,6 @@ export class SocketSession implements Pulsing {
     }
   }
 
-  /** @returns false for one too many, which closes the socket */
   private countMessage(): boolean {
     if (this.bucket.tryConsume(performance.now())) return true;
     this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
