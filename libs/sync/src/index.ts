@@ -104,7 +104,7 @@ export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protoco
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamScopeLost, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
 export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';

@@ -280,6 +280,14 @@ export const OPTION_TABLE = {
     min: 1024,
     about: 'bytes of one socket message of a client',
   },
+  'limits.maxSubscriptions': {
+    section: 'requests',
+    kind: 'whole',
+    default: 200,
+    min: 1,
+    max: 10_000,
+    about: 'subscriptions of one socket, one per scope',
+  },
   'limits.maxScopes': {
     section: 'requests',
     kind: 'whole',
@@ -360,6 +368,14 @@ export const OPTION_TABLE = {
     min: 100,
     about: 'interval of pings',
     more: 'The change stream stays open this long after the last socket',
+  },
+  scopeCheckIntervalMs: {
+    section: 'stream',
+    kind: 'whole',
+    default: 60_000,
+    min: 100,
+    about: 'after how long the app is asked again whether a socket may still listen to a scope that is not its own',
+    more: 'The same during a long response of a full resync. `sync.accessChanged` asks at once',
   },
   subscribeTimeoutMs: {
     section: 'stream',

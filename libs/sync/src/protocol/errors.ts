@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   full_resync_disabled: 403,
   too_many_changes: 413,
   payload_too_large: 413,
+  too_many_subscriptions: 429,
   preparation_timeout: 503,
   busy: 503,
   unavailable: 503,

@@ -7,6 +7,8 @@ import {
   fullResyncText,
   parseClientMessage,
   pingText,
+  scopeLostText,
+  scopeText,
   STREAM_CLOSE,
   subscribedText,
 } from './stream';
@@ -52,6 +54,17 @@ describe('messages of a client', () => {
       expect(parseClientMessage(JSON.stringify({ type, since: 1 }))).toEqual({ type });
   });
 
+  it('reads the scope that a message names, and none where it names none', () => {
+    for (const type of ['subscribe', 'unsubscribe']) {
+      expect(parseClientMessage(JSON.stringify({ type, scope: 'team' }))).toMatchObject({
+        type,
+        scope: 'team',
+      });
+      for (const scope of [undefined, null])
+        expect(parseClientMessage(JSON.stringify({ type, scope }))).toMatchObject({ scope: undefined });
+    }
+  });
+
   it('takes blank and null fields for missing ones, and an acknowledgement where it is asked for', () => {
     for (const none of [undefined, null, '']) {
       const text = JSON.stringify({ type: 'subscribe', token: none, scope_id: none, ack: none || null });
@@ -78,6 +91,9 @@ describe('messages of a client', () => {
     ['{"type":"subscribe","token":{}}', 'malformed_request', 'token'],
     ['{"type":"subscribe","scope_id":7}', 'malformed_request', 'scope_id'],
     ['{"type":"subscribe","ack":"yes"}', 'malformed_request', 'ack'],
+    ['{"type":"subscribe","scope":7}', 'malformed_request', 'scope'],
+    ['{"type":"subscribe","scope":""}', 'malformed_request', 'scope'],
+    ['{"type":"unsubscribe","scope":["a"]}', 'malformed_request', 'scope'],
     ['{"type":"token"}', 'malformed_request', 'token'],
   ])('refuses %s', (text, code, path) => {
     const error = refusal(text);
@@ -91,7 +107,8 @@ describe('messages of a client', () => {
       fc.json(),
       fc
         .record({
-          type: fc.constantFrom('subscribe', 'token', 'pong'),
+          type: fc.constantFrom('subscribe', 'unsubscribe', 'token', 'pong'),
+          scope: fc.anything(),
           since: fc.anything(),
           token: fc.anything(),
         })
@@ -121,6 +138,31 @@ describe('messages of the server', () => {
     expect(pingText({ version: VERSION, seq: 4 })).toBe(`{"type":"ping","last_seq":"${VERSION}","seq":4}`);
   });
 
+  it('tells a client that names scopes which one each message is about', () => {
+    const at = { version: VERSION, seq: 4 };
+    const stands = `{"last_seq":"${VERSION}","seq":4}`;
+    expect(pingText(undefined, [])).toBe('{"type":"ping","scopes":{}}');
+    expect(
+      pingText(at, [
+        ['own', at],
+        ['__proto__', at],
+      ]),
+    ).toBe(
+      `{"type":"ping","last_seq":"${VERSION}","seq":4,"scopes":{"own":${stands},"__proto__":${stands}}}`,
+    );
+    expect(subscribedText(['a'], undefined, 'team')).toBe(
+      '{"type":"subscribed","scope":"team","collections":["a"]}',
+    );
+    expect(fullResyncText(['a'], 'too_old', 'team')).toBe(
+      '{"type":"full_resync_required","scope":"team","collections":["a"],"reason":"too_old"}',
+    );
+    expect(errorText(new SyncError('forbidden', 'No.'), 'team')).toBe(
+      '{"type":"error","scope":"team","code":"forbidden","message":"No."}',
+    );
+    expect(scopeText('team')).toBe('{"type":"scope","scope":"team"}');
+    expect(scopeLostText('team')).toBe('{"type":"scope_lost","scope":"team"}');
+  });
+
   it('leaves out what it does not know', () => {
     expect(subscribedText(['a'], undefined)).toBe('{"type":"subscribed","collections":["a"]}');
     expect(subscribedText(['a'], VERSION)).toBe(
@@ -146,6 +188,8 @@ describe('messages of the server', () => {
     ['unauthenticated', 4401],
     ['forbidden', 4403],
     ['scope_missing', 4403],
+    ['scope_forbidden', 4403],
+    ['too_many_subscriptions', 4429],
     ['payload_too_large', 1009],
     ['unavailable', 1013],
     ['shutting_down', 1012],
