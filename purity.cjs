@@ -24,7 +24,7 @@ const FILES = {
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
   stream: 'access-notice follower scope-right',
-  ws: 'outbound token-bucket upgrades',
+  ws: 'outbound push-window token-bucket upgrades',
 };
 
 const SOURCES = 'libs/sync/src';

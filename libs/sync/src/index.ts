@@ -100,7 +100,14 @@ export {
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
 export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
 export type { FullPage } from './full/full.service';
-export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
+export {
+  STREAM_CLOSE,
+  type PushId,
+  type PushMessage,
+  type StreamClose,
+  type SubscribeMessage,
+} from './protocol/stream';
+export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi';
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';

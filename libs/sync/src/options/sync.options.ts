@@ -80,10 +80,12 @@ export interface SyncLimits {
   readonly maxDocumentBytes?: number;
   /** Nesting of one document's data. Default 32. */
   readonly maxDepth?: number;
-  /** Bytes of one WebSocket message from a client. Default 1 MiB. */
+  /** Bytes of one WebSocket message from a client that is no push. Default 1 MiB. */
   readonly maxSocketMessageBytes?: number;
   /** Subscriptions of one socket, one a scope. Default 200. */
   readonly maxSubscriptions?: number;
+  /** Pushes of one WebSocket that have no answer yet; a client that sends more waits. Default 16. */
+  readonly maxSocketPushes?: number;
   /** Scopes that are listed for one identity. Default 1000. */
   readonly maxScopes?: number;
 }

@@ -278,7 +278,16 @@ export const OPTION_TABLE = {
     kind: 'whole',
     default: 1 << 20,
     min: 1024,
-    about: 'bytes of one socket message of a client',
+    about: 'bytes of one socket message of a client that is not a push',
+  },
+  'limits.maxSocketPushes': {
+    section: 'requests',
+    kind: 'whole',
+    default: 16,
+    min: 1,
+    max: 1024,
+    about:
+      'pushes of one socket without an answer; a client that sends more is not read from until one is answered',
   },
   'limits.maxSubscriptions': {
     section: 'requests',
@@ -374,7 +383,8 @@ export const OPTION_TABLE = {
     kind: 'whole',
     default: 60_000,
     min: 100,
-    about: 'after how long the app is asked again whether a socket may still listen to a scope that is not its own',
+    about:
+      'after how long the app is asked again whether a socket may still listen to a scope that is not its own',
     more: 'The same during a long response of a full resync. `sync.accessChanged` asks at once',
   },
   subscribeTimeoutMs: {

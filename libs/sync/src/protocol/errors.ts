@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   scope_missing: 403,
   scope_forbidden: 403,
   full_resync_disabled: 403,
+  push_id_in_use: 409,
   too_many_changes: 413,
   payload_too_large: 413,
   too_many_subscriptions: 429,
