@@ -208,7 +208,7 @@ describe('notices', () => {
     const rows = await first.oplog.entries.find({ scope: '\0access' }).toArray();
     expect(rows.length).toBeGreaterThan(0);
     const old = { ...rows[0]!, _id: undefined, seq: 1, version: '2020-01-01T00:00:00.000Z x' };
-    await first.oplog.entries.insertOne(old as never);
+    await first.oplog.entries.insertOne(old);
     await syncOf(first).accessChanged(actor);
     await eventually(
       'the old one to go',

@@ -32,8 +32,8 @@ export interface SubscriptionSurroundings {
   readonly logger: Logger;
   /** Runs a task after those before it. What it fails with closes the socket. */
   enqueue(task: () => Promise<void>): void;
-  close(reason: StreamClose, text: string): void;
-  fail(error: unknown): void;
+  readonly close: (reason: StreamClose, text: string) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** A subscribe or unsubscribe that is under way; `scope` as the client named it. */

@@ -42,7 +42,8 @@ function started(all: Subscriptions, scope: string, scripted: Scripted): Scripte
 function drain(all: Subscriptions): string[] {
   const given: string[] = [];
   for (let delivery = all.next(1); delivery; delivery = all.next(1))
-    if ('next' in delivery) given.push(`${delivery.of.scope}:${String(delivery.next)}`);
+    if ('next' in delivery)
+      given.push(`${delivery.of.scope}:${(delivery.next as unknown as string[]).join()}`);
   return given;
 }
 
