@@ -1,7 +1,9 @@
 import type { ReceiptRecord } from '../log/records';
 import { decide } from './decide';
 import { conflictBody, MUTATION_ID_REUSED, rejected, replayed, ROLLED_BACK } from './decisions';
+import { knowledgeOfReplay } from './knowledge';
 import { Ledger } from './ledger';
+import { isPatch } from './patching';
 import {
   receiptText,
   type BaseNeed,
@@ -141,11 +143,8 @@ function decideOrReplay(
   return decision;
 }
 
-function replay(
-  { layer, request, lineage }: Planning,
-  receipt: ReceiptRecord,
-  change: PreparedChange,
-): Decision {
+function replay(planning: Planning, receipt: ReceiptRecord, change: PreparedChange): Decision {
+  const { layer, request, lineage } = planning;
   // Refused by now (a right was withdrawn, a rule is new), but it has taken effect: the first decision stands.
   if (change.kind === 'refused') return replayed(receipt);
   const { status, new_version, server_version } = receipt;
@@ -153,7 +152,8 @@ function replay(
   const own = current !== 'foreign' && current?.scopeId === request.scopeId ? current : undefined;
   if (new_version !== null) {
     const made = own?.version === new_version ? own : undefined;
-    lineage.advance(change, new_version, status === 'accepted' ? 'as sent' : made);
+    const patched = isPatch(change) ? knowledgeOfReplay(planning, change, receipt) : undefined;
+    lineage.advance(change, new_version, status === 'accepted' ? 'as sent' : made, patched);
   }
   // The first decision's document, while it is still the document.
   const isShown =
