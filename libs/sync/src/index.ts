@@ -21,6 +21,8 @@ export {
   SYNC_OPTIONS,
   SYNC_SETTINGS,
 } from './options/tokens';
+export { OPTION_TABLE } from './options/table';
+export type { OptionKind, OptionPath, OptionRow, OptionSection } from './options/table';
 export type { SyncExtras } from './options/extras';
 export type { SyncSettings } from './options/settings';
 
@@ -45,6 +47,7 @@ export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
+export { ACCESS_LEVELS, SyncScopes, type AccessLevel, type Answer, type ScopesPort } from './identity/scopes';
 
 // Errors.
 export {
@@ -95,8 +98,16 @@ export {
   type ResyncReason,
 } from './protocol/pull';
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
+export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
 export type { FullPage } from './full/full.service';
-export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
+export {
+  STREAM_CLOSE,
+  type PushId,
+  type PushMessage,
+  type StreamClose,
+  type SubscribeMessage,
+} from './protocol/stream';
+export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi';
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';

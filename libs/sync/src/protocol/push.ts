@@ -3,6 +3,7 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
 import { parsePatch, type PatchBody } from './patch';
+import { scopeParameter } from './scopes';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
 export type Atomicity = 'batch' | 'mutation';
@@ -36,6 +37,8 @@ export type ParsedChange =
 
 export interface PushRequest {
   readonly clientId: string;
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -93,7 +96,8 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
         path: 'changes',
       },
     );
-  return { clientId, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const scope = scopeParameter(body);
+  return { clientId, scope, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {
