@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   invalid_version: 400,
   clock_drift: 400,
   parent_unknown: 409,
+  parent_refused: 409,
   invalid_patch: 400,
   mutation_id_required: 400,
   patch_mismatch: 409,
