@@ -17,6 +17,11 @@ export interface SocketDocumentOptions {
 const text: Piece = { type: 'string' };
 const version: Piece = { type: 'string', examples: ['20260502T120000.000Z-0001-a1b2'] };
 const names: Piece = { type: 'array', items: text };
+const ownScope: Piece = {
+  ...text,
+  description: 'One of several that the identity may use. Missing: its own.',
+};
+const ofScope: Piece = { ...text, description: 'For a client that has named scopes: which one it is about.' };
 const code: Piece = { type: 'string', enum: Object.keys(ERROR_CODES) };
 const identity: Piece = {
   ...text,
@@ -38,9 +43,11 @@ interface Described {
 // The type makes sure that none is forgotten.
 const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
   subscribe: {
-    about: 'Asks for everything above `since`, then what follows. Replaces an earlier subscription.',
+    about:
+      'Asks for everything above `since`, then what follows. Replaces an earlier subscription of the same scope.',
     required: {},
     optional: {
+      scope: ownScope,
       since: {
         ...version,
         description: '`last_seq` or a version of earlier answers. Missing: from the beginning',
@@ -52,7 +59,11 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
     },
   },
-  unsubscribe: { about: 'Ends the subscription. The socket stays open.', required: {} },
+  unsubscribe: {
+    about: 'Ends the subscription of a scope. The socket stays open.',
+    required: {},
+    optional: { scope: ownScope },
+  },
   push: {
     about: 'Pushes changes: the body of POST push, with an id. Answered by `pushed` or `push_failed`.',
     required: {
@@ -75,14 +86,23 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
     about: 'Comes every `pingIntervalMs`.',
     required: {},
     optional: {
-      last_seq: { ...version, description: 'While subscribed: everything up to here was sent.' },
+      last_seq: {
+        ...version,
+        description: 'While subscribed to its own scope: everything up to here was sent.',
+      },
       seq: { type: 'integer' },
+      scopes: {
+        type: 'object',
+        description:
+          'For a client that has named scopes: `last_seq` and `seq` of each subscription, by scope.',
+      },
     },
   },
   subscribed: {
     about: 'Confirms a subscription with `ack: true`, before its first entry.',
     required: { collections: names },
     optional: {
+      scope: ofScope,
       last_seq: { ...version, description: 'The given `since`.' },
       identity: { ...text, description: 'As whom the client is answered: an opaque text.' },
     },
@@ -102,14 +122,23 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
       retry_after: { type: 'integer', description: 'Seconds, after which to send the same push again.' },
     },
   },
+  scope: {
+    about: 'For a client that has named scopes: the entries that follow are of this scope.',
+    required: { scope: text },
+  },
+  scope_lost: {
+    about: 'The identity may not use the scope any more: nothing more of it follows. The socket stays open.',
+    required: { scope: text },
+  },
   full_resync_required: {
-    about: 'The cursor cannot be gone on from. The socket closes.',
+    about: 'The cursor cannot be gone on from. The socket closes; with `scope`, only the subscription ends.',
     required: { collections: names, reason: { type: 'string', enum: ['too_old', 'unknown_cursor'] } },
+    optional: { scope: ofScope },
   },
   error: {
-    about: 'Why the socket closes.',
+    about: 'Why the socket closes; with `scope`, why that subscription ends.',
     required: { code, message: text },
-    optional: { path: text },
+    optional: { scope: ofScope, path: text },
   },
 };
 
@@ -162,7 +191,9 @@ export function socketDocument({
       follow: {
         action: 'send',
         channel: CHANNEL,
-        messages: ['entry', 'ping', 'subscribed', 'full_resync_required', 'error'].map(inChannel),
+        messages: ['entry', 'scope', 'ping', 'subscribed', 'scope_lost', 'full_resync_required', 'error'].map(
+          inChannel,
+        ),
       },
     },
     components: { messages: MESSAGES },
