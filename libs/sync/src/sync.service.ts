@@ -1,12 +1,11 @@
+import type { FullRequest, PullRequest, PushResponse } from 'nest-offline-sync-protocol';
 import type { StoredId } from './codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
-import type { FullRequest } from './protocol/full';
-import type { PullAnswer, PullRequest } from './protocol/pull';
-import type { PushResponse } from './protocol/push';
+import type { PullAnswer } from './pull/page';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { StreamService, type StreamRequest } from './stream/stream.service';

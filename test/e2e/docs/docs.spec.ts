@@ -1,9 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
+import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
 import { SYNC_VARIABLES } from '../../../apps/demo/src/config/sync-variables';
-import { ERROR_CODES } from '../../../libs/sync/src/protocol/errors';
-import { STREAM_CLOSE } from '../../../libs/sync/src/protocol/stream';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import { codeOf, MarkdownFile, PAGES_WITH_CODE, tableRows } from '../../support/markdown';

@@ -1,10 +1,9 @@
 import type { mongo } from 'mongoose';
+import type { JsonObject, Rejection } from 'nest-offline-sync-protocol';
 import type { IdCodec } from '../codec/id-codec';
 import type { StoredDocument } from '../codec/stored-document';
 import type { CollectionRules, Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
-import type { Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import type { Checked, Content, DocumentIds } from '../plan/document-form';
 import type { CollectionAction } from './ports';
 

@@ -1,7 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { DocId, Operation } from '../protocol/change';
-import type { JsonObject } from '../protocol/json';
-import { SyncError } from '../protocol/errors';
+import { SyncError, type DocId, type JsonObject, type Operation } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 
 export type CollectionAction = 'read' | Operation;

@@ -1,7 +1,6 @@
+import { dataPath, SyncError, type JsonObject, type Rejection } from 'nest-offline-sync-protocol';
 import type { DocumentIds } from '../plan/document-form';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError, type Rejection, dataPath } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
 import type { Prepared } from './collection';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { errorBody, SyncError } from 'nest-offline-sync-protocol';
 import { isPassing } from '../database/errors';
-import { errorBody, SyncError } from '../protocol/errors';
 import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
 import { destroyResponse, exposeHeaders } from './response';
 

@@ -1,4 +1,4 @@
-import { isObject } from '../protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 
 /**
  * Who asks, and in which scope (tenant). Comes from the host's guard and the configured fields or resolvers, never

@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
 
 /** SyncModuleExtras with every default filled in, as SYNC_EXTRAS gives them. */

@@ -1,5 +1,4 @@
-import { SyncError } from '../protocol/errors';
-import { isNodeId, DEFAULT_MAX_DRIFT_MS } from '../clock/hlc';
+import { DEFAULT_MAX_DRIFT_MS, isNodeId, SyncError } from 'nest-offline-sync-protocol';
 import type { SyncLimits, SyncOptions } from './sync.options';
 
 /** SyncOptions with every number and name filled in and checked. */

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { PushChange } from '../protocol/push';
-import { isObject } from '../protocol/json';
+import { isObject, type PushChange } from 'nest-offline-sync-protocol';
 
 /**
  * A hash of what a change asks for, the same for every order of keys: a client that builds its JSON again for a retry

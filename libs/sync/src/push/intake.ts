@@ -1,11 +1,10 @@
+import { SyncError, type ParsedChange, type PushChange, type Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Prepared, SyncedCollection } from '../collections/collection';
 import type { Content } from '../plan/document-form';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError, type Rejection } from '../protocol/errors';
-import type { ParsedChange, PushChange } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { bodyHash, isWithinDepth } from './body-hash';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { collectionsParameter, queryObject, sinceParameter } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
-import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';

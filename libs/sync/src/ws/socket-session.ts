@@ -1,8 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
-import { within } from '../database/waiting';
-import type { IdentityService } from '../identity/identity.service';
-import { SyncError } from '../protocol/errors';
 import {
   closeFor,
   errorText,
@@ -11,10 +8,13 @@ import {
   pingText,
   STREAM_CLOSE,
   subscribedText,
+  SyncError,
   type ClientMessage,
   type StreamClose,
   type SubscribeMessage,
-} from '../protocol/stream';
+} from 'nest-offline-sync-protocol';
+import { within } from '../database/waiting';
+import type { IdentityService } from '../identity/identity.service';
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';

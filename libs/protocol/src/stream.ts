@@ -1,7 +1,7 @@
-import { SyncError, errorBody, type ErrorCode } from './errors';
-import { isObject } from './json';
-import type { Position, ResyncReason } from './pull';
-import { collectionsParameter, queryObject, sinceParameter } from './read-query';
+import { SyncError, errorBody, type ErrorCode } from './errors.ts';
+import { isObject } from './json.ts';
+import type { Position, ResyncReason } from './pull.ts';
+import { collectionsParameter, queryObject, sinceParameter } from './read-query.ts';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
