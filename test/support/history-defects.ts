@@ -9,7 +9,7 @@ import type {
 } from '../../libs/conformance/src/history';
 import type { InvariantNumber } from '../../libs/conformance/src/verdict';
 
-/** Breaks a correct history in one place; null when it has no such place. `pick` chooses one of many, by chance. */
+/** Breaks a correct history in one place; null when it has no such place. `pick` chooses one of many at random. */
 export interface Defect {
   readonly name: string;
   readonly violates: InvariantNumber;
@@ -71,7 +71,7 @@ function ofPage(
   return replace(history, event, { ...event, page: change(event.page, at) });
 }
 
-/** Only one that something comes after: what the end of a socket cut off is no hole. */
+/** Only one that something comes after: what was cut off by the end of a socket is not a hole. */
 function streamHole(history: History, pick: Pick): History | null {
   const inTheMiddle = entriesOf(history).filter((event) => {
     const rest = history.events.slice(history.events.indexOf(event) + 1);

@@ -19,7 +19,7 @@ export class SlowPipe {
     this.flow();
   }
 
-  /** Lets go what is due; to be called when the weather gets better. */
+  /** Sends what is due; called when the connection gets better. */
   flow(): void {
     clearTimeout(this.timer);
     for (;;) {

@@ -52,7 +52,7 @@ export interface WritesApp {
 }
 
 /**
- * An app with its own Mongoose writes besides the log: `notes` and `drafts` without a schema, with scoped and global
+ * An app with its own Mongoose writes in addition to the log: `notes` and `drafts` without a schema, with scoped and global
  * ids, and `items` with a model, ObjectIds, timestamps and a unique sku.
  */
 export async function startWritesApp(

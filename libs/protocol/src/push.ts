@@ -3,6 +3,7 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
 import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { isShortText } from './text.ts';
+import { scopeParameter } from './scopes.ts';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
 export type Atomicity = 'batch' | 'mutation';
@@ -34,6 +35,8 @@ export type ParsedChange =
 
 export interface PushRequest {
   readonly clientId: string;
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -91,7 +94,8 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
         path: 'changes',
       },
     );
-  return { clientId, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const scope = scopeParameter(body);
+  return { clientId, scope, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {

@@ -21,6 +21,8 @@ export {
   SYNC_OPTIONS,
   SYNC_SETTINGS,
 } from './options/tokens';
+export { OPTION_TABLE } from './options/table';
+export type { OptionKind, OptionPath, OptionRow, OptionSection } from './options/table';
 export type { SyncExtras } from './options/extras';
 export type { SyncSettings } from './options/settings';
 
@@ -45,6 +47,7 @@ export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
+export { ACCESS_LEVELS, SyncScopes, type AccessLevel, type Answer, type ScopesPort } from './identity/scopes';
 
 // Errors.
 export {
@@ -99,10 +102,15 @@ export type {
   PushResult,
   ResyncReason,
   ServerDocument,
+  PushId,
+  PushMessage,
+  ScopeEntry,
+  ScopesAnswer,
+  SocketDocumentOptions,
   StreamClose,
   SubscribeMessage,
 } from 'nest-offline-sync-protocol';
-export { STREAM_CLOSE } from 'nest-offline-sync-protocol';
+export { socketDocument, STREAM_CLOSE } from 'nest-offline-sync-protocol';
 export { FullResyncRequired, PullPage, type PullAnswer } from './pull/page';
 export type { FullPage } from './full/full.service';
 export type { StreamChange } from './log/entry';

@@ -1,11 +1,18 @@
-import type { FullRequest, PullRequest, PushResponse } from 'nest-offline-sync-protocol';
-import type { StoredId } from './codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import {
+  namedScope,
+  type FullRequest,
+  type PullRequest,
+  type PushResponse,
+  type ScopesAnswer,
+} from 'nest-offline-sync-protocol';
+import type { StoredId } from './codec/stored-document';
 import { CollectionRegistry } from './collections/collection-registry';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
 import type { PullAnswer } from './pull/page';
+import { ScopeAccess } from './identity/scope-access';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { StreamService, type StreamRequest } from './stream/stream.service';
@@ -33,6 +40,7 @@ export class SyncService {
     private readonly pulls: PullService,
     private readonly fulls: FullService,
     private readonly streams: StreamService,
+    private readonly access: ScopeAccess,
     private readonly collections: CollectionRegistry,
     private readonly changes: ServerChanges,
     private readonly transactions: Transactions,
@@ -45,8 +53,17 @@ export class SyncService {
    * @throws SyncError when it is refused as a whole; a single bad change only gets a rejection
    */
   async push(identity: SyncIdentity, request: unknown): Promise<PushResponse> {
-    this.transactions.expectFree(identity.scopeId);
+    this.transactions.expectFree(namedScope(request) ?? identity.scopeId);
     return this.pushes.push(identity, request);
+  }
+
+  /**
+   * The scopes that the identity may use now, its own one first.
+   *
+   * @throws SyncError `unavailable` when the app's option `scopes` does not answer in time, and what it fails with
+   */
+  scopes(identity: SyncIdentity): Promise<ScopesAnswer> {
+    return this.access.list(identity);
   }
 
   /** What is new in the scope since a cursor, or that a full resync is required. */

@@ -5,7 +5,10 @@ import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
 import { SYNC_VARIABLES } from '../../../apps/demo/src/config/sync-variables';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
+import type { OptionPath } from '../../../libs/sync/src/options/table';
+import { OPTION_ROWS } from '../../../libs/sync/src/options/value';
 import { codeOf, MarkdownFile, PAGES_WITH_CODE, tableRows } from '../../support/markdown';
+import { withOptionTables } from './options-page';
 
 const ROOT = join(__dirname, '../../..');
 const page = (path: string): MarkdownFile => new MarkdownFile(join(ROOT, path));
@@ -71,9 +74,27 @@ describe('docs/options.md', () => {
       if (value !== undefined) expect(`${name}: ${stated(name)}`).toBe(`${name}: ${String(value)}`);
   });
 
-  it('names the demo’s variable of each option that has one', () => {
-    for (const [variable, { option }] of Object.entries(SYNC_VARIABLES))
-      expect(`${option}: ${rows.get(option)?.at(-1) ?? ''}`).toBe(`${option}: \`${variable}\``);
+  it('has the tables that the code makes (npm run docs:options)', () => {
+    expect(withOptionTables(options.text)).toBe(options.text);
+    expect(rows.get('limits.maxDepth')).toEqual([
+      '`limits.maxDepth`',
+      '32',
+      'nesting of one document, 1 to 90',
+      '`SYNC_MAX_DEPTH`',
+    ]);
+  });
+
+  it('and the comments of the types state the same defaults', () => {
+    const stated = commentsOf('libs/sync/src/options/sync.options.ts').flatMap(([path, comment]) => {
+      const [, given] = /\bDefault:? `?([\w./<>-]+(?: MiB)?)`?(?:[.;]|$)/m.exec(comment) ?? [];
+      const { default: value } = OPTION_ROWS[path as OptionPath] ?? {};
+      return given === undefined || value === undefined ? [] : [[path, String(value), given]];
+    });
+    expect(stated.length).toBeGreaterThan(25);
+    for (const [path, value, given = ''] of stated) {
+      const [, mib] = /^(\d+) MiB$/.exec(given) ?? [];
+      expect(`${path}: ${mib === undefined ? given : Number(mib) << 20}`).toBe(`${path}: ${value}`);
+    }
   });
 });
 
@@ -141,17 +162,35 @@ function leads(from: string, link: string): boolean {
   return anchor === undefined || new MarkdownFile(target).anchors.includes(anchor);
 }
 
+const PREFIXES: Readonly<Record<string, string>> = { SyncJwtOptions: 'jwt.', SyncLimits: 'limits.' };
+
+/** The options with the comments of their members, by dotted path. */
+function commentsOf(path: string): [string, string][] {
+  return interfacesOf(path)
+    .filter(({ name }) => name.text !== 'SyncCollectionOptions')
+    .flatMap(({ name, members }) =>
+      members.flatMap((member): [string, string][] =>
+        member.name && ts.isIdentifier(member.name)
+          ? [[`${PREFIXES[name.text] ?? ''}${member.name.text}`, member.getFullText()]]
+          : [],
+      ),
+    );
+}
+
 /** The members of a file's interfaces, by interface. */
 function membersOf(path: string): Map<string, string[]> {
-  const source = ts.createSourceFile(path, readFileSync(join(ROOT, path), 'utf8'), ts.ScriptTarget.Latest);
   return new Map(
-    source.statements
-      .filter((statement) => ts.isInterfaceDeclaration(statement))
-      .map(({ name, members }) => [
-        name.text,
-        members.flatMap((member) => (member.name && ts.isIdentifier(member.name) ? [member.name.text] : [])),
-      ]),
+    interfacesOf(path).map(({ name, members }) => [
+      name.text,
+      members.flatMap((member) => (member.name && ts.isIdentifier(member.name) ? [member.name.text] : [])),
+    ]),
   );
+}
+
+function interfacesOf(path: string): ts.InterfaceDeclaration[] {
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  return source.statements.filter((statement) => ts.isInterfaceDeclaration(statement));
 }
 
 /** What the compiler reports about files that exist only in memory. */

@@ -4,6 +4,7 @@ import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
 import { FullResyncRequired, PullPage } from '../../../libs/sync/src/pull/page';
+import type { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import { DAY_MS, SeededLog, versionOf } from '../../support/seeded-log';
@@ -26,6 +27,7 @@ describe('retention', () => {
     pulls = new PullService(
       log.oplog,
       { get: () => undefined } as unknown as CollectionRegistry,
+      {} as ScopeAccess,
       resolveSettings({}),
       new NoMetrics(),
     );

@@ -10,6 +10,7 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
+import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
 import { PushService } from '../../../libs/sync/src/push/push.service';
@@ -20,7 +21,7 @@ import { SYNC_SETTINGS } from '../../../libs/sync/src/options/tokens';
 import type { Case } from './case';
 import type { EngineProcess } from './engine-process';
 
-/** Longer than what a lane does when its pushes are answered, on a machine with much else to do. */
+/** Longer than what a lane does when its pushes are answered, also on a busy machine. */
 const SETTLED_MS = 10_000;
 
 /**
@@ -48,6 +49,7 @@ export class CaseEngine {
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
       of(CollectionRegistry),
+      of(ScopeAccess),
       of(PushIntake),
       this.queue,
       of(ResolverService),
@@ -72,7 +74,7 @@ export class CaseEngine {
   }
 }
 
-/** Tells when a push has come to wait in it. */
+/** Resolves when a push waits in it. */
 class CaseQueue extends PushQueue {
   private came = (): void => undefined;
 

@@ -29,9 +29,9 @@ export interface Kind {
   readonly seed?: (on: Case) => Promise<unknown>;
   readonly pushes?: (on: Case) => Push[];
   readonly write?: (on: Case, host: Host) => Promise<unknown>;
-  /** Somebody else's work just before the first command that is described so; in any run, once, before it is over. */
+  /** Another client's work, once in each run, just before the first command that `before` describes. */
   readonly meanwhile?: { readonly before: string; readonly work: (on: Case) => Promise<unknown> };
-  /** Its transaction runs in a session of the app's own: when the process dies, MongoDB alone ends it, after a minute. */
+  /** Its transaction runs in the app's own session: when the process dies, MongoDB alone ends it, after a minute. */
   readonly ownSession?: boolean;
   /** Its changes have no mutation_id: the client looks before it sends again, as the protocol asks. */
   readonly unidentified?: boolean;
@@ -56,7 +56,7 @@ export class Case {
     this.sent = new Promise((resolve) => (this.allSent = resolve));
   }
 
-  /** Of what the case's scopes and global ids are made: the proxy knows the case by it. */
+  /** What the case's scopes and global ids are made of: the proxy recognizes the case by it. */
   get prefix(): string {
     return `case-${String(this.id)}-`;
   }
@@ -75,7 +75,7 @@ export class Case {
     return { scopeId: this.named(letter), actorId: 'app' };
   }
 
-  /** A push of the scope's device, and what it is answered, as both travel. */
+  /** A push of the scope's device, and its answer, as both travel. */
   async send(
     { scope, changes, atomic }: Push,
     to: Pick<SyncService, 'push'> = this.survivor,
@@ -100,7 +100,7 @@ export class Case {
     await work();
   }
 
-  /** To be called when the seed is there. */
+  /** Called when the seed is there. */
   preparePushes(): void {
     this.pushes = this.kind.pushes?.(this) ?? [];
   }

@@ -13,7 +13,7 @@ export function isFatal(fault: Fault): boolean {
   return fault === 'dies-before' || fault === 'dies-after';
 }
 
-/** A command of a case, in the order of their coming. */
+/** A command of a case, in the order of arrival. */
 export interface Step {
   readonly index: number;
   readonly name: string;
@@ -23,7 +23,7 @@ export interface Step {
 export interface Watching {
   /** By the step that it strikes. None: the run is only recorded. */
   readonly faults?: ReadonlyMap<number, Fault>;
-  /** Waited for before a command goes on to the database, and before its answer goes back. */
+  /** Awaited before a command goes on to the database, and before its answer goes back. */
   readonly arriving?: (step: Step) => Promise<void>;
   readonly answering?: (step: Step) => Promise<void>;
 }

@@ -92,7 +92,7 @@ describe('a process that stops at any step', () => {
   });
 
   it('never blocks another scope', () => {
-    // One that is blocked makes a single push until the dead are noticed.
+    // One that is blocked makes a single push until the dead processes are noticed.
     expect(matrix.neighbourPushes).toBeGreaterThanOrEqual(5);
   });
 });

@@ -40,7 +40,7 @@ export class CrashingProxy {
 
   /**
    * The process is dead: the database sees its connections break, and no other comes. What runs of it gets no answer to
-   * what it waits for, as little as the dead do: over an error it would go on.
+   * what it waits for, not even an error: after an error it would continue.
    */
   kill(): void {
     this.killed = true;

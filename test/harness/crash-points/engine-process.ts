@@ -7,8 +7,8 @@ import { OplogRepository } from '../../../libs/sync/src/log/oplog';
 import type { Host } from './case';
 
 /**
- * Longer than anything takes but the minute after which MongoDB itself ends what the dead have left open, also on a
- * machine with much else to do.
+ * Longer than anything takes except the minute after which MongoDB itself ends what dead processes left open, also on a
+ * busy machine.
  */
 const DEADLINE_MS = 30_000;
 

@@ -1,4 +1,4 @@
-/** Works off all the items in their order, some at a time. */
+/** Processes all items in their order, several at a time. */
 export async function inParallel<T>(
   items: Iterable<T>,
   work: (item: T) => Promise<unknown>,

@@ -27,7 +27,7 @@ const SIDE_BY_SIDE = 8;
 export class CrashMatrix {
   readonly recordings = new Map<Kind, Recording>();
   readonly findings = new Findings();
-  /** How many pushes of a scope went through that has nothing to do with it, while the dead held their locks. */
+  /** How many pushes of an unrelated scope went through while the dead processes held their locks. */
   neighbourPushes = 0;
   private readonly cases = new Map<number, Case>();
   private readonly trials: Trial[] = [];

@@ -12,7 +12,7 @@ const CLIENT = {
   minHeartbeatFrequencyMS: 10,
   serverMonitoringMode: 'poll',
   serverSelectionTimeoutMS: 2000,
-  // The dead wait forever.
+  // A dead process waits forever.
   connectTimeoutMS: 0,
 } as ConnectOptions;
 

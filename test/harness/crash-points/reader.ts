@@ -2,7 +2,7 @@ import type { LogChange, StreamMessage, SyncIdentity, SyncService } from 'nest-o
 import { until } from '../../support/until';
 import { LEDGER, type ScopeTruth } from './truth';
 
-/** Somebody who only reads a scope: by pulls from a cursor, by a subscription, and in the end by a full resync. */
+/** A client that only reads a scope: by pulls from a cursor, by a subscription, and in the end by a full resync. */
 export class Reader {
   private readonly pulled: string[];
   private readonly streamed: string[] = [];
@@ -75,7 +75,7 @@ export class Reader {
   /**
    * The versions of all the documents.
    *
-   * @param stored in which collections there are any: to look through the empty ones too takes most of the time. None: all
+   * @param stored the collections that have any: searching the empty ones too takes most of the time. None: all
    */
   private async full(stored: readonly string[]): Promise<string[]> {
     const { lines } = await this.sync.full(this.identity, { limit: 0, collections: [...new Set(stored)] });

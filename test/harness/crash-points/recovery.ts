@@ -7,10 +7,10 @@ import type { Trial } from './trial';
 import type { Truth } from './truth';
 
 /**
- * The clients come back: some at once, while the dead still hold their locks, the others when those are gone.
+ * The clients come back: some at once, while the dead processes still hold their locks, the others after that.
  *
- * @param meanwhile what else is done before the dead are noticed
- * @returns how many pushes of a scope went through meanwhile that has nothing to do with it all
+ * @param meanwhile what else is done before the dead processes are noticed
+ * @returns how many pushes of an unrelated scope went through meanwhile
  */
 export async function recover(
   survivor: Host,
@@ -28,7 +28,7 @@ export async function recover(
   return neighbourPushes;
 }
 
-/** Pushes of another scope, until the survivor has ended the sessions of all that are dead. */
+/** Pushes of another scope, until the survivor has ended the sessions of all dead processes. */
 async function pingUntilReaped({ db, sync }: Host): Promise<number> {
   const processes = db.collection<{ _id: string }>('sync_leases');
   const neighbour = { scopeId: 'neighbour', actorId: 'ann' };
@@ -43,7 +43,7 @@ async function pingUntilReaped({ db, sync }: Host): Promise<number> {
   return count;
 }
 
-/** What the dead have left open ends at once here, and not when the others notice (test/e2e/push/killed-process.e2e.ts). */
+/** What the dead processes have left open ends at once here, not when the others notice (test/e2e/push/killed-process.e2e.ts). */
 async function endTransactions({ client }: Host): Promise<void> {
   const admin = client.db('admin');
   const open = await admin

@@ -5,7 +5,7 @@ import type { ScopeTruth, Truth } from './truth';
 
 /**
  * What a case begins with: what the seed of its kind left in the recorded run, under the case's own names. Thousands of
- * runs begin alike so, and soon; versions are each scope's own, and may be the same in another.
+ * runs begin alike and quickly. Versions belong to a scope, and may be the same in another one.
  */
 export function seedFor(on: Case, { on: recorded, seed, versions }: Recording): Truth {
   const renamed = <T>(value: T): T => renamedIn(value, recorded.prefix, on.prefix) as T;
@@ -30,7 +30,7 @@ export async function storeSeeds(db: mongo.Db, seeds: readonly Truth[]): Promise
   for (const [collection, some] of rows) await db.collection(collection).insertMany(some);
 }
 
-/** Keys too: versions are kept by document id. Dates and the like stay as they are. */
+/** Keys too: versions are kept by document id. Dates and other values stay unchanged. */
 function renamedIn(value: unknown, from: string, to: string): unknown {
   if (typeof value === 'string') return value.replaceAll(from, to);
   if (Array.isArray(value)) return value.map((part) => renamedIn(part, from, to));

@@ -9,7 +9,7 @@ import type { Scenario } from './scenarios';
 import type { Truth } from './truth';
 import { violations } from './violations';
 
-/** One broken run of one kind: up to its fault, its retry, and what comes of both. */
+/** One broken run of one kind: up to its fault, its retry, and the result of both. */
 export class Trial {
   readonly readers: Reader[] = [];
   private readonly point: CrashPoint;

@@ -41,8 +41,8 @@ export function answeredRequest(frame: Buffer): number {
 }
 
 /**
- * Undefined for what cannot be a case's, without a closer look: the handshake of old, which is no OP_MSG, and what has
- * neither the beginning of a case's names in it nor the field that every command of a transaction has.
+ * Undefined, without parsing it, for what cannot belong to a case: the legacy handshake, which is not an OP_MSG, and what has
+ * neither the beginning of a case's names nor the field that every command of a transaction has.
  */
 export function commandOf(frame: Buffer): WireCommand | undefined {
   if (frame.readInt32LE(12) !== OP_MSG) return undefined;

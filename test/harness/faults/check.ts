@@ -28,7 +28,7 @@ export interface Checked {
   readonly figures: Figures;
 }
 
-/** A workload over the public wire, the faults in its midst, and what the oracle says of it. */
+/** A workload over the public wire with faults during it, and what the oracle says about it. */
 export async function check(cluster: FaultCluster, options: CheckOptions): Promise<Checked> {
   const { seed, lengthMs, calmMs, faults, onFault, onProgress } = options;
   await cluster.whole();
@@ -68,7 +68,7 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
   try {
     told = await workload.done;
   } finally {
-    // Those that came late for want of a whole set are left out.
+    // Those that came late because the set was not whole are left out.
     ended.abort();
     await conducting;
     await watch.stop();

@@ -20,7 +20,7 @@ export interface ClusterOptions {
 }
 
 /**
- * A deployment to be hurt: three mongods, a proxy before each (the members and the servers know them by the proxies'
+ * A deployment for faults: three mongods, a proxy before each (the members and the servers know them by the proxies'
  * ports), several server processes, and a proxy before each of these for the clients.
  */
 export class FaultCluster {

@@ -13,9 +13,9 @@ export interface Injected {
 
 export interface Conducted {
   readonly injected: readonly Injected[];
-  /** What could not be done, such as to a primary that another fault had just frozen, in a line each. */
+  /** What could not be done, such as to a primary that another fault had just frozen, one line each. */
   readonly skipped: readonly string[];
-  /** What did not get well again, in a line each. */
+  /** What did not recover, one line each. */
   readonly failures: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface ConductOptions {
 }
 
 /**
- * Does the schedule's faults to the cluster, each lane by itself. A fault comes later than planned when the one before
+ * Causes the schedule's faults in the cluster, each lane on its own. A fault comes later than planned when the one before
  * it in its lane was not over; one of a member comes only when all three members are well.
  */
 export async function conduct(

@@ -8,7 +8,7 @@ const fault = (at: number, kind: FaultKind, durationMs: number, target = 0): Fau
   ...{ at, kind, target, durationMs },
 });
 
-/** The short set; `npm run check:faults` does all kinds at random, for as long as one likes. */
+/** The short set; `npm run check:faults` does all kinds at random, for as long as you like. */
 const FAULTS = [
   fault(500, 'clock-ahead', 15_000, 1),
   fault(1_000, 'commit-reply-lost', 500),
@@ -22,7 +22,7 @@ const FAULTS = [
   fault(11_000, 'connections-cut', 100),
   fault(13_000, 'primary-frozen', 4_000),
 ];
-/** A machine that is busy with other things takes longer; nothing waits for it on one that is not. */
+/** A busy machine takes longer; on an idle one nothing waits for this. */
 const LIMIT_MS = 150_000;
 
 describe('a replica set of three and two server processes, under one fault after another', () => {

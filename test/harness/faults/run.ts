@@ -1,5 +1,5 @@
 /**
- * Random faults on a real replica set of three with several server processes, under a workload that an independent
+ * Random faults on a real replica set of three members with several server processes, under a workload that an independent
  * oracle judges. Ends with 1 when an invariant was violated, a fault could not be done, or writes did not flow again
  * in time after a new primary.
  *

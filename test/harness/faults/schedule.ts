@@ -1,4 +1,4 @@
-/** One fault to come: when, what, whom, for how long. Milliseconds since the run began. */
+/** One planned fault: when, what, to whom, for how long. Milliseconds since the run began. */
 export interface Fault {
   readonly at: number;
   readonly kind: FaultKind;
@@ -24,7 +24,7 @@ export const FAULTS = {
   /** kill -9 of the primary, started again later. */
   'primary-killed': { lane: 'member', lasts: [3_000, 10_000] },
   'primary-stepped-down': { lane: 'member', lasts: [2_000, 10_000] },
-  /** SIGSTOP, SIGCONT: it wakes up and holds itself for the primary. */
+  /** SIGSTOP, SIGCONT: it wakes up and takes itself for the primary. */
   'primary-frozen': { lane: 'member', lasts: [4_000, 15_000] },
   /** Nothing reaches it and none of its answers get out; what it sends on its own does. */
   'primary-unreachable': { lane: 'member', lasts: [4_000, 15_000] },

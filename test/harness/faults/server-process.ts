@@ -92,7 +92,7 @@ export class ServerProcess {
     await this.end('SIGKILL');
   }
 
-  /** Takes no more requests, finishes what it is at, ends. One that does not end is killed, and that is an error. */
+  /** Takes no more requests, finishes what it is doing, ends. One that does not end is killed, and that is an error. */
   async stop(): Promise<void> {
     if (!(await this.end('SIGTERM'))) {
       await this.end('SIGKILL');
@@ -108,7 +108,7 @@ export class ServerProcess {
     this.child?.kill('SIGCONT');
   }
 
-  /** Sets its wall clock off, now and at its next starts. 0: right again. */
+  /** Sets its wall clock wrong, now and at its next starts. 0: right again. */
   shiftClock(ms: number): void {
     writeFileSync(this.clockFile, String(ms));
     if (this.isRunning) this.child?.kill('SIGUSR2');

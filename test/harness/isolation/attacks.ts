@@ -109,7 +109,7 @@ const since = fc.oneof(
   { weight: 1, arbitrary: versions.map((version) => `since=${version}`) },
 );
 const limit = fc.nat(12).map((count) => `limit=${String(count)}`);
-/** What a client of good will asks: so that answers have something in them. */
+/** What a well-meaning client asks, so that answers have something in them. */
 const goodQuery = fc
   .tuple(
     ...[since, collectionNames.map((names) => `collections=${names}`), limit].map((one) =>

@@ -38,7 +38,7 @@ const onEach = (operation: string, doc_id: string, more: object = {}, firstMutat
     ...more,
   }));
 
-/** What chance might take long to draw: the plainest attacks, tried in every run of the tests before the random ones. */
+/** What random drawing might take long to find: the plainest attacks, tried in every run of the tests before the random ones. */
 export const PLAIN_ATTACKS: readonly Step[][] = [
   [
     push([{ collection: 'notes', operation: 'upsert', doc_id: 'own-1', data: { title: 'mine' } }]),

@@ -23,7 +23,7 @@ import { secretsIn } from './leaks';
 const VERSION = '4.32.5';
 /**
  * Not asked: `positive_data_acceptance` and `negative_data_rejection`, since whether a cursor or a collection exists is
- * no matter of form, and a push answers 200 for each change by itself; `unsupported_method`, since Express answers 404
+ * not a matter of form, and a push answers 200 whatever became of each change; `unsupported_method`, since Express answers 404
  * where that wants 405.
  */
 const CHECKS = [

@@ -19,7 +19,7 @@ export const COLLECTIONS = [...GLOBAL, ...SCOPED] as const;
 
 const START = Date.UTC(2026, 0, 1);
 
-/** Everything about tenant A that is drawn by chance. */
+/** Everything about tenant A that is drawn at random. */
 export interface Secrets {
   readonly scope: string;
   readonly actor: string;

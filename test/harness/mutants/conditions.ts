@@ -8,7 +8,7 @@ export interface CommitFault {
   readonly commit: 'fails' | { readonly waitsMs: number };
 }
 
-/** The surroundings that a build runs in. The whole build holds in all of them. */
+/** The surroundings that a build runs in. The unbroken build passes in all of them. */
 export interface Condition {
   readonly processes: 1 | 2;
   /** How far the clock of each process is ahead. Milliseconds; none: not at all. */

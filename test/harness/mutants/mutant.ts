@@ -13,11 +13,11 @@ export interface Patch {
 /** A deliberately broken build of the library: proof that the conformance check can fail. */
 export interface Mutant {
   readonly name: string;
-  /** The mistake, as someone might make it. */
+  /** The mistake, as somebody might make it. */
   readonly about: string;
   /** The verdict has to name at least one of these. */
   readonly violates: readonly InvariantNumber[];
-  /** What has to happen around the build for the mistake to show. */
+  /** What has to happen around the build so that the mistake shows. */
   readonly under: ConditionName;
   readonly patches: readonly Patch[];
 }

@@ -5,8 +5,8 @@ import { SHORT_SET } from './list';
 import { tryMutant, tryWhole, type Outcome } from './trial';
 
 /**
- * The conformance check can fail: deliberately broken builds are caught, under conditions in which the whole one holds.
- * Here a short set, in which each invariant has one at least; `npm run check:mutants` tries them all. All of it runs in
+ * The conformance check can fail: deliberately broken builds are caught, under conditions in which the unbroken one passes.
+ * Here a short set, in which each invariant has at least one; `npm run check:mutants` tries them all. All of it runs in
  * two lanes from the beginning; each test waits for its own result.
  */
 const LIMIT_MS = 1_200_000;

@@ -1,6 +1,6 @@
 /**
- * Shows that the conformance check can fail: runs it on deliberately broken builds, and on the whole one under the
- * same conditions. Names of mutants as arguments, or `whole`; none: everything. `--repeat=3` does all of it so often,
+ * Shows that the conformance check can fail: runs it on deliberately broken builds, and on the unbroken one under the
+ * same conditions. Names of mutants as arguments, or `whole`; none: everything. `--repeat=3` repeats all of it,
  * `--verbose` prints what was found.
  *
  * `node -r ./test/support/ts-hook.cjs test/harness/mutants/run.ts [name…]`

@@ -12,7 +12,7 @@ export interface ServerProcess {
 }
 
 /**
- * Starts a server with a broken build, or the whole one.
+ * Starts a server with a broken build, or the unbroken one.
  *
  * @throws Error with what it wrote when it ends before it listens
  */

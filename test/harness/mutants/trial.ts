@@ -16,13 +16,13 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** Maximum number of checks per mutant: some mistakes need two transactions to meet. */
+/** Maximum number of checks per mutant: some mistakes only show when two transactions collide. */
 const ROUNDS = 6;
 const SEED = 5;
-/** Until this much of it was seen, so that a busy machine shows as much as a quiet one. */
+/** Runs until this much was seen, so that a busy machine shows as much as an idle one. */
 const WRITING = { changes: 400, leastMs: 1_000, mostSeconds: 60 };
 
-/** Some weight, so that a socket that is not read fills up within seconds. */
+/** Large enough that a socket that is not read fills up within seconds. */
 const template = { title: '{marker}', done: false, lines: [{ text: 'x'.repeat(600), count: 1 }] };
 
 /** Checks a broken build until one of its invariants is found violated, on one deployment. */
@@ -32,7 +32,7 @@ export async function tryMutant(mongod: EmbeddedMongo, mutant: Mutant): Promise<
   );
 }
 
-/** Checks the whole build under a condition, once. */
+/** Checks the unbroken build under a condition, once. */
 export async function tryWhole(mongod: EmbeddedMongo, under: ConditionName): Promise<Outcome> {
   return onDeployment(mongod, null, under, 1, (verdict) => !verdict.held);
 }

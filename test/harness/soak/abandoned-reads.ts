@@ -4,10 +4,10 @@ import { Device } from '../cluster/client';
 
 const DOCUMENTS = 20_000;
 const PAGE = 1000;
-/** Of the response: enough that the database has a cursor open, far from all. */
+/** Bytes of the response: enough that the database has a cursor open, far from all of it. */
 const READ_BYTES = 200_000;
 
-/** A tenant with so much data that a full resync takes a while: each one is left in the middle. */
+/** A tenant with so much data that a full resync takes a while: each one is abandoned in the middle. */
 export class AbandonedReads {
   private constructor(
     private readonly url: string,

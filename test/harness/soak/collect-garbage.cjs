@@ -1,6 +1,6 @@
 /**
- * Preloaded into the server of the soak: SIGUSR2 collects all garbage at once. Without it the memory at rest says by
- * tens of megabytes when the last collection happened to be, and a leak of one would need hours to show.
+ * Preloaded into the server of the soak: SIGUSR2 collects all garbage at once. Without it the memory at rest varies by
+ * tens of megabytes, depending on when the last collection happened, and a leak of one would take hours to show.
  */
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');

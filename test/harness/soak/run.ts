@@ -1,7 +1,7 @@
 /**
  * The soak: one server process under a steady mixed load for an hour, in rounds. Each round is a conformance run of a
  * fresh tenant (writers, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) next to
- * full resyncs that are left in the middle; its verdict counts. Between two rounds nobody is connected: then the
+ * full resyncs that are abandoned in the middle; its verdict counts. Between two rounds nobody is connected: then the
  * process's memory (after a garbage collection) and descriptors and the database's cursors, connections and open transactions are noted.
  *
  * `npm run build && npm run check:soak -- [--minutes 60] [--seed 1] [--json FILE]`. Linux: it reads /proc. Ends with 1
@@ -100,7 +100,7 @@ async function load(url: string, seed: number, name: string, abandoned: Abandone
       ],
       seed,
       seconds: ROUND_SECONDS,
-      // A steady load that leaves room: at the limit, latency says more of the neighbours than of the server.
+      // A steady load that leaves room: at the limit, latency says more about the neighbours than about the server.
       writerPauseMs: 80,
       maxBatch: 20,
     });

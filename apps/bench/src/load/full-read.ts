@@ -43,10 +43,11 @@ export async function readFull(
 }
 
 /**
+ * @param ends whether each page ends with an end line; the original and the bare driver write none
  * @returns the number of rows, when they are exactly the log's documents in the order of their ids
  * @throws Error otherwise
  */
-export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog): number {
+export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog, ends = true): number {
   const ids = log.sortedIds();
   let rows = 0;
   for (const { status, headers, body } of answers) {
@@ -62,7 +63,8 @@ export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog
         throw new Error(`Row ${String(rows)} of a full resync is ${String(doc_id)}`);
       rows += 1;
     }
-    if (!whole) throw new Error('A page of a full resync has no end');
+    if (ends !== whole)
+      throw new Error(`A page of a full resync ${ends ? 'has no end line' : 'has an end line'}`);
   }
   if (rows !== ids.length)
     throw new Error(`A full resync has ${String(rows)} rows instead of ${String(ids.length)}`);

@@ -100,9 +100,9 @@ describe('the keys of tokens', () => {
 });
 
 describe('the table of variables', () => {
-  const offered = Object.values(SYNC_VARIABLES).map(({ option }): string => option);
+  const offered = SYNC_VARIABLES.map(({ option }): string => option);
 
-  // The compiler checks the options by their type; this one, what the library really reads.
+  // The compiler checks the table by the types of the options; this one, what the library really reads.
   it('has every setting of the library', () => {
     const { limits, ...settings } = resolveSettings({});
     const paths = [...Object.keys(settings), ...Object.keys(limits).map((name) => `limits.${name}`)];
@@ -111,6 +111,7 @@ describe('the table of variables', () => {
 
   it('offers no option twice', () => {
     expect(new Set(offered).size).toBe(offered.length);
+    expect(new Set(SYNC_VARIABLES.map(({ name }) => name)).size).toBe(offered.length);
   });
 
   it('finds the variable of an option', () => {
@@ -120,7 +121,9 @@ describe('the table of variables', () => {
 
   it('is what --help prints', () => {
     const text = helpText();
-    for (const name of [...Object.keys(SYNC_VARIABLES), 'PORT', 'JWT_SECRET', 'WORKERS'])
+    for (const name of [...SYNC_VARIABLES.map((variable) => variable.name), 'PORT', 'JWT_SECRET', 'WORKERS'])
       expect(text).toContain(`  ${name} `);
+    expect(text).toContain('(business_id) · text, option scopeIdField');
+    expect(text).not.toContain('`');
   });
 });

@@ -3,7 +3,7 @@ import type { LogLevel } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { IsIn, IsOptional, Matches, validateSync } from 'class-validator';
 import { DECORATORS, Flag, Text, Whole } from './kinds';
-import { SYNC_VARIABLES, type SyncVariableName } from './sync-variables';
+import { SYNC_VARIABLES, type SyncVariables } from './sync-variables';
 import { checkSecret } from './signing-secret';
 
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
@@ -58,12 +58,10 @@ export const DEMO_VARIABLES: Record<keyof DemoVariables, string> = {
   LOG_LEVEL: 'the least that is logged: fatal, error, warn, log, debug or verbose (log)',
 };
 
-type ValueOf = { text: string; list: string[]; flag: boolean; whole: number; number: number };
-type SyncVariables = { readonly [N in SyncVariableName]?: ValueOf[(typeof SYNC_VARIABLES)[N]['kind']] };
 /** The environment after reading: typed values, defaults filled in. */
 export type Environment = Readonly<DemoVariables> & SyncVariables;
 
-for (const [name, { kind }] of Object.entries(SYNC_VARIABLES)) {
+for (const { name, kind } of SYNC_VARIABLES) {
   IsOptional()(DemoVariables.prototype, name);
   DECORATORS[kind]()(DemoVariables.prototype, name);
 }
@@ -83,7 +81,7 @@ export class EnvironmentError extends Error {
  * @throws EnvironmentError naming each bad variable and what it may be; never the value of a secret
  */
 export function readEnvironment(source: NodeJS.ProcessEnv): Environment {
-  const known = [...Object.keys(DEMO_VARIABLES), ...Object.keys(SYNC_VARIABLES)];
+  const known = [...Object.keys(DEMO_VARIABLES), ...SYNC_VARIABLES.map(({ name }) => name)];
   const given = known.filter((name) => (source[name] ?? '').trim() !== '');
   const environment = plainToInstance(
     DemoVariables,

@@ -1,19 +1,17 @@
-import type { SyncModuleExtras, SyncOptions } from 'nest-offline-sync';
+import { OPTION_TABLE, type SyncModuleExtras, type SyncOptions } from 'nest-offline-sync';
 import type { Environment } from './environment';
 import { signingSecret } from './signing-secret';
-import { SYNC_VARIABLES, type SyncVariableName } from './sync-variables';
+import { SYNC_VARIABLES, type SyncVariable } from './sync-variables';
 
-/** SyncModule has to know these before DI: they are given next to `useFactory`. */
-const EXTRAS = ['prefix', 'streamPath', 'http', 'stream'];
+/** A business is a scope: its people share one log, and see nothing of another business. */
+export const DEMO_DEFAULTS = { actorIdField: 'user_id', scopeIdField: 'business_id' } as const;
 
 /** What the options factory of SyncModule.forRootAsync returns. */
 export function syncOptions(environment: Environment): SyncOptions {
-  const { jwt, ...options } = fromVariables(environment, (path) => !EXTRAS.includes(path)) as SyncOptions;
+  const { jwt, ...options } = fromVariables(environment, (variable) => !isExtra(variable)) as SyncOptions;
   const secret = signingSecret(environment);
   return {
-    // A business is a scope: its people share one log, and see nothing of another business.
-    actorIdField: 'user_id',
-    scopeIdField: 'business_id',
+    ...DEMO_DEFAULTS,
     ...options,
     jwt: { ...jwt, ...(secret === undefined ? {} : { secret }) },
   };
@@ -21,12 +19,12 @@ export function syncOptions(environment: Environment): SyncOptions {
 
 /** What is given next to the options factory. */
 export function syncExtras(environment: Environment): SyncModuleExtras {
-  return fromVariables(environment, (path) => EXTRAS.includes(path));
+  return fromVariables(environment, isExtra);
 }
 
 /** Path of the HTTP routes, without slashes at its ends. */
 export function syncPrefix(environment: Environment): string {
-  return (environment.SYNC_PREFIX ?? 'sync').replace(/^\/|\/$/g, '');
+  return (environment.SYNC_PREFIX ?? OPTION_TABLE.prefix.default).replace(/^\/|\/$/g, '');
 }
 
 /** Path of the WebSocket. */
@@ -36,14 +34,20 @@ export function streamPath(environment: Environment): string {
 
 /** The variable behind an option, for messages: `limits.maxDepth` comes from SYNC_MAX_DEPTH. */
 export function variableOf(option: string): string | undefined {
-  return Object.entries(SYNC_VARIABLES).find(([, variable]) => variable.option === option)?.[0];
+  return SYNC_VARIABLES.find((variable) => variable.option === option)?.name;
 }
 
-function fromVariables(environment: Environment, wanted: (path: string) => boolean): object {
+/** SyncModule has to know these before DI: they are given next to `useFactory`. */
+function isExtra({ row }: SyncVariable): boolean {
+  return row.section === 'start';
+}
+
+function fromVariables(environment: Environment, wanted: (variable: SyncVariable) => boolean): object {
   const target: Record<string, unknown> = {};
-  for (const [name, { option }] of Object.entries(SYNC_VARIABLES)) {
-    const value = environment[name as SyncVariableName];
-    if (value === undefined || !wanted(option)) continue;
+  for (const variable of SYNC_VARIABLES) {
+    const { name, option } = variable;
+    const value = environment[name];
+    if (value === undefined || !wanted(variable)) continue;
     const [first = option, second] = option.split('.');
     if (second === undefined) target[first] = value;
     else target[first] = { ...(target[first] as object | undefined), [second]: value };

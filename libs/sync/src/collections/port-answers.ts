@@ -21,7 +21,7 @@ export class PortAnswers {
    * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
    */
   async isYes(port: string, answer: unknown): Promise<boolean> {
-    const value = typeof answer === 'boolean' ? answer : await this.inTime(port, answer);
+    const value = await this.valueOf(port, answer);
     const wrong = notABoolean(value);
     if (wrong === undefined) return value === true;
     this.complain(
@@ -49,6 +49,16 @@ export class PortAnswers {
     if (this.told.has(port)) return;
     this.told.add(port);
     this.logger.error(`${port} ${problem}.`);
+  }
+
+  /**
+   * What comes out of an answer: of a promise, or of an Observable. Of whatever type it is.
+   *
+   * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
+   */
+  async valueOf(port: string, answer: unknown): Promise<unknown> {
+    const isThere = ['boolean', 'string'].includes(typeof answer) || Array.isArray(answer);
+    return isThere ? answer : this.inTime(port, answer);
   }
 
   private inTime(port: string, answer: unknown): Promise<unknown> {

@@ -1,12 +1,14 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { parseFullQuery, SyncError, ZERO_VERSION, type FullRequest } from 'nest-offline-sync-protocol';
 import type { StoredId } from '../codec/stored-document';
-import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
+import { Selection } from '../log/selection';
 import { locateCursor } from '../pull/cursor';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
@@ -42,6 +44,7 @@ export class FullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -49,28 +52,30 @@ export class FullService {
   /**
    * Opens a page: all that can be refused is refused here, and the first documents have been read.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
-   *   `full_resync_disabled`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
+   *   `forbidden`, `full_resync_disabled`
    */
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
+    const reader = await this.access.enter(identity, query.scope, 'read');
+    const { scopeId } = reader;
     const known = this.collections.names();
-    const token =
-      query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);
+    const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
-    if (!start || (token && !sameNames(query.collections ?? token.collections, token.collections)))
-      throw invalidPageCursor();
-    const collections = await this.select(identity, token?.collections ?? query.collections);
-    const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
+    const asked = query.collections && new Selection(query.collections);
+    const begun = token && new Selection(token.collections);
+    if (!start || (begun && asked && !begun.isSameAs(this.living(asked, scopeId)))) throw invalidPageCursor();
+    const { selection, collections } = await this.select(reader, begun ?? asked);
+    const { view, lastSeq } = await this.look(scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
       const nextCursor =
         plan.next &&
         encodePageToken(
           {
-            scope: identity.scopeId,
-            collections: collections.map(({ name }) => name),
+            scope: scopeId,
+            collections: selection.names,
             index: plan.next.index,
             from: idToJson(plan.next.from),
             lastSeq,
@@ -83,7 +88,7 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, identity.scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
       };
     } catch (error) {
       await view.close();
@@ -91,22 +96,26 @@ export class FullService {
     }
   }
 
+  /** Without those that do not live in the scope: a page token has none of them either. */
+  private living({ names }: Selection, scopeId: string): Selection {
+    return new Selection(names.filter((name) => this.collections.get(name)?.livesIn(scopeId) ?? true));
+  }
+
   /** In the order in which they were asked for, or configured. */
   private async select(
     identity: SyncIdentity,
-    asked: readonly string[] | undefined,
-  ): Promise<readonly SyncedCollection[]> {
-    const readable = await this.collections.readable(identity, asked);
-    if (!asked) return readable.filter(({ allowFullResync }) => allowFullResync);
-    return asked.map((name) => {
-      const collection = readable.find((candidate) => candidate.name === name);
-      if (collection?.allowFullResync) return collection;
+    asked: Selection | undefined,
+  ): Promise<{ selection: Selection; collections: readonly SyncedCollection[] }> {
+    const readable = await this.collections.readable(identity, asked?.names);
+    const locked = readable.find(({ allowFullResync }) => !allowFullResync);
+    if (asked && locked)
       throw new SyncError(
         'full_resync_disabled',
-        `The collection "${name}" gives no full resync. Leave it out of collections.`,
+        `The collection "${locked.name}" gives no full resync. Leave it out of collections.`,
         { path: 'collections' },
       );
-    });
+    const collections = readable.filter(({ allowFullResync }) => allowFullResync);
+    return { selection: new Selection(collections.map(({ name }) => name)), collections };
   }
 
   /** The view that the page is read from, and the cursor of the whole resync. */
@@ -145,11 +154,6 @@ export class FullService {
     await view.close();
     return undefined;
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  const names = new Set(a);
-  return names.size === b.length && b.every((name) => names.has(name));
 }
 
 /**

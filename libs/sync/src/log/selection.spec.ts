@@ -10,6 +10,13 @@ describe('a selection of collections', () => {
     expect(selection.filter()).toEqual({ collection: { $in: ['tasks', 'notes'] } });
   });
 
+  it('is the same as another of these collections, in any order', () => {
+    expect(selection.isSameAs(new Selection(['notes', 'tasks', 'notes']))).toBe(true);
+    expect(selection.isSameAs(new Selection(['notes']))).toBe(false);
+    expect(selection.isSameAs(new Selection(['notes', 'tasks', 'other']))).toBe(false);
+    expect(selection.isSameAs(new Selection(['notes', 'other']))).toBe(false);
+  });
+
   it('has a key of its names and their order', () => {
     expect(new Selection(['tasks', 'notes']).key).toBe(selection.key);
     expect(new Selection(['notes', 'tasks']).key).not.toBe(selection.key);

@@ -12,6 +12,11 @@ export class Selection {
     return collection !== undefined && this.set.has(collection);
   }
 
+  /** Whether another selection is of the same collections, in whatever order. */
+  isSameAs({ set }: Selection): boolean {
+    return set.size === this.set.size && [...set].every((name) => this.set.has(name));
+  }
+
   /** The same as a condition on the log's records. */
   filter(): { readonly collection: { readonly $in: string[] } } {
     return { collection: { $in: [...this.names] } };
@@ -38,4 +43,9 @@ export class Selections {
     this.kept.set(selection.key, selection);
     return selection;
   }
+}
+
+/** Whether two lists have the same names, in whatever order. Neither names one twice. */
+export function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
 }

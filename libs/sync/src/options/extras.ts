@@ -1,5 +1,6 @@
 import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
+import { OPTION_ROWS, optionRows, plainPath, problemWith } from './value';
 
 /** SyncModuleExtras with every default filled in, as SYNC_EXTRAS gives them. */
 export interface SyncExtras extends Required<Omit<SyncModuleExtras, 'connectionName'>> {
@@ -11,16 +12,14 @@ export interface SyncExtras extends Required<Omit<SyncModuleExtras, 'connectionN
   readonly connectionName: string | undefined;
 }
 
+type ExtraName = keyof SyncModuleExtras;
+
 /** Every extra by name: the module's builder takes these out of the options. */
-export const EXTRA_DEFAULTS: { readonly [name in keyof Required<SyncModuleExtras>]: SyncModuleExtras[name] } =
-  {
-    prefix: 'sync',
-    streamPath: undefined,
-    isGlobal: true,
-    http: true,
-    stream: true,
-    connectionName: undefined,
-  };
+export const EXTRA_DEFAULTS = Object.fromEntries(
+  optionRows()
+    .filter(([, { section }]) => section === 'start')
+    .map(([name, row]) => [name, row.default]),
+) as { readonly [name in ExtraName]: SyncModuleExtras[name] };
 
 /**
  * Fills in the defaults and checks both paths.
@@ -28,14 +27,14 @@ export const EXTRA_DEFAULTS: { readonly [name in keyof Required<SyncModuleExtras
  * @throws SyncError `configuration`, naming the option and what it may be
  */
 export function resolveExtras(extras: SyncModuleExtras): SyncExtras {
-  const prefix = path('prefix', extras.prefix ?? 'sync');
+  const prefix = path('prefix', extras.prefix ?? EXTRA_DEFAULTS.prefix);
   return {
     prefix,
     streamPath: `/${path('streamPath', extras.streamPath ?? `${prefix}/stream`)}`,
     streamPathIsGiven: extras.streamPath !== undefined,
-    isGlobal: flag('isGlobal', extras.isGlobal),
-    http: flag('http', extras.http),
-    stream: flag('stream', extras.stream),
+    isGlobal: flag('isGlobal', extras),
+    http: flag('http', extras),
+    stream: flag('stream', extras),
     connectionName: extras.connectionName,
   };
 }
@@ -51,7 +50,7 @@ export function checkOptions(options: unknown): asserts options is SyncOptions {
   if (typeof options !== 'object' || options === null)
     throw bad('', 'The options factory returned no object. Return the options, or a promise of them.');
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || Object.hasOwn(KNOWN, name)) continue;
+    if (value === undefined || KNOWN.includes(name)) continue;
     if (Object.hasOwn(EXTRA_DEFAULTS, name))
       throw bad(
         name,
@@ -61,74 +60,34 @@ export function checkOptions(options: unknown): asserts options is SyncOptions {
   }
 }
 
+/** What forRoot takes apart from the extras. */
+const KNOWN: readonly string[] = optionRows()
+  .filter(([name, { section }]) => section !== 'start' && !name.includes('.'))
+  .map(([name]) => name);
+
 function suggestion(name: string): string {
   const plain = (text: string): string => text.replace(/[^a-z]/gi, '').toLowerCase();
-  const meant = Object.keys(KNOWN).find((known) => plain(known) === plain(name));
+  const meant = KNOWN.find((known) => plain(known) === plain(name));
   return meant === undefined ? '' : ` Did you mean ${meant}?`;
 }
 
-/** Plain segments only: no parameters or wildcards, nothing that a router or a proxy would read in another way. */
-function path(option: string, value: string): string {
-  const segments = typeof value === 'string' ? value.replace(/^\/|\/$/g, '').split('/') : [];
-  if (
-    segments.length === 0 ||
-    !segments.every((part) => /^[A-Za-z0-9._~-]+$/.test(part) && !/^\.+$/.test(part))
-  )
-    throw bad(
-      option,
-      `Option ${option} must be a path of letters, digits, dots, dashes, underscores and single slashes, such as api/sync. It is ${JSON.stringify(value)}.`,
-    );
-  return segments.join('/');
+/** Without slashes at its ends. */
+function path(option: 'prefix' | 'streamPath', value: unknown): string {
+  checkExtra(option, value);
+  return plainPath(value) ?? '';
 }
 
-function flag(option: string, value: boolean | undefined): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? true;
-  throw bad(option, `Option ${option} must be true or false.`);
+function flag(option: 'isGlobal' | 'http' | 'stream', extras: SyncModuleExtras): boolean {
+  const value = extras[option] === undefined ? EXTRA_DEFAULTS[option] : extras[option];
+  checkExtra(option, value);
+  return value === true;
+}
+
+function checkExtra(option: ExtraName, value: unknown): void {
+  const problem = problemWith(OPTION_ROWS[option], value);
+  if (problem !== undefined) throw bad(option, `Option ${option} ${problem}.`);
 }
 
 function bad(option: string, message: string): SyncError {
   return new SyncError('configuration', `SyncModule: ${message}`, option === '' ? {} : { path: option });
 }
-
-// The type makes sure that none is forgotten.
-const KNOWN: Record<keyof SyncOptions, true> = {
-  collections: true,
-  jwt: true,
-  guard: true,
-  user: true,
-  actorIdField: true,
-  scopeIdField: true,
-  actorIdResolver: true,
-  scopeIdResolver: true,
-  expiresAt: true,
-  allowedOrigins: true,
-  authorizer: true,
-  transform: true,
-  batchAtomic: true,
-  limits: true,
-  defaultPullLimit: true,
-  maxPullLimit: true,
-  defaultFullLimit: true,
-  maxFullLimit: true,
-  hlcNodeId: true,
-  maxDriftMs: true,
-  oplogCollection: true,
-  headsCollection: true,
-  receiptsCollection: true,
-  leasesCollection: true,
-  oplogTtlDays: true,
-  oplogMaxEntries: true,
-  receiptTtlDays: true,
-  trimIntervalMs: true,
-  trimGraceMs: true,
-  autoIndex: true,
-  metricsEnabled: true,
-  metricsRegistry: true,
-  retryDeadlineMs: true,
-  prepareTimeoutMs: true,
-  lanes: true,
-  pingIntervalMs: true,
-  subscribeTimeoutMs: true,
-  socketBufferBytes: true,
-  shutdownTimeoutMs: true,
-};

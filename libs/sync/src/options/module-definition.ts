@@ -17,6 +17,7 @@ import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
 import { LastAnswers, SyncController } from '../http/sync.controller';
 import { IdentityService } from '../identity/identity.service';
+import { ScopeAccess } from '../identity/scope-access';
 import { SocketDoor } from '../identity/socket-door';
 import { SyncGuard } from '../identity/sync.guard';
 import { provideMetrics } from '../metrics/prom-metrics';
@@ -135,6 +136,7 @@ const SERVICES: Provider[] = [
   OplogSetupService,
   TrimmingService,
   PortResolver,
+  ScopeAccess,
   CollectionRegistry,
   SocketDoor,
   IdentityService,

@@ -4,6 +4,7 @@ import { parsePullQuery, type PullRequest, type ResyncReason } from 'nest-offlin
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { FullResyncRequired, PullPage, type PullAnswer } from './page';
@@ -44,6 +45,7 @@ export class PullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -53,14 +55,16 @@ export class PullService {
   /**
    * One page of what is new since a cursor, in the order of the versions.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
+   *   `forbidden`
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { since, collections, limit } = parsePullQuery(request, this.settings);
-    const readable = await this.collections.readable(identity, collections);
+    const { scope, since, collections, limit } = parsePullQuery(request, this.settings);
+    const reader = await this.access.enter(identity, scope, 'read');
+    const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));
-    const answer = await this.page(identity.scopeId, { since, selection, limit });
+    const answer = await this.page(reader.scopeId, { since, selection, limit });
     const served = answer instanceof PullPage ? answer.entries.length : 0;
     this.metrics.pull(served, (performance.now() - started) / 1000);
     return answer;

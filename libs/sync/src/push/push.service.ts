@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { parsePushRequest, type PushResponse, type PushResult } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
@@ -24,6 +25,7 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 export class PushService {
   constructor(
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
     private readonly intake: PushIntake,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
@@ -42,19 +44,20 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
-      const permissions = new Permissions(identity);
+      const writer = await this.access.enter(identity, parsed.scope, 'write');
+      const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
-      const intake = await this.intake.prepareChanges(identity, parsed.changes, permissions, time);
+      const intake = await this.intake.prepareChanges(writer, parsed.changes, permissions, time);
       const atomic = parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation');
       if (intake.late && atomic === 'batch') throw lateBatch(intake.late, intake.late.done, changes);
       const request: PlanRequest = {
-        scopeId: identity.scopeId,
-        actorId: identity.actorId,
+        scopeId: writer.scopeId,
+        actorId: writer.actorId,
         clientId: parsed.clientId,
         atomic,
         changes: intake.changes,
       };
-      const decisions = await this.commit(identity, request, intake.bytes, time);
+      const decisions = await this.commit(writer, request, intake.bytes, time);
       const results: PushResult[] = [];
       for (const [index, change] of request.changes.entries()) {
         const decision = decisions[index];

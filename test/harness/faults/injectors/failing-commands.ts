@@ -34,7 +34,7 @@ export const commitUnknown = failing(
   byChance(0.4),
 );
 
-/** What can befall a read outside of a transaction too, and what only those inside meet. */
+/** What can happen to a read outside of a transaction too, and what only happens inside one. */
 const TRANSIENT = [
   { errorCode: WRITE_CONFLICT, failCommands: ['insert', 'update'] },
   { errorCode: PRIMARY_STEPPED_DOWN, failCommands: ['find', 'insert', 'update', 'aggregate'] },

@@ -5,7 +5,7 @@ import type { Fault } from '../schedule';
 export type Heal = () => Promise<void> | void;
 
 /**
- * Does one fault. Resolves when it is there.
+ * Causes one fault. Resolves when it is in effect.
  *
  * @throws Error when it cannot be done: the run then says so, and does not count it
  */

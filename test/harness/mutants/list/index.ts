@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...APP_WRITES,
 ];
 
-/** Those that are tried with every change of the code: the mistakes that suggest themselves, and each invariant's own. */
+/** Those that are tried with every change of the code: the most likely mistakes, and at least one for each invariant. */
 export const SHORT_SET: readonly Mutant[] = [
   'answers-before-commit',
   'batch-ignored',

@@ -19,7 +19,7 @@ export const READERS: readonly Mutant[] = [
         replace: 'if ((wanted',
       },
       {
-        // A moment between the two, so that it need not be met by chance.
+        // A moment between the two, so that it does not depend on chance.
         file: 'stream/stream-subscription.ts',
         find: 'this.follower.page(answer);',
         replace: 'await new Promise((go) => setTimeout(go, 20));\n      this.follower.page(answer);',
