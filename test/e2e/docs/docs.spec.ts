@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
-import { SYNC_VARIABLES } from '../../../apps/demo/src/config/sync-variables';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import type { OptionPath } from '../../../libs/sync/src/options/table';
