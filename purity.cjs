@@ -10,7 +10,7 @@ const FILES = {
   'app-writes': 'recorded-fields server-change target',
   clock: 'bounded-wall node-id',
   collections:
-    'answers app-values cast-comparison collection-options collection document-rules dto-data ports prepare validation-message',
+    'answers app-values cast-comparison collection-options collection document-rules dto-data patch-rules ports prepare validation-message',
   commit: 'foreseen refused-write unique-keys',
   database: 'collection-check errors indexes',
   full: 'lines page-token',
@@ -23,7 +23,7 @@ const FILES = {
   pull: 'cursor page',
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
-  stream: 'follower',
+  stream: 'access-notice follower scope-right',
   ws: 'outbound push-window token-bucket upgrades',
 };
 

@@ -8,6 +8,7 @@ export * from './errors.ts';
 export * from './full.ts';
 export * from './hlc.ts';
 export * from './json.ts';
+export * from './patch.ts';
 export * from './pull.ts';
 export * from './push.ts';
 export * from './read-query.ts';

@@ -88,7 +88,7 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, this.access.stillIn(reader), done)),
       };
     } catch (error) {
       await view.close();
@@ -186,6 +186,7 @@ async function* encode(
   view: ScopeView,
   scopeId: string,
   sections: readonly Section[],
+  stillIn: (() => Promise<void>) | undefined,
   done: () => void,
 ): AsyncGenerator<Buffer, undefined, undefined> {
   try {
@@ -194,9 +195,12 @@ async function* encode(
       for await (const batch of view.batches(collection.store, range)) {
         for (const document of batch) {
           lines.write(document);
-          if (lines.length >= CHUNK_BYTES) yield lines.take();
+          if (lines.length < CHUNK_BYTES) continue;
+          yield lines.take();
+          await stillIn?.();
         }
         if (lines.length > 0) yield lines.take();
+        await stillIn?.();
       }
     }
   } finally {

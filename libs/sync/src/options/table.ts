@@ -224,7 +224,7 @@ export const OPTION_TABLE = {
     kind: 'code',
     shown: 'everything is allowed',
     about:
-      'for collections without their own: `(identity, collection, action) => boolean`, where action is `read`, `upsert` or `delete`; or a class with `authorize`. [What it may return](#what-the-apps-code-may-return)',
+      'for collections without their own: `(identity, collection, action) => boolean`, where action is `read`, `upsert` (of a patch, too) or `delete`; or a class with `authorize`. [What it may return](#what-the-apps-code-may-return)',
   },
   transform: {
     section: 'collections',
@@ -288,6 +288,14 @@ export const OPTION_TABLE = {
     max: 1024,
     about:
       'pushes of one socket without an answer; a client that sends more is not read from until one is answered',
+  },
+  'limits.maxSubscriptions': {
+    section: 'requests',
+    kind: 'whole',
+    default: 200,
+    min: 1,
+    max: 10_000,
+    about: 'subscriptions of one socket, one per scope',
   },
   'limits.maxScopes': {
     section: 'requests',
@@ -369,6 +377,15 @@ export const OPTION_TABLE = {
     min: 100,
     about: 'interval of pings',
     more: 'The change stream stays open this long after the last socket',
+  },
+  scopeCheckIntervalMs: {
+    section: 'stream',
+    kind: 'whole',
+    default: 60_000,
+    min: 100,
+    about:
+      'after how long the app is asked again whether a socket may still listen to a scope that is not its own',
+    more: 'The same during a long response of a full resync. `sync.accessChanged` asks at once',
   },
   subscribeTimeoutMs: {
     section: 'stream',
@@ -506,7 +523,7 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
   dto: {
     shown: 'none',
     about:
-      "a class-validator class that each upsert's data must satisfy, before the schema. The data is stored as its transformers return it",
+      "a class-validator class that each upsert's data, and each document as a patch leaves it, must satisfy, before the schema. The data is stored as its transformers return it",
   },
   unknownFields: {
     shown: '`reject`',
