@@ -1,13 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { isDuplicateKey } from '../database/errors';
 import { OplogSetupService } from '../database/setup';
 import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { SyncError } from '../protocol/errors';
 import type { SyncIdentity } from './identity';
 
 /** Kept with the leases: every process of a database has the same. */

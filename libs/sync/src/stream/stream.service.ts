@@ -1,15 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CollectionRegistry } from '../collections/collection-registry';
-import { Fingerprints } from '../identity/fingerprints';
-import type { SyncIdentity } from '../identity/identity';
 import {
   collectionsParameter,
   expectedIdentityParameter,
   queryObject,
+  scopeParameter,
   sinceParameter,
-} from '../protocol/read-query';
+} from 'nest-offline-sync-protocol';
+import { CollectionRegistry } from '../collections/collection-registry';
+import { Fingerprints } from '../identity/fingerprints';
+import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
-import { scopeParameter } from '../protocol/scopes';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
