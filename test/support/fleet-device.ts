@@ -29,6 +29,8 @@ export interface Edit {
   readonly field: string;
   readonly value: number | null;
   readonly hlc: string | null;
+  /** It names the device's own last mutation of the document. */
+  readonly follows: boolean;
 }
 
 export interface LocalDocument {
@@ -43,6 +45,7 @@ interface Outgoing extends DocumentName {
   readonly data: JsonObject | null;
   hlc: string | null;
   parent: string | null;
+  parentMutation: string | undefined;
   sent: boolean;
   /** How often it was stamped, or found a parent, again. */
   again: number;
@@ -68,6 +71,8 @@ export class Device {
   readonly told = new Map<string, LocalDocument>();
   private queue: Outgoing[] = [];
   private count = 0;
+  /** The last mutation of each document. */
+  private readonly last = new Map<string, string>();
 
   constructor(
     readonly scope: string,
@@ -99,9 +104,11 @@ export class Device {
       data: edit.operation === 'delete' ? null : data,
       hlc: edit.hlc,
       parent: seen?.version ?? null,
+      parentMutation: edit.follows ? this.last.get(key) : undefined,
       sent: false,
       again: 0,
     });
+    this.last.set(key, `m${String(number)}`);
   }
 
   request({ skip, take, atomic, refused, doubled, grouped }: Portion): PlanRequest | undefined {
@@ -117,7 +124,7 @@ export class Device {
       clientId,
       atomic,
       changes: portion.map((each, index) => {
-        const { mutation: id, operation, data, parent, hlc } = each;
+        const { mutation: id, operation, data, parent, parentMutation, hlc } = each;
         const mutation = { id, hash: hashOf(each) };
         const group = grouped === 1 ? {} : { group: `g${String(Math.floor(index / grouped))}` };
         if (index === refused)
@@ -141,6 +148,7 @@ export class Device {
           wireId: each.id,
           document: data,
           parent,
+          ...(parentMutation === undefined ? {} : { parentMutation }),
           hlc,
           mutation,
         };
@@ -198,6 +206,8 @@ export class Device {
     waiting.again += 1;
     waiting.hlc = null;
     waiting.parent = this.seen(keyOf(waiting))?.version ?? null;
+    // Given up where the parent is refused for good.
+    if (waiting.again === 2) waiting.parentMutation = undefined;
     if (isOther) {
       waiting.mutation = `m${String(this.count++)}`;
       waiting.sent = false;

@@ -26,7 +26,16 @@ interface State {
   documents: Map<string, ModelDocument>;
   heads: Map<string, string>;
   log: Map<string, ModelEntry[]>;
-  receipts: Map<string, { body: string; answer: Expected }>;
+  receipts: Map<string, ModelReceipt>;
+}
+
+interface ModelReceipt {
+  readonly body: string;
+  readonly answer: Expected;
+  readonly key: string;
+  /** What the client had sent, and whether the server made just that of it. */
+  readonly sent: Data | null;
+  readonly same: boolean;
 }
 
 /**
@@ -93,7 +102,10 @@ interface ModelClock {
 }
 
 class ModelRequest {
-  private readonly mine = new Map<string, { version: string; sent: Data | null; same: boolean }>();
+  private readonly mine = new Map<
+    string,
+    { version: string; sent: Data | null; same: boolean; before?: true }
+  >();
   /** Documents of changes that were taken back. */
   private readonly fallen = new Set<string>();
 
@@ -121,8 +133,7 @@ class ModelRequest {
       return { ...receipt.answer, replayed: true };
     }
     const answer = this.fallen.has(change.key) ? no('parent_refused') : this.decide(change);
-    if (answer && !JUDGED_AGAIN.includes(answer.code ?? ''))
-      this.state.receipts.set(key, { body: mutation.hash, answer });
+    if (answer && !JUDGED_AGAIN.includes(answer.code ?? '')) this.keep(change, answer);
     return answer;
   }
 
@@ -139,8 +150,29 @@ class ModelRequest {
     const own = current?.scope === this.request.scopeId ? current.version : null;
     const refusal = { ...told, server_version: told.server_version === null ? null : own };
     if (change.mutation && !before.receipts.has(key) && !JUDGED_AGAIN.includes(refusal.code ?? ''))
-      this.state.receipts.set(key, { body: change.mutation.hash, answer: refusal });
+      this.keep(change, refusal);
     return refusal;
+  }
+
+  private keep({ mutation, key, document }: ReadyChange, answer: Expected): void {
+    const same = this.mine.get(key)?.same ?? true;
+    const receipt = { body: mutation!.hash, answer, key, sent: document, same };
+    this.state.receipts.set(receiptKey(this.request, mutation), receipt);
+  }
+
+  /** As if the parent were an earlier change of the same request. */
+  private follow({ parentMutation: id, key }: ReadyChange): Expected | undefined {
+    if (id === undefined) return undefined;
+    const parent = this.state.receipts.get(receiptKey(this.request, { id, hash: '' }));
+    if (!parent) return no('parent_refused');
+    if (parent.key !== key) return no('invalid_change');
+    const { status, new_version: version } = parent.answer;
+    if (status === 'rejected') return no('parent_refused');
+    const { sent } = parent;
+    const same = status === 'accepted' || parent.same;
+    if (version !== null && (this.mine.get(key)?.version ?? '') < version)
+      this.mine.set(key, { version, sent, same, before: true });
+    return undefined;
   }
 
   private decide(change: ReadyChange): Expected | undefined {
@@ -155,6 +187,8 @@ class ModelRequest {
       if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');
     if (current && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
 
+    const orphaned = this.follow(change);
+    if (orphaned) return orphaned;
     const mine = this.mine.get(change.key);
     const built = mine && (change.parent ?? '') < mine.version ? mine : undefined;
     const parent = built?.version ?? change.parent;
@@ -180,7 +214,10 @@ class ModelRequest {
     if (strategy === 'custom') return this.ask(change, current);
     if (upsert && current.data === null) return wins();
     const newer = notOlder(change.hlc ?? parent, current.stamp);
-    const base = built ? built.sent : this.entryAt(change.key, parent);
+    // What was sent in an earlier request is known by the log, or by the document.
+    const isKnown =
+      !built?.before || built.version === current.version || this.entryAt(change.key, parent) !== undefined;
+    const base = !built ? this.entryAt(change.key, parent) : isKnown ? built.sent : undefined;
     if (strategy === 'merge' && upsert && base && current.data)
       return this.write(change, current.version, merged(base, current.data, change.document!, newer));
     return newer ? wins() : { ...rejection, code: 'conflict_stale' };
@@ -196,6 +233,19 @@ class ModelRequest {
   private write(change: ReadyChange, over: string | undefined, data: Data | null): Expected {
     const { scopeId } = this.request;
     const { documents, heads, log } = this.state;
+    const standing = documents.get(change.key);
+    if (
+      standing?.data &&
+      data &&
+      !change.byServer &&
+      equal(standing.data, data) &&
+      !this.stamps(change, standing)
+    ) {
+      this.own(change, standing.version, equal(data, change.document));
+      return over === undefined
+        ? yes('accepted', standing.version)
+        : { ...yes('conflict_resolved', standing.version), server_version: over };
+    }
     const version = next(heads.get(scopeId), this.clock);
     const before = documents.get(change.key);
     const edited = change.hlc ?? version;
@@ -207,6 +257,11 @@ class ModelRequest {
     return over === undefined
       ? yes('accepted', version)
       : { ...yes('conflict_resolved', version), server_version: over };
+  }
+
+  /** Whether the change gives the document a newer stamp that counts. */
+  private stamps({ hlc, rules: { strategy } }: ReadyChange, { stamp }: ModelDocument): boolean {
+    return hlc !== null && hlc > stamp && (strategy === 'last-writer-wins' || strategy === 'merge');
   }
 
   private own(change: ReadyChange, version: string, same: boolean): void {

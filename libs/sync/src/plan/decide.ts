@@ -1,7 +1,8 @@
 import type { StoredDocument } from '../codec/stored-document';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import { keepTypes } from './composition';
+import { agrees, keepTypes } from './composition';
+import { isSame, NO_FACTS } from './field-facts';
 import {
   accepted,
   conflictBody,
@@ -9,17 +10,20 @@ import {
   ID_UNAVAILABLE,
   rejected,
   resolved,
+  standingOf,
   WAITING,
 } from './decisions';
 import { encodeBy, type Settled, type Checked } from './document-form';
-import { judge } from './judge';
+import { hasStamps, judge } from './judge';
 import { wireOf } from './ledger';
 import { sentBy, type Ancestry } from './lineage';
 import { mergeFields } from './merge';
 import type { Decision, ReadyChange, DocumentState } from './plan';
+import { takeParent } from './parent';
+import { differenceOf } from './sent';
 import { baseOf, basisOf, type Planning } from './planning';
 import { recordWrite } from './recording';
-import { refuseStamps } from './stamps';
+import { editStamp, refuseStamps } from './stamps';
 
 /** A change, and where it stands in its request. */
 interface Indexed {
@@ -38,6 +42,8 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
   const at = { change, index };
   if (change.byServer) return write(planning, at, found, change.document, 'accepted');
   if (pending.has(change.key)) return WAITING;
+  const orphaned = takeParent(planning, change);
+  if (orphaned) return rejected(orphaned);
 
   const ancestry = lineage.of(change);
   const { operation, hlc, rules } = change;
@@ -105,7 +111,7 @@ function echoed(
   ancestry: Ancestry,
 ): JsonObject | null | undefined {
   const needsBase = change.rules.form?.rules?.hasSetters && ancestry.parent !== current?.version;
-  return needsBase && current && !ancestry.sent ? baseOf(planning, change, ancestry) : undefined;
+  return needsBase && current && !ancestry.sent ? baseOf(planning, change, ancestry, current) : undefined;
 }
 
 function merge(
@@ -116,7 +122,7 @@ function merge(
   newer: 'current' | 'incoming',
 ): Decision {
   const { change } = at;
-  const base = baseOf(planning, change, ancestry);
+  const base = baseOf(planning, change, ancestry, current);
   const { form } = change.rules;
   if (!base) {
     return newer === 'incoming'
@@ -197,7 +203,7 @@ function resolve(planning: Planning, at: Indexed, current: DocumentState, ancest
     basis,
     incoming: sentBy(change),
     parent: ancestry.parent,
-    base: baseOf(planning, change, ancestry),
+    base: baseOf(planning, change, ancestry, current),
   });
   return WAITING;
 }
@@ -212,14 +218,59 @@ function write(
 ): Decision {
   const { request, requestIndex, layer, clock } = planning;
   const { form } = change.rules;
+  if (document !== null && isWritten(current) && changesNothing(change, current, document)) {
+    planning.lineage.advance(change, current.version, joins ? current : 'as sent');
+    return answer(change, current, current, status, wireOf(current, form));
+  }
   const basis = basisOf(planning, change.key, current);
   const stamped =
     document === null || !form || change.byServer ? document : form.stamp(document, standing(current));
   const writer = { request, requestIndex, change, changeIndex: index };
-  const state = recordWrite(layer, clock, writer, current, stamped);
+  const { state, wire, seq } = recordWrite(layer, clock, writer, current, stamped);
   planning.ownBasis.set(change.key, `${basis}+${index}`);
   planning.lineage.advance(change, state.version, joins ? state : 'as sent');
-  return status === 'accepted' ? accepted(state.version) : resolved(state, current, form);
+  return { ...answer(change, state, current, status, wire), seq };
+}
+
+/** @param made what clients see of the document; 'as sent': just what was sent */
+function answer(
+  change: ReadyChange,
+  state: Written,
+  before: DocumentState | undefined,
+  status: 'accepted' | 'conflict_resolved',
+  made: JsonObject | null | 'as sent',
+): Decision {
+  const { form } = change.rules;
+  const decision = status === 'accepted' ? accepted(state.version) : resolved(state, before, form);
+  const shown = change.returns && status === 'accepted' ? { standing: standingOf(state) } : {};
+  if (made === 'as sent' || change.byServer) return { ...decision, ...shown };
+  const given = change.given ?? sentBy(change);
+  const isChanged = given === null || made === null ? given !== made : !agrees({}, given, undefined, made);
+  const sent = isChanged ? differenceOf(change, made) : undefined;
+  return {
+    ...decision,
+    ...shown,
+    ...(isChanged ? { changed: true } : {}),
+    ...(sent === undefined ? {} : { sent }),
+  };
+}
+
+/**
+ * An upsert of what stands already has no entry: nobody has anything to learn from it. But for a newer edit stamp, where
+ * stamps decide about later conflicts.
+ */
+function changesNothing(change: ReadyChange, current: Written, document: StoredDocument): boolean {
+  const { byServer, hlc, rules } = change;
+  if (byServer || current.deleted) return false;
+  if (hlc !== null && hasStamps(rules.strategy) && editStamp(hlc, hlc, current.stamp) !== current.stamp)
+    return false;
+  return isSame(rules.form?.facts ?? NO_FACTS, document, current.fields);
+}
+
+type Written = DocumentState & { readonly version: string };
+
+function isWritten(current: DocumentState | undefined): current is Written {
+  return current !== undefined && current.version !== null;
 }
 
 /** The fields that stand; undefined where there is no document, or a tombstone. */

@@ -31,6 +31,7 @@ type Step =
       readonly field: string;
       readonly value: number | null;
       readonly stamped: boolean;
+      readonly follows: boolean;
       readonly reuse: number | null;
     }
   | {
@@ -83,6 +84,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       field: fc.constantFrom('p', 'q', 'r'),
       value: fc.option(fc.nat({ max: 2 }), { freq: 4 }),
       stamped: fc.boolean(),
+      follows: fc.boolean(),
       reuse: rarely(fc.nat({ max: 9 }), 40),
     }),
   },
@@ -251,6 +253,7 @@ class History {
       operation: step.delete ? 'delete' : 'upsert',
       field: step.field,
       value: step.value,
+      follows: step.follows,
       hlc: step.stamped ? formatHlc({ ms, counter: this.edits++, node: 'edit' }) : null,
     };
     editor.edit(this.named(editor.scope as 'A' | 'B', step.document), edit, step.reuse);

@@ -1,4 +1,5 @@
 import { agrees } from './composition';
+import type { ReceiptRecord } from '../log/records';
 import { encodeBy } from './document-form';
 import type { JsonObject } from '../protocol/json';
 import { wireOf } from './ledger';
@@ -10,24 +11,25 @@ export interface Ancestry {
   readonly parent: string | null;
   /** The parent is the client's own change, and the server has made more of that than the client had sent. */
   readonly unseen: boolean;
-  /** The document as the client sent it in that change, when the parent is the client's own. */
+  /** The document as the client sent it in that change, when the parent is the client's own of this request. */
   readonly sent: { readonly data: JsonObject | null } | undefined;
+  /** What the client had sent in an earlier request, by what the server made of it: {@link ReceiptRecord.sent}. */
+  readonly difference?: string;
 }
 
 interface OwnChange {
   readonly version: string;
-  /** What the client sent. Null for a delete. */
-  readonly change: ReadyChange;
-  readonly made: Made;
+  /** What the client sent, and what became of it; or, of an earlier request, what its receipt has kept. */
+  readonly from: { readonly change: ReadyChange; readonly made: Made } | { readonly receipt: ReceiptRecord };
 }
 
 /** What the server made of a change: just what was sent, or the document as it stood then (undefined: not known). */
 type Made = 'as sent' | DocumentState | undefined;
 
 /**
- * The changes of one request to one document are each other's children, also when an earlier one is a replay: the
- * second is not stale against the first, and what it is merged from is what the client sent before, not what the
- * server made of it.
+ * The changes of one request to one document are each other's children, also when an earlier one is a replay, and so is
+ * a change that names its parent: it is not stale against that, and what it is merged from is what the client sent
+ * before, not what the server made of it.
  */
 export class Lineage {
   private readonly changes = new Map<string, OwnChange>();
@@ -36,17 +38,29 @@ export class Lineage {
     const own = this.changes.get(key);
     // A parent that is not older than the own change: the client has its answer already and edited that.
     if (!own || (parent !== null && parent >= own.version)) return { parent, unseen: false, sent: undefined };
-    return {
-      parent: own.version,
-      unseen: !isAsSent(own),
-      sent: { data: sentBy(own.change) },
-    };
+    const { version, from } = own;
+    if (!('receipt' in from))
+      return { parent: version, unseen: !isAsSent(from), sent: { data: sentBy(from.change) } };
+    const { status, sent: difference } = from.receipt;
+    if (typeof difference !== 'string') return { parent: version, unseen: false, sent: undefined };
+    return { parent: version, unseen: status === 'conflict_resolved', sent: undefined, difference };
+  }
+
+  /** Whether the request itself has come as far as a version of the document. */
+  knows({ key }: Pick<ReadyChange, 'key'>, version: string): boolean {
+    const own = this.changes.get(key);
+    return own !== undefined && own.version >= version;
+  }
+
+  /** The change builds on a mutation of an earlier request. */
+  adopt({ key }: ReadyChange, version: string, receipt: ReceiptRecord): void {
+    if (!this.knows({ key }, version)) this.changes.set(key, { version, from: { receipt } });
   }
 
   advance(change: ReadyChange, version: string, made: Made): void {
     const own = this.changes.get(change.key);
     if (own && own.version > version) return;
-    this.changes.set(change.key, { version, change, made });
+    this.changes.set(change.key, { version, from: { change, made } });
   }
 }
 
@@ -55,7 +69,7 @@ export function sentBy({ document, content, rules }: ReadyChange): JsonObject | 
   return content?.sent ?? (document && encodeBy(rules.form, document));
 }
 
-function isAsSent({ change, made }: OwnChange): boolean {
+function isAsSent({ change, made }: { readonly change: ReadyChange; readonly made: Made }): boolean {
   if (made === 'as sent') return true;
   if (made === undefined) return false;
   const sent = sentBy(change);

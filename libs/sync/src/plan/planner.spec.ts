@@ -26,6 +26,8 @@ interface Drawn {
   /** Milliseconds from the wall clock. */
   readonly hlc: number | null;
   readonly mutation: boolean;
+  /** Builds on a mutation that the client has sent before, of whichever document. */
+  readonly follows: number | null;
 }
 
 /** A change of a push: a new one, or one that the client has sent before. */
@@ -57,6 +59,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   }),
   hlc: fc.option(fc.integer({ min: -50_000, max: 70_000 }), { freq: 2 }),
   mutation: fc.boolean(),
+  follows: fc.option(fc.nat({ max: 30 }), { freq: 2 }),
 });
 const item: fc.Arbitrary<Item> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ again: fc.constant(null), change: drawn }) },
@@ -88,7 +91,7 @@ class Clients {
     this.sent.set(scope + client, before);
     const changes = items.flatMap((each): ReadyChange[] => {
       if (each.again === null) {
-        const change = this.change(scope, each.change, wallMs);
+        const change = this.change(scope, each.change, wallMs, before);
         if (change.mutation) before.push(change);
         return [change];
       }
@@ -109,14 +112,19 @@ class Clients {
     };
   }
 
-  private change(scope: string, from: Drawn, wallMs: number): ReadyChange {
-    const { collection, operation, id, fields, parent, hlc, mutation } = from;
+  private change(scope: string, from: Drawn, wallMs: number, before: readonly ReadyChange[]): ReadyChange {
+    const { collection, operation, id, fields, parent, hlc, mutation, follows } = from;
     const key = documentKey(collection, id, id);
     const inScope = this.world.log.filter((entry) => entry.scope === scope);
     const ofDocument = inScope.filter((entry) => entry.collection === collection && entry.doc === id);
     const choices = parent.from === 'scope' ? inScope : ofDocument;
     const at = parent.from === 'newest' ? choices.length - 1 : parent.pick % Math.max(1, choices.length);
     const name = `m${this.count++}`;
+    // Mostly one of the same document.
+    const own = before.filter((each) => each.key === key);
+    const earlier = follows !== null && follows % 5 !== 0 && own.length > 0 ? own : before;
+    const parentMutation =
+      follows === null ? undefined : earlier[follows % Math.max(1, earlier.length)]?.mutation?.id;
     return {
       kind: 'ready',
       collection,
@@ -129,6 +137,7 @@ class Clients {
       document: operation === 'delete' ? null : { owner: `owned by ${scope}`, ...fields },
       parent: parent.from === 'none' ? null : (choices[at]?.version ?? null),
       hlc: hlc === null ? null : stamp(wallMs + hlc),
+      ...(parentMutation === undefined ? {} : { parentMutation }),
       ...(mutation ? { mutation: { id: name, hash: `${scope} ${name}` } } : {}),
     };
   }

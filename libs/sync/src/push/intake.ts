@@ -221,9 +221,11 @@ function ready(
     wireId,
     document,
     ...(content ? { content } : {}),
-    text: document === change.data ? text : undefined,
+    ...(document === change.data || change.data === null ? { text } : { given: change.data }),
     parent: change.parent_version,
     hlc: change.hlc,
+    ...(change.parent_mutation_id === undefined ? {} : { parentMutation: change.parent_mutation_id }),
+    ...(change.return === 'document' ? { returns: true } : {}),
     mutation,
   };
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
-import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
+import { parsePushRequest, type PushResponse } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
@@ -52,14 +52,11 @@ export class PushService {
         changes: intake.changes,
       };
       const decisions = await this.commit(writer, request, intake.bytes, time);
-      const results: PushResult[] = [];
       for (const [index, change] of request.changes.entries()) {
-        const decision = decisions[index];
-        if (!decision) throw new Error('A plan lacks a decision');
-        const { conflict, replayed } = decision;
+        const { conflict, replayed } = decisions[index] ?? {};
         if (conflict && change.kind === 'ready' && !replayed) this.metrics.conflict(change.collection);
-        results.push(await this.answers.resultOf(change, decision, permissions));
       }
+      const results = await this.answers.resultsOf(request.changes, decisions, permissions);
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
       return { results };

@@ -1,6 +1,6 @@
 import type { Mutant } from '../mutant';
 
-const RECEIPTS_WRITE = 'const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);';
+const RECEIPTS_WRITE = 'const report = await insertAll(target, receipts, charsOf(receipts), session);';
 
 /** Invariant 4: a mutation takes effect at most once, and its retry gets the first answer. */
 export const RECEIPTS: readonly Mutant[] = [
