@@ -1,6 +1,6 @@
 import type { Conflict, JsonObject, PushResult } from 'nest-offline-sync';
 import { testDatabase } from '../../support/database';
-import { Device, remove, startHttpApp, upsert, type HttpApp } from '../../support/http-app';
+import { Device, patch, remove, startHttpApp, upsert, type HttpApp } from '../../support/http-app';
 
 const { uri } = testDatabase(__filename);
 const codes = (results: readonly PushResult[]): unknown[] =>
@@ -201,6 +201,45 @@ describe('a change that names the mutation that it builds on', () => {
       await app.as(device.scope, 'x', 'elsewhere').one(upsert('strict', 'd', {}, after('m', 'm1'))),
     ).toMatchObject({
       code: 'parent_refused',
+    });
+  });
+
+  describe('of a patch', () => {
+    const set = (name: string, fields: object, more: object): object =>
+      patch(name, 'd', { data: fields }, more);
+
+    it.each(STRATEGIES)('does not undo what others had written before the patch (%s)', async (name) => {
+      const { new_version: pulled } = await device.one(upsert(name, 'd', { n: 0, mine: 0, theirs: 0 }));
+      const more = { parent_version: pulled };
+      await other.one(patch(name, 'd', { data: { theirs: 7 } }, { ...more, mutation_id: 'o' }));
+      await device.one(patch(name, 'd', { inc: { n: 1 } }, { mutation_id: 'm1', ...more }));
+      // The device knows nothing of the other's edit: a whole document of it is as stale as it was.
+      const whole = upsert(name, 'd', { n: 1, mine: 1, theirs: 0 }, after('m2', 'm1', more));
+      const result = await device.one(whole);
+      const left = (await device.read(name, 'd'))!.data;
+      if (name === 'clients') expect(left).toEqual({ n: 1, mine: 1, theirs: 0 });
+      else if (name === 'merged') expect(left).toEqual({ n: 1, mine: 1, theirs: 7 });
+      else if (name !== 'summed') {
+        expect(result.code).toBe('conflict_stale');
+        expect(left).toEqual({ n: 1, mine: 0, theirs: 7 });
+      }
+    });
+
+    it('and a patch on a patch is no conflict of the device with itself', async () => {
+      const { new_version: pulled } = await device.one(upsert('strict', 'd', { n: 0, mine: 0 }));
+      const more = { parent_version: pulled };
+      await device.one(set('strict', { mine: 1 }, { mutation_id: 'm1', ...more }));
+      expect(await device.one(set('strict', { mine: 2 }, after('m2', 'm1', more)))).toMatchObject({
+        status: 'accepted',
+      });
+      expect(
+        await device.one(upsert('strict', 'd', { n: 0, mine: 3 }, after('m3', 'm2', more))),
+      ).toMatchObject({
+        status: 'accepted',
+      });
+      expect(await device.one(patch('strict', 'd', { inc: { n: 1 } }, after('m4', 'never')))).toMatchObject({
+        code: 'parent_refused',
+      });
     });
   });
 

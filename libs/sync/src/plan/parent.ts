@@ -1,8 +1,11 @@
 import type { ReceiptRecord } from '../log/records';
 import type { Rejection } from '../protocol/errors';
 import { joinsSides } from './judge';
+import { knowledgeOfReceipt } from './knowledge';
+import { setPaths } from './patch';
 import { receiptText, type ReadyChange } from './plan';
 import type { Planning } from './planning';
+import { patchIn } from './sent';
 
 const OTHER_DOCUMENT: Rejection = {
   code: 'invalid_change',
@@ -33,10 +36,8 @@ const TOO_LARGE: Rejection = {
  *
  * @returns why it cannot
  */
-export function takeParent(
-  { layer, request, lineage, mutations }: Planning,
-  change: ReadyChange,
-): Rejection | undefined {
+export function takeParent(planning: Planning, change: ReadyChange): Rejection | undefined {
+  const { layer, request, lineage, mutations } = planning;
   const { parentMutation, wireId, collection, rules } = change;
   if (parentMutation === undefined) return undefined;
   const receipt = layer.receipt(receiptText(request.scopeId, request.clientId, parentMutation));
@@ -48,12 +49,18 @@ export function takeParent(
   const { status, new_version: version } = receipt;
   if (status === 'rejected') return REFUSED;
   if (version === null || lineage.knows(change, version)) return undefined;
-  if (joinsSides(rules.strategy) && !isKept(receipt)) return TOO_LARGE;
-  lineage.adopt(change, version, receipt);
+  if (!isCommuting(change) && !isKept(receipt, joinsSides(rules.strategy))) return TOO_LARGE;
+  const patch = typeof receipt.sent === 'string' ? patchIn(receipt.sent) : undefined;
+  lineage.adopt(change, version, receipt, patch && knowledgeOfReceipt(planning, change, version, patch));
   return undefined;
 }
 
 /** Receipts of earlier versions say nothing of what was sent. */
-function isKept({ status, collection, sent }: ReceiptRecord): boolean {
-  return sent !== null && (status === 'accepted' || collection !== undefined);
+function isKept({ status, collection, sent }: ReceiptRecord, joins: boolean): boolean {
+  return sent !== null && (status === 'accepted' || collection !== undefined || !joins);
+}
+
+/** Whatever it was made on says nothing about it. */
+function isCommuting({ patch, rules }: ReadyChange): boolean {
+  return patch !== undefined && setPaths(patch, rules.form?.facts).length === 0;
 }

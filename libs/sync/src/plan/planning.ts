@@ -67,7 +67,7 @@ export function baseOf(
   planning: Planning,
   change: ReadyChange,
   { parent, sent, difference }: Ancestry,
-  current: DocumentState | undefined,
+  current?: DocumentState,
 ): JsonObject | null | undefined {
   if (sent) return sent.data;
   if (parent === null) return undefined;

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../protocol/json';
+import type { PatchBody } from '../protocol/patch';
 import { agrees } from './composition';
 import { joinsSides } from './judge';
 import { sentBy } from './lineage';
@@ -30,6 +31,26 @@ export function differenceOf(change: ReadyChange, made: JsonObject | null): stri
   );
   const unset = Object.keys(made).filter((key) => !Object.hasOwn(sent, key));
   return bounded(JSON.stringify({ set: Object.fromEntries(set), unset } satisfies Difference));
+}
+
+/** What has to be kept of a patch to know later what its client knew after it. */
+export interface KeptPatch {
+  readonly patch: PatchBody;
+  /** What it was judged by: its parent, and the edit stamp of the document that it met. */
+  readonly parent: string | null;
+  readonly stamp: string | null;
+  /** Fields that it did not get to set. */
+  readonly lost: readonly string[];
+}
+
+export function keptPatch(kept: KeptPatch): string | null {
+  return bounded(JSON.stringify(kept));
+}
+
+/** Undefined: what is kept is of no patch. */
+export function patchIn(text: string): KeptPatch | undefined {
+  const parsed = JSON.parse(text) as Partial<KeptPatch> | null;
+  return parsed?.patch ? (parsed as KeptPatch) : undefined;
 }
 
 function bounded(text: string): string | null {
