@@ -23,7 +23,7 @@ const FILES = {
   pull: 'cursor',
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
-  stream: 'follower',
+  stream: 'access-notice follower scope-right',
   ws: 'outbound push-window token-bucket upgrades',
 };
 

@@ -111,7 +111,7 @@ export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi'
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamScopeLost, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
 export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';

@@ -90,7 +90,7 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, this.access.stillIn(reader), done)),
       };
     } catch (error) {
       await view.close();
@@ -188,6 +188,7 @@ async function* encode(
   view: ScopeView,
   scopeId: string,
   sections: readonly Section[],
+  stillIn: (() => Promise<void>) | undefined,
   done: () => void,
 ): AsyncGenerator<Buffer, undefined, undefined> {
   try {
@@ -196,9 +197,12 @@ async function* encode(
       for await (const batch of view.batches(collection.store, range)) {
         for (const document of batch) {
           lines.write(document);
-          if (lines.length >= CHUNK_BYTES) yield lines.take();
+          if (lines.length < CHUNK_BYTES) continue;
+          yield lines.take();
+          await stillIn?.();
         }
         if (lines.length > 0) yield lines.take();
+        await stillIn?.();
       }
     }
   } finally {

@@ -71,6 +71,22 @@ export class ScopeAccess implements OnApplicationBootstrap {
   }
 
   /**
+   * For an answer that takes long: call it now and then, and it asks again after each `scopeCheckIntervalMs`. Undefined for an
+   * identity in its own scope.
+   *
+   * @throws (from the call) as {@link enter}
+   */
+  stillIn(identity: SyncIdentity): (() => Promise<void>) | undefined {
+    if (identity.ownScopeId === undefined) return undefined;
+    let askedAt = performance.now();
+    return async () => {
+      if (performance.now() - askedAt < this.settings.scopeCheckIntervalMs) return;
+      askedAt = performance.now();
+      await this.enter(ownIdentity(identity), identity.scopeId, 'read');
+    };
+  }
+
+  /**
    * The scopes that the identity may use now: what the app lists, as far as it also gives access to it.
    *
    * @throws SyncError `unavailable` when the app does not answer in time, and what it fails with: a scope is never left

@@ -38,6 +38,7 @@ import { PushService } from '../push/push.service';
 import { ResolverService } from '../push/resolver';
 import { SnapshotRepository } from '../commit/snapshot';
 import { ChangeStreamHub } from '../stream/change-stream-hub';
+import { ScopeWatches } from '../stream/scope-watches';
 import { StreamService } from '../stream/stream.service';
 import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './extras';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
@@ -145,6 +146,7 @@ const SERVICES: Provider[] = [
   PullService,
   FullService,
   ChangeStreamHub,
+  ScopeWatches,
   StreamService,
   SyncHealthIndicator,
   SnapshotRepository,

@@ -11,6 +11,8 @@ import {
   pingText,
   pushedText,
   pushFailedText,
+  scopeLostText,
+  scopeText,
   STREAM_CLOSE,
   subscribedText,
 } from './stream';
@@ -118,6 +120,8 @@ describe('the fixtures of the socket', () => {
 interface ServerFixture {
   readonly type: string;
   readonly id?: string | number;
+  readonly scope?: string;
+  readonly scopes?: Readonly<Record<string, { readonly last_seq: string; readonly seq: number } | undefined>>;
   readonly last_seq?: string;
   readonly seq?: number;
   readonly collections?: readonly string[];
@@ -131,20 +135,43 @@ interface ServerFixture {
 
 /** What the server's own functions make of the same facts. */
 function written(fixture: ServerFixture): string {
-  const { id = 0, collections = [], last_seq, seq, code, message = '', path, retry_after, results } = fixture;
+  const {
+    id = 0,
+    scope,
+    scopes,
+    collections = [],
+    last_seq,
+    seq,
+    code,
+    message = '',
+    path,
+    retry_after,
+    results,
+  } = fixture;
   const error = new SyncError(code as ErrorCode, message, path === undefined ? {} : { path });
   switch (fixture.type) {
     case 'ping':
-      return pingText(last_seq === undefined ? undefined : { version: last_seq, seq: seq ?? 0 });
+      return pingText(
+        last_seq === undefined ? undefined : { version: last_seq, seq: seq ?? 0 },
+        scopes &&
+          Object.entries(scopes).map(([name, at]) => [
+            name,
+            { version: at?.last_seq ?? '', seq: at?.seq ?? 0 },
+          ]),
+      );
+    case 'scope':
+      return scopeText(scope ?? '');
+    case 'scope_lost':
+      return scopeLostText(scope ?? '');
     case 'subscribed':
-      return subscribedText(collections, last_seq);
+      return subscribedText(collections, last_seq, scope);
     case 'pushed':
       return pushedText(id, { results } as PushResponse);
     case 'push_failed':
       return pushFailedText(id, error, retry_after);
     case 'full_resync_required':
-      return fullResyncText(collections, fixture.reason as ResyncReason);
+      return fullResyncText(collections, fixture.reason as ResyncReason, scope);
     default:
-      return errorText(error);
+      return errorText(error, scope);
   }
 }

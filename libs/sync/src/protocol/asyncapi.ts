@@ -17,6 +17,11 @@ export interface SocketDocumentOptions {
 const text: Piece = { type: 'string' };
 const version: Piece = { type: 'string', examples: ['20260502T120000.000Z-0001-a1b2'] };
 const names: Piece = { type: 'array', items: text };
+const ownScope: Piece = {
+  ...text,
+  description: 'One of several that the identity may use. Missing: its own.',
+};
+const ofScope: Piece = { ...text, description: 'For a client that has named scopes: which one it is about.' };
 const code: Piece = { type: 'string', enum: Object.keys(ERROR_CODES) };
 const pushId: Piece = {
   description: 'Chosen by the client, unlike that of any push of this socket that has no answer yet.',
@@ -33,9 +38,11 @@ interface Described {
 // The type makes sure that none is forgotten.
 const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
   subscribe: {
-    about: 'Asks for everything above `since`, then what follows. Replaces an earlier subscription.',
+    about:
+      'Asks for everything above `since`, then what follows. Replaces an earlier subscription of the same scope.',
     required: {},
     optional: {
+      scope: ownScope,
       since: {
         ...version,
         description: '`last_seq` or a version of earlier answers. Missing: from the beginning',
@@ -46,7 +53,11 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
     },
   },
-  unsubscribe: { about: 'Ends the subscription. The socket stays open.', required: {} },
+  unsubscribe: {
+    about: 'Ends the subscription of a scope. The socket stays open.',
+    required: {},
+    optional: { scope: ownScope },
+  },
   push: {
     about: 'Pushes changes: the body of POST push, with an id. Answered by `pushed` or `push_failed`.',
     required: {
@@ -68,14 +79,22 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
     about: 'Comes every `pingIntervalMs`.',
     required: {},
     optional: {
-      last_seq: { ...version, description: 'While subscribed: everything up to here was sent.' },
+      last_seq: {
+        ...version,
+        description: 'While subscribed to its own scope: everything up to here was sent.',
+      },
       seq: { type: 'integer' },
+      scopes: {
+        type: 'object',
+        description:
+          'For a client that has named scopes: `last_seq` and `seq` of each subscription, by scope.',
+      },
     },
   },
   subscribed: {
     about: 'Confirms a subscription with `ack: true`, before its first entry.',
     required: { collections: names },
-    optional: { last_seq: { ...version, description: 'The given `since`.' } },
+    optional: { scope: ofScope, last_seq: { ...version, description: 'The given `since`.' } },
   },
   pushed: {
     about: 'The answer to a push: one result for each change, in the same order.',
@@ -92,14 +111,23 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
       retry_after: { type: 'integer', description: 'Seconds, after which to send the same push again.' },
     },
   },
+  scope: {
+    about: 'For a client that has named scopes: the entries that follow are of this scope.',
+    required: { scope: text },
+  },
+  scope_lost: {
+    about: 'The identity may not use the scope any more: nothing more of it follows. The socket stays open.',
+    required: { scope: text },
+  },
   full_resync_required: {
-    about: 'The cursor cannot be gone on from. The socket closes.',
+    about: 'The cursor cannot be gone on from. The socket closes; with `scope`, only the subscription ends.',
     required: { collections: names, reason: { type: 'string', enum: ['too_old', 'unknown_cursor'] } },
+    optional: { scope: ofScope },
   },
   error: {
-    about: 'Why the socket closes.',
+    about: 'Why the socket closes; with `scope`, why that subscription ends.',
     required: { code, message: text },
-    optional: { path: text },
+    optional: { scope: ofScope, path: text },
   },
 };
 
@@ -152,7 +180,9 @@ export function socketDocument({
       follow: {
         action: 'send',
         channel: CHANNEL,
-        messages: ['entry', 'ping', 'subscribed', 'full_resync_required', 'error'].map(inChannel),
+        messages: ['entry', 'scope', 'ping', 'subscribed', 'scope_lost', 'full_resync_required', 'error'].map(
+          inChannel,
+        ),
       },
     },
     components: { messages: MESSAGES },

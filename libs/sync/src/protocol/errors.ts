@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   push_id_in_use: 409,
   too_many_changes: 413,
   payload_too_large: 413,
+  too_many_subscriptions: 429,
   preparation_timeout: 503,
   busy: 503,
   unavailable: 503,

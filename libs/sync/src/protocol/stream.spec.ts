@@ -7,6 +7,8 @@ import {
   fullResyncText,
   parseClientMessage,
   pingText,
+  scopeLostText,
+  scopeText,
   STREAM_CLOSE,
   subscribedText,
 } from './stream';
@@ -52,6 +54,17 @@ describe('messages of a client', () => {
       expect(parseClientMessage(JSON.stringify({ type, since: 1 }))).toEqual({ type });
   });
 
+  it('reads the scope that a message names, and none where it names none', () => {
+    for (const type of ['subscribe', 'unsubscribe']) {
+      expect(parseClientMessage(JSON.stringify({ type, scope: 'team' }))).toMatchObject({
+        type,
+        scope: 'team',
+      });
+      for (const scope of [undefined, null])
+        expect(parseClientMessage(JSON.stringify({ type, scope }))).toMatchObject({ scope: undefined });
+    }
+  });
+
   it('reads a push with its id, and leaves its body to the check of pushes', () => {
     for (const id of ['a', 'x'.repeat(128), 0, -7, 2 ** 53 - 1]) {
       const body = { type: 'push', id, client_id: 5, changes: 'none' };
@@ -85,6 +98,9 @@ describe('messages of a client', () => {
     ['{"type":"subscribe","token":{}}', 'malformed_request', 'token'],
     ['{"type":"subscribe","scope_id":7}', 'malformed_request', 'scope_id'],
     ['{"type":"subscribe","ack":"yes"}', 'malformed_request', 'ack'],
+    ['{"type":"subscribe","scope":7}', 'malformed_request', 'scope'],
+    ['{"type":"subscribe","scope":""}', 'malformed_request', 'scope'],
+    ['{"type":"unsubscribe","scope":["a"]}', 'malformed_request', 'scope'],
     ['{"type":"token"}', 'malformed_request', 'token'],
     ['{"type":"push","changes":[]}', 'malformed_request', 'id'],
     ['{"type":"push","id":null}', 'malformed_request', 'id'],
@@ -106,7 +122,8 @@ describe('messages of a client', () => {
       fc.json(),
       fc
         .record({
-          type: fc.constantFrom('subscribe', 'token', 'push', 'pong'),
+          type: fc.constantFrom('subscribe', 'unsubscribe', 'token', 'push', 'pong'),
+          scope: fc.anything(),
           since: fc.anything(),
           id: fc.anything(),
           token: fc.anything(),
@@ -137,6 +154,31 @@ describe('messages of the server', () => {
     expect(pingText({ version: VERSION, seq: 4 })).toBe(`{"type":"ping","last_seq":"${VERSION}","seq":4}`);
   });
 
+  it('tells a client that names scopes which one each message is about', () => {
+    const at = { version: VERSION, seq: 4 };
+    const stands = `{"last_seq":"${VERSION}","seq":4}`;
+    expect(pingText(undefined, [])).toBe('{"type":"ping","scopes":{}}');
+    expect(
+      pingText(at, [
+        ['own', at],
+        ['__proto__', at],
+      ]),
+    ).toBe(
+      `{"type":"ping","last_seq":"${VERSION}","seq":4,"scopes":{"own":${stands},"__proto__":${stands}}}`,
+    );
+    expect(subscribedText(['a'], undefined, 'team')).toBe(
+      '{"type":"subscribed","scope":"team","collections":["a"]}',
+    );
+    expect(fullResyncText(['a'], 'too_old', 'team')).toBe(
+      '{"type":"full_resync_required","scope":"team","collections":["a"],"reason":"too_old"}',
+    );
+    expect(errorText(new SyncError('forbidden', 'No.'), 'team')).toBe(
+      '{"type":"error","scope":"team","code":"forbidden","message":"No."}',
+    );
+    expect(scopeText('team')).toBe('{"type":"scope","scope":"team"}');
+    expect(scopeLostText('team')).toBe('{"type":"scope_lost","scope":"team"}');
+  });
+
   it('leaves out what it does not know', () => {
     expect(subscribedText(['a'], undefined)).toBe('{"type":"subscribed","collections":["a"]}');
     expect(subscribedText(['a'], VERSION)).toBe(
@@ -162,6 +204,8 @@ describe('messages of the server', () => {
     ['unauthenticated', 4401],
     ['forbidden', 4403],
     ['scope_missing', 4403],
+    ['scope_forbidden', 4403],
+    ['too_many_subscriptions', 4429],
     ['payload_too_large', 1009],
     ['unavailable', 1013],
     ['shutting_down', 1012],

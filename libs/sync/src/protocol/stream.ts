@@ -3,6 +3,7 @@ import { isObject } from './json';
 import type { Position, ResyncReason } from './pull';
 import type { PushResponse } from './push';
 import { collectionsParameter, queryObject, sinceParameter } from './read-query';
+import { scopeParameter } from './scopes';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
@@ -32,9 +33,14 @@ export const STREAM_CLOSE = {
 } as const;
 export type StreamClose = keyof typeof STREAM_CLOSE;
 
-/** Asks for everything above a cursor, and for what follows. Takes the place of an earlier one on the same socket. */
+/**
+ * Asks for everything above a cursor, and for what follows. Takes the place of an earlier one of the same scope on the same
+ * socket.
+ */
 export interface SubscribeMessage {
   readonly type: 'subscribe';
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** `last_seq` or a version of earlier answers; undefined starts at the beginning. */
   readonly since: string | undefined;
   /** Names, without repetitions; undefined stands for all that the identity may read. */
@@ -53,6 +59,12 @@ export interface TokenMessage {
   readonly token: string;
 }
 
+/** Ends the subscription of a scope (undefined: the identity's own), if there is one; the socket stays open for others. */
+export interface UnsubscribeMessage {
+  readonly type: 'unsubscribe';
+  readonly scope: string | undefined;
+}
+
 /** What a client calls a push of its own, to find its answer by: given back as it came. */
 export type PushId = string | number;
 
@@ -67,9 +79,8 @@ export interface PushMessage {
 export type ClientMessage =
   | SubscribeMessage
   | TokenMessage
+  | UnsubscribeMessage
   | PushMessage
-  /** Ends the subscription; the socket stays open for another. */
-  | { readonly type: 'unsubscribe' }
   /** Some clients answer pings. Nothing depends on it. */
   | { readonly type: 'pong' };
 
@@ -84,6 +95,7 @@ export function parseClientMessage(text: string): ClientMessage {
     case 'subscribe':
       return {
         type: 'subscribe',
+        scope: scopeParameter(message),
         since: sinceParameter(queryObject(message)),
         collections: collectionsParameter(queryObject(message)),
         token: optionalText(message, 'token'),
@@ -99,31 +111,54 @@ export function parseClientMessage(text: string): ClientMessage {
     case 'push':
       return { type: 'push', id: pushId(message), body: message };
     case 'unsubscribe':
+      return { type: 'unsubscribe', scope: scopeParameter(message) };
     case 'pong':
-      return { type: message['type'] };
+      return { type: 'pong' };
     default:
       throw malformed('type must be subscribe, unsubscribe, push, token or pong.', 'type');
   }
 }
 
 /**
- * @param at where a quiet client stands, which may come back with `last_seq` as its `since`: everything asked up to here
- *   has been sent. Undefined without a subscription
+ * @param at where a quiet client stands in its own scope, which may come back with `last_seq` as its `since`: everything
+ *   asked up to here has been sent. Undefined without a subscription of it
+ * @param scopes the same for each subscription, by scope, for a client that has named scopes
  */
-export function pingText(at: Position | undefined): string {
-  return JSON.stringify({ type: 'ping', ...(at ? { last_seq: at.version, seq: at.seq } : {}) });
+export function pingText(
+  at: Position | undefined,
+  scopes?: Iterable<readonly [scope: string, at: Position]>,
+): string {
+  return JSON.stringify({
+    type: 'ping',
+    ...(at && positionOf(at)),
+    ...(scopes && { scopes: Object.fromEntries([...scopes].map(([scope, of]) => [scope, positionOf(of)])) }),
+  });
 }
 
-export function subscribedText(collections: readonly string[], since: string | undefined): string {
+function positionOf({ version, seq }: Position): object {
+  return { last_seq: version, seq };
+}
+
+/*
+ * `scope` is in these messages for a client that has named scopes on the socket: then all of them tell which they are
+ * about. A client that never did gets what it always got.
+ */
+
+export function subscribedText(
+  collections: readonly string[],
+  since: string | undefined,
+  scope?: string,
+): string {
   return JSON.stringify({
     type: 'subscribed',
+    ...scoped(scope),
     collections,
     ...(since === undefined ? {} : { last_seq: since }),
   });
 }
 
-export function fullResyncText(collections: readonly string[], reason: ResyncReason): string {
-  return JSON.stringify({ type: 'full_resync_required', collections, reason });
+export function fullResyncText(collections: readonly string[], reason: ResyncReason, scope?: string): string {
+  return JSON.stringify({ type: 'full_resync_required', ...scoped(scope), collections, reason });
 }
 
 /** The answer to a push: what HTTP answers with 200. */
@@ -148,9 +183,30 @@ export function pushFailedText(id: PushId, error: SyncError, retryAfterSeconds?:
   });
 }
 
-export function errorText(error: SyncError): string {
+/** @param scope of the subscription that alone has ended; without one the socket closes */
+export function errorText(error: SyncError, scope?: string): string {
   const { code, message, path } = errorBody(error);
-  return JSON.stringify({ type: 'error', code, message, ...(path === undefined ? {} : { path }) });
+  return JSON.stringify({
+    type: 'error',
+    ...scoped(scope),
+    code,
+    message,
+    ...(path === undefined ? {} : { path }),
+  });
+}
+
+/** The entries that follow are of this scope. */
+export function scopeText(scope: string): string {
+  return JSON.stringify({ type: 'scope', scope });
+}
+
+/** The scope may not be used any more: nothing more of it follows. */
+export function scopeLostText(scope: string): string {
+  return JSON.stringify({ type: 'scope_lost', scope });
+}
+
+function scoped(scope: string | undefined): object {
+  return scope === undefined ? {} : { scope };
 }
 
 /** With which code a socket closes after an error. */

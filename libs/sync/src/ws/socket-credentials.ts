@@ -17,6 +17,11 @@ export class SocketCredentials {
     private readonly limitMs: number,
   ) {}
 
+  /** The scope of the identity, once that is known. */
+  get scopeId(): string | undefined {
+    return this.identity?.scopeId;
+  }
+
   /**
    * Checks a token, or gives the identity known so far. Without either, the token of the socket's URL (`?token=`) or
    * the headers that it was opened with count.
