@@ -164,7 +164,8 @@ describe('the receipt of a rejection', () => {
     );
     const first = rows.findIndex(([code]) => codeOf(code) === 'invalid_change');
     const end = rows.findIndex(([code]) => codeOf(code) === 'stale_version');
-    for (const [code, , , , receipt] of rows.slice(first, end)) documented.set(codeOf(code)!, receipt);
+    for (const [code, , , , receipt] of rows.slice(first, end))
+      if (codeOf(code)) documented.set(codeOf(code)!, receipt);
   });
   afterAll(() => app.close());
 
