@@ -18,6 +18,20 @@ export const RECEIPTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'refusals-forgotten',
+    about:
+      'a batch that is rolled back leaves no receipt of what was refused: its late duplicate is judged again',
+    violates: [4],
+    under: 'calm',
+    patches: [
+      {
+        file: 'plan/units.ts',
+        find: 'if (!isUndone && !decision.replayed) keepReceipt(',
+        replace: 'if (isUndone && decision.replayed) keepReceipt(',
+      },
+    ],
+  },
+  {
     name: 'receipts-before-commit',
     about: 'receipts are kept before the commit, so that a retry is answered for what never happened',
     violates: [1, 4],
