@@ -36,7 +36,7 @@ describe('what became of a change', () => {
             ids: 'scoped',
             conflict: 'merge',
             authorizer: (_identity, _collection, action) => action !== 'read',
-            transform: (data) => ({ ...(data as object), stamped: true }),
+            transform: (_collection, data) => ({ ...data, stamped: true }),
           },
         ],
       },

@@ -1,8 +1,8 @@
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { agrees } from './composition';
 import type { ReceiptRecord } from '../log/records';
 import type { CollectionRules } from './conflict';
-import { encodeBy } from './document-form';
-import type { JsonObject } from '../protocol/json';
+import { encodeBy } from '../codec/wire-codec';
 import { wireOf } from './ledger';
 import type { ReadyChange, DocumentState } from './plan';
 

@@ -1,5 +1,5 @@
 import type { ReceiptRecord } from '../log/records';
-import type { Rejection } from '../protocol/errors';
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { joinsSides } from './judge';
 import { knowledgeOfReceipt } from './knowledge';
 import { setPaths } from './patch';

@@ -1,8 +1,13 @@
+import {
+  formatHlc,
+  parseHlc,
+  sendHlc,
+  type Hlc,
+  type JsonObject,
+  type LogChange,
+} from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
-import { encodeBy } from './document-form';
-import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
-import type { LogChange } from '../protocol/change';
-import type { JsonObject } from '../protocol/json';
+import { encodeBy } from '../codec/wire-codec';
 import type { Ledger } from './ledger';
 import type {
   PlannedWrite,

@@ -1,5 +1,4 @@
-import type { JsonObject } from '../protocol/json';
-import type { PatchBody } from '../protocol/patch';
+import type { JsonObject, PatchBody } from 'nest-offline-sync-protocol';
 import { agrees } from './composition';
 import { joinsSides } from './judge';
 import { sentBy } from './lineage';

@@ -1,6 +1,5 @@
+import type { JsonObject, Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
-import type { Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { agrees } from './composition';
 import { accepted, resolved, standingOf, WAITING } from './decisions';
 import type { Settled } from './document-form';
