@@ -115,10 +115,10 @@ function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
   const { version, seq, collection, doc_id, operation, parent_version, hlc, client_id, mutation_id } = entry;
   const json = JSON.stringify;
   const before = `{"version":${json(version)},"seq":${seq},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
-  const after =
-    `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}` +
-    `${client_id === undefined ? '' : `,"client_id":${json(client_id)}`}` +
-    `${mutation_id === undefined ? '' : `,"mutation_id":${json(mutation_id)}`}}`;
+  const stamp = hlc === undefined ? '' : `,"hlc":${json(hlc)}`;
+  const client = client_id === undefined ? '' : `,"client_id":${json(client_id)}`;
+  const mutation = mutation_id === undefined ? '' : `,"mutation_id":${json(mutation_id)}`;
+  const after = `"parent_version":${json(parent_version)}${stamp}${client}${mutation}}`;
   return `${before},"operation":"${operation}","data":${data},${after}`;
 }
 

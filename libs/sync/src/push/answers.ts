@@ -6,7 +6,7 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { wireOf } from '../plan/ledger';
 import { targetOf, type Decision, type PreparedChange } from '../plan/plan';
-import type { Permissions } from './intake';
+import type { Permissions } from './permissions';
 
 /** What a client is told of each change: nothing of a collection that the identity may not read (invariant 5). */
 @Injectable()

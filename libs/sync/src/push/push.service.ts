@@ -9,7 +9,8 @@ import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
 import { withFindings, type Decision, type Finding, type Need, type PlanRequest } from '../plan/plan';
 import { PushAnswers } from './answers';
-import { Permissions, PushIntake } from './intake';
+import { PushIntake } from './intake';
+import { Permissions } from './permissions';
 import { PushQueue } from './queue';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 
