@@ -1,15 +1,19 @@
-import type { StoredId } from './codec/stored-document';
-import type { IdValue } from './options/sync.options';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import {
+  namedScope,
+  type FullRequest,
+  type PullRequest,
+  type PushResponse,
+  type ScopesAnswer,
+} from 'nest-offline-sync-protocol';
+import type { StoredId } from './codec/stored-document';
+import type { IdValue } from './options/sync.options';
 import { CollectionRegistry } from './collections/collection-registry';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
+import type { PullAnswer } from './pull/page';
 import { ScopeAccess } from './identity/scope-access';
-import type { FullRequest } from './protocol/full';
-import type { PullAnswer, PullRequest } from './protocol/pull';
-import type { PushResponse } from './protocol/push';
-import { namedScope, type ScopesAnswer } from './protocol/scopes';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { ScopeWatches } from './stream/scope-watches';

@@ -1,16 +1,14 @@
-import type { StoredId } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
+import { parseFullQuery, SyncError, ZERO_VERSION, type FullRequest } from 'nest-offline-sync-protocol';
+import type { StoredId } from '../codec/stored-document';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
-import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { Selection } from '../log/selection';
-import { SyncError } from '../protocol/errors';
-import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { locateCursor } from '../pull/cursor';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { PortResolver } from '../collections/port-resolver';
 import { FullService } from '../full/full.service';
@@ -24,7 +25,6 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogSetupService } from '../database/setup';
 import { OplogRepository } from '../log/oplog';
 import { TrimmingService } from '../retention/trimming';
-import { SyncError } from '../protocol/errors';
 import { PullService } from '../pull/pull.service';
 import { Committer } from '../commit/committer';
 import { FairTurns } from '../cluster/fair-turns';

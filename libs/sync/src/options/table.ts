@@ -1,5 +1,5 @@
 /* eslint-disable max-lines -- a table: one row for each option */
-import { DEFAULT_MAX_DRIFT_MS } from '../clock/hlc';
+import { DEFAULT_MAX_DRIFT_MS } from 'nest-offline-sync-protocol';
 import type {
   SyncCollectionOptions,
   SyncJwtOptions,

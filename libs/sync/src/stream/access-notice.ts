@@ -1,5 +1,5 @@
+import { isObject } from 'nest-offline-sync-protocol';
 import type { EntryRecord } from '../log/records';
-import { isObject } from '../protocol/json';
 
 /**
  * Notices that somebody's access has changed go through the log's collection, under a scope that no identity can have

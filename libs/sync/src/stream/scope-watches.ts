@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { errorKind } from '../database/errors';
 import { Turns, within } from '../database/waiting';
 import { identityText, type SyncIdentity } from '../identity/identity';
@@ -9,7 +10,6 @@ import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import type { IdValue } from '../options/sync.options';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { SyncError } from '../protocol/errors';
 import { actorOfNotice, noticeOf, NOTICES, oldNotices } from './access-notice';
 import { ChangeStreamHub, type HubSubscriber } from './change-stream-hub';
 import { ScopeRight } from './scope-right';

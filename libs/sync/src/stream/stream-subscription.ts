@@ -1,10 +1,9 @@
+import { SyncError, type Position } from 'nest-offline-sync-protocol';
 import { isPassing } from '../database/errors';
-import { SyncError } from '../protocol/errors';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { SyncIdentity } from '../identity/identity';
 import type { Selection } from '../log/selection';
 import type { StreamChange } from '../log/entry';
-import type { Position } from '../protocol/pull';
 import { FIRST_PAGE_ENTRIES, nextPageEntries, type Backlog, type StreamResync } from './backlog';
 import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
 import { Follower, type FollowerBounds } from './follower';

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
+import {
+  collectionsParameter,
+  queryObject,
+  scopeParameter,
+  sinceParameter,
+} from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
-import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
-import { scopeParameter } from '../protocol/scopes';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';

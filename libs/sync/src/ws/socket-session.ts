@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
-import type { SyncIdentity } from '../identity/identity';
-import type { IdentityService } from '../identity/identity.service';
-import { SyncError } from '../protocol/errors';
 import {
   closeFor,
   errorText,
   parseClientMessage,
   STREAM_CLOSE,
+  SyncError,
   type ClientMessage,
   type PushMessage,
   type StreamClose,
-} from '../protocol/stream';
+} from 'nest-offline-sync-protocol';
+import type { SyncIdentity } from '../identity/identity';
+import type { IdentityService } from '../identity/identity.service';
 import type { PushService } from '../push/push.service';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';

@@ -1,10 +1,4 @@
 import type { Logger } from '@nestjs/common';
-import { within } from '../database/waiting';
-import { asSocketError } from '../http/failure';
-import type { SyncIdentity } from '../identity/identity';
-import { sameNames } from '../log/selection';
-import type { SyncSettings } from '../options/settings';
-import { SyncError } from '../protocol/errors';
 import {
   closeFor,
   errorText,
@@ -13,10 +7,16 @@ import {
   scopeLostText,
   scopeText,
   subscribedText,
+  SyncError,
   type StreamClose,
   type SubscribeMessage,
   type UnsubscribeMessage,
-} from '../protocol/stream';
+} from 'nest-offline-sync-protocol';
+import { within } from '../database/waiting';
+import { asSocketError } from '../http/failure';
+import type { SyncIdentity } from '../identity/identity';
+import { sameNames } from '../log/selection';
+import type { SyncSettings } from '../options/settings';
 import type { StreamService } from '../stream/stream.service';
 import type { Outbound } from './outbound';
 import { notInTime, type SocketCredentials } from './socket-credentials';

@@ -1,4 +1,4 @@
-import type { Position } from '../protocol/pull';
+import type { Position } from 'nest-offline-sync-protocol';
 import type { FollowerBounds } from '../stream/follower';
 import type { StreamSubscription } from '../stream/stream-subscription';
 

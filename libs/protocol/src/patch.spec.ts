@@ -1,5 +1,5 @@
-import { MAX_PATCH_PATHS, MAX_PATCH_VALUES, parsePatch } from './patch';
-import { parsePushRequest } from './push';
+import { MAX_PATCH_PATHS, MAX_PATCH_VALUES, parsePatch } from './patch.ts';
+import { parsePushRequest } from './push.ts';
 
 const parsed = (raw: Record<string, unknown>) => parsePatch(raw, true);
 

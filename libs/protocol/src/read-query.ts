@@ -1,6 +1,6 @@
-import { parseHlc, isZeroCursor } from '../clock/hlc';
-import { SyncError } from './errors';
-import { isObject } from './json';
+import { parseHlc, isZeroCursor } from './hlc.ts';
+import { SyncError } from './errors.ts';
+import { isObject } from './json.ts';
 
 /**
  * The pieces that the query strings of pull and full share. Values are texts of a query string, or what the app's own

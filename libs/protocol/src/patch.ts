@@ -1,5 +1,6 @@
-import type { ErrorCode } from './errors';
-import { isObject, type Json } from './json';
+import type { ErrorCode } from './errors.ts';
+import { isObject, type Json } from './json.ts';
+import { utf8Length } from './text.ts';
 
 /** By path: a field's name, or the names on the way to a field of nested objects with dots between them. */
 type ByPath<T> = Readonly<Record<string, T>>;
@@ -116,7 +117,7 @@ function pathProblem(
   const root: Steps = new Map();
   for (const { path, field } of named) {
     const steps = path.split('.');
-    if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    if (path.length > MAX_PATH_BYTES || (utf8Length(path) ?? 0) > MAX_PATH_BYTES)
       return invalid(field, `is a path of more than ${MAX_PATH_BYTES} bytes`);
     if (steps.includes('')) return invalid(field, 'is a path with an empty step');
     if (steps.some((step) => /^\d+$/.test(step)))

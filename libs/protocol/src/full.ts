@@ -1,10 +1,7 @@
-import { encodeBy } from '../plan/document-form';
-import type { SyncedCollection } from '../collections/collection';
-import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
-import type { DocId } from './change';
-import type { JsonObject } from './json';
-import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query';
-import { scopeParameter } from './scopes';
+import type { DocId } from './change.ts';
+import type { JsonObject } from './json.ts';
+import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query.ts';
+import { scopeParameter } from './scopes.ts';
 
 /**
  * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
@@ -62,23 +59,6 @@ export interface FullLine {
   readonly version: string | null;
 }
 
-/** The document as a line of NDJSON, with its line break. Never throws for anything that MongoDB can hold. */
-export function encodeLine(
-  collection: Pick<SyncedCollection, 'name' | 'ids' | 'rules'>,
-  stored: StoredDocument,
-): string {
-  const deleted = stored[SYNC_FIELDS.deleted] === true;
-  const version = stored[SYNC_FIELDS.version];
-  const line: FullLine = {
-    collection: collection.name,
-    doc_id: collection.ids.toWire(stored['_id']),
-    data: deleted ? null : encodeBy(collection.rules.form, stored),
-    deleted,
-    version: typeof version === 'string' ? version : null,
-  };
-  return `${JSON.stringify(line)}\n`;
-}
-
 /** The last line of a page, once all of it was sent: without it the page is not whole. It has no `doc_id`. */
 export interface FullEnd {
   readonly end: true;
@@ -86,9 +66,4 @@ export interface FullEnd {
   readonly last_seq: string;
   /** As in `X-Sync-Cursor`; null on the last page. */
   readonly cursor: string | null;
-}
-
-export function encodeEnd(lastSeq: string, nextCursor: string | undefined): string {
-  const line: FullEnd = { end: true, last_seq: lastSeq, cursor: nextCursor ?? null };
-  return `${JSON.stringify(line)}\n`;
 }

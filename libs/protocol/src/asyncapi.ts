@@ -1,5 +1,5 @@
-import { ERROR_CODES } from './errors';
-import { STREAM_CLOSE, type ClientMessage } from './stream';
+import { ERROR_CODES } from './errors.ts';
+import { STREAM_CLOSE, type ClientMessage } from './stream.ts';
 
 /** A JSON object of a document. */
 type Piece = Readonly<Record<string, unknown>>;

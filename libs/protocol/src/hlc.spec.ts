@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { runs } from '../../../../test/support/runs';
+import { runs } from '../../../test/support/runs';
 import {
   compareHlc,
   formatHlc,
@@ -14,7 +14,7 @@ import {
   ZERO_HLC,
   ZERO_VERSION,
   type Hlc,
-} from './hlc';
+} from './hlc.ts';
 
 const NODE_CHARACTERS = [...'ABCXYZabcxyz0123456789._-'];
 const node = fc.string({ unit: fc.constantFrom(...NODE_CHARACTERS), minLength: 1, maxLength: 64 });

@@ -1,4 +1,5 @@
-import type { JsonObject } from './json';
+import type { JsonObject } from './json.ts';
+import { isShortText } from './text.ts';
 
 /** A document's id as clients see it: a string (1 to 256 UTF-8 bytes, no NUL) or a safe integer. */
 export type DocId = string | number;
@@ -27,12 +28,5 @@ export interface LogChange {
 /** Whether a value may be a document id. Says nothing about the collection's own id type. */
 export function isDocId(value: unknown): value is DocId {
   if (typeof value === 'number') return Number.isSafeInteger(value);
-  return (
-    typeof value === 'string' &&
-    value.length > 0 &&
-    value.length <= MAX_ID_BYTES &&
-    value.isWellFormed() &&
-    !value.includes('\0') &&
-    Buffer.byteLength(value) <= MAX_ID_BYTES
-  );
+  return isShortText(value, MAX_ID_BYTES);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import '../../../../test/support/runs';
-import { SyncError, type ErrorCode } from './errors';
+import '../../../test/support/runs';
+import { SyncError, type ErrorCode } from './errors.ts';
 import {
   closeFor,
   errorText,
@@ -11,7 +11,7 @@ import {
   scopeText,
   STREAM_CLOSE,
   subscribedText,
-} from './stream';
+} from './stream.ts';
 
 const VERSION = '20260502T120000.000Z-0001-a1b2';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import '../../../../test/support/runs';
-import { SyncError } from './errors';
-import { parsePushRequest, type ParsedChange } from './push';
+import '../../../test/support/runs';
+import { SyncError } from './errors.ts';
+import { parsePushRequest, type ParsedChange } from './push.ts';
 
 const VERSION = '20260502T120000.000Z-0001-a1b2';
 const change = { collection: 'tasks', operation: 'upsert', doc_id: 'd1', data: { title: 'x' } };

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fixtures from '../../../../test/fixtures/wire/socket.json';
-import { socketDocument } from './asyncapi';
-import { SyncError, type ErrorCode } from './errors';
-import type { ResyncReason } from './pull';
+import fixtures from '../../../test/fixtures/wire/socket.json';
+import { socketDocument } from './asyncapi.ts';
+import { SyncError, type ErrorCode } from './errors.ts';
+import type { ResyncReason } from './pull.ts';
 import {
   errorText,
   fullResyncText,
@@ -15,8 +15,8 @@ import {
   scopeText,
   STREAM_CLOSE,
   subscribedText,
-} from './stream';
-import type { PushResponse } from './push';
+} from './stream.ts';
+import type { PushResponse } from './push.ts';
 
 interface Schema {
   readonly type?: string | readonly string[];

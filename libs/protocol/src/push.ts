@@ -1,9 +1,10 @@
-import { parseHlc } from '../clock/hlc';
-import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
-import { SyncError, type ErrorCode, type Rejection } from './errors';
-import { isObject, type JsonObject } from './json';
-import { parsePatch, type PatchBody } from './patch';
-import { scopeParameter } from './scopes';
+import { parseHlc } from './hlc.ts';
+import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
+import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
+import { isObject, type JsonObject } from './json.ts';
+import { isShortText } from './text.ts';
+import { scopeParameter } from './scopes.ts';
+import { parsePatch, type PatchBody } from './patch.ts';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
@@ -222,14 +223,7 @@ function parseMutationId(value: unknown): string | null | undefined {
 }
 
 function isName(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    value.length > 0 &&
-    value.length <= NAME_BYTES &&
-    value.isWellFormed() &&
-    !value.includes('\0') &&
-    Buffer.byteLength(value) <= NAME_BYTES
-  );
+  return isShortText(value, NAME_BYTES);
 }
 
 function normalized<T extends DocId>(id: T): T {

@@ -1,9 +1,10 @@
-import { SyncError, errorBody, type ErrorCode } from './errors';
-import { isObject } from './json';
-import type { Position, ResyncReason } from './pull';
-import type { PushResponse } from './push';
-import { collectionsParameter, queryObject, sinceParameter } from './read-query';
-import { scopeParameter } from './scopes';
+import { SyncError, errorBody, type ErrorCode } from './errors.ts';
+import { isObject } from './json.ts';
+import type { Position, ResyncReason } from './pull.ts';
+import { collectionsParameter, queryObject, sinceParameter } from './read-query.ts';
+import { utf8Length } from './text.ts';
+import type { PushResponse } from './push.ts';
+import { scopeParameter } from './scopes.ts';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
@@ -246,7 +247,7 @@ const MAX_PUSH_ID_BYTES = 128;
 function pushId({ id }: Record<string, unknown>): PushId {
   const usable =
     typeof id === 'string'
-      ? id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= MAX_PUSH_ID_BYTES
+      ? id !== '' && (utf8Length(id) ?? Infinity) <= MAX_PUSH_ID_BYTES
       : Number.isSafeInteger(id);
   if (usable) return id as PushId;
   throw malformed(`id must be a string of 1 to ${MAX_PUSH_ID_BYTES} bytes or a safe integer.`, 'id');

@@ -1,5 +1,6 @@
-import { SyncError } from './errors';
-import { isObject } from './json';
+import { SyncError } from './errors.ts';
+import { isObject } from './json.ts';
+import { isShortText } from './text.ts';
 
 /**
  * GET scopes: the scopes that the identity may use at this moment, its own one first. Pull and full take one of them as
@@ -26,13 +27,7 @@ export const MAX_IDENTITY_BYTES = 256;
  * (two lone surrogates would become the same stored text, and two tenants one).
  */
 export function isScopeId(text: string): boolean {
-  return (
-    text.trim() !== '' &&
-    text.isWellFormed() &&
-    !text.includes('\0') &&
-    text.length <= MAX_IDENTITY_BYTES &&
-    Buffer.byteLength(text) <= MAX_IDENTITY_BYTES
-  );
+  return text.trim() !== '' && isShortText(text, MAX_IDENTITY_BYTES);
 }
 
 /**
