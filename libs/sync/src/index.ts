@@ -4,6 +4,8 @@
 export { InjectSync, SyncModule } from './sync.module';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
+  ClientSchemaFunction,
+  ClientSchemaRefusal,
   IdValue,
   Port,
   SyncCollectionOptions,
@@ -97,6 +99,17 @@ export {
   type ResyncReason,
 } from './protocol/pull';
 export type { FullEnd, FullLine, FullRequest } from './protocol/full';
+export { MAX_DOCUMENT_IDS, type DocumentsAnswer, type DocumentsRequest } from './protocol/documents';
+export {
+  WIRE_FEATURES,
+  WIRE_VERSION,
+  type InfoCollection,
+  type InfoLimits,
+  type InfoRequest,
+  type InfoStream,
+  type SyncInfo,
+  type WireFeature,
+} from './protocol/info';
 export type { FullPage } from './full/full.service';
 export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
 export type { StreamChange } from './log/entry';

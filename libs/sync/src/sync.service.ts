@@ -4,7 +4,11 @@ import type { mongo } from 'mongoose';
 import { CollectionRegistry } from './collections/collection-registry';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
+import { DocumentsService } from './full/documents.service';
+import { InfoService } from './info/info.service';
+import type { DocumentsAnswer, DocumentsRequest } from './protocol/documents';
 import type { FullRequest } from './protocol/full';
+import type { InfoRequest, SyncInfo } from './protocol/info';
 import type { PullAnswer, PullRequest } from './protocol/pull';
 import type { PushResponse } from './protocol/push';
 import { PullService } from './pull/pull.service';
@@ -34,6 +38,8 @@ export class SyncService {
     private readonly pulls: PullService,
     private readonly fulls: FullService,
     private readonly streams: StreamService,
+    private readonly single: DocumentsService,
+    private readonly server: InfoService,
     private readonly collections: CollectionRegistry,
     private readonly changes: ServerChanges,
     private readonly transactions: Transactions,
@@ -58,6 +64,16 @@ export class SyncService {
   /** The scope's documents as they stand, as NDJSON; `lastSeq` is the cursor to pull from afterwards. */
   full(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     return this.fulls.open(identity, request);
+  }
+
+  /** Single documents of a collection as they stand, with their versions; at most 100 ids. */
+  documents(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
+    return this.single.read(identity, request);
+  }
+
+  /** What a client has to know about this server: limits, readable collections, features, the time. */
+  info(identity: SyncIdentity, request: InfoRequest = {}): Promise<SyncInfo> {
+    return this.server.info(identity, request);
   }
 
   /** The log from a cursor on, and then live, without a gap. Ends when the signal aborts or a full resync is required. */

@@ -1,6 +1,7 @@
 import type { PushResult } from 'nest-offline-sync';
 import { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
+import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { EngineSessions } from '../../../libs/sync/src/cluster/engine-sessions';
@@ -51,6 +52,8 @@ export class CaseEngine {
       of(PushIntake),
       this.queue,
       of(ResolverService),
+      of(ClientSchemas),
+      of(WallClock),
       settings,
       metrics,
     );

@@ -21,7 +21,7 @@ export class PortAnswers {
    * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
    */
   async isYes(port: string, answer: unknown): Promise<boolean> {
-    const value = typeof answer === 'boolean' ? answer : await this.inTime(port, answer);
+    const value = typeof answer === 'boolean' ? answer : await this.settle(port, answer);
     const wrong = notABoolean(value);
     if (wrong === undefined) return value === true;
     this.complain(
@@ -51,7 +51,12 @@ export class PortAnswers {
     this.logger.error(`${port} ${problem}.`);
   }
 
-  private inTime(port: string, answer: unknown): Promise<unknown> {
+  /**
+   * What a promise or an Observable gives in the end; any other value is itself.
+   *
+   * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
+   */
+  settle(port: string, answer: unknown): Promise<unknown> {
     const late = (): never => {
       this.complain(
         port,

@@ -4,6 +4,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { ZERO_VERSION } from '../clock/hlc';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
@@ -45,6 +46,7 @@ export class FullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -53,11 +55,12 @@ export class FullService {
    * Opens a page: all that can be refused is refused here, and the first documents have been read.
    *
    * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
-   *   `full_resync_disabled`
+   *   `full_resync_disabled`, `client_outdated`
    */
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
+    await this.clients.admit(query.clientSchema, identity);
     const known = this.collections.names();
     const token =
       query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);

@@ -19,7 +19,9 @@ import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncGuard, SyncUser } from '../identity/sync.guard';
+import type { DocumentsRequest } from '../protocol/documents';
 import { encodeEnd, type FullRequest } from '../protocol/full';
+import type { InfoRequest } from '../protocol/info';
 import type { PullRequest } from '../protocol/pull';
 import { SyncService } from '../sync.service';
 import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
@@ -63,6 +65,26 @@ export class SyncController {
     @Res() response: unknown,
   ): Promise<void> {
     this.answer(response, (await this.sync.pull(identity, query)).body);
+  }
+
+  /** Gives single documents as they stand. */
+  @Get('documents')
+  async documents(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: DocumentsRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.documents(identity, query))));
+  }
+
+  /** Says what a client has to know about this server. */
+  @Get('info')
+  async info(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: InfoRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.info(identity, query))));
   }
 
   /** Streams the scope's documents as they stand. */

@@ -3,7 +3,13 @@ import type { SyncedCollection } from '../collections/collection';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { DocId } from './change';
 import type { JsonObject } from './json';
-import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  limitParameter,
+  queryObject,
+  textParameter,
+} from './read-query';
 
 /**
  * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
@@ -18,6 +24,8 @@ export interface FullRequest {
   readonly limit?: number | string | null;
   /** `X-Sync-Cursor` of the page before. It brings the collections with it; others than those are refused. */
   readonly cursor?: string | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** A checked FullRequest; `limit` 0 stands for no limit. */
@@ -25,6 +33,7 @@ export interface FullQuery {
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
+  readonly clientSchema: string | undefined;
 }
 
 export interface FullLimits {
@@ -43,6 +52,7 @@ export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery 
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),
+    clientSchema: clientSchemaParameter(query),
   };
 }
 

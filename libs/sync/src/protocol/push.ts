@@ -2,6 +2,7 @@ import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
+import { clientSchemaParameter } from './read-query';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
 export type Atomicity = 'batch' | 'mutation';
@@ -35,6 +36,8 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
+  /** The version of the client's data model, as the app calls it. */
+  readonly clientSchema: string | undefined;
   readonly changes: readonly ParsedChange[];
 }
 
@@ -64,6 +67,8 @@ export interface PushResult {
 
 export interface PushResponse {
   readonly results: readonly PushResult[];
+  /** The clock that stamps are judged by, ISO 8601 in UTC: a device whose clock is wrong learns by how much. */
+  readonly server_time?: string;
 }
 
 const NAME_BYTES = 128;
@@ -88,9 +93,11 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
       `A push holds at most ${maxChanges} changes; send the rest in further pushes.`,
       {
         path: 'changes',
+        limit: maxChanges,
       },
     );
-  return { clientId, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const clientSchema = clientSchemaParameter(body);
+  return { clientId, atomic: atomic ?? undefined, clientSchema, changes: changes.map(parseChange) };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {

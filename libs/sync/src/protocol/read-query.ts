@@ -74,6 +74,28 @@ export function limitParameter(
   return limit;
 }
 
+const MAX_SCHEMA_BYTES = 128;
+
+/**
+ * `client_schema` of a query, a push or a message: which version of its own data model the client has, in words that
+ * the app chooses. An integer counts as its decimal text, because a query has only text.
+ *
+ * @returns undefined when none is named
+ * @throws SyncError `malformed_request` for anything but a short text or a safe integer, given once
+ */
+export function clientSchemaParameter(fields: QueryObject): string | undefined {
+  const value = fields['client_schema'];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
+  if (typeof value === 'string' && value.isWellFormed() && Buffer.byteLength(value) <= MAX_SCHEMA_BYTES)
+    return value;
+  throw new SyncError(
+    'malformed_request',
+    `client_schema must be given once, as a string of 1 to ${MAX_SCHEMA_BYTES} bytes or a safe integer.`,
+    { path: 'client_schema' },
+  );
+}
+
 /**
  * The cursor `since`.
  *

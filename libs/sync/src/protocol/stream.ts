@@ -1,7 +1,7 @@
 import { SyncError, errorBody, type ErrorCode } from './errors';
 import { isObject } from './json';
 import type { Position, ResyncReason } from './pull';
-import { collectionsParameter, queryObject, sinceParameter } from './read-query';
+import { clientSchemaParameter, collectionsParameter, queryObject, sinceParameter } from './read-query';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
@@ -26,6 +26,8 @@ export const STREAM_CLOSE = {
   forbidden: 4403,
   /** No subscribe message came in time. */
   no_subscribe: 4408,
+  /** The app no longer serves clients with this `client_schema`: come back with a newer version of the app. */
+  client_outdated: 4426,
   too_many_messages: 4429,
 } as const;
 export type StreamClose = keyof typeof STREAM_CLOSE;
@@ -43,6 +45,8 @@ export interface SubscribeMessage {
   readonly scopeId: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;
+  /** The version of the client's data model, as the app calls it. */
+  readonly clientSchema: string | undefined;
 }
 
 /** Credentials that take the place of those before: of the same scope and actor. */
@@ -75,6 +79,7 @@ export function parseClientMessage(text: string): ClientMessage {
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
         ack: optionalFlag(message, 'ack'),
+        clientSchema: clientSchemaParameter(message),
       };
     case 'token': {
       const token = optionalText(message, 'token');
@@ -93,9 +98,14 @@ export function parseClientMessage(text: string): ClientMessage {
 /**
  * @param at where a quiet client stands, which may come back with `last_seq` as its `since`: everything asked up to here
  *   has been sent. Undefined without a subscription
+ * @param serverTime the clock that stamps are judged by, ISO 8601 in UTC
  */
-export function pingText(at: Position | undefined): string {
-  return JSON.stringify({ type: 'ping', ...(at ? { last_seq: at.version, seq: at.seq } : {}) });
+export function pingText(at: Position | undefined, serverTime?: string): string {
+  return JSON.stringify({
+    type: 'ping',
+    ...(at ? { last_seq: at.version, seq: at.seq } : {}),
+    ...(serverTime === undefined ? {} : { server_time: serverTime }),
+  });
 }
 
 export function subscribedText(collections: readonly string[], since: string | undefined): string {
@@ -111,8 +121,8 @@ export function fullResyncText(collections: readonly string[], reason: ResyncRea
 }
 
 export function errorText(error: SyncError): string {
-  const { code, message, path } = errorBody(error);
-  return JSON.stringify({ type: 'error', code, message, ...(path === undefined ? {} : { path }) });
+  const { statusCode: _, ...body } = errorBody(error);
+  return JSON.stringify({ type: 'error', ...body });
 }
 
 /** With which code a socket closes after an error. */
@@ -125,6 +135,7 @@ const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = {
   // Whatever status the app's own code chose for it.
   busy: 'try_later',
   unavailable: 'try_later',
+  client_outdated: 'client_outdated',
 };
 const CLOSE_BY_STATUS: Partial<Record<number, StreamClose>> = {
   400: 'bad_message',

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
@@ -50,6 +51,7 @@ export class PullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -59,11 +61,13 @@ export class PullService {
   /**
    * One page of what is new since a cursor, in the order of the versions.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
+   *   `client_outdated`
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { since, collections, limit } = parsePullQuery(request, this.settings);
+    const { since, collections, limit, clientSchema } = parsePullQuery(request, this.settings);
+    await this.clients.admit(clientSchema, identity);
     const readable = await this.collections.readable(identity, collections);
     const selection = new Selection(readable.map(({ name }) => name));
     const answer = await this.page(identity.scopeId, { since, selection, limit });

@@ -1,5 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { isoTime } from '../clock/bounded-wall';
+import { WallClock } from '../clock/wall-clock';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
 import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
@@ -27,6 +30,8 @@ export class PushService {
     private readonly intake: PushIntake,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
+    private readonly clients: ClientSchemas,
+    private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -42,6 +47,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
+      await this.clients.admit(parsed.clientSchema, identity);
       const permissions = new Permissions(identity);
       const time = new AppTime(this.settings.prepareTimeoutMs);
       const intake = await this.intake.prepareChanges(identity, parsed.changes, permissions, time);
@@ -64,7 +70,7 @@ export class PushService {
       }
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
-      return { results };
+      return { results, server_time: isoTime(this.clock.now()) };
     } catch (error) {
       this.metrics.push('failure', changes, (performance.now() - started) / 1000);
       throw error;

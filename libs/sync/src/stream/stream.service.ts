@@ -1,7 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
-import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  queryObject,
+  sinceParameter,
+} from '../protocol/read-query';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
@@ -17,6 +23,8 @@ export interface StreamRequest {
   readonly since?: string | null;
   /** None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** Live entries that may wait for one subscriber before it goes back to reading the log. */
@@ -33,6 +41,7 @@ export class StreamService {
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };
@@ -56,7 +65,7 @@ export class StreamService {
   /**
    * The same in two steps: checks the request first, and tells where the subscriber stands while it is used.
    *
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`, `client_outdated`
    */
   async open(
     identity: SyncIdentity,
@@ -65,6 +74,7 @@ export class StreamService {
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     const since = sinceParameter(query);
+    await this.clients.admit(clientSchemaParameter(query), identity);
     const names = await this.readable(identity, collectionsParameter(query));
     const selection = this.selections.of(names);
     const { bounds } = this;

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
+import { isoTime } from '../clock/bounded-wall';
+import type { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
 import type { IdentityService } from '../identity/identity.service';
 import { SyncError } from '../protocol/errors';
@@ -16,7 +18,7 @@ import {
   type SubscribeMessage,
 } from '../protocol/stream';
 import type { StreamSubscription } from '../stream/stream-subscription';
-import type { StreamService } from '../stream/stream.service';
+import type { StreamRequest, StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
 import { asSocketError } from '../http/failure';
 import { Liveness, type Phase, type Pulsing } from './pulse';
@@ -29,6 +31,7 @@ export interface SessionContext {
   readonly identities: IdentityService;
   readonly streams: StreamService;
   readonly settings: SyncSettings;
+  readonly clock: WallClock;
   readonly logger: Logger;
   readonly frames: SharedFrames;
   /** Called when a socket has closed. */
@@ -39,9 +42,12 @@ export interface SessionContext {
 const BURST = 40;
 const PER_SECOND = 10;
 
+/** What a subscription was asked for, apart from its cursor. */
+type Asked = Pick<StreamRequest, 'client_schema'> & { readonly collections: readonly string[] | undefined };
+
 interface Running {
   readonly subscription: StreamSubscription;
-  readonly asked: readonly string[] | undefined;
+  readonly asked: Asked;
 }
 
 /** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
@@ -96,7 +102,9 @@ export class SocketSession implements Pulsing {
 
   beat(): void {
     if (this.closing) return;
-    this.liveness.beat(() => this.outbound.ping(pingText(this.running?.subscription.position)));
+    this.liveness.beat(() =>
+      this.outbound.ping(pingText(this.running?.subscription.position, isoTime(this.context.clock.now()))),
+    );
   }
 
   /** Closes the socket, with its reason. A client that is to come back comes back with its last version. */
@@ -136,7 +144,7 @@ export class SocketSession implements Pulsing {
   }
 
   private async subscribe(
-    { since, collections, token, scopeId, ack }: SubscribeMessage,
+    { since, collections, token, scopeId, ack, clientSchema }: SubscribeMessage,
     turn: number,
   ): Promise<void> {
     const identity = await this.credentials.identify(token);
@@ -144,7 +152,7 @@ export class SocketSession implements Pulsing {
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
         path: 'scope_id',
       });
-    await this.start(turn, collections, since, (names) => {
+    await this.start(turn, { collections, client_schema: clientSchema }, since, (names) => {
       if (ack) this.outbound.text(subscribedText(names, since));
     });
   }
@@ -158,7 +166,7 @@ export class SocketSession implements Pulsing {
     const { streams, settings } = this.context;
     const names = await within(
       settings.subscribeTimeoutMs,
-      () => streams.readable(identity, asked),
+      () => streams.readable(identity, asked.collections),
       notInTime,
     );
     if (running !== this.running || sameNames(names, subscription.collections)) return;
@@ -169,7 +177,7 @@ export class SocketSession implements Pulsing {
 
   private async start(
     turn: number,
-    asked: readonly string[] | undefined,
+    asked: Asked,
     since: string | undefined,
     announce: (collections: readonly string[]) => void = () => undefined,
   ): Promise<void> {
@@ -178,7 +186,7 @@ export class SocketSession implements Pulsing {
     const identity = await this.credentials.identify(undefined);
     const subscription = await within(
       settings.subscribeTimeoutMs,
-      () => streams.open(identity, { since, collections: asked }),
+      () => streams.open(identity, { ...asked, since }),
       notInTime,
     );
     if (this.closing || turn !== this.latest) return;
