@@ -16,7 +16,7 @@ const FILES = {
   full: 'lines page-token',
   health: 'health',
   http: 'failure response',
-  identity: 'bearer-token identity origins',
+  identity: 'bearer-token identity origins scopes',
   log: 'entry records selection',
   metrics: 'metrics',
   options: 'clashes extras settings table tokens value',
@@ -24,7 +24,7 @@ const FILES = {
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
   stream: 'follower',
-  ws: 'outbound token-bucket upgrades',
+  ws: 'outbound push-window token-bucket upgrades',
 };
 
 const SOURCES = 'libs/sync/src';

@@ -3,8 +3,11 @@
  * them in the same round, or bounds a figure of ours.
  */
 
-/** `bare`: the driver alone. `echo`: Nest without the sync. `ours-1`, `ours-2`: by workers. `original`: the peer. */
-export const VARIANTS = ['bare', 'echo', 'ours-1', 'ours-2', 'original'] as const;
+/**
+ * `bare`: the driver alone. `echo`: Nest without the sync. `http`: ours over HTTP, for rows of the socket. `ours-1`,
+ * `ours-2`: by workers. `original`: the peer.
+ */
+export const VARIANTS = ['bare', 'echo', 'http', 'ours-1', 'ours-2', 'original'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /** Rates and times depend on the machine; the others are compared with a baseline as they are. */

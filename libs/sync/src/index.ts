@@ -49,6 +49,7 @@ export { identityOf } from './identity/sync.guard';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
+export { ACCESS_LEVELS, SyncScopes, type AccessLevel, type Answer, type ScopesPort } from './identity/scopes';
 
 // Errors.
 export {
@@ -110,8 +111,16 @@ export {
   type SyncInfo,
   type WireFeature,
 } from './protocol/info';
+export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
 export type { FullPage } from './full/full.service';
-export { STREAM_CLOSE, type StreamClose, type SubscribeMessage } from './protocol/stream';
+export {
+  STREAM_CLOSE,
+  type PushId,
+  type PushMessage,
+  type StreamClose,
+  type SubscribeMessage,
+} from './protocol/stream';
+export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi';
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';

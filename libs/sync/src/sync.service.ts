@@ -7,10 +7,12 @@ import type { SyncIdentity } from './identity/identity';
 import { DocumentsService } from './full/documents.service';
 import { InfoService } from './info/info.service';
 import type { DocumentsAnswer, DocumentsRequest } from './protocol/documents';
+import { ScopeAccess } from './identity/scope-access';
 import type { FullRequest } from './protocol/full';
 import type { InfoRequest, SyncInfo } from './protocol/info';
 import type { PullAnswer, PullRequest } from './protocol/pull';
 import type { PushResponse } from './protocol/push';
+import { namedScope, type ScopesAnswer } from './protocol/scopes';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
 import { StreamService, type StreamRequest } from './stream/stream.service';
@@ -40,6 +42,7 @@ export class SyncService {
     private readonly streams: StreamService,
     private readonly single: DocumentsService,
     private readonly server: InfoService,
+    private readonly access: ScopeAccess,
     private readonly collections: CollectionRegistry,
     private readonly changes: ServerChanges,
     private readonly transactions: Transactions,
@@ -52,8 +55,17 @@ export class SyncService {
    * @throws SyncError when it is refused as a whole; a single bad change only gets a rejection
    */
   async push(identity: SyncIdentity, request: unknown): Promise<PushResponse> {
-    this.transactions.expectFree(identity.scopeId);
+    this.transactions.expectFree(namedScope(request) ?? identity.scopeId);
     return this.pushes.push(identity, request);
+  }
+
+  /**
+   * The scopes that the identity may use now, its own one first.
+   *
+   * @throws SyncError `unavailable` when the app's option `scopes` does not answer in time, and what it fails with
+   */
+  scopes(identity: SyncIdentity): Promise<ScopesAnswer> {
+    return this.access.list(identity);
   }
 
   /** What is new in the scope since a cursor, or that a full resync is required. */

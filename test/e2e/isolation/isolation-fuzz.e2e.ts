@@ -3,8 +3,8 @@ import { steps } from '../../harness/isolation/attacks';
 import { Duel } from '../../harness/isolation/duel';
 import { PLAIN_ATTACKS } from '../../harness/isolation/plain-attacks';
 import { runs } from '../../support/runs';
-import { sockets } from '../../harness/isolation/socket-attacks';
-import { runSockets } from '../../harness/isolation/socket-duel';
+import { socketPushes, sockets } from '../../harness/isolation/socket-attacks';
+import { runSocketPushes, runSockets } from '../../harness/isolation/socket-duel';
 
 /** The plain attacks and some more; `SYNC_FUZZ_RUNS=2000 npx jest isolation-fuzz` for many more. */
 const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? Math.max(PLAIN_ATTACKS.length + 4, runs(40).numRuns));
@@ -54,6 +54,22 @@ describe('a hostile tenant', () => {
       process.stdout.write(
         `isolation-fuzz: ${String(rounds)} runs, ${String(count)} sockets, ${String(frames)} frames\n`,
       );
+    },
+    300_000 + RUNS * 3_000,
+  );
+
+  it(
+    'gets the same answers to pushes over a socket whether another tenant exists or not, and changes nothing of it',
+    async () => {
+      const rounds = Math.ceil(RUNS / 4);
+      let pushes = 0;
+      await fc.assert(
+        fc.asyncProperty(socketPushes, async (some) => {
+          pushes += await runSocketPushes(duel, some);
+        }),
+        { numRuns: rounds, ...LIMITED, ...REPLAY },
+      );
+      process.stdout.write(`isolation-fuzz: ${String(rounds)} runs, ${String(pushes)} pushes over sockets\n`);
     },
     300_000 + RUNS * 3_000,
   );

@@ -5,6 +5,7 @@ import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
 import { FullResyncRequired, PullPage } from '../../../libs/sync/src/protocol/pull';
+import type { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import { DAY_MS, SeededLog, versionOf } from '../../support/seeded-log';
@@ -28,6 +29,7 @@ describe('retention', () => {
       log.oplog,
       { get: () => undefined } as unknown as CollectionRegistry,
       new ClientSchemas({}, resolveSettings({})),
+      {} as ScopeAccess,
       resolveSettings({}),
       new NoMetrics(),
     );

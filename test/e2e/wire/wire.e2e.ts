@@ -79,6 +79,7 @@ describe('the scenarios of test/fixtures/wire', () => {
         'GET /sync/full',
         'GET /sync/info',
         'GET /sync/pull',
+        'GET /sync/scopes',
         'POST /sync/push',
       ]),
     );

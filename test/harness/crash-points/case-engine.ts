@@ -11,6 +11,7 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
+import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
 import { PushService } from '../../../libs/sync/src/push/push.service';
@@ -49,6 +50,7 @@ export class CaseEngine {
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
       of(CollectionRegistry),
+      of(ScopeAccess),
       of(PushIntake),
       this.queue,
       of(ResolverService),

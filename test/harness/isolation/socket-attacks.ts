@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { authorization, BAD_TOKENS } from './attacks';
-import { collectionNames, oddJson, versions } from './hostile-json';
+import { collectionNames, oddJson, pushBody, versions } from './hostile-json';
 import { COLLECTIONS } from './world';
 
 /** A frame with ⟦names⟧ in its text. */
@@ -102,3 +102,16 @@ const one = fc.record({
 
 /** Sockets that B has open at the same time. */
 export const sockets: fc.Arbitrary<SocketStep[]> = fc.array(one, { minLength: 4, maxLength: 10 });
+
+const pushId = fc.oneof(
+  { weight: 9, arbitrary: among('1', '2', '"a"', '"⟦A.mutation.0⟧"', '"__proto__"') },
+  { weight: 1, arbitrary: oddJson },
+);
+
+/** Pushes that B sends over a socket, one after the other's answer: the bodies of HTTP with an id. */
+export const socketPushes: fc.Arbitrary<string[]> = fc.array(
+  fc
+    .tuple(pushId, pushBody)
+    .map(([id, body]) => (body.startsWith('{"') ? `{"type":"push","id":${id},${body.slice(1)}` : body)),
+  { minLength: 4, maxLength: 12 },
+);

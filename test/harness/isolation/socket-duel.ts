@@ -59,7 +59,62 @@ export async function runSockets(duel: Duel, steps: readonly SocketStep[]): Prom
   }
 }
 
-function upgrade({ target, headers }: SocketStep, lexicon: Lexicon): string {
+/**
+ * B's pushes over one socket in each world, each sent when the one before was answered: the answers are the same in both,
+ * and nothing of A is in them or changed by them.
+ *
+ * @returns how many were tried
+ */
+export async function runSocketPushes(duel: Duel, messages: readonly string[]): Promise<number> {
+  const bob = duel.newBob();
+  const headers = ['Authorization: ⟦token.good⟧'];
+  const open = (): RawSocket[] =>
+    duel.worlds.map(({ port }, at) => {
+      const lexicon = bob.lexicons[at]!;
+      return new RawSocket(port, upgrade({ target: '/sync/stream', headers }, lexicon));
+    });
+  let pair = open();
+  try {
+    for (const text of messages) {
+      if (pair.some(({ closed }) => closed !== undefined)) {
+        for (const socket of pair) socket.end();
+        pair = open();
+      }
+      duel.tick();
+      bob.said += saidBy(text, bob.lexicons[0]);
+      const heard = await Promise.all(
+        pair.map(async (socket, at) => {
+          await until(() => socket.isOpen || socket.closed !== undefined);
+          const before = socket.texts.length;
+          const answers = (): string[] =>
+            socket.texts
+              .slice(before)
+              .filter((answer) => (JSON.parse(answer) as ServerMessage).type !== 'ping');
+          socket.send({ opcode: 1, payload: fillIn(text, bob.lexicons[at]!) });
+          await until(() => answers().length > 0 || socket.closed !== undefined);
+          for (const [, version] of answers()
+            .join()
+            .matchAll(/"new_version":"([^"]+)"/g))
+            bob.lexicons[at]!.learnt.versions.unshift(version!);
+          return answers().join('\n');
+        }),
+      );
+      const [real, control] = heard as [string, string];
+      duel.nothingOfAlice(bob, pair[0]!.bytes);
+      if (/"code":"(internal|configuration)"/.test(real))
+        throw new Error(`The server failed: ${real.slice(0, 500)}`);
+      same(real, control);
+      await duel.aliceUnchanged();
+    }
+    await duel.nothingInLogs();
+    return messages.length;
+  } finally {
+    for (const socket of pair) socket.end();
+    await duel.forget();
+  }
+}
+
+function upgrade({ target, headers }: Pick<SocketStep, 'target' | 'headers'>, lexicon: Lexicon): string {
   const lines = [
     `GET ${target} HTTP/1.1`,
     'Host: app.example',

@@ -34,6 +34,7 @@ function cellsOf(result: RowResult, figure: Figure): Record<Variant, string> {
   return {
     bare: cell('bare'),
     echo: cell('echo'),
+    http: cell('http'),
     'ours-1': cell('ours-1'),
     'ours-2': cell('ours-2'),
     original: cell('original'),

@@ -4,6 +4,7 @@ import { linesOf, type Line } from './lines';
 const COLUMNS: readonly { readonly head: string; readonly variant: Variant }[] = [
   { head: 'bare', variant: 'bare' },
   { head: 'echo', variant: 'echo' },
+  { head: 'ours, HTTP', variant: 'http' },
   { head: 'ours, 1', variant: 'ours-1' },
   { head: 'ours, 2', variant: 'ours-2' },
   { head: 'original', variant: 'original' },
@@ -12,7 +13,7 @@ const TITLE_WIDTH = 44;
 
 /** The table for a terminal. Columns of variants that were not run are left out. */
 export function table(results: readonly RowResult[]): string {
-  const ran = COLUMNS.filter(({ variant }) => results.some(({ variants }) => variants.includes(variant)));
+  const ran = columnsOf(results);
   const head = ['row', '', ...ran.map((column) => column.head), 'against the limit', 'against the original'];
   const rows = results.flatMap((result) => linesOf(result).map((line) => cellsOf(line, ran)));
   const widths = head.map((text, place) =>
@@ -31,16 +32,15 @@ export function table(results: readonly RowResult[]): string {
 
 /** The same as Markdown. */
 export function markdownTable(results: readonly RowResult[]): string {
-  const head = [
-    'row',
-    '',
-    ...COLUMNS.map((column) => column.head),
-    'against the limit',
-    'against the original',
-  ];
-  const align = head.map((_, place) => (place >= 2 && place < 2 + COLUMNS.length ? '---:' : '---'));
-  const rows = results.flatMap((result) => linesOf(result).map((line) => cellsOf(line, COLUMNS, Infinity)));
+  const ran = columnsOf(results);
+  const head = ['row', '', ...ran.map((column) => column.head), 'against the limit', 'against the original'];
+  const align = head.map((_, place) => (place >= 2 && place < 2 + ran.length ? '---:' : '---'));
+  const rows = results.flatMap((result) => linesOf(result).map((line) => cellsOf(line, ran, Infinity)));
   return [head, align, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function columnsOf(results: readonly RowResult[]): typeof COLUMNS {
+  return COLUMNS.filter(({ variant }) => results.some(({ variants }) => variants.includes(variant)));
 }
 
 function cellsOf(

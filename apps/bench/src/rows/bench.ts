@@ -5,7 +5,7 @@ import type { Server } from '../processes/child';
 import type { Tokens } from '../workload/tokens';
 
 /** The variants that are served over HTTP and WebSocket. */
-export type Served = Exclude<Variant, 'bare'>;
+export type Served = Exclude<Variant, 'bare' | 'http'>;
 
 /** What rows work with. Servers start when they are first asked for. */
 export interface Bench {

@@ -23,6 +23,7 @@ async function placeOf(
 ): Promise<{ db: mongo.Db; layout: FillLayout } | undefined> {
   switch (variant) {
     case 'echo':
+    case 'http':
       return undefined;
     case 'bare':
       return { db: (await bench.bare()).db, layout: FILL_BARE };

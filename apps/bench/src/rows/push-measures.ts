@@ -1,8 +1,9 @@
 import { commitBatch, BareBatches, insertHeads } from '../bare/bare-push';
-import { drive, collectGarbage } from '../load/drive';
+import { drive, collectGarbage, type Drive } from '../load/drive';
 import { Pace } from '../load/pace';
 import { checkPushes } from '../load/push-check';
-import { devicePlans, pushRequests, type PushShape } from '../load/push-plan';
+import { devicePlans, pushRequests, type DevicePlan, type PushShape } from '../load/push-plan';
+import { driveSockets, pushMessages } from '../load/socket-pushes';
 import { checkStored, OURS, ORIGINAL, storedCounts } from '../load/stored-counts';
 import type { Sample } from '../model';
 import { percentiles } from '../stats/summary';
@@ -24,18 +25,42 @@ export function servedPushes(bench: Bench, variant: 'echo' | 'ours-1' | 'ours-2'
     const run = await drive(url, requests, turn.seconds);
     const sent = run.exchanges.flat();
     pace.learn(sent.length / shape.clients, run.seconds);
-    const latencies = percentiles(sent.map(({ ms }) => ms));
     if (variant === 'echo') {
+      const latencies = percentiles(sent.map(({ ms }) => ms));
       const failures = sent.filter(({ status }) => status !== 200).length;
       const changes = (sent.length - failures) * shape.batch;
       return { figures: { rate: changes / run.seconds, ...latencies, failures } };
     }
-    const { accepted, failures, errors } = checkPushes(plans, run.exchanges);
-    const layout = { ...OURS, documents: shape.collection ?? OURS.documents };
-    const scopes = plans.map(({ scope }) => scope);
-    await checkStored(bench.client.db(databaseOf(variant)), layout, scopes, accepted);
-    return { figures: { rate: accepted / run.seconds, ...latencies, failures, errors } };
+    return judged(bench, variant, shape, plans, run);
   };
+}
+
+/** The same over the socket: one push of each client under way, as a device does it. */
+export function socketPushes(bench: Bench, variant: 'ours-1' | 'ours-2', shape: PushShape): Measure {
+  const pace = firstPace(shape);
+  return async (turn) => {
+    const { url } = await bench.server(variant);
+    const plans = devicePlans(bench.seed, turn.name, shape, pace.requests(turn.seconds));
+    const messages = pushMessages(plans, (scope) => bench.tokens.bearer(scope));
+    const run = await driveSockets(url, messages, turn.seconds);
+    pace.learn(run.exchanges.flat().length / shape.clients, run.seconds);
+    return judged(bench, variant, shape, plans, run);
+  };
+}
+
+async function judged(
+  bench: Bench,
+  variant: 'ours-1' | 'ours-2',
+  shape: PushShape,
+  plans: readonly DevicePlan[],
+  run: Drive,
+): Promise<Sample> {
+  const { accepted, failures, errors } = checkPushes(plans, run.exchanges);
+  const layout = { ...OURS, documents: shape.collection ?? OURS.documents };
+  const scopes = plans.map(({ scope }) => scope);
+  await checkStored(bench.client.db(databaseOf(variant)), layout, scopes, accepted);
+  const latencies = percentiles(run.exchanges.flat().map(({ ms }) => ms));
+  return { figures: { rate: accepted / run.seconds, ...latencies, failures, errors } };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { PushShape } from '../load/push-plan';
 import type { Figure, Target, Variant } from '../model';
 import { TASKS } from '../workload/notes';
 import type { Row } from './bench';
-import { barePushes, originalPushes, servedPushes } from './push-measures';
+import { barePushes, originalPushes, servedPushes, socketPushes } from './push-measures';
 
 const RATE: Figure = { name: 'rate', label: 'changes', unit: 'per second' };
 const P50: Figure = { name: 'p50', label: 'p50', unit: 'ms' };
@@ -99,7 +99,27 @@ const SPECS: readonly PushSpec[] = [
   },
 ];
 
-export const PUSH_ROWS: readonly Row[] = SPECS.map(({ shape, ...spec }) => ({
+/** The same pushes over HTTP and over the socket, in the same round. */
+function socketRow(id: string, title: string, shape: PushShape): Row {
+  return {
+    id,
+    title,
+    figures: [RATE, P50, P99, FAILURES],
+    targets: [{ figure: 'rate', against: ['http'], bound: { least: 1.5 } }, NO_FAILURE],
+    variants: ['http', 'ours-1', 'ours-2'],
+    timed: true,
+    overheadSeconds: 0.4,
+    open: async (bench) => ({
+      measures: {
+        http: servedPushes(bench, 'ours-1', shape),
+        'ours-1': socketPushes(bench, 'ours-1', shape),
+        'ours-2': socketPushes(bench, 'ours-2', shape),
+      },
+    }),
+  };
+}
+
+const HTTP_ROWS: readonly Row[] = SPECS.map(({ shape, ...spec }) => ({
   id: spec.id,
   title: spec.title,
   figures: spec.figures,
@@ -117,6 +137,12 @@ export const PUSH_ROWS: readonly Row[] = SPECS.map(({ shape, ...spec }) => ({
     },
   }),
 }));
+
+export const PUSH_ROWS: readonly Row[] = [
+  ...HTTP_ROWS,
+  socketRow('push-socket-one-scope', 'push x1 over the socket, 64 clients, one scope', x1(64, 'one')),
+  socketRow('push-socket-own-scopes', 'push x1 over the socket, 64 clients, 64 scopes', x1(64, 'own')),
+];
 
 function variantsOf({ echo, original }: Omit<PushSpec, 'shape'>): Variant[] {
   return [

@@ -19,7 +19,7 @@ export interface Target {
   readonly wireId: DocId;
 }
 
-/** @throws SyncError `unknown_collection`, `invalid_doc_id` */
+/** @throws SyncError `unknown_collection`, `wrong_scope`, `invalid_doc_id` */
 export function targetOf(
   collections: Collections,
   name: string,
@@ -31,6 +31,11 @@ export function targetOf(
     throw new SyncError(
       'unknown_collection',
       `Collection ${name} is not synced; give it in the collections option or by SyncModule.forFeature.`,
+    );
+  if (!collection.livesIn(scopeId))
+    throw new SyncError(
+      'wrong_scope',
+      `Collection ${name} does not live in scopes of this kind; see its option scopes.`,
     );
   const asked = typeof docId === 'object' ? docId?.toHexString() : docId;
   const storedId = isDocId(asked) ? collection.ids.toStored(scopeId, asked) : undefined;

@@ -30,6 +30,7 @@ export function readCollectionOptions(
       throw configurationError(options.name, option, `must be one of: ${allowed.join(', ')}`);
   }
   checkHidden(options);
+  checkScopes(options);
   if (options.freeForm === true && options.model !== undefined)
     throw configurationError(
       options.name,
@@ -65,6 +66,18 @@ function checkHidden({ name, hidden }: SyncCollectionOptions): void {
         'hidden',
         `holds ${JSON.stringify(path) ?? 'a value'}, which is no field of the app's: give dotted paths such as "account.secret"`,
       );
+}
+
+function checkScopes({ name, scopes }: SyncCollectionOptions): void {
+  if (scopes === undefined) return;
+  const isList = Array.isArray(scopes) && scopes.length > 0;
+  if (isList && (scopes as readonly unknown[]).every((kind) => typeof kind === 'string' && kind !== ''))
+    return;
+  throw configurationError(
+    name,
+    'scopes',
+    "must be a list of kinds of scopes, such as ['project', 'user']: those that kind() of the module's option scopes gives",
+  );
 }
 
 function checkName(name: unknown, reserved: readonly string[]): void {

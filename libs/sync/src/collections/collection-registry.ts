@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import type { LogChange } from '../protocol/change';
 import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../options/sync.options';
@@ -30,6 +31,7 @@ export class CollectionRegistry implements Collections {
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_OPTIONS) private readonly options: SyncOptions,
     private readonly ports: PortResolver,
+    private readonly access: ScopeAccess,
   ) {
     const { oplogCollection, headsCollection, receiptsCollection, leasesCollection } = settings;
     this.reserved = [oplogCollection, headsCollection, receiptsCollection, leasesCollection];
@@ -82,7 +84,8 @@ export class CollectionRegistry implements Collections {
   }
 
   /**
-   * The collections of a read. None asked means all that the identity may read, which can be none.
+   * The collections of a read. None asked means all that the identity may read, which can be none. Those that do not
+   * live in the identity's scope are left out, also where they were asked for.
    *
    * @param path the parameter that named them, for errors
    * @throws SyncError `unknown_collection` for a name that is not synced, `forbidden` for one that the identity was
@@ -93,10 +96,14 @@ export class CollectionRegistry implements Collections {
     requested: readonly string[] | undefined,
     path = 'collections',
   ): Promise<SyncedCollection[]> {
-    const asked = requested?.length ? [...new Set(requested)].map((name) => this.known(name, path)) : undefined;
-    const candidates = asked ?? [...this.collections().values()];
+    const asked = requested?.length
+      ? [...new Set(requested)].map((name) => this.known(name, path))
+      : undefined;
+    const candidates = (asked ?? [...this.collections().values()]).filter((one) =>
+      one.livesIn(identity.scopeId),
+    );
     const allowed = await Promise.all(candidates.map((one) => one.authorize(identity, 'read')));
-    const denied = asked?.find((_, index) => !allowed[index]);
+    const denied = asked && candidates.find((_, index) => !allowed[index]);
     if (denied)
       throw new SyncError('forbidden', `Collection ${denied.name} may not be read with these credentials.`, {
         path,
@@ -133,12 +140,21 @@ export class CollectionRegistry implements Collections {
 
   private async resolveAll(): Promise<void> {
     await this.connection.asPromise();
+    const kinds = await this.access.kinds();
+    const first = [...this.registered.values()].find(({ scopes }) => scopes !== undefined);
+    if (first && !kinds)
+      throw configurationError(
+        first.name,
+        'scopes',
+        "names kinds of scopes, and nothing says of which kind a scope is: give the module's option scopes a method kind",
+      );
     const context = {
       connection: this.connection,
       settings: this.settings,
       defaults: this.options,
       ports: this.ports,
       answers: new PortAnswers(this.settings.retryDeadlineMs),
+      kindOf: kinds ?? (() => undefined),
       report: (collection: string) => (step: string, error: unknown) => {
         this.logger.warn(
           `Collection ${collection}: a change was rejected because ${step} failed: ${failureTrace(error)}`,

@@ -26,6 +26,8 @@ export interface SyncedCollection {
   readonly ids: IdCodec;
   readonly idMode: 'global' | 'scoped';
   readonly allowFullResync: boolean;
+  /** Whether there are documents of it in a scope, by the scope's kind. */
+  livesIn(scopeId: string): boolean;
   /** The native collection: `_id` and `_sync_*` are ours to write. */
   readonly store: mongo.Collection<StoredDocument>;
   authorize(identity: SyncIdentity, action: CollectionAction): Promise<boolean>;

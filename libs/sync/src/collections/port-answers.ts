@@ -21,7 +21,7 @@ export class PortAnswers {
    * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
    */
   async isYes(port: string, answer: unknown): Promise<boolean> {
-    const value = typeof answer === 'boolean' ? answer : await this.settle(port, answer);
+    const value = await this.valueOf(port, answer);
     const wrong = notABoolean(value);
     if (wrong === undefined) return value === true;
     this.complain(
@@ -52,11 +52,16 @@ export class PortAnswers {
   }
 
   /**
-   * What a promise or an Observable gives in the end; any other value is itself.
+   * What comes out of an answer: of a promise, or of an Observable. Of whatever type it is.
    *
    * @throws SyncError `unavailable` when it does not come in time; else what the answer fails with
    */
-  settle(port: string, answer: unknown): Promise<unknown> {
+  async valueOf(port: string, answer: unknown): Promise<unknown> {
+    const isThere = ['boolean', 'string'].includes(typeof answer) || Array.isArray(answer);
+    return isThere ? answer : this.inTime(port, answer);
+  }
+
+  private inTime(port: string, answer: unknown): Promise<unknown> {
     const late = (): never => {
       this.complain(
         port,

@@ -34,6 +34,31 @@ export class PortResolver {
     return ((...args: Parameters<F>) => instance[method](...args)) as F;
   }
 
+  /**
+   * The same for a port of several methods: an object with them, or a class. The methods are called on what is returned.
+   *
+   * @param methods those that must be there
+   * @throws SyncError `configuration` when one of them is missing, and as {@link resolve}
+   */
+  async resolveObject<T extends object>(
+    port: T | Type<T>,
+    methods: readonly (keyof T & string)[],
+    where: string,
+  ): Promise<T> {
+    const isClass = typeof port === 'function';
+    const declared: unknown = isClass ? port.prototype : port;
+    const missingIn = (found: unknown): string | undefined =>
+      methods.find((method) => typeof (found as Partial<T> | null | undefined)?.[method] !== 'function');
+    const given = isClass && missingIn(declared) === undefined ? await this.instance(port, where) : declared;
+    const missing = missingIn(given);
+    if (missing === undefined) return given as T;
+    throw new SyncError(
+      'configuration',
+      `SyncModule: ${where}: there is no method ${missing}. Give an object with the methods ${methods.join(' and ')}, or a provider's class that has them as methods.`,
+      { path: where },
+    );
+  }
+
   private async instance<T>(type: Type<T>, where: string): Promise<T> {
     try {
       return this.moduleRef.get<T>(type, { strict: false });

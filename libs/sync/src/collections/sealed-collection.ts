@@ -27,6 +27,8 @@ export interface SealContext {
   readonly ports: PortResolver;
   /** Hears what the ports answer. */
   readonly answers: PortAnswers;
+  /** What the app calls scopes like this one; undefined where it says nothing usable. */
+  readonly kindOf: (scopeId: string) => string | undefined;
   /** Told of errors of the app's own code, by collection. */
   readonly report: (collection: string) => FailureReport;
 }
@@ -52,6 +54,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
   const transform = options.transform ?? defaults.transform;
   const unknownFields = options.unknownFields ?? 'reject';
   const report = context.report(name);
+  const kinds = options.scopes && new Set(options.scopes);
 
   const authorize =
     authorizer &&
@@ -102,6 +105,10 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     ids,
     idMode: options.ids ?? 'global',
     allowFullResync: options.allowFullResync ?? true,
+    livesIn: (scopeId) => {
+      const kind = kinds && context.kindOf(scopeId);
+      return kinds === undefined || (kind !== undefined && kinds.has(kind));
+    },
     store: nativeCollection(context.connection, name),
     authorize: async (identity, action) => {
       if (!authorize) return true;

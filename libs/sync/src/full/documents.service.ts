@@ -7,6 +7,7 @@ import { decodeStored } from '../collections/native-collection';
 import { within } from '../database/waiting';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS } from '../log/oplog';
 import type { DocId } from '../protocol/change';
 import { parseDocumentsQuery, type DocumentsAnswer, type DocumentsRequest } from '../protocol/documents';
@@ -22,21 +23,26 @@ export class DocumentsService {
   constructor(
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
+    private readonly access: ScopeAccess,
   ) {}
 
   /**
    * Each id is answered once: with its document, as missing, or as remaining. An id of another scope is missing like one
    * that nobody has.
    *
-   * @throws SyncError `malformed_request`, `invalid_doc_id`, `unknown_collection`, `forbidden`, `client_outdated`
+   * @throws SyncError `malformed_request`, `invalid_doc_id`, `unknown_collection`, `forbidden`,
+   *   `scope_forbidden`, `client_outdated`
    */
   async read(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
-    const { collection: name, ids, clientSchema } = parseDocumentsQuery(request);
+    const { scope, collection: name, ids, clientSchema } = parseDocumentsQuery(request);
     await this.clients.admit(clientSchema, identity);
-    const [collection] = await this.collections.readable(identity, [name], 'collection');
-    if (!collection) throw new Error('A collection that may be read is missing');
-    const wanted = wantedOf(collection, identity.scopeId, ids);
-    const { lines, isCut } = await this.find(collection, identity.scopeId, [...wanted.values()]);
+    const reader = await this.access.enter(identity, scope, 'read');
+    const { scopeId } = reader;
+    const [collection] = await this.collections.readable(reader, [name], 'collection');
+    // It does not live in scopes of this kind.
+    if (!collection) return { documents: [], missing: [...new Set(ids)], remaining: [] };
+    const wanted = wantedOf(collection, scopeId, ids);
+    const { lines, isCut } = await this.find(collection, scopeId, [...wanted.values()]);
     const found = new Map(lines.map((line) => [JSON.stringify(line.doc_id), line]));
     const absent = [...wanted.keys()].filter((key) => !found.has(key)).map((key) => JSON.parse(key) as DocId);
     return {

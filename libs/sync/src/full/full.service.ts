@@ -6,6 +6,7 @@ import { decodeStored } from '../collections/native-collection';
 import { ZERO_VERSION } from '../clock/hlc';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { Selection } from '../log/selection';
@@ -47,6 +48,7 @@ export class FullService {
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
+    private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -54,29 +56,30 @@ export class FullService {
   /**
    * Opens a page: all that can be refused is refused here, and the first documents have been read.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
-   *   `full_resync_disabled`, `client_outdated`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
+   *   `forbidden`, `full_resync_disabled`, `client_outdated`
    */
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
     await this.clients.admit(query.clientSchema, identity);
+    const reader = await this.access.enter(identity, query.scope, 'read');
+    const { scopeId } = reader;
     const known = this.collections.names();
-    const token =
-      query.cursor === undefined ? undefined : decodePageToken(query.cursor, identity.scopeId, known);
+    const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, scopeId, known);
     const start = token ? idFromJson(token.from) : { id: ALL_IDS.from };
     const asked = query.collections && new Selection(query.collections);
     const begun = token && new Selection(token.collections);
-    if (!start || (begun && asked && !begun.isSameAs(asked))) throw invalidPageCursor();
-    const { selection, collections } = await this.select(identity, begun ?? asked);
-    const { view, lastSeq } = await this.look(identity.scopeId, token?.lastSeq);
+    if (!start || (begun && asked && !begun.isSameAs(this.living(asked, scopeId)))) throw invalidPageCursor();
+    const { selection, collections } = await this.select(reader, begun ?? asked);
+    const { view, lastSeq } = await this.look(scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
       const nextCursor =
         plan.next &&
         encodePageToken(
           {
-            scope: identity.scopeId,
+            scope: scopeId,
             collections: selection.names,
             index: plan.next.index,
             from: idToJson(plan.next.from),
@@ -90,12 +93,17 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, identity.scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
       };
     } catch (error) {
       await view.close();
       throw error;
     }
+  }
+
+  /** Without those that do not live in the scope: a page token has none of them either. */
+  private living({ names }: Selection, scopeId: string): Selection {
+    return new Selection(names.filter((name) => this.collections.get(name)?.livesIn(scopeId) ?? true));
   }
 
   /** In the order in which they were asked for, or configured. */

@@ -3,7 +3,7 @@ import { isObject } from '../protocol/json';
 import { isPassing } from '../database/errors';
 
 /** Seconds after which a client tries again, where nothing better is known. */
-export const RETRY_AFTER_SECONDS = 2;
+const RETRY_AFTER_SECONDS = 2;
 
 /** Statuses by which a host says that the same request may pass later, and with whom that lies: its load, or its parts. */
 const TRY_AGAIN: Readonly<Partial<Record<number, ErrorCode>>> = {
@@ -103,8 +103,13 @@ function retryAfterOf(error: object, body: unknown): number | undefined {
 }
 
 /** Whether a client is to send the same request again. */
-export function saysTryAgain({ code }: SyncError): boolean {
+function saysTryAgain({ code }: SyncError): boolean {
   return code === 'busy' || code === 'unavailable' || code === 'shutting_down';
+}
+
+/** After how many seconds, where the client is to send the same request again. */
+export function retryAfter(error: SyncError): number | undefined {
+  return error.retryAfterSeconds ?? (saysTryAgain(error) ? RETRY_AFTER_SECONDS : undefined);
 }
 
 /**
@@ -122,6 +127,40 @@ export function describeFailure(error: unknown): string {
 function mayHoldData(error: Error): boolean {
   const safe = ['TypeError', 'RangeError', 'ReferenceError', 'SyncError'];
   return !safe.includes(error.name);
+}
+
+/** What a client is told of an error of its request, and what the log is told of it. */
+export interface ToldFailure {
+  readonly told: SyncError;
+  readonly log?: { readonly level: 'warn' | 'error'; readonly text: string };
+}
+
+/**
+ * By every door the same: what was not foreseen becomes `internal` with a correlation id, which the log has too, with the
+ * place.
+ *
+ * @param newId a fresh correlation id
+ */
+export function toldFailure(error: unknown, newId: () => string): ToldFailure {
+  if (error instanceof SyncError)
+    return error.status === 500
+      ? { told: error, log: { level: 'error', text: describeFailure(error) } }
+      : { told: error };
+  const refusal = hostRefusal(error);
+  if (refusal) return { told: refusal };
+  if (isPassing(error))
+    return {
+      told: new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.'),
+      log: { level: 'warn', text: `The database is out of reach: ${describeFailure(error)}` },
+    };
+  const id = newId();
+  return {
+    told: new SyncError(
+      'internal',
+      `The server met an unexpected error. Its operator finds it in the log as ${id}.`,
+    ),
+    log: { level: 'error', text: `Unexpected error ${id}: ${describeFailure(error)}` },
+  };
 }
 
 /**

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { isPassing } from '../database/errors';
 import { errorBody, SyncError } from '../protocol/errors';
-import { describeFailure, hostRefusal, RETRY_AFTER_SECONDS, saysTryAgain } from './failure';
+import { describeFailure, retryAfter, toldFailure } from './failure';
 import { destroyResponse, exposeHeaders } from './response';
 
 /**
@@ -43,7 +42,7 @@ export class SyncErrorFilter implements ExceptionFilter<SyncError> {
     if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds;
     // A throttler of the host has set the header itself: its word is better than ours.
     const isSet: unknown = this.host.httpAdapter.getHeader(response, 'Retry-After');
-    return saysTryAgain(error) && isSet === undefined ? RETRY_AFTER_SECONDS : undefined;
+    return isSet === undefined ? retryAfter(error) : undefined;
   }
 }
 
@@ -54,20 +53,8 @@ export class SyncErrorFilter implements ExceptionFilter<SyncError> {
 @Catch()
 export class SyncRouteFilter extends SyncErrorFilter {
   override catch(error: unknown, context: ArgumentsHost): void {
-    if (error instanceof SyncError) this.tell(error, context);
-    else this.answer(hostRefusal(error) ?? this.translate(error), context);
-  }
-
-  private translate(error: unknown): SyncError {
-    if (isPassing(error)) {
-      this.logger.warn(`The database is out of reach: ${describeFailure(error)}`);
-      return new SyncError('unavailable', 'The database is out of reach at the moment. Try again shortly.');
-    }
-    const id = randomUUID();
-    this.logger.error(`Unexpected error ${id}: ${describeFailure(error)}`);
-    return new SyncError(
-      'internal',
-      `The server met an unexpected error. Its operator finds it in the log as ${id}.`,
-    );
+    const { told, log } = toldFailure(error, randomUUID);
+    if (log) this.logger[log.level](log.text);
+    this.answer(told, context);
   }
 }

@@ -57,6 +57,12 @@ export class SyncController {
     this.answer(response, Buffer.from(JSON.stringify(await this.sync.push(identity, body))));
   }
 
+  /** Lists the scopes that the identity may use. */
+  @Get('scopes')
+  async scopes(@SyncUser() identity: SyncIdentity, @Res() response: unknown): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.scopes(identity))));
+  }
+
   /** Gives what is new since a cursor. */
   @Get('pull')
   async pull(

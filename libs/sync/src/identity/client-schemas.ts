@@ -30,7 +30,7 @@ export class ClientSchemas {
   async admit(clientSchema: string | undefined, identity: SyncIdentity): Promise<void> {
     const { clientSchema: ask } = this.options;
     if (!ask) return;
-    const answer = await this.answers.settle(PORT, ask(clientSchema, identity));
+    const answer = await this.answers.valueOf(PORT, ask(clientSchema, identity));
     if (answer === true) return;
     if (isRefusal(answer)) throw outdated(answer);
     this.answers.complain(

@@ -1,12 +1,23 @@
 import { isObject } from '../protocol/json';
+import { isScopeId } from '../protocol/scopes';
+
+export { MAX_IDENTITY_BYTES } from '../protocol/scopes';
 
 /**
  * Who asks, and in which scope (tenant). Comes from the host's guard and the configured fields or resolvers, never
- * from what the client sends. Everything that a request reads or writes is bound to `scopeId` (invariant 5).
+ * from what the client sends, unless the app's option `scopes` lets it into the scope that it names. Everything that a request reads or writes is bound to `scopeId` (invariant 5).
  */
 export interface SyncIdentity {
-  /** The tenant whose log and documents this identity works on. Never empty. */
+  /**
+   * The scope (tenant) whose log and documents this identity works on. Never empty. In a request that names another
+   * scope, and may use it, this is that scope: authorizers, transforms and resolvers see where they are asked about.
+   */
   readonly scopeId: string;
+  /**
+   * The identity's own scope, where `scopeId` is another one that it may use by the option `scopes`. Missing where
+   * `scopeId` is the own one, so that `ownScopeId ?? scopeId` always is.
+   */
+  readonly ownScopeId?: string;
   /** Who acts inside the scope. Kept with each document as `_sync_actor_id`. Never empty. */
   readonly actorId: string;
   /** What the guard put on the request: given to authorizers, transforms and resolvers as it is. */
@@ -14,9 +25,6 @@ export interface SyncIdentity {
   /** When the credentials end, if known. A stream is closed then (4401). */
   readonly expiresAt?: Date;
 }
-
-/** Longest scope or actor id, in UTF-8 bytes. */
-export const MAX_IDENTITY_BYTES = 256;
 
 /**
  * The value at a dotted path inside the user. A property with the whole path as its name comes first, so that claims
@@ -39,20 +47,10 @@ export function readField(user: unknown, path: string): unknown {
  */
 export function identityText(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
-  if (typeof value === 'string') return isUsable(value) ? value : undefined;
+  if (typeof value === 'string') return isScopeId(value) ? value : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
   const { toHexString } = value as { toHexString?: unknown };
   if (typeof toHexString !== 'function') return undefined;
   const hex: unknown = toHexString.call(value);
-  return typeof hex === 'string' && isUsable(hex) ? hex : undefined;
-}
-
-function isUsable(text: string): boolean {
-  return (
-    text.trim() !== '' &&
-    text.isWellFormed() &&
-    !text.includes('\0') &&
-    text.length <= MAX_IDENTITY_BYTES &&
-    Buffer.byteLength(text) <= MAX_IDENTITY_BYTES
-  );
+  return typeof hex === 'string' && isScopeId(hex) ? hex : undefined;
 }

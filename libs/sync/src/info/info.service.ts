@@ -4,6 +4,7 @@ import { WallClock } from '../clock/wall-clock';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
@@ -16,6 +17,7 @@ import {
   type SyncInfo,
 } from '../protocol/info';
 import { clientSchemaParameter, queryObject } from '../protocol/read-query';
+import { scopeParameter } from '../protocol/scopes';
 import { packageVersion } from './package-version';
 
 /** Tells a client what it has to know before it relies on this server: limits, collections, features, the time. */
@@ -26,6 +28,7 @@ export class InfoService {
   constructor(
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
+    private readonly access: ScopeAccess,
     private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
@@ -34,12 +37,14 @@ export class InfoService {
   /**
    * Names only the collections that the identity may read (invariant 5).
    *
-   * @throws SyncError `malformed_request`, `client_outdated`, and what an authorizer throws
+   * @throws SyncError `malformed_request`, `client_outdated`, `scope_forbidden`, and what an authorizer throws
    */
   async info(identity: SyncIdentity, request: InfoRequest = {}): Promise<SyncInfo> {
-    await this.clients.admit(clientSchemaParameter(queryObject(request)), identity);
+    const query = queryObject(request);
+    await this.clients.admit(clientSchemaParameter(query), identity);
+    const reader = await this.access.enter(identity, scopeParameter(query), 'read');
     const { settings } = this;
-    const readable = await this.collections.readable(identity, undefined);
+    const readable = await this.collections.readable(reader, undefined);
     return {
       server_time: isoTime(this.clock.now()),
       versions: { package: this.version, wire: WIRE_VERSION },

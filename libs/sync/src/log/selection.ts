@@ -44,3 +44,8 @@ export class Selections {
     return selection;
   }
 }
+
+/** Whether two lists have the same names, in whatever order. Neither names one twice. */
+export function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}

@@ -19,6 +19,7 @@ import { ParserErrors } from '../http/parser-errors';
 import { LastAnswers, SyncController } from '../http/sync.controller';
 import { ClientSchemas } from '../identity/client-schemas';
 import { IdentityService } from '../identity/identity.service';
+import { ScopeAccess } from '../identity/scope-access';
 import { InfoService } from '../info/info.service';
 import { SocketDoor } from '../identity/socket-door';
 import { SyncGuard } from '../identity/sync.guard';
@@ -139,6 +140,7 @@ const SERVICES: Provider[] = [
   OplogSetupService,
   TrimmingService,
   PortResolver,
+  ScopeAccess,
   CollectionRegistry,
   SocketDoor,
   IdentityService,

@@ -1,4 +1,5 @@
 import type { CanActivate, Type } from '@nestjs/common';
+import type { ScopesPort } from '../identity/scopes';
 import type {
   SyncAuthorizer,
   SyncAuthorizerFunction,
@@ -45,6 +46,11 @@ export interface SyncCollectionOptions {
   readonly deleteUpdatePolicy?: DeleteUpdatePolicy;
   /** Default true. */
   readonly allowFullResync?: boolean;
+  /**
+   * The kinds of scopes that the collection lives in, as `kind` of the module's option `scopes` names them. Elsewhere
+   * reads leave it out, and changes are refused with `wrong_scope`. Default: all scopes.
+   */
+  readonly scopes?: readonly string[];
 }
 
 /** How the shipped JWT strategy verifies a bearer token. Exactly one of the three keys. */
@@ -75,8 +81,12 @@ export interface SyncLimits {
   readonly maxDocumentBytes?: number;
   /** Nesting of one document's data. Default 32. */
   readonly maxDepth?: number;
-  /** Bytes of one WebSocket message from a client. Default 1 MiB. */
+  /** Bytes of one WebSocket message from a client that is no push. Default 1 MiB. */
   readonly maxSocketMessageBytes?: number;
+  /** Pushes of one WebSocket that have no answer yet; a client that sends more waits. Default 16. */
+  readonly maxSocketPushes?: number;
+  /** Scopes that are listed for one identity. Default 1000. */
+  readonly maxScopes?: number;
 }
 
 /** What `SyncModule.forRoot()` takes, and what a forRootAsync factory returns. */
@@ -98,6 +108,8 @@ export interface SyncOptions {
   readonly actorIdResolver?: (user: unknown) => IdValue | Promise<IdValue>;
   /** Takes the place of `scopeIdField`. */
   readonly scopeIdResolver?: (user: unknown) => IdValue | Promise<IdValue>;
+  /** The scopes that an identity may use besides its own. Default: none. */
+  readonly scopes?: ScopesPort | Type<ScopesPort>;
   /** When opaque credentials end; by default the `exp` claim of the token that passed. */
   readonly expiresAt?: (request: SyncRequest) => Date | undefined;
   /**

@@ -169,6 +169,12 @@ export const OPTION_TABLE = {
     shown: "the app's CORS",
     about: 'which pages may open a socket with a cookie, [below](#browsers-of-another-origin)',
   },
+  scopes: {
+    section: 'identity',
+    kind: 'code',
+    shown: 'none',
+    about: 'which scopes an identity may use besides its own, [below](#several-scopes)',
+  },
   expiresAt: {
     section: 'identity',
     kind: 'code',
@@ -280,7 +286,24 @@ export const OPTION_TABLE = {
     kind: 'whole',
     default: 1 << 20,
     min: 1024,
-    about: 'bytes of one socket message of a client',
+    about: 'bytes of one socket message of a client that is not a push',
+  },
+  'limits.maxSocketPushes': {
+    section: 'requests',
+    kind: 'whole',
+    default: 16,
+    min: 1,
+    max: 1024,
+    about:
+      'pushes of one socket without an answer; a client that sends more is not read from until one is answered',
+  },
+  'limits.maxScopes': {
+    section: 'requests',
+    kind: 'whole',
+    default: 1000,
+    min: 1,
+    max: 10_000,
+    about: 'scopes that are listed for one identity, besides its own',
   },
   defaultPullLimit: {
     section: 'requests',
@@ -519,4 +542,9 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
     about: '`resurrect_on_update`, `reject_update`, `delete_wins`',
   },
   allowFullResync: { shown: 'true', about: 'false: no full resync of this collection' },
+  scopes: {
+    shown: 'all',
+    about:
+      'the kinds of scopes in which the collection lives, as `kind` of the [option `scopes`](#several-scopes) names them. Elsewhere reads leave it out, and changes are `wrong_scope`',
+  },
 };

@@ -2,12 +2,15 @@ import { isDocId, MAX_ID_BYTES, type DocId } from './change';
 import { SyncError } from './errors';
 import type { FullLine } from './full';
 import { clientSchemaParameter, queryObject, textParameter } from './read-query';
+import { scopeParameter } from './scopes';
 
 /**
  * GET documents: single documents of one collection as they stand, with their versions. For a client that has to look at
  * one before it goes on (after a rejection, say), not for loading many: that is what pull and full are for.
  */
 export interface DocumentsRequest {
+  /** The scope to read. None: the identity's own. */
+  readonly scope?: string | null;
   readonly collection?: string | null;
   /**
    * At most {@link MAX_DOCUMENT_IDS}: a JSON array (`["a",7]`), or the parameter repeated with the text of one id each. A
@@ -23,6 +26,7 @@ export const MAX_DOCUMENT_IDS = 100;
 
 /** A checked DocumentsRequest. */
 export interface DocumentsQuery {
+  readonly scope: string | undefined;
   readonly collection: string;
   readonly ids: readonly DocId[];
   readonly clientSchema: string | undefined;
@@ -63,7 +67,12 @@ export function parseDocumentsQuery(request: unknown): DocumentsQuery {
       `ids[${bad}] must be a string of 1 to ${MAX_ID_BYTES} bytes without NUL, or a safe integer.`,
       { path: `ids[${bad}]` },
     );
-  return { collection, ids: ids as readonly DocId[], clientSchema: clientSchemaParameter(query) };
+  return {
+    scope: scopeParameter(query),
+    collection,
+    ids: ids as readonly DocId[],
+    clientSchema: clientSchemaParameter(query),
+  };
 }
 
 function listOf(value: unknown): readonly unknown[] | undefined {

@@ -12,8 +12,10 @@ export const ERROR_CODES = {
   forbidden: 403,
   origin_not_allowed: 403,
   scope_missing: 403,
+  scope_forbidden: 403,
   full_resync_disabled: 403,
   client_outdated: 409,
+  push_id_in_use: 409,
   too_many_changes: 413,
   payload_too_large: 413,
   preparation_timeout: 503,
@@ -24,6 +26,7 @@ export const ERROR_CODES = {
 
   // One change of a push (never the whole request; the status is for the app's own calls).
   invalid_change: 400,
+  wrong_scope: 400,
   invalid_doc_id: 400,
   invalid_version: 400,
   clock_drift: 400,

@@ -10,6 +10,7 @@ import {
   queryObject,
   textParameter,
 } from './read-query';
+import { scopeParameter } from './scopes';
 
 /**
  * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
@@ -18,6 +19,8 @@ import {
  * more.
  */
 export interface FullRequest {
+  /** The scope to read, the same on all pages. None: the identity's own. */
+  readonly scope?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read and that allow a full resync. */
   readonly collections?: string | readonly string[] | null;
   /** Documents in the page: 1 to maxFullLimit, or 0 for everything in one stream. Default: defaultFullLimit. */
@@ -30,6 +33,7 @@ export interface FullRequest {
 
 /** A checked FullRequest; `limit` 0 stands for no limit. */
 export interface FullQuery {
+  readonly scope: string | undefined;
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
@@ -49,6 +53,7 @@ export interface FullLimits {
 export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery {
   const query = queryObject(request);
   return {
+    scope: scopeParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),

@@ -3,6 +3,8 @@
  * it names the collections that this one may read.
  */
 export interface InfoRequest {
+  /** The scope that the collections are named for. None: the identity's own. */
+  readonly scope?: string | null;
   /** The version of the client's data model, as the app calls it. */
   readonly client_schema?: string | number | null;
 }
@@ -25,6 +27,10 @@ export const WIRE_FEATURES = [
   'client_schema',
   /** Refusals of the body parser have the shape of all others; `limit` in those that are about size. */
   'error_limit',
+  /** Several scopes for one identity: GET scopes, and `scope` in requests. */
+  'scopes',
+  /** Pushes over the socket. */
+  'socket_push',
 ] as const;
 export type WireFeature = (typeof WIRE_FEATURES)[number];
 

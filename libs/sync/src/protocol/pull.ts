@@ -6,6 +6,7 @@ import {
   queryObject,
   sinceParameter,
 } from './read-query';
+import { scopeParameter } from './scopes';
 
 /**
  * GET pull: the entries of a scope's log above a cursor.
@@ -14,6 +15,8 @@ import {
  * log keeps or from another database, `{"full_resync_required":true,"collections":[…],"reason":"too_old"}`.
  */
 export interface PullRequest {
+  /** The scope to read. None: the identity's own. */
+  readonly scope?: string | null;
   /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
   readonly since?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
@@ -26,6 +29,7 @@ export interface PullRequest {
 
 /** A checked PullRequest. */
 export interface PullQuery {
+  readonly scope: string | undefined;
   /** A version; undefined reads from the beginning. */
   readonly since: string | undefined;
   /** No blanks, no repetitions; undefined stands for all. */
@@ -47,6 +51,7 @@ export interface PullLimits {
 export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery {
   const query = queryObject(request);
   return {
+    scope: scopeParameter(query),
     since: sinceParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),

@@ -3,6 +3,7 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
 import { clientSchemaParameter } from './read-query';
+import { scopeParameter } from './scopes';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself. */
 export type Atomicity = 'batch' | 'mutation';
@@ -34,6 +35,8 @@ export type ParsedChange =
 
 export interface PushRequest {
   readonly clientId: string;
+  /** Undefined: the identity's own. */
+  readonly scope: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   /** The version of the client's data model, as the app calls it. */
@@ -96,8 +99,9 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
         limit: maxChanges,
       },
     );
+  const scope = scopeParameter(body);
   const clientSchema = clientSchemaParameter(body);
-  return { clientId, atomic: atomic ?? undefined, clientSchema, changes: changes.map(parseChange) };
+  return { clientId, scope, clientSchema, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {

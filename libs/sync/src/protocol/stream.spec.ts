@@ -52,6 +52,13 @@ describe('messages of a client', () => {
       expect(parseClientMessage(JSON.stringify({ type, since: 1 }))).toEqual({ type });
   });
 
+  it('reads a push with its id, and leaves its body to the check of pushes', () => {
+    for (const id of ['a', 'x'.repeat(128), 0, -7, 2 ** 53 - 1]) {
+      const body = { type: 'push', id, client_id: 5, changes: 'none' };
+      expect(parseClientMessage(JSON.stringify(body))).toEqual({ type: 'push', id, body });
+    }
+  });
+
   it('takes blank and null fields for missing ones, and an acknowledgement where it is asked for', () => {
     for (const none of [undefined, null, '']) {
       const text = JSON.stringify({ type: 'subscribe', token: none, scope_id: none, ack: none || null });
@@ -79,6 +86,14 @@ describe('messages of a client', () => {
     ['{"type":"subscribe","scope_id":7}', 'malformed_request', 'scope_id'],
     ['{"type":"subscribe","ack":"yes"}', 'malformed_request', 'ack'],
     ['{"type":"token"}', 'malformed_request', 'token'],
+    ['{"type":"push","changes":[]}', 'malformed_request', 'id'],
+    ['{"type":"push","id":null}', 'malformed_request', 'id'],
+    ['{"type":"push","id":""}', 'malformed_request', 'id'],
+    ['{"type":"push","id":"\\ud800"}', 'malformed_request', 'id'],
+    ['{"type":"push","id":1.5}', 'malformed_request', 'id'],
+    ['{"type":"push","id":9007199254740992}', 'malformed_request', 'id'],
+    ['{"type":"push","id":["a"]}', 'malformed_request', 'id'],
+    [`{"type":"push","id":"${'é'.repeat(65)}"}`, 'malformed_request', 'id'],
   ])('refuses %s', (text, code, path) => {
     const error = refusal(text);
     expect({ code: error.code, path: error.path }).toEqual({ code, path });
@@ -91,8 +106,9 @@ describe('messages of a client', () => {
       fc.json(),
       fc
         .record({
-          type: fc.constantFrom('subscribe', 'token', 'pong'),
+          type: fc.constantFrom('subscribe', 'token', 'push', 'pong'),
           since: fc.anything(),
+          id: fc.anything(),
           token: fc.anything(),
         })
         .map((value) => {

@@ -1,19 +1,21 @@
 import { SyncError, errorBody, type ErrorCode } from './errors';
 import { isObject } from './json';
 import type { Position, ResyncReason } from './pull';
+import type { PushResponse } from './push';
 import { clientSchemaParameter, collectionsParameter, queryObject, sinceParameter } from './read-query';
 
 /**
  * The socket: text messages of JSON, both ways. The client subscribes; from then on it gets one message an entry, the
- * entry's own JSON text exactly as in pull, and a ping now and then. Before the server closes a socket for a reason of
- * the client's, it says which in an `error` message.
+ * entry's own JSON text exactly as in pull, and a ping now and then. It may push too: each push is answered by a message
+ * with its id, and a refused push leaves the socket open. Before the server closes a socket for a reason of the
+ * client's, it says which in an `error` message.
  */
 
 /** Why the server closes a socket. Part of the wire. */
 export const STREAM_CLOSE = {
   /** After `full_resync_required`: load everything again, then open another socket. */
   done: 1000,
-  /** A message of more than limits.maxSocketMessageBytes. */
+  /** A message of more than limits.maxSocketMessageBytes, or a push far above limits.maxPushBytes. */
   too_large: 1009,
   internal: 1011,
   /** This process goes down: open another socket, with the last version. */
@@ -55,9 +57,21 @@ export interface TokenMessage {
   readonly token: string;
 }
 
+/** What a client calls a push of its own, to find its answer by: given back as it came. */
+export type PushId = string | number;
+
+/** A push: the same body as over HTTP, with an id. */
+export interface PushMessage {
+  readonly type: 'push';
+  readonly id: PushId;
+  /** The push request, not checked yet (see PushRequest). It holds `type` and `id` too, which a push ignores. */
+  readonly body: Record<string, unknown>;
+}
+
 export type ClientMessage =
   | SubscribeMessage
   | TokenMessage
+  | PushMessage
   /** Ends the subscription; the socket stays open for another. */
   | { readonly type: 'unsubscribe' }
   /** Some clients answer pings. Nothing depends on it. */
@@ -87,11 +101,13 @@ export function parseClientMessage(text: string): ClientMessage {
         throw malformed('A token message carries the fresh token: {"type":"token","token":"…"}.', 'token');
       return { type: 'token', token };
     }
+    case 'push':
+      return { type: 'push', id: pushId(message), body: message };
     case 'unsubscribe':
     case 'pong':
       return { type: message['type'] };
     default:
-      throw malformed('type must be subscribe, unsubscribe, token or pong.', 'type');
+      throw malformed('type must be subscribe, unsubscribe, push, token or pong.', 'type');
   }
 }
 
@@ -118,6 +134,22 @@ export function subscribedText(collections: readonly string[], since: string | u
 
 export function fullResyncText(collections: readonly string[], reason: ResyncReason): string {
   return JSON.stringify({ type: 'full_resync_required', collections, reason });
+}
+
+/** The answer to a push: what HTTP answers with 200. */
+export function pushedText(id: PushId, response: PushResponse): string {
+  return JSON.stringify({ type: 'pushed', id, ...response });
+}
+
+/**
+ * A push that was refused as a whole: nothing of it was written. The socket stays open.
+ *
+ * @param retryAfterSeconds when the same push makes sense again, where that is known
+ */
+export function pushFailedText(id: PushId, error: SyncError, retryAfterSeconds?: number): string {
+  const { statusCode: _, ...body } = errorBody(error);
+  const retryAfter = retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds };
+  return JSON.stringify({ type: 'push_failed', id, ...body, ...retryAfter });
 }
 
 export function errorText(error: SyncError): string {
@@ -155,6 +187,18 @@ function jsonObject(text: string): Record<string, unknown> {
   }
   if (isObject(value)) return value;
   throw malformed('A message must be a JSON object with a type.');
+}
+
+const MAX_PUSH_ID_BYTES = 128;
+
+/** Without a usable one nothing could tell the client which push it was. */
+function pushId({ id }: Record<string, unknown>): PushId {
+  const usable =
+    typeof id === 'string'
+      ? id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= MAX_PUSH_ID_BYTES
+      : Number.isSafeInteger(id);
+  if (usable) return id as PushId;
+  throw malformed(`id must be a string of 1 to ${MAX_PUSH_ID_BYTES} bytes or a safe integer.`, 'id');
 }
 
 function optionalText(message: Record<string, unknown>, field: string): string | undefined {

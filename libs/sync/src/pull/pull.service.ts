@@ -4,6 +4,7 @@ import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import {
@@ -52,6 +53,7 @@ export class PullService {
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
+    private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -61,16 +63,17 @@ export class PullService {
   /**
    * One page of what is new since a cursor, in the order of the versions.
    *
-   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `unknown_collection`, `forbidden`,
-   *   `client_outdated`
+   * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
+   *   `forbidden`, `client_outdated`
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { since, collections, limit, clientSchema } = parsePullQuery(request, this.settings);
+    const { scope, since, collections, limit, clientSchema } = parsePullQuery(request, this.settings);
     await this.clients.admit(clientSchema, identity);
-    const readable = await this.collections.readable(identity, collections);
+    const reader = await this.access.enter(identity, scope, 'read');
+    const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));
-    const answer = await this.page(identity.scopeId, { since, selection, limit });
+    const answer = await this.page(reader.scopeId, { since, selection, limit });
     const served = answer instanceof PullPage ? answer.entries.length : 0;
     this.metrics.pull(served, (performance.now() - started) / 1000);
     return answer;

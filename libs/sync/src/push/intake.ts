@@ -109,6 +109,7 @@ export class PushIntake {
     if (!collection) {
       return refused(change, UNKNOWN_COLLECTION, known.mutation);
     }
+    if (!collection.livesIn(identity.scopeId)) return refused(change, wrongScope(collection), known.mutation);
     const answer = permissions.known(collection, operation);
     const go = (may: boolean): PreparedChange | Promise<PreparedChange> => {
       if (!may) return refused(change, forbidden(collection, operation), known.mutation);
@@ -209,6 +210,10 @@ const UNKNOWN_COLLECTION: Rejection = {
   code: 'unknown_collection',
   message: 'This collection is not synced; see the collections option of the server.',
 };
+
+function wrongScope({ name }: SyncedCollection): Rejection {
+  return { code: 'wrong_scope', message: `Collection ${name} does not live in scopes of this kind.` };
+}
 
 function forbidden({ name }: SyncedCollection, operation: PushChange['operation']): Rejection {
   return { code: 'forbidden', message: `You may not ${operation} in collection ${name}.` };

@@ -4,6 +4,7 @@ import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
+import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
@@ -27,6 +28,7 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 export class PushService {
   constructor(
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
     private readonly intake: PushIntake,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
@@ -48,19 +50,20 @@ export class PushService {
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
       await this.clients.admit(parsed.clientSchema, identity);
-      const permissions = new Permissions(identity);
+      const writer = await this.access.enter(identity, parsed.scope, 'write');
+      const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
-      const intake = await this.intake.prepareChanges(identity, parsed.changes, permissions, time);
+      const intake = await this.intake.prepareChanges(writer, parsed.changes, permissions, time);
       const atomic = parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation');
       if (intake.late && atomic === 'batch') throw lateBatch(intake.late, intake.late.done, changes);
       const request: PlanRequest = {
-        scopeId: identity.scopeId,
-        actorId: identity.actorId,
+        scopeId: writer.scopeId,
+        actorId: writer.actorId,
         clientId: parsed.clientId,
         atomic,
         changes: intake.changes,
       };
-      const decisions = await this.commit(identity, request, intake.bytes, time);
+      const decisions = await this.commit(writer, request, intake.bytes, time);
       const results: PushResult[] = [];
       for (const [index, change] of request.changes.entries()) {
         const decision = decisions[index];

@@ -102,6 +102,21 @@ export class Outbound {
     return this.full ? 0 : Math.max(1, Math.min(RUN_BYTES, this.maxBytes - this.socket.bufferedAmount));
   }
 
+  /** Whether so much waits that nothing should be begun that adds to it; `drained` is called when that is over. */
+  get isFull(): boolean {
+    return this.full;
+  }
+
+  /** The answer to a push, however full the buffer is: it was asked for. Who asks has to be held back. */
+  answer(message: string): void {
+    if (this.socket.readyState !== OPEN) return;
+    this.socket.send(message, TEXT, () => {
+      // What came after it may still wait: then that one's end is the end of it.
+      if (this.full && this.socket.bufferedAmount < this.maxBytes) this.resume();
+    });
+    this.full ||= this.socket.bufferedAmount >= this.maxBytes;
+  }
+
   /** Short messages of the protocol itself. */
   text(message: string): void {
     if (this.socket.readyState === OPEN) this.socket.send(message, TEXT);

@@ -16,6 +16,9 @@ export interface ServerSocket {
   readonly extensions: string;
   send(data: string | Buffer, options: SendOptions, done?: (error?: Error) => void): void;
   ping(): void;
+  /** Reads nothing more before `resume`; what has been read already still comes. */
+  pause(): void;
+  resume(): void;
   close(code: number, reason: string): void;
   terminate(): void;
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown;

@@ -3,6 +3,7 @@ import type { Logger } from '@nestjs/common';
 import { isoTime } from '../clock/bounded-wall';
 import type { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
+import type { SyncIdentity } from '../identity/identity';
 import type { IdentityService } from '../identity/identity.service';
 import { SyncError } from '../protocol/errors';
 import {
@@ -14,9 +15,12 @@ import {
   STREAM_CLOSE,
   subscribedText,
   type ClientMessage,
+  type PushMessage,
   type StreamClose,
   type SubscribeMessage,
 } from '../protocol/stream';
+import { sameNames } from '../log/selection';
+import type { PushService } from '../push/push.service';
 import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamRequest, StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
@@ -25,11 +29,14 @@ import { Liveness, type Phase, type Pulsing } from './pulse';
 import { Outbound, type SharedFrames } from './outbound';
 import type { ServerSocket } from './socket-server';
 import { notInTime, SocketCredentials } from './socket-credentials';
-import { TokenBucket } from './token-bucket';
+import { SocketPushes } from './socket-pushes';
+import { BURST, PER_SECOND, TokenBucket } from './token-bucket';
+import { Turns } from './turns';
 
 export interface SessionContext {
   readonly identities: IdentityService;
   readonly streams: StreamService;
+  readonly pushes: PushService;
   readonly settings: SyncSettings;
   readonly clock: WallClock;
   readonly logger: Logger;
@@ -37,10 +44,6 @@ export interface SessionContext {
   /** Called when a socket has closed. */
   closed(session: SocketSession): void;
 }
-
-/** Messages that a client may send at once, and each second after that. */
-const BURST = 40;
-const PER_SECOND = 10;
 
 /** What a subscription was asked for, apart from its cursor. */
 type Asked = Pick<StreamRequest, 'client_schema'> & { readonly collections: readonly string[] | undefined };
@@ -55,13 +58,15 @@ export class SocketSession implements Pulsing {
   private readonly outbound: Outbound;
   private readonly liveness: Liveness;
   private readonly credentials: SocketCredentials;
+  private readonly pushes: SocketPushes;
   private readonly bucket = new TokenBucket(BURST, PER_SECOND, performance.now());
   private subscribeTimer: NodeJS.Timeout | undefined;
   /** Messages that need a check are handled one after another, in the order in which they came. */
-  private work: Promise<void> = Promise.resolve();
+  private readonly turns = new Turns();
   /** The newest subscribe or unsubscribe: what an older one still has under way counts no more. */
   private latest = 0;
   private running: Running | undefined;
+  private leaving = false;
   private closing = false;
 
   /** Attaches every listener at once: a message or an error may come with the next event. */
@@ -71,13 +76,20 @@ export class SocketSession implements Pulsing {
     private readonly context: SessionContext,
     readonly phase: Phase,
   ) {
-    const { identities, settings, frames } = context;
+    const { identities, settings, frames, pushes, logger } = context;
     const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
-    this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => this.deliver());
+    const { limits } = settings;
+    this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => {
+      this.pushes.goOn();
+      this.deliver();
+    });
     this.credentials = new SocketCredentials(upgrade, identities, subscribeTimeoutMs);
     this.liveness = new Liveness(socket, upgrade.socket, pingIntervalMs);
+    const { outbound } = this;
+    const identify = (): Promise<SyncIdentity> => this.pusher();
+    this.pushes = new SocketPushes({ socket, outbound, limits, pushes, logger, identify });
     this.subscribeTimer = setTimeout(
-      () => this.close('no_subscribe', 'No subscribe message came in time.'),
+      () => this.close('no_subscribe', 'No subscribe message and no push came in time.'),
       subscribeTimeoutMs,
     );
     socket.on('message', (data, isBinary) => this.receive(data, isBinary));
@@ -102,6 +114,8 @@ export class SocketSession implements Pulsing {
 
   beat(): void {
     if (this.closing) return;
+    // Its answers to pings are not read then.
+    if (this.pushes.isPaused) this.liveness.seen();
     this.liveness.beat(() =>
       this.outbound.ping(pingText(this.running?.subscription.position, isoTime(this.context.clock.now()))),
     );
@@ -114,6 +128,15 @@ export class SocketSession implements Pulsing {
     this.socket.close(STREAM_CLOSE[reason], text);
   }
 
+  /** Closes the socket once the pushes that have begun are answered. Nothing else is sent or taken until then. */
+  async leave(reason: StreamClose, text: string): Promise<void> {
+    this.leaving = true;
+    this.latest += 1;
+    this.stopStreaming();
+    await this.pushes.leave();
+    this.close(reason, text);
+  }
+
   terminate(): void {
     this.end();
     this.socket.terminate();
@@ -123,16 +146,26 @@ export class SocketSession implements Pulsing {
     if (this.closing) return;
     this.liveness.seen();
     try {
-      if (!this.bucket.tryConsume(performance.now()))
-        return this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
       if (isBinary) throw new SyncError('malformed_request', 'A message must be text, not binary.');
-      this.handle(parseClientMessage(data.toString()));
+      const message = parseClientMessage(data.toString());
+      if (message.type === 'push') return this.pushes.take(message, data.length);
+      if (this.countMessage() && !this.leaving) this.handle(message, data.length);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  private handle(message: ClientMessage): void {
+  /** @returns false for one too many, which closes the socket */
+  private countMessage(): boolean {
+    if (this.bucket.tryConsume(performance.now())) return true;
+    this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
+    return false;
+  }
+
+  private handle(message: Exclude<ClientMessage, PushMessage>, bytes: number): void {
+    const { maxSocketMessageBytes } = this.context.settings.limits;
+    if (bytes > maxSocketMessageBytes)
+      throw new SyncError('payload_too_large', `A message has at most ${maxSocketMessageBytes} bytes.`);
     if (message.type === 'pong') return;
     if (message.type === 'token') return this.enqueue(() => this.renew(message.token));
     this.latest += 1;
@@ -152,8 +185,26 @@ export class SocketSession implements Pulsing {
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
         path: 'scope_id',
       });
-    await this.start(turn, { collections, client_schema: clientSchema }, since, (names) => {
-      if (ack) this.outbound.text(subscribedText(names, since));
+    await this.start(turn, { collections, client_schema: clientSchema }, since, ack);
+  }
+
+  /**
+   * Who pushes, if the credentials hold at this moment. A push of a socket that has none counts as a message: each costs a
+   * check.
+   *
+   * @throws SyncError `unauthenticated` without credentials or when they have run out; as {@link SocketCredentials.identify}
+   */
+  private pusher(): Promise<SyncIdentity> {
+    return this.turns.take(async () => {
+      const identity = await this.credentials.identify(undefined).catch((error: unknown): never => {
+        this.countMessage();
+        throw asSocketError(error);
+      });
+      // A message before this one may have closed the socket, with the token of somebody else for example.
+      if (this.closing) throw new SyncError('unavailable', 'The socket has closed. Send it again.');
+      this.credentials.review();
+      this.expectNothing();
+      return identity;
     });
   }
 
@@ -175,12 +226,7 @@ export class SocketSession implements Pulsing {
     await this.start(this.latest, asked, since);
   }
 
-  private async start(
-    turn: number,
-    asked: Asked,
-    since: string | undefined,
-    announce: (collections: readonly string[]) => void = () => undefined,
-  ): Promise<void> {
+  private async start(turn: number, asked: Asked, since: string | undefined, ack = false): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
@@ -190,7 +236,7 @@ export class SocketSession implements Pulsing {
       notInTime,
     );
     if (this.closing || turn !== this.latest) return;
-    announce(subscription.collections);
+    if (ack) this.outbound.text(subscribedText(subscription.collections, since));
     this.running = { subscription, asked };
     subscription.open(() => this.deliver());
     this.deliver();
@@ -214,8 +260,8 @@ export class SocketSession implements Pulsing {
   }
 
   private enqueue(task: () => void | Promise<void>): void {
-    this.work = this.work
-      .then(() => (this.closing ? undefined : task()))
+    this.turns
+      .take(async () => (this.closing ? undefined : task()))
       .catch((error: unknown) => this.fail(error));
   }
 
@@ -246,9 +292,6 @@ export class SocketSession implements Pulsing {
     this.closing = true;
     this.expectNothing();
     this.stopStreaming();
+    this.pushes.end();
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name) => b.includes(name));
 }

@@ -12,6 +12,7 @@ import { WallClock } from '../clock/wall-clock';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
 import { within } from '../database/waiting';
+import { PushService } from '../push/push.service';
 import { StreamService } from '../stream/stream.service';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
@@ -24,6 +25,9 @@ import { SocketSession, type SessionContext } from './socket-session';
 
 /** How long peers have to answer a close before they are cut off. */
 const CLOSE_LIMIT_MS = 2_000;
+const GOING_DOWN = 'The server is going down.';
+/** So much above `maxPushBytes` a push is still read, to be refused by its id. Beyond it only the socket can be closed. */
+const PUSH_ENVELOPE_BYTES = 1 << 20;
 
 /**
  * The socket of the module, next to the app's own gateways. A plain provider without @WebSocketGateway: Nest would end
@@ -44,6 +48,7 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     private readonly http: HttpAdapterHost,
     identities: IdentityService,
     streams: StreamService,
+    pushes: PushService,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
@@ -51,7 +56,7 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
   ) {
     const frames = new SharedFrames(setImmediate);
     const closed = (session: SocketSession): void => this.left(session);
-    this.context = { identities, streams, settings, clock, logger: this.logger, frames, closed };
+    this.context = { identities, streams, pushes, settings, clock, logger: this.logger, frames, closed };
     this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 
@@ -62,7 +67,7 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     const path = this.path();
     const options = {
       path,
-      maxPayload: this.settings.limits.maxSocketMessageBytes,
+      maxPayload: mostPayload(this.settings.limits),
       perMessageDeflate: false,
       // The sessions are the list of what is open.
       clientTracking: false,
@@ -72,10 +77,16 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     this.logger.log(`The stream is a WebSocket at ${path}`);
   }
 
-  /** Tells every client to come back to another process. Later, Nest would have cut them off. */
+  /** Tells every client to come back to another process, once its pushes are answered. Later, Nest would have cut them off. */
   async beforeApplicationShutdown(): Promise<void> {
     this.server?.close();
-    for (const session of this.sessions) session.close('restart', 'The server is going down.');
+    const leaving = [...this.sessions].map((session) => session.leave('restart', GOING_DOWN));
+    await within(
+      this.settings.shutdownTimeoutMs,
+      () => Promise.all(leaving),
+      () => undefined,
+    );
+    for (const session of this.sessions) session.close('restart', GOING_DOWN);
     if (this.sessions.size > 0)
       await within(
         CLOSE_LIMIT_MS,
@@ -120,4 +131,9 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     this.metrics.sockets(this.sessions.size);
     if (this.sessions.size === 0) this.emptied();
   }
+}
+
+/** What the socket reads in one message, whatever it is. */
+function mostPayload({ maxSocketMessageBytes, maxPushBytes }: SyncSettings['limits']): number {
+  return Math.max(maxSocketMessageBytes, maxPushBytes + PUSH_ENVELOPE_BYTES);
 }

@@ -1,3 +1,7 @@
+/** Messages but pushes that the client of a socket may send at once, and each second after that. */
+export const BURST = 40;
+export const PER_SECOND = 10;
+
 /**
  * Lets a client send a burst of messages at once, and a number of messages a second after that.
  */
