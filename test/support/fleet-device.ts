@@ -38,12 +38,14 @@ export interface LocalDocument {
 
 /** A change that waits in a device. Once it was sent, it is sent again in the same words. */
 interface Outgoing extends DocumentName {
-  readonly mutation: string;
+  mutation: string;
   readonly operation: Operation;
   readonly data: JsonObject | null;
-  readonly hlc: string | null;
+  hlc: string | null;
   parent: string | null;
   sent: boolean;
+  /** How often it was stamped, or found a parent, again. */
+  again: number;
 }
 
 export interface Portion {
@@ -54,6 +56,8 @@ export interface Portion {
   readonly refused: number | null;
   /** This one is in the push a second time, at its end. */
   readonly doubled: number | null;
+  /** How many changes a group has; 1: none is in a group. */
+  readonly grouped: number;
 }
 
 /** An offline client: a local copy that only pulls change, pending edits, and what answers have reported in addition. */
@@ -96,10 +100,11 @@ export class Device {
       hlc: edit.hlc,
       parent: seen?.version ?? null,
       sent: false,
+      again: 0,
     });
   }
 
-  request({ skip, take, atomic, refused, doubled }: Portion): PlanRequest | undefined {
+  request({ skip, take, atomic, refused, doubled, grouped }: Portion): PlanRequest | undefined {
     const portion = this.queue.slice(skip, skip + take);
     if (portion.length === 0) return undefined;
     for (const each of portion) each.sent = true;
@@ -114,9 +119,12 @@ export class Device {
       changes: portion.map((each, index) => {
         const { mutation: id, operation, data, parent, hlc } = each;
         const mutation = { id, hash: hashOf(each) };
+        const group = grouped === 1 ? {} : { group: `g${String(Math.floor(index / grouped))}` };
         if (index === refused)
           return {
             kind: 'refused',
+            ...group,
+            target: { collection: each.collection, key: keyOf(each), storedId: each.id, form: undefined },
             wireId: each.id,
             mutationId: id,
             mutation,
@@ -124,6 +132,7 @@ export class Device {
           };
         return {
           kind: 'ready',
+          ...group,
           collection: each.collection,
           rules: FLEET_RULES.get(each.collection)!,
           operation,
@@ -139,10 +148,14 @@ export class Device {
     };
   }
 
-  /** The answers have come: what was only rolled back stays in the queue. */
+  /**
+   * The answers have come. What was only rolled back stays in the queue, and so does what can be stamped again under its
+   * id; one that was refused in what it belongs to may be tried again under a new id.
+   */
   answered(request: PlanRequest, answers: readonly Decision[]): void {
     answers.forEach((answer, index) => {
       if (answer.code === 'batch_rolled_back') return;
+      if (this.goesAgain(request.changes[index]!, answer)) return;
       const entry = request.changes[index]!;
       const hash = entry.mutation?.hash;
       const at = this.queue.findIndex((each) => each.sent && hashOf(each) === hash);
@@ -176,6 +189,22 @@ export class Device {
     this.cursor = cursor;
   }
 
+  private goesAgain({ mutation }: PlanRequest['changes'][number], { code }: Decision): boolean {
+    const waiting = this.queue.find((each) => each.sent && hashOf(each) === mutation?.hash);
+    if (!waiting || waiting.again === 2) return false;
+    const isStamp = code === 'clock_drift' || code === 'parent_unknown';
+    const isOther = code === 'conflict_stale' || code === 'id_unavailable';
+    if (!isStamp && code !== 'parent_refused' && !isOther) return false;
+    waiting.again += 1;
+    waiting.hlc = null;
+    waiting.parent = this.seen(keyOf(waiting))?.version ?? null;
+    if (isOther) {
+      waiting.mutation = `m${String(this.count++)}`;
+      waiting.sent = false;
+    }
+    return true;
+  }
+
   private seen(key: string): LocalDocument | undefined {
     const [local, told] = [this.local.get(key), this.told.get(key)];
     return local && told ? (told.version > local.version ? told : local) : (local ?? told);
@@ -194,8 +223,8 @@ export function keyOf({ collection, id }: DocumentName): string {
 }
 
 function hashOf(each: Outgoing): string {
-  const { operation, data, parent, hlc, mutation } = each;
-  return JSON.stringify([mutation, keyOf(each), operation, data, parent, hlc]);
+  const { operation, data, mutation } = each;
+  return JSON.stringify([mutation, keyOf(each), operation, data]);
 }
 
 function sameData(a: JsonObject | null, b: JsonObject | null): boolean {

@@ -38,6 +38,10 @@ interface Checkpoint {
   readonly stamps: Map<string, string>;
 }
 
+export function travel(request: PlanRequest, device: Device | undefined, lost = false): Travelling {
+  return { request: { ...request }, device, lost, tries: new Map(), bases: new Map() };
+}
+
 const MAX_TRIES = 3;
 export const FLEET_SCOPES = ['A', 'B'] as const;
 
@@ -53,6 +57,8 @@ const resolver: ModelResolver = (current, incoming) => {
  */
 export class Fleet {
   wallMs: number;
+  /** What devices have sent, for some of it to come again. */
+  private readonly past: PlanRequest[] = [];
   /** Pushes that wait for the app's resolver. */
   readonly unresolved: Travelling[] = [];
   private world = new PushWorld();
@@ -101,9 +107,17 @@ export class Fleet {
     this.stamps.set(key, version);
   }
 
+  /** A request that was sent before comes once more, late: whatever was made of it meanwhile. */
+  late(pick: number): void {
+    const request = this.past[pick % Math.max(1, this.past.length)];
+    if (request) this.transaction([travel(request, undefined)]);
+  }
+
   /** One transaction: what is planned together is committed together. */
   transaction(travelling: readonly Travelling[]): void {
     const requests = travelling.map((each) => each.request);
+    for (const { request, device, tries } of travelling)
+      if (device && tries.size === 0) this.past.push(request);
     const plan = this.world.plan(requests, this.wallMs);
     this.expectSameApart(requests, plan);
     const before = new Map(this.world.heads);
@@ -155,7 +169,7 @@ export class Fleet {
         },
       ],
     };
-    this.transaction([{ request, device: undefined, lost: false, tries: new Map(), bases: new Map() }]);
+    this.transaction([travel(request, undefined)]);
   }
 
   /** Raises a scope's floor; `removed` percent of what is below it go at once. */
@@ -248,8 +262,9 @@ export class Fleet {
     const other = `owned by ${request.scopeId === 'A' ? 'B' : 'A'}`;
     assert(!JSON.stringify(answers).includes(other), 'nothing of another scope in an answer');
     if (!device || lost) return;
+    const isLost = answers.some(({ code }) => code === 'parent_unknown' || code === 'clock_drift');
+    if (isLost) this.load(device);
     device.answered(request, answers);
-    if (answers.some((answer) => answer.code === 'parent_unknown')) this.load(device);
   }
 
   /** Outside of any transaction: the document may move on before the answer is used. */
@@ -324,19 +339,19 @@ export class Fleet {
   }
 
   private expectFirstAnswers(request: PlanRequest, answers: readonly Decision[]): void {
-    // A failed batch leaves no receipts: what its mutations were answered was not their last word.
-    const stood = request.atomic === 'mutation' || answers.every((answer) => answer.status !== 'rejected');
+    // A failed batch or group leaves receipts of its refusals alone: the others were not answered for good.
     request.changes.forEach((entry, index) => {
       const { mutation } = entry;
       const answer = told(answers)[index]!;
       if (!mutation || answer.code === 'batch_rolled_back' || answer.code === 'mutation_id_reused') return;
       const name = receiptText(request.scopeId, request.clientId, mutation.id);
       const first = this.firsts.get(name);
+      // Judged once more, and again without an answer for good: only then is there no receipt.
+      if (JUDGED_AGAIN.includes(answer.code ?? '')) return assert(!first);
       if (answer.replayed && first) assert.deepStrictEqual({ ...answer, replayed: false }, first);
       else assert(!first || entry.kind === 'refused', 'a mutation is judged once');
       const kept = this.world.receipts.get(name)?.hash === mutation.hash;
-      if (stood && entry.kind === 'ready' && !first && kept && !answer.replayed)
-        this.firsts.set(name, answer);
+      if (entry.kind === 'ready' && !first && kept && !answer.replayed) this.firsts.set(name, answer);
     });
   }
 
@@ -375,6 +390,14 @@ export class Fleet {
     }
   }
 }
+
+const JUDGED_AGAIN: readonly string[] = [
+  'clock_drift',
+  'parent_unknown',
+  'parent_refused',
+  'conflict_retry',
+  'invalid_change',
+];
 
 function sharesIds(requests: readonly PlanRequest[]): boolean {
   const owners = new Map<string, string>();

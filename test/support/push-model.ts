@@ -56,22 +56,25 @@ export class PushModel {
     const begun = this.begun ?? new Map(committed.heads);
     const run = new ModelRequest(this.state, request, { wallMs, driftMs, node: this.node, begun }, resolver);
     const expected: Expected[] = [];
-    for (const entry of request.changes) {
-      const answer = run.change(entry);
-      if (!answer) {
-        this.state = committed;
-        return undefined;
+    for (const part of partsOf(request)) {
+      const before = structuredClone(run.state);
+      const answers: Expected[] = [];
+      for (const entry of part.changes) {
+        const answer = run.change(entry);
+        if (!answer) {
+          this.state = committed;
+          return undefined;
+        }
+        answers.push(answer);
       }
-      expected.push(answer);
+      const falls = part.together && answers.some((answer) => answer.status === 'rejected');
+      if (falls) run.state = structuredClone(before);
+      answers.forEach((answer, at) => {
+        expected.push(falls ? run.takeBack(part.changes[at]!, answer, before) : answer);
+      });
     }
-    if (request.atomic === 'mutation' || expected.every((answer) => answer.status !== 'rejected'))
-      return expected;
-    this.state = committed;
-    return expected.map((answer, index) => {
-      const entry = request.changes[index]!;
-      const before = committed.receipts.has(receiptKey(request, entry.mutation));
-      return answer.status === 'rejected' || before ? answer : no('batch_rolled_back');
-    });
+    this.state = run.state;
+    return expected;
   }
 
   /** The oldest entries of a scope are gone. */
@@ -91,9 +94,11 @@ interface ModelClock {
 
 class ModelRequest {
   private readonly mine = new Map<string, { version: string; sent: Data | null; same: boolean }>();
+  /** Documents of changes that were taken back. */
+  private readonly fallen = new Set<string>();
 
   constructor(
-    private readonly state: State,
+    public state: State,
     private readonly request: PlanRequest,
     private readonly clock: ModelClock,
     private readonly resolver: ModelResolver | undefined,
@@ -106,7 +111,7 @@ class ModelRequest {
     const same = receipt !== undefined && receipt.body === mutation?.hash;
     if (change.kind === 'refused')
       return same ? { ...receipt.answer, replayed: true } : no(change.rejection.code);
-    if (!mutation) return this.decide(change);
+    if (!mutation) return this.fallen.has(change.key) ? no('parent_refused') : this.decide(change);
     if (receipt && !same) return no('mutation_id_reused');
     if (receipt) {
       const { new_version: version, status } = receipt.answer;
@@ -115,9 +120,27 @@ class ModelRequest {
       if (version !== null) this.own(change, version, same);
       return { ...receipt.answer, replayed: true };
     }
-    const answer = this.decide(change);
-    if (answer) this.state.receipts.set(key, { body: mutation.hash, answer });
+    const answer = this.fallen.has(change.key) ? no('parent_refused') : this.decide(change);
+    if (answer && !JUDGED_AGAIN.includes(answer.code ?? ''))
+      this.state.receipts.set(key, { body: mutation.hash, answer });
     return answer;
+  }
+
+  /** The answer to a change that falls, or has made others fall: what was refused stays so. */
+  takeBack(change: PreparedChange, answer: Expected, before: State): Expected {
+    const key = receiptKey(this.request, change.mutation);
+    const isUndone = answer.status !== 'rejected' && !before.receipts.has(key);
+    const told = isUndone ? no('batch_rolled_back') : answer;
+    const named = change.kind === 'refused' ? change.target?.key : change.key;
+    if (told.status === 'rejected' && named !== undefined) this.fallen.add(named);
+    if (told.status !== 'rejected' || change.kind === 'refused') return told;
+    if (told.replayed || isUndone) return told;
+    const current = this.state.documents.get(change.key);
+    const own = current?.scope === this.request.scopeId ? current.version : null;
+    const refusal = { ...told, server_version: told.server_version === null ? null : own };
+    if (change.mutation && !before.receipts.has(key) && !JUDGED_AGAIN.includes(refusal.code ?? ''))
+      this.state.receipts.set(key, { body: change.mutation.hash, answer: refusal });
+    return refusal;
   }
 
   private decide(change: ReadyChange): Expected | undefined {
@@ -196,6 +219,28 @@ class ModelRequest {
     return entries.filter((entry) => entry.key === key && parent !== null && entry.version <= parent).at(-1)
       ?.data;
   }
+}
+
+/** Refusals that leave no receipt. */
+const JUDGED_AGAIN: readonly string[] = [
+  'clock_drift',
+  'parent_unknown',
+  'parent_refused',
+  'conflict_retry',
+  'invalid_change',
+  'mutation_id_reused',
+];
+
+/** The changes that stand or fall together; each of the others alone. */
+function partsOf({ atomic, changes }: PlanRequest): { together: boolean; changes: PreparedChange[] }[] {
+  if (atomic === 'batch') return [{ together: true, changes: [...changes] }];
+  const parts: { together: boolean; group: string | undefined; changes: PreparedChange[] }[] = [];
+  for (const change of changes) {
+    const last = parts.at(-1);
+    if (last?.together && last.group === change.group) last.changes.push(change);
+    else parts.push({ together: change.group !== undefined, group: change.group, changes: [change] });
+  }
+  return parts;
 }
 
 function merged(base: Data, ours: Data, theirs: Data, theirsNewer: boolean): Data {

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import {
   baseText,
   receiptText,
+  targetOf,
   type BaseNeed,
   type Need,
   type Plan,
@@ -159,7 +160,9 @@ export class PushWorld {
   private snapshot(requests: readonly PlanRequest[]): PlanSnapshot {
     const documents = new Map<string, StoredDocument | 'foreign'>();
     const scopes = new Set(requests.map((request) => request.scopeId));
-    for (const { key } of requests.flatMap(ready)) {
+    for (const { key } of requests.flatMap(({ changes }) =>
+      changes.flatMap((each) => targetOf(each) ?? []),
+    )) {
       const stored = this.documents.get(key);
       if (stored) documents.set(key, scopes.has(stored['_sync_scope_id'] as string) ? stored : 'foreign');
     }

@@ -1,5 +1,4 @@
 import type { PushResult } from 'nest-offline-sync';
-import { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
 import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
@@ -12,6 +11,7 @@ import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
 import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
+import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
 import { PushService } from '../../../libs/sync/src/push/push.service';
@@ -49,9 +49,9 @@ export class CaseEngine {
     );
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
-      of(CollectionRegistry),
       of(ScopeAccess),
       of(PushIntake),
+      of(PushAnswers),
       this.queue,
       of(ResolverService),
       of(ClientSchemas),

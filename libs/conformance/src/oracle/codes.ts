@@ -24,6 +24,7 @@ export const CHANGE_CODES: ReadonlySet<string> = new Set([
   ...MALFORMED_CODES,
   ...CONFLICT_CODES,
   'parent_unknown',
+  'parent_refused',
   'id_unavailable',
   'unique_violation',
   'refused_by_database',

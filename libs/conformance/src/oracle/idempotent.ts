@@ -97,8 +97,9 @@ function order(a: Sending, b: Sending): number {
   return replayed !== 0 ? replayed : a.push.answeredAt - b.push.answeredAt;
 }
 
-function isKeptConflict({ push, result }: Sending): boolean {
-  return push.atomic === 'mutation' && result !== null && KEPT_CONFLICTS.includes(result.code ?? '');
+/** In a batch too: what made it fail is kept, and only that. */
+function isKeptConflict({ result }: Sending): boolean {
+  return result !== null && KEPT_CONFLICTS.includes(result.code ?? '');
 }
 
 function sameAnswer(scope: ScopeIndex, first: Sending, sending: Sending, found: FindingBuilder): void {

@@ -6,7 +6,13 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import type { Rejection } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { withFindings, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
+import {
+  withFindings,
+  type Plan,
+  type PlanRequest,
+  type PlanSnapshot,
+  type PreparedChange,
+} from '../plan/plan';
 import { PlanWriter, ReceiptExists } from './plan-writer';
 import { planToTheEnd, type Found, type Lack } from '../plan/planner';
 import type { RefusedWrite } from './refused-write';
@@ -119,9 +125,8 @@ export class Committer {
   ): Promise<Plan> {
     let request = first;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      // Of a batch all are looked at, also when one of them is known to be refused.
-      const trial = await this.plan(session, [{ ...request, atomic: 'mutation' }], snapshot);
-      const refused = await this.taken.foresee(session, trial);
+      const trial = await this.plan(session, [onTrial(request)], snapshot);
+      const refused = await this.taken.foresee(session, trial, onTrial(request));
       if (refused.size === 0) break;
       request = withFindings(request, new Map([...refused].map(([at, verdict]) => [at, { verdict }])));
     }
@@ -150,4 +155,14 @@ export class Committer {
       ? { receipts: await this.snapshots.receipts(session, requests) }
       : { bases: await this.snapshots.bases(session, lack.needs) };
   }
+}
+
+/** Of a batch all changes are looked at, also when one of them is known to be refused. */
+function onTrial(request: PlanRequest): PlanRequest {
+  if (request.atomic !== 'batch') return request;
+  return {
+    ...request,
+    atomic: 'mutation',
+    changes: request.changes.map(({ group: _, ...change }): PreparedChange => change),
+  };
 }

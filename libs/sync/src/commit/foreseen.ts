@@ -25,29 +25,84 @@ interface Holder {
  *
  * @param writes of one request and collection, in the order in which they are written
  * @param earlier what earlier changes of the request made of the same documents, by key, oldest first
+ * @param unitOf which changes stand or fall together: the same number for all of them. Default: none do
  */
 export function foreseeDuplicates(
   writes: readonly PlannedWrite[],
   earlier: ReadonlyMap<string, readonly PlannedWrite[]>,
   indexes: readonly Occupancy[],
-): Writer[] {
+  unitOf: UnitOf = (change) => change,
+): Foreseen[] {
   const touched = new Set(writes.map(({ key }) => key));
   const tables = indexes.map(({ keysOf, holders }) => ({ keysOf, held: heldAtFirst(holders, touched) }));
-  const refused: Writer[] = [];
+  const refused: Foreseen[] = [];
+  let fallen: number | undefined;
   for (const write of writes) {
+    const unit = unitOf(write.writer.change);
     const rivals = rivalsOf(write, tables);
     if (rivals.length === 0) {
-      for (const table of tables) take(table, write);
+      if (unit !== fallen) for (const table of tables) take(table, write);
       continue;
     }
-    refused.push(write.writer);
+    refused.push(foreseen(write, rivals));
+    if (unit !== fallen) for (const { held } of tables) giveBack(held, unit, unitOf);
+    fallen = unit;
     // Without its last change the document would be what the change before made of it, and so on.
     for (const step of [...(earlier.get(write.key) ?? [])].reverse()) {
-      if (!rivalsOf(step, tables).some((rival) => hadItBefore(rival, step))) break;
-      refused.push(step.writer);
+      const before = rivalsOf(step, tables).filter((rival) => hadItBefore(rival, step));
+      if (before.length === 0) break;
+      refused.push(foreseen(step, before));
     }
   }
   return refused;
+}
+
+/** A number for each change that all have in common which stand or fall with it. */
+export type UnitOf = (change: number) => number;
+
+/** A change whose value is taken. */
+export interface Foreseen extends Writer {
+  /** The changes that took it first; undefined: it was taken before. */
+  readonly rivals: readonly (number | undefined)[];
+}
+
+function foreseen({ writer }: PlannedWrite, rivals: readonly Holder[]): Foreseen {
+  return { ...writer, rivals: rivals.map(({ since }) => since) };
+}
+
+/** What a unit has taken, when it falls. */
+function giveBack(held: Map<string, Holder>, unit: number, unitOf: UnitOf): void {
+  for (const [text, { since }] of held) if (since !== undefined && unitOf(since) === unit) held.delete(text);
+}
+
+/**
+ * Those of the foreseen refusals that hold whatever becomes of the others: what they wanted was taken before, or by a
+ * change that stands. The first of all does too. What else is refused is seen when the push is planned without these.
+ *
+ * @param documentsOf the documents that the changes of a unit are about: a unit that falls takes later ones of them along
+ * @param units in their order
+ */
+export function certain(
+  refused: readonly Foreseen[],
+  unitOf: UnitOf,
+  units: readonly number[],
+  documentsOf: (unit: number) => readonly string[],
+): Foreseen[] {
+  const falling = new Set(refused.map(({ change }) => unitOf(change)));
+  const documents = new Set<string>();
+  for (const unit of units) {
+    const own = documentsOf(unit);
+    if (!falling.has(unit) && !own.some((key) => documents.has(key))) continue;
+    falling.add(unit);
+    for (const key of own) documents.add(key);
+  }
+  const first = refused.reduce((least, { change }) => Math.min(least, unitOf(change)), Infinity);
+  return refused.filter(({ change, rivals }) => {
+    const unit = unitOf(change);
+    const isFirm = (rival: number | undefined): boolean =>
+      rival === undefined || unitOf(rival) === unit || !falling.has(unitOf(rival));
+    return unit === first || rivals.some(isFirm);
+  });
 }
 
 interface Table {

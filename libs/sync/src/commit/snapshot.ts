@@ -11,6 +11,7 @@ import {
   baseText,
   documentKey,
   receiptText,
+  targetOf,
   type BaseNeed,
   type PlanRequest,
   type PlanSnapshot,
@@ -64,8 +65,9 @@ export class SnapshotRepository {
     const asked = new Map<string, { ids: Map<string, unknown>; scopes: Set<string> }>();
     for (const { scopeId, changes } of requests) {
       for (const change of changes) {
-        if (change.kind !== 'ready') continue;
-        const { collection, key, storedId } = change;
+        const target = targetOf(change);
+        if (!target) continue;
+        const { collection, key, storedId } = target;
         let of = asked.get(collection);
         if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
         of.ids.set(key, storedId);

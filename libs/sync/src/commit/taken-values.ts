@@ -7,8 +7,15 @@ import { existingIndexes } from '../database/layout';
 import { OplogRepository } from '../log/oplog';
 import type { Rejection } from '../protocol/errors';
 import { ID_UNAVAILABLE } from '../plan/decisions';
-import { foreseeDuplicates, type Occupancy } from './foreseen';
-import { documentKey, type PlannedWrite, type Plan } from '../plan/plan';
+import { certain, foreseeDuplicates, type Foreseen, type Occupancy, type UnitOf } from './foreseen';
+import {
+  documentKey,
+  targetOf,
+  type Plan,
+  type PlannedWrite,
+  type PlanRequest,
+  type PreparedChange,
+} from '../plan/plan';
 import { NOT_UNIQUE } from './refused-write';
 import { keysOf, textsIn, uniqueIndexes, type IndexKey, type UniqueIndex } from './unique-keys';
 import { matching, sameTexts } from './unstored-documents';
@@ -26,12 +33,17 @@ export class TakenValues {
   ) {}
 
   /**
-   * @param plan of one request, not written yet
+   * @param plan of the request, not written yet
    * @param session with the plan's transaction: who holds a value is read in its snapshot
    * @returns the rejections, by the indexes of their changes
    */
-  async foresee(session: mongo.ClientSession, plan: Plan): Promise<Map<number, Rejection>> {
-    const refused = new Map<number, Rejection>();
+  async foresee(
+    session: mongo.ClientSession,
+    plan: Plan,
+    { changes }: PlanRequest,
+  ): Promise<Map<number, Rejection>> {
+    const units = unitsOf(changes);
+    const refused: (Foreseen & { readonly rejection: Rejection })[] = [];
     const earlier = earlierWrites(plan);
     for (const name of new Set(plan.writes.map(({ collection }) => collection))) {
       const collection = this.collections.get(name);
@@ -48,11 +60,14 @@ export class TakenValues {
       ] as const) {
         const occupancies: Occupancy[] = [];
         for (const index of indexes) occupancies.push(await this.occupancy(session, collection, index, all));
-        for (const { change } of foreseeDuplicates(writes, earlier, occupancies))
-          refused.set(change, rejection);
+        for (const each of foreseeDuplicates(writes, earlier, occupancies, units.of))
+          refused.push({ ...each, rejection });
       }
     }
-    return refused;
+    const sure = new Set(certain(refused, units.of, units.all, units.documentsOf));
+    return new Map(
+      refused.filter((each) => sure.has(each)).map(({ change, rejection }) => [change, rejection]),
+    );
   }
 
   private async occupancy(
@@ -86,6 +101,33 @@ export class TakenValues {
     const same = await sameTexts(this.oplog.db, texts, index.collation);
     return (text) => same?.get(text) ?? text;
   }
+}
+
+/** The changes that stand or fall together, by the index of their first. */
+function unitsOf(changes: readonly PreparedChange[]): {
+  readonly of: UnitOf;
+  readonly all: readonly number[];
+  readonly documentsOf: (unit: number) => readonly string[];
+} {
+  const firsts: number[] = [];
+  const groups = new Map<number, string[]>();
+  changes.forEach((change, index) => {
+    const { group } = change;
+    const first =
+      group !== undefined && group === changes[index - 1]?.group ? (firsts[index - 1] ?? index) : index;
+    firsts.push(first);
+    // A change that stands alone takes no other along.
+    const key = group === undefined ? undefined : targetOf(change)?.key;
+    if (key === undefined) return;
+    const keys = groups.get(first);
+    if (keys) keys.push(key);
+    else groups.set(first, [key]);
+  });
+  return {
+    of: (change) => firsts[change] ?? change,
+    all: [...groups.keys()],
+    documentsOf: (unit) => groups.get(unit) ?? [],
+  };
 }
 
 /** Each that may hold one of the keys: more than do, where an index has several fields. */

@@ -52,6 +52,8 @@ export interface ReceiptRecord {
   readonly _id: ReceiptKey;
   /** Hash of the change's body: the same mutation id with another body is refused. */
   readonly hash: string;
+  /** Missing in receipts of earlier versions. */
+  readonly collection?: string;
   readonly doc_id: DocId;
   readonly status: 'accepted' | 'conflict_resolved' | 'rejected';
   readonly new_version: string | null;

@@ -36,6 +36,7 @@ import { PlanWriter } from '../commit/plan-writer';
 import { Sieve } from '../commit/sieve';
 import { TakenValues } from '../commit/taken-values';
 import { PushQueue } from '../push/queue';
+import { PushAnswers } from '../push/answers';
 import { PushIntake } from '../push/intake';
 import { PushService } from '../push/push.service';
 import { ResolverService } from '../push/resolver';
@@ -162,6 +163,7 @@ const SERVICES: Provider[] = [
   PushQueue,
   ResolverService,
   PushIntake,
+  PushAnswers,
   PushService,
   ScopeHeads,
   ScopeWriter,

@@ -12,11 +12,6 @@ export const ID_UNAVAILABLE: Rejection = {
   message: 'This doc_id cannot be used here; choose another one.',
 };
 
-export const MUTATION_ID_REUSED: Rejection = {
-  code: 'mutation_id_reused',
-  message: 'This mutation_id was used before for another change; give each mutation its own id.',
-};
-
 export function accepted(version: string | null): Decision {
   return {
     status: 'accepted',
@@ -55,6 +50,13 @@ export function rejected({ code, message }: Rejection): Decision {
   };
 }
 
+/** Another change has the id: the device has to know what became of that one. */
+export function mutationIdReused(receipt: ReceiptRecord): Decision {
+  const message =
+    'This mutation_id was used before for another change, whose answer is first_answer; give each mutation its own id.';
+  return { ...rejected({ code: 'mutation_id_reused', message }), first: receipt };
+}
+
 /** A rejection that names the version in the way and shows the document. */
 export function conflictRejection(
   code: 'conflict_stale' | 'conflict_deleted',
@@ -74,12 +76,24 @@ export function conflictRejection(
   };
 }
 
-/** Of a good change in a batch that failed because of another change. */
-export const ROLLED_BACK: Decision = rejected({
-  code: 'batch_rolled_back',
+/** Of a good change in a batch or a group that failed because of another change. */
+export function rolledBack(group: string | undefined): Decision {
+  const [where, what] =
+    group === undefined
+      ? ['this push', 'the push']
+      : [`group ${JSON.stringify(group)}`, 'the changes of the group'];
+  return rejected({
+    code: 'batch_rolled_back',
+    message: `Another change of ${where} was rejected, so nothing of it was applied; correct that one under a new mutation_id and send ${what} again, this change under the same mutation_id.`,
+  });
+}
+
+/** Of a change whose document was touched by a group of the same push that was rolled back. */
+export const AFTER_FALLEN_GROUP: Rejection = {
+  code: 'parent_refused',
   message:
-    'Another change of this push was rejected, so nothing of it was applied; fix that one and send the push again.',
-});
+    'An earlier group of this push changed this document and was rolled back, so this change may hold what was refused; correct that group and send both again.',
+};
 
 export function conflictBody(
   state: DocumentState,

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
-import { Fleet, FLEET_SCOPES, type Travelling } from '../../../../test/support/fleet';
+import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
 import { formatHlc } from '../clock/hlc';
 import type { Atomicity } from '../protocol/push';
@@ -16,6 +16,7 @@ interface Sending {
   readonly atomic: Atomicity;
   readonly refused: number | null;
   readonly doubled: number | null;
+  readonly grouped: number;
   readonly lost: boolean;
   /** The same push comes twice, at the same time. */
   readonly twice: boolean;
@@ -47,6 +48,8 @@ type Step =
       readonly document: number;
       readonly value: number | null;
     }
+  /** A request that was sent before comes once more, late. */
+  | { readonly do: 'late'; readonly pick: number }
   | { readonly do: 'trim'; readonly scope: number; readonly upTo: number; readonly removed: number }
   | { readonly do: 'checkpoint' | 'restore' };
 
@@ -65,6 +68,7 @@ const sending: fc.Arbitrary<Sending> = fc.record({
   atomic: fc.constantFrom('batch', 'mutation'),
   refused: rarely(fc.nat({ max: 2 }), 5),
   doubled: rarely(fc.nat({ max: 3 }), 6),
+  grouped: fc.constantFrom(1, 1, 2, 3),
   lost: once(3),
   twice: once(5),
 });
@@ -111,6 +115,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('late' as const), pick: fc.nat({ max: 60 }) }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -195,6 +200,8 @@ class History {
         const data = step.value === null ? null : { p: step.value };
         return fleet.serverWrite(scope, this.named(scope, step.document), data);
       }
+      case 'late':
+        return fleet.late(step.pick);
       case 'trim':
         return fleet.trim(FLEET_SCOPES[step.scope]!, step.upTo, step.removed);
       default:
@@ -212,6 +219,7 @@ class History {
       atomic: 'mutation',
       refused: null,
       doubled: null,
+      grouped: 1,
       lost: false,
       twice: false,
     } as const;
@@ -252,14 +260,8 @@ class History {
     const sender = this.device(index);
     const request = sender.request(portion);
     if (!request) return [];
-    const travel = (): Travelling => ({
-      request: { ...request },
-      device: sender,
-      lost,
-      tries: new Map(),
-      bases: new Map(),
-    });
-    return twice ? [travel(), travel()] : [travel()];
+    const travelling = (): Travelling => travel(request, sender, lost);
+    return twice ? [travelling(), travelling()] : [travelling()];
   }
 }
 

@@ -17,8 +17,9 @@ export interface HeadState {
 }
 
 /**
- * What a plan has decided so far, in layers: a request works on its own layer, which is absorbed when the request
- * stands and dropped when it is rolled back. So a rolled back batch leaves nothing, by construction.
+ * What a plan has decided so far, in layers: a request works on its own layer, and a group of its changes on one above
+ * that. A layer is absorbed in the end; where its changes were rolled back, nothing is left in it but the receipts of
+ * refusals. So a rolled back batch writes nothing, by construction.
  */
 export class Ledger {
   readonly documents = new Map<string, DocumentState>();
@@ -45,6 +46,13 @@ export class Ledger {
   setDocument(key: string, state: DocumentState): void {
     this.documents.delete(key);
     this.documents.set(key, state);
+  }
+
+  /** Empties the layer: nothing that it held was decided. */
+  rollBack(): void {
+    for (const map of [this.documents, this.heads, this.receipts]) map.clear();
+    this.entries.length = 0;
+    this.steps.length = 0;
   }
 
   absorb(layer: Ledger): void {
@@ -90,7 +98,10 @@ export class Ledger {
 }
 
 /** What clients see of a document. */
-export function wireOf(state: DocumentState, form: DocumentForm | undefined): JsonObject | null {
+export function wireOf(
+  state: Pick<DocumentState, 'deleted' | 'fields'>,
+  form: DocumentForm | undefined,
+): JsonObject | null {
   return state.deleted ? null : encodeBy(form, state.fields);
 }
 

@@ -1,6 +1,6 @@
 import type { StoredDocument, StoredId } from '../codec/stored-document';
 import type { CollectionRules } from './conflict';
-import type { Content, Verdict } from './document-form';
+import type { Content, DocumentForm, Verdict } from './document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
@@ -18,6 +18,8 @@ export interface Mutation {
   readonly id: string;
   /** Of the change's body. */
   readonly hash: string;
+  /** Whether a receipt of an earlier version, whose hash was made in another way, is of the same body. */
+  readonly hasFormerHash?: (hash: string) => boolean;
 }
 
 /**
@@ -26,8 +28,13 @@ export interface Mutation {
  */
 export type PreparedChange = ReadyChange | RefusedChange;
 
+/** Changes of a push with the same group stand or fall together; they follow one another. */
+interface Grouped {
+  readonly group?: string;
+}
+
 /** Authorized, validated, cast. */
-export interface ReadyChange {
+export interface ReadyChange extends Grouped {
   readonly kind: 'ready';
   readonly collection: string;
   readonly rules: CollectionRules;
@@ -53,8 +60,10 @@ export interface ReadyChange {
   readonly verdict?: Rejection;
 }
 
-export interface RefusedChange {
+export interface RefusedChange extends Grouped {
   readonly kind: 'refused';
+  /** The document that it names; absent where it names none that there can be. */
+  readonly target?: DocumentTarget;
   readonly wireId: DocId | null;
   readonly mutationId: string | null;
   /** Absent when no earlier try of it can have been taken. */
@@ -62,10 +71,29 @@ export interface RefusedChange {
   readonly rejection: Rejection;
 }
 
+/** A document of a synced collection, which may be there or not. */
+export interface DocumentTarget {
+  readonly collection: string;
+  /** {@link documentKey} of the stored id. */
+  readonly key: string;
+  readonly storedId: StoredId;
+  readonly form: DocumentForm | undefined;
+}
+
+/** The document that a change is about; undefined when it names none that there can be. */
+export function targetOf(change: ReadyChange): DocumentTarget;
+export function targetOf(change: PreparedChange): DocumentTarget | undefined;
+export function targetOf(change: PreparedChange): DocumentTarget | undefined {
+  if (change.kind === 'refused') return change.target;
+  const { collection, key, storedId, rules } = change;
+  return { collection, key, storedId, form: rules.form };
+}
+
 export interface PlanRequest {
   readonly scopeId: string;
   readonly actorId: string;
   readonly clientId: string;
+  /** With `mutation` the changes of a group stand or fall together; with `batch` all do. */
   readonly atomic: Atomicity;
   /** A unique index has refused one of its changes: others may be looked for before they are written. */
   readonly hasDuplicates?: boolean;
@@ -103,6 +131,13 @@ export interface Decision extends Pick<
     readonly deleted: boolean;
     readonly data: JsonObject | null;
   };
+  /**
+   * The document of a change that was rejected for something else, as it stands after it; null where the scope has
+   * none. Absent: nothing may be said of it.
+   */
+  readonly standing?: Standing | null;
+  /** What the mutation was answered that has the change's id. */
+  readonly first?: ReceiptRecord;
 }
 
 /** What the app's own code has to be asked before a request can be planned, outside of any transaction. */
@@ -193,6 +228,9 @@ export interface DocumentState {
     readonly chars: number;
   };
 }
+
+/** A document as it stands, for those who may read it. */
+export type Standing = Pick<DocumentState, 'version' | 'deleted' | 'fields'>;
 
 /** A document as one change has left it. */
 export interface PlanStep {

@@ -35,6 +35,8 @@ interface DrawnRequest {
   readonly scope: 'A' | 'B';
   readonly client: string;
   readonly atomic: Atomicity;
+  /** How many changes a group has; 1: none is in a group. */
+  readonly grouped: number;
   readonly items: readonly Item[];
 }
 
@@ -64,6 +66,7 @@ const request: fc.Arbitrary<DrawnRequest> = fc.record({
   scope: fc.constantFrom('A', 'A', 'B'),
   client: fc.constantFrom('one', 'two'),
   atomic: fc.constantFrom('batch', 'mutation'),
+  grouped: fc.constantFrom(1, 1, 2, 3),
   items: fc.array(item, { minLength: 1, maxLength: 5 }),
 });
 const group: fc.Arbitrary<Group> = fc.record({
@@ -80,7 +83,7 @@ class Clients {
   constructor(private readonly world: PushWorld) {}
 
   build(from: DrawnRequest, wallMs: number): PlanRequest {
-    const { scope, client, atomic, items } = from;
+    const { scope, client, atomic, grouped, items } = from;
     const before = this.sent.get(scope + client) ?? [];
     this.sent.set(scope + client, before);
     const changes = items.flatMap((each): ReadyChange[] => {
@@ -97,7 +100,12 @@ class Clients {
       actorId: `${scope} ${client}`,
       clientId: client,
       atomic,
-      changes,
+      changes: changes.map((change, index) =>
+        // The last one stands alone in any case.
+        grouped === 1 || index === items.length - 1
+          ? change
+          : { ...change, group: `g${Math.floor(index / grouped)}` },
+      ),
     };
   }
 
@@ -191,8 +199,7 @@ describe('the planner', () => {
           assert.deepStrictEqual(told(answers), expected);
           assert.equal(answers.length, each.changes.length);
           expectNothingForeign(each.scopeId, answers);
-          // A failed batch leaves no receipts: what its mutations were answered was not their last word.
-          const stood = each.atomic === 'mutation' || answers.every((answer) => answer.status !== 'rejected');
+          // A failed batch or group leaves receipts of its refusals alone: the others were not answered for good.
           ready(each).forEach(({ mutation }, index) => {
             const answer = told(answers)[index]!;
             if (!mutation || answer.code === 'batch_rolled_back') return;
@@ -200,7 +207,8 @@ describe('the planner', () => {
             if (answer.replayed && firsts.has(name))
               assert.deepStrictEqual({ ...answer, replayed: false }, firsts.get(name));
             else if (answer.status !== 'rejected') assert(!firsts.has(name), 'taken once');
-            if (stood && !answer.replayed && world.receipts.has(name)) firsts.set(name, answer);
+            if (!answer.replayed && world.receipts.get(name)?.hash === mutation.hash)
+              firsts.set(name, answer);
           });
         };
         for (const { wallShift, trim, requests } of groups) {

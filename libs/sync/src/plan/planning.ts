@@ -18,7 +18,7 @@ export interface Planning {
   readonly clock: PlanClock;
   readonly request: PlanRequest;
   readonly requestIndex: number;
-  /** The request's own: it only counts when the request stands. */
+  /** Of the request, or of the group that is decided: what it holds only counts when that stands. */
   readonly layer: Ledger;
   readonly lineage: Lineage;
   /** What the app's own code has to be asked first. */
@@ -27,8 +27,16 @@ export interface Planning {
   readonly pending: Set<string>;
   /** See {@link basisOf}. */
   readonly ownBasis: Map<string, string>;
+  /** Documents that a group of the request changed which was rolled back: later changes may hold what it did. */
+  readonly fallen: Set<string>;
+  readonly mutations: MutationNotes;
   /** Of all requests of the plan, by {@link baseText}. */
   readonly missingBases: Map<string, BaseNeed>;
+}
+
+export interface MutationNotes {
+  /** Some mutation leaves no receipt: only the stored ones can tell whether it was answered before. */
+  leavesOut: boolean;
 }
 
 export function planningOf(
@@ -47,6 +55,8 @@ export function planningOf(
     needs: [],
     pending: new Set(),
     ownBasis: new Map(),
+    fallen: new Set(),
+    mutations: { leavesOut: false },
     missingBases,
   };
 }

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   invalid_version: 400,
   clock_drift: 400,
   parent_unknown: 409,
+  parent_refused: 409,
   invalid_data: 400,
   unknown_field: 400,
   forbidden_key: 400,

@@ -31,6 +31,8 @@ export const WIRE_FEATURES = [
   'scopes',
   /** Pushes over the socket. */
   'socket_push',
+  /** `group` in changes: those of one group stand or fall together. */
+  'groups',
 ] as const;
 export type WireFeature = (typeof WIRE_FEATURES)[number];
 

@@ -141,6 +141,7 @@ describe('a change of a push', () => {
     expect(first?.ok).toBe(true);
     expect(second).toEqual({
       ok: false,
+      ...(field === 'collection' ? {} : { collection: 'tasks' }),
       doc_id: field === 'doc_id' ? null : 'd1',
       mutation_id: field === 'mutation_id' ? null : 'm1',
       rejection: { code, message: expect.stringMatching(new RegExp(`^changes\\[1\\]\\.${field} must be .`)) },

@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from './json';
 import { clientSchemaParameter } from './read-query';
 import { scopeParameter } from './scopes';
 
-/** `batch`: all changes of the push or none. `mutation`: each for itself. */
+/** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
 
 /** One change as a client sends it, its shape checked. */
@@ -23,15 +23,18 @@ export interface PushChange {
   readonly mutation_id: string | null;
 }
 
-/** A change, or why its shape cannot be one. One bad change never refuses the others. */
-export type ParsedChange =
+/** A change, or why its shape cannot be one. One bad change never refuses the others, but for those of its group. */
+export type ParsedChange = { readonly group?: string } & (
   | { readonly ok: true; readonly change: PushChange }
   | {
       readonly ok: false;
+      /** Which document it names, as far as that can be told. */
+      readonly collection?: string;
       readonly doc_id: DocId | null;
       readonly mutation_id: string | null;
       readonly rejection: Rejection;
-    };
+    }
+);
 
 export interface PushRequest {
   readonly clientId: string;
@@ -44,11 +47,24 @@ export interface PushRequest {
   readonly changes: readonly ParsedChange[];
 }
 
-/** The server's document, where a conflict was met and the identity may read the collection. */
+/** The server's document, where the identity may read the collection. */
 export interface ServerDocument {
-  readonly version: string;
+  /** Null: stored before it was synced. */
+  readonly version: string | null;
   readonly deleted: boolean;
   readonly data: JsonObject | null;
+}
+
+/** What a mutation was answered first. */
+export interface FirstAnswer {
+  /** Of the document that it was about, where the identity may read its collection. */
+  readonly doc_id?: DocId;
+  readonly status: PushResult['status'];
+  readonly new_version: string | null;
+  readonly server_version: string | null;
+  readonly code: ErrorCode | null;
+  /** Null also where the identity may not read the collection. */
+  readonly error: string | null;
 }
 
 /** The answer to one change, in the order of the request. */
@@ -62,10 +78,13 @@ export interface PushResult {
   readonly code: ErrorCode | null;
   /** What was wrong and what to do. */
   readonly error: string | null;
-  readonly server_document?: ServerDocument;
+  /** Null: a rejected change whose document the scope does not have. */
+  readonly server_document?: ServerDocument | null;
   readonly mutation_id?: string;
   /** True when the mutation had been answered before: this is the first answer again. */
   readonly replayed?: true;
+  /** With `mutation_id_reused`: what the mutation was that has this id. */
+  readonly first_answer?: FirstAnswer;
 }
 
 export interface PushResponse {
@@ -99,17 +118,48 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
         limit: maxChanges,
       },
     );
-  const scope = scopeParameter(body);
-  const clientSchema = clientSchemaParameter(body);
-  return { clientId, scope, clientSchema, atomic: atomic ?? undefined, changes: changes.map(parseChange) };
+  const groups = parseGroups(changes);
+  return {
+    clientId,
+    scope: scopeParameter(body),
+    clientSchema: clientSchemaParameter(body),
+    atomic: atomic ?? undefined,
+    changes: changes.map((change, index) => {
+      const parsed = parseChange(change, index);
+      const group = groups[index];
+      return group === undefined ? parsed : { ...parsed, group };
+    }),
+  };
+}
+
+/** The group of each change. Which changes stand or fall together has to be clear before one of them is looked at. */
+function parseGroups(changes: readonly unknown[]): (string | undefined)[] {
+  const seen = new Set<string>();
+  let last: string | undefined;
+  return changes.map((change, index) => {
+    const path = `changes[${index}].group`;
+    const given = isObject(change) ? change['group'] : undefined;
+    const group = parseMutationId(given);
+    if (group === undefined)
+      throw malformed(path, `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`);
+    if (group !== null && group !== last) {
+      if (seen.has(group))
+        throw malformed(path, 'names a group that has ended: the changes of a group must follow one another');
+      seen.add(group);
+    }
+    last = group ?? undefined;
+    return last;
+  });
 }
 
 function parseChange(value: unknown, index: number): ParsedChange {
   const raw: Record<string, unknown> = isObject(value) ? value : {};
+  const collection = raw['collection'];
   const docId = isDocId(raw['doc_id']) ? normalized(raw['doc_id']) : null;
   const mutationId = parseMutationId(raw['mutation_id']);
   const refuse = (code: ErrorCode, field: string, problem: string): ParsedChange => ({
     ok: false,
+    ...(typeof collection === 'string' ? { collection } : {}),
     doc_id: docId,
     mutation_id: mutationId ?? null,
     rejection: { code, message: `changes[${index}]${field} ${problem}.` },
@@ -122,8 +172,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
       '.mutation_id',
       `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`,
     );
-  if (typeof raw['collection'] !== 'string')
-    return refuse('invalid_change', '.collection', 'must be a string');
+  if (typeof collection !== 'string') return refuse('invalid_change', '.collection', 'must be a string');
   const operation = raw['operation'];
   if (operation !== 'upsert' && operation !== 'delete')
     return refuse('invalid_change', '.operation', 'must be "upsert" or "delete"');
@@ -149,7 +198,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
   return {
     ok: true,
     change: {
-      collection: raw['collection'],
+      collection,
       operation,
       doc_id: docId,
       data: operation === 'delete' ? null : (data as JsonObject),

@@ -2,16 +2,37 @@ import { hash } from 'node:crypto';
 import type { PushChange } from '../protocol/push';
 import { isObject } from '../protocol/json';
 
+/** Begins each hash, so that it is never taken for one of {@link formerBodyHash}. */
+const MARK = '2:';
+
 /**
  * A hash of what a change asks for, the same for every order of keys: a client that builds its JSON again for a retry
- * still sends the same mutation.
+ * still sends the same mutation. What only says when and on what it was edited (`hlc`, `parent_version`) does not count: a
+ * retry may have found that out again.
  *
  * @param text the JSON of the change's data, where it is known
  */
-export function bodyHash(change: PushChange, text = JSON.stringify(change.data)): string {
+export function bodyHash(
+  { collection, operation, doc_id, data }: PushChange,
+  text = JSON.stringify(data),
+): string {
+  return MARK + hashOf([collection, operation, doc_id], data, text);
+}
+
+/** The hash that receipts had before stamps were left out of it. */
+export function formerBodyHash(change: PushChange, text = JSON.stringify(change.data)): string {
   const { collection, operation, doc_id, data, parent_version, hlc } = change;
-  const request = JSON.stringify([collection, operation, doc_id, parent_version, hlc]);
-  return hash('sha256', request + (isSorted(data) ? text : JSON.stringify(sorted(data))), 'base64url');
+  return hashOf([collection, operation, doc_id, parent_version, hlc], data, text);
+}
+
+/** Whether a receipt's hash is of the former kind. */
+export function isFormerHash(hash: string): boolean {
+  return !hash.startsWith(MARK);
+}
+
+function hashOf(request: readonly unknown[], data: PushChange['data'], text: string): string {
+  const body = JSON.stringify(request) + (isSorted(data) ? text : JSON.stringify(sorted(data)));
+  return hash('sha256', body, 'base64url');
 }
 
 /** Whether the keys stand in the order that {@link sorted} gives them. */

@@ -5,14 +5,21 @@ import type { Content } from '../plan/document-form';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError, type Rejection } from '../protocol/errors';
+import type { DocId } from '../protocol/change';
 import type { ParsedChange, PushChange } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import { bodyHash, isWithinDepth } from './body-hash';
+import { bodyHash, formerBodyHash, isFormerHash, isWithinDepth } from './body-hash';
 import type { AppTime } from './app-time';
 import { lateRejection, withTheirChildren, type Lateness } from './late-changes';
 import type { CollectionAction } from '../collections/ports';
-import { documentKey, type Mutation, type PreparedChange, type RefusedChange } from '../plan/plan';
+import {
+  documentKey,
+  type DocumentTarget,
+  type Mutation,
+  type PreparedChange,
+  type RefusedChange,
+} from '../plan/plan';
 
 /** A push's changes, prepared for the planner, and about how many bytes they have. */
 export interface Intake {
@@ -83,14 +90,17 @@ export class PushIntake {
       );
 
     const waitsFor: (() => string)[] = [];
-    const made = await time.each(parsed, (entry, index) =>
-      this.one(identity, entry, texts[index], permissions, (what) => (waitsFor[index] = what)),
-    );
+    const made = await time.each(parsed, (entry, index) => {
+      const one = this.one(identity, entry, texts[index], permissions, (what) => (waitsFor[index] = what));
+      return one instanceof Promise
+        ? one.then((change) => this.placed(identity, entry, change))
+        : this.placed(identity, entry, one);
+    });
     const firstLate = made.indexOf(undefined);
     if (firstLate < 0) return { changes: made as PreparedChange[], bytes };
     const waitedFor = waitsFor[firstLate] ?? waitsFor.findLast(Boolean);
     const lateness = { limitMs: time.limitMs, waitedFor: waitedFor?.() ?? 'the code of the app' };
-    return { ...this.withoutLate(parsed, texts, made, lateness), bytes };
+    return { ...this.withoutLate(identity, parsed, texts, made, lateness), bytes };
   }
 
   /** One change. At once where nobody has to be waited for: a promise for each would cost more than its check. */
@@ -121,7 +131,27 @@ export class PushIntake {
     return permissions.may(collection, operation).then(go);
   }
 
+  /** With its group, and, where it is refused, the document that it names. */
+  private placed(identity: SyncIdentity, entry: ParsedChange, made: PreparedChange): PreparedChange {
+    const grouped = entry.group === undefined ? made : { ...made, group: entry.group };
+    if (grouped.kind === 'ready') return grouped;
+    const target = this.targetOf(identity, entry.ok ? entry.change : entry);
+    return target ? { ...grouped, target } : grouped;
+  }
+
+  private targetOf(
+    { scopeId }: SyncIdentity,
+    { collection: name, doc_id }: { readonly collection?: string; readonly doc_id: DocId | null },
+  ): DocumentTarget | undefined {
+    const collection = name === undefined ? undefined : this.collections.get(name);
+    const storedId = doc_id === null ? undefined : collection?.ids.toStored(scopeId, doc_id);
+    if (!collection || storedId === undefined || !collection.livesIn(scopeId)) return undefined;
+    const key = documentKey(collection.name, storedId, collection.ids.toWire(storedId));
+    return { collection: collection.name, key, storedId, form: collection.rules.form };
+  }
+
   private withoutLate(
+    identity: SyncIdentity,
     parsed: readonly ParsedChange[],
     texts: readonly (string | undefined)[],
     made: readonly (PreparedChange | undefined)[],
@@ -136,8 +166,10 @@ export class PushIntake {
     const changes = parsed.map((entry, index) => {
       const done = made[index];
       if (done && (!entry.ok || !all.has(index))) return done;
-      if (!entry.ok) return refused(entry, rejection);
-      return refused(entry.change, rejection, this.known(entry.change, texts[index]).mutation);
+      const late = entry.ok
+        ? refused(entry.change, rejection, this.known(entry.change, texts[index]).mutation)
+        : refused(entry, rejection);
+      return this.placed(identity, entry, late);
     });
     return { changes, late: { ...lateness, done: parsed.length - late.size } };
   }
@@ -146,7 +178,10 @@ export class PushIntake {
     const { mutation_id: id, data } = change;
     const canBeKnown =
       id !== null && text !== undefined && isWithinDepth(data, this.settings.limits.maxDepth);
-    return { text, mutation: canBeKnown ? { id, hash: bodyHash(change, text) } : undefined };
+    if (!canBeKnown) return { text, mutation: undefined };
+    const hasFormerHash = (hash: string): boolean =>
+      isFormerHash(hash) && hash === formerBodyHash(change, text);
+    return { text, mutation: { id, hash: bodyHash(change, text), hasFormerHash } };
   }
 }
 

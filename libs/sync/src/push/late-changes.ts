@@ -1,5 +1,5 @@
 import { SyncError, type Rejection } from '../protocol/errors';
-import type { PlanRequest, PreparedChange } from '../plan/plan';
+import { targetOf, type PlanRequest, type PreparedChange } from '../plan/plan';
 
 /** What was waited for when the time for the app's code was over. */
 export interface Lateness {
@@ -66,9 +66,11 @@ export function withoutLate(
 
 function refuse(change: PreparedChange, rejection: Rejection): PreparedChange {
   if (change.kind === 'refused') return change;
-  const { wireId, mutation } = change;
+  const { wireId, mutation, group } = change;
   return {
     kind: 'refused',
+    target: targetOf(change),
+    ...(group === undefined ? {} : { group }),
     wireId,
     mutationId: mutation?.id ?? null,
     ...(mutation ? { mutation } : {}),

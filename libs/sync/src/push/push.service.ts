@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CollectionRegistry } from '../collections/collection-registry';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { ClientSchemas } from '../identity/client-schemas';
@@ -11,14 +10,8 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
-import {
-  withFindings,
-  type Decision,
-  type Finding,
-  type Need,
-  type PlanRequest,
-  type PreparedChange,
-} from '../plan/plan';
+import { withFindings, type Decision, type Finding, type Need, type PlanRequest } from '../plan/plan';
+import { PushAnswers } from './answers';
 import { Permissions, PushIntake } from './intake';
 import { PushQueue } from './queue';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
@@ -27,9 +20,9 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 @Injectable()
 export class PushService {
   constructor(
-    private readonly collections: CollectionRegistry,
     private readonly access: ScopeAccess,
     private readonly intake: PushIntake,
+    private readonly answers: PushAnswers,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
     private readonly clients: ClientSchemas,
@@ -54,7 +47,8 @@ export class PushService {
       const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
       const intake = await this.intake.prepareChanges(writer, parsed.changes, permissions, time);
-      const atomic = parsed.atomic ?? (batchAtomic ? 'batch' : 'mutation');
+      const isGrouped = parsed.changes.some(({ group }) => group !== undefined);
+      const atomic = parsed.atomic ?? (batchAtomic && !isGrouped ? 'batch' : 'mutation');
       if (intake.late && atomic === 'batch') throw lateBatch(intake.late, intake.late.done, changes);
       const request: PlanRequest = {
         scopeId: writer.scopeId,
@@ -68,8 +62,9 @@ export class PushService {
       for (const [index, change] of request.changes.entries()) {
         const decision = decisions[index];
         if (!decision) throw new Error('A plan lacks a decision');
-        const shown = decision.conflict && (await this.shown(change, decision, permissions));
-        results.push(resultOf(change, decision, shown));
+        const { conflict, replayed } = decision;
+        if (conflict && change.kind === 'ready' && !replayed) this.metrics.conflict(change.collection);
+        results.push(await this.answers.resultOf(change, decision, permissions));
       }
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
@@ -133,36 +128,4 @@ export class PushService {
     if (request.atomic === 'batch') throw lateBatch(lateness, length - late.size, length);
     return withoutLate(answered, late, lateRejection(lateness));
   }
-
-  /** The document that a conflict was about, for those who may read it. */
-  private async shown(
-    change: PreparedChange,
-    { conflict, replayed }: Decision,
-    permissions: Permissions,
-  ): Promise<Decision['conflict']> {
-    const collection = change.kind === 'ready' ? this.collections.get(change.collection) : undefined;
-    if (!collection || !conflict) return undefined;
-    if (!replayed) this.metrics.conflict(collection.name);
-    return (await permissions.may(collection, 'read')) ? conflict : undefined;
-  }
 }
-
-/** What is not there is left out: the keys of an answer are part of the wire. */
-function resultOf(change: PreparedChange, decision: Decision, conflict: Decision['conflict']): PushResult {
-  const { status, new_version, server_version, code, error, replayed } = decision;
-  const mutationId = change.kind === 'ready' ? (change.mutation?.id ?? null) : change.mutationId;
-  const result: Mutable<PushResult> = {
-    doc_id: change.wireId,
-    status,
-    new_version,
-    server_version,
-    code,
-    error,
-  };
-  if (conflict) result.server_document = conflict;
-  if (mutationId !== null) result.mutation_id = mutationId;
-  if (replayed) result.replayed = true;
-  return result;
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -48,9 +48,9 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/planner.ts',
-        find: "const fails = request.atomic === 'batch' && decisions.some(",
-        replace: 'const fails = decisions.some(',
+        file: 'plan/units.ts',
+        find: "if (atomic === 'batch') {",
+        replace: 'if (changes.length > 0) {',
       },
     ],
   },

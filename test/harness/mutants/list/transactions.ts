@@ -45,10 +45,9 @@ export const TRANSACTIONS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/planner.ts',
-        find: 'decisions: decisions.map((decision) => (isUndone(decision) ? ROLLED_BACK : decision)),\n    },\n    stands: false,',
-        replace:
-          'decisions: decisions.map((decision) => (isUndone(decision) ? ROLLED_BACK : decision)),\n    },\n    stands: true,',
+        file: 'plan/units.ts',
+        find: '  layer.rollBack();\n',
+        replace: '',
       },
     ],
   },
@@ -59,9 +58,9 @@ export const TRANSACTIONS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'plan/planner.ts',
-        find: "const fails = request.atomic === 'batch' && decisions.some(",
-        replace: 'const fails = false && decisions.some(',
+        file: 'plan/units.ts',
+        find: 'const falls = decisions.some(',
+        replace: 'const falls = false && decisions.some(',
       },
     ],
   },
