@@ -10,7 +10,7 @@ const FILES = {
   'app-writes': 'recorded-fields server-change target',
   clock: 'bounded-wall hlc node-id',
   collections:
-    'answers app-values cast-comparison collection-options collection document-rules dto-data ports prepare validation-message',
+    'answers app-values cast-comparison collection-options collection document-rules dto-data patch-rules ports prepare validation-message',
   commit: 'foreseen refused-write unique-keys',
   database: 'collection-check errors indexes',
   full: 'lines page-token',

@@ -187,6 +187,11 @@ export function remove(collection: string, docId: unknown, more: object = {}): o
   return { collection, operation: 'delete', doc_id: docId, ...more };
 }
 
+/** A patch; give a `mutation_id` with inc, add and remove. */
+export function patch(collection: string, docId: unknown, parts: object, more: object = {}): object {
+  return { collection, operation: 'patch', doc_id: docId, ...parts, ...more };
+}
+
 /** One hash over every document of every collection. */
 export async function databaseHash(db: mongo.Db, filter: mongo.Document = {}): Promise<string> {
   const hash = createHash('sha256');

@@ -87,6 +87,15 @@ describe('what a merge makes is validated like any other document', () => {
 });
 
 describe('an update is validated as one', () => {
+  it('a list with an element that cannot be cast is refused, and the stored list is not emptied', async () => {
+    const { one, edit, stored } = await open(new Schema({ _id: String, tags: [String] }));
+    const parent_version = await edit(one, { tags: ['a'] });
+    expect(await one.one(upsert('docs', 'd', { tags: ['a', {}] }, { parent_version }))).toMatchObject({
+      code: 'validation_failed',
+    });
+    expect(await stored()).toMatchObject({ tags: ['a'] });
+  });
+
   it.each<[string, Schema, object, object, object]>([
     [
       'nested',

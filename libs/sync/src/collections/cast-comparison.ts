@@ -30,6 +30,8 @@ export interface BinaryText {
 export interface Comparison {
   readonly differences: readonly Difference[];
   readonly binaries: readonly BinaryText[];
+  /** A list has another length than the one that was given: a setter has made it, or it could not be cast at all. */
+  readonly hasOtherLength: boolean;
 }
 
 /** `wants` of a field that the model does not know. */
@@ -38,6 +40,7 @@ export const UNKNOWN = 'unknown';
 interface Findings {
   readonly differences: Difference[];
   readonly binaries: BinaryText[];
+  hasOtherLength: boolean;
 }
 
 /**
@@ -51,9 +54,21 @@ interface Findings {
  * difference. A change within one JSON type (a trimmed string) is the schema's own setter and is none.
  */
 export function compareCast(given: object, cast: object): Comparison {
-  const findings: Findings = { differences: [], binaries: [] };
+  const findings: Findings = { differences: [], binaries: [], hasOtherLength: false };
   compareFields(given as Record<string, unknown>, cast as Record<string, unknown>, [], findings);
   return findings;
+}
+
+/** The data with bytes instead of their texts. */
+export function withBytes(data: object, binaries: readonly BinaryText[]): object {
+  const copy = structuredClone(data);
+  for (const { path, bytes } of binaries) {
+    let place = copy as Record<string | number, unknown>;
+    for (const step of path.slice(0, -1)) place = place[step] as Record<string | number, unknown>;
+    const last = path.at(-1);
+    if (last !== undefined) place[last] = bytes;
+  }
+  return copy;
 }
 
 function compareFields(
@@ -81,8 +96,9 @@ function compareValue(given: unknown, cast: unknown, path: Path, findings: Findi
 function differs(given: unknown, cast: unknown, path: Path, findings: Findings): string | undefined {
   if (Array.isArray(cast)) {
     if (!Array.isArray(given)) return 'an array';
-    // Another length can only come from the schema's own setter.
-    if (given.length === cast.length)
+    // Another length can only come from the schema's own setter, or from a cast that has failed and says so itself.
+    if (given.length !== cast.length) findings.hasOtherLength = true;
+    else
       given.forEach((item, index) => {
         compareValue(item, cast[index], [...path, index], findings);
       });

@@ -6,6 +6,9 @@ import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
 import type { Checked, Content, DocumentIds } from '../plan/document-form';
+import type { CheckedPatch } from './patch-rules';
+import type { PatchPreparation } from '../plan/plan';
+import type { PatchBody } from '../protocol/patch';
 import type { CollectionAction } from './ports';
 
 /** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */
@@ -43,6 +46,19 @@ export interface SyncedCollection {
     data: JsonObject,
     expectsNew: boolean,
   ): Prepared | Promise<Prepared>;
+  /** Names and values of a patch, before it is known what it meets. Never throws for bad data. */
+  checkPatch(patch: PatchBody): CheckedPatch;
+  /**
+   * Transform and DTO, for a document as a patch leaves it: what becomes of it, in its wire form. Never throws for bad data.
+   *
+   * @param touched fields that the patch has changed
+   */
+  preparePatched(
+    identity: SyncIdentity,
+    ids: DocumentIds,
+    wire: JsonObject,
+    touched: ReadonlySet<string>,
+  ): Promise<PatchPreparation['outcome']>;
   /** Which step of the preparation is slow, if any of it is code of the app: "the transform". */
   slowStep(): string | undefined;
   /** Key checks and the schema alone: for a resolver's document and the app's own writes. Never throws for bad data. */

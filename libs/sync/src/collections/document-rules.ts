@@ -1,12 +1,8 @@
 import { type ErrorCode, type Rejection, dataPath } from '../protocol/errors';
 import { isSyncField } from '../codec/stored-document';
+import type { DocumentLimits } from '../plan/conflict';
 
-export interface DocumentLimits {
-  /** Objects and arrays inside one another; the document itself is the first. */
-  readonly maxDepth: number;
-  /** UTF-8 bytes of the document as JSON. */
-  readonly maxDocumentBytes: number;
-}
+export type { DocumentLimits };
 
 /** What is wrong, and where: the steps are added on the way out, so that good data costs no path. */
 interface Finding {

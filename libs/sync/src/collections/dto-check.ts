@@ -8,7 +8,8 @@ import { problemList } from './validation-message';
 /** The data to go on with, as it was judged, or why not. */
 export type DtoResult =
   { readonly ok: true; readonly data: JsonObject } | { readonly ok: false; readonly rejection: Rejection };
-export type DtoCheck = (data: JsonObject) => Promise<DtoResult>;
+/** With `changed`, the whole is judged; but that the class does not know another field is no matter. */
+export type DtoCheck = (data: JsonObject, changed?: ReadonlySet<string>) => Promise<DtoResult>;
 
 /** A ValidationError of class-validator, which is an optional peer: no type of it shows. */
 interface DtoProblem {
@@ -37,9 +38,12 @@ export function makeDtoCheck(
     validationError: { target: false, value: false },
   };
   const fresh = plainToInstance(dto, {});
-  return async (data) => {
+  return async (data, changed) => {
     const instance = plainToInstance(dto, data);
-    const problems: DtoProblem[] = await validate(instance, options);
+    const found: DtoProblem[] = await validate(instance, options);
+    const problems = found.filter(
+      (problem) => !changed || changed.has(problem.property) || !isOfUnknown(problem),
+    );
     if (problems.length > 0) return { ok: false, rejection: dtoRejection(problems) };
     return { ok: true, data: judgedData(data, instance, fresh) };
   };
@@ -65,6 +69,10 @@ function dtoRejection(found: readonly DtoProblem[]): Rejection {
     code: 'validation_failed',
     message: problemList(problems.map(({ path, text }) => `${dataPath(path)}: ${text}`)),
   };
+}
+
+function isOfUnknown(problem: DtoProblem): boolean {
+  return flatten(problem, []).every(({ constraint }) => constraint === NOT_WHITELISTED);
 }
 
 function flatten(problem: DtoProblem, above: readonly (string | number)[]): Problem[] {

@@ -4,7 +4,8 @@ import type { JsonObject } from '../protocol/json';
 import { SyncError } from '../protocol/errors';
 import type { SyncIdentity } from '../identity/identity';
 
-export type CollectionAction = 'read' | Operation;
+/** A patch is asked about as an upsert: it does no more than an upsert of the whole document could. */
+export type CollectionAction = 'read' | Exclude<Operation, 'patch'>;
 
 /**
  * May this identity do this in this collection? Asked once a request, collection and action, before anything is
@@ -24,7 +25,8 @@ export type SyncAuthorizerFunction = SyncAuthorizer['authorize'];
 /**
  * Changes or completes a client's document before it is validated and stored (sets an owner, trims a text). Gets the
  * data as it travelled and returns what takes its place, a plain object; nothing returned keeps it. Runs before queueing, once a
- * change. A thrown SyncError rejects the change with its code, any other error with `invalid_data`.
+ * change. Of a patch it gets the whole document as the patch leaves it, outside of any transaction, and again when the
+ * document has changed meanwhile: it must have no side effects. A thrown SyncError rejects the change with its code, any other error with `invalid_data`.
  */
 export abstract class DocumentTransform {
   abstract transform(

@@ -1,7 +1,10 @@
 import type { DocumentIds } from '../plan/document-form';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError, type Rejection, dataPath } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
+import { isDeepStrictEqual } from 'node:util';
+import { setField } from '../codec/stored-document';
+import type { PatchPreparation } from '../plan/plan';
+import type { Json, JsonObject } from '../protocol/json';
 import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
 import type { Prepared } from './collection';
@@ -21,8 +24,10 @@ export interface PreparationSteps {
   /** The field that counts a document's edits; a client that still holds it from an earlier version may send it. */
   readonly versionKey?: string;
   readonly transform?: DocumentTransformFunction;
+  /** With `changed`, other fields that it does not know are no matter. */
   readonly dto?: (
     data: JsonObject,
+    changed?: ReadonlySet<string>,
   ) => Promise<{ ok: true; data: JsonObject } | { ok: false; rejection: Rejection }>;
   readonly schema?: (
     ids: DocumentIds,
@@ -77,6 +82,39 @@ export class Preparation {
       current = checked.data;
     }
     return this.toStored(ids, current, current, expectsNew);
+  }
+
+  /**
+   * For a document as a patch leaves it: the transform gets and gives all of it, and the DTO judges all of it; but of the
+   * fields that neither the patch nor the transform has changed, the DTO changes none and refuses none as unknown.
+   */
+  async preparePatched(
+    identity: SyncIdentity,
+    ids: DocumentIds,
+    wire: JsonObject,
+    touched: ReadonlySet<string>,
+  ): Promise<PatchPreparation['outcome']> {
+    const { transform, dto } = this.steps;
+    let whole = wire;
+    const changed = new Set(touched);
+    if (transform) {
+      const made = await this.transform(transform, identity, ids, wire);
+      if (!made.ok) return made;
+      whole = made.data;
+      for (const key of new Set([...Object.keys(wire), ...Object.keys(whole)]))
+        if (!isDeepStrictEqual(wire[key], whole[key])) changed.add(key);
+    }
+    if (!dto) return { ok: true, wire: whole };
+    return this.attempt('the DTO', 'validation_failed', async () => {
+      const judged = await dto(whole, changed);
+      if (!judged.ok) return judged;
+      const result: Record<string, Json> = { ...whole };
+      for (const key of changed) {
+        if (Object.hasOwn(judged.data, key)) setField(result, key, judged.data[key]);
+        else Reflect.deleteProperty(result, key);
+      }
+      return { ok: true, wire: result };
+    });
   }
 
   /**

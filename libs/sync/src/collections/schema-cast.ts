@@ -2,10 +2,11 @@ import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Schema } from 'mongoose';
 import { SyncError, type Rejection, dataPath } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
-import { compareCast, UNKNOWN, type BinaryText, type Difference, type Path } from './cast-comparison';
+import { compareCast, UNKNOWN, withBytes, type Difference, type Path } from './cast-comparison';
 import type { Prepared } from './collection';
 import {
   verdictAsNew,
+  type CastOutcome,
   type Problem,
   type SchemaRules,
   type Checked,
@@ -99,15 +100,18 @@ export class SchemaCast implements SchemaRules {
     return this.verify(ids, prepared.document, undefined).then(judgedAsNew);
   }
 
+  castWire(ids: DocumentIds, wire: JsonObject): CastOutcome {
+    return this.attempt(() => {
+      const { document, content } = this.castOrThrow(ids, { sent: wire, values: wire }).prepared;
+      return { ok: true, document, problems: content?.problems ?? [] };
+    });
+  }
+
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked {
-    try {
-      const one = this.load(ids, document, current);
-      const failure = this.failureOf(ids, one);
+    return this.attempt(() => {
+      const failure = this.failureOf(ids, this.load(ids, document, current));
       return failure ? { ok: false, rejection: this.rejectionOf(failure) } : { ok: true, document };
-    } catch (error) {
-      if (isPassing(error)) throw error;
-      return { ok: false, rejection: this.rejectionOf(error) };
-    }
+    });
   }
 
   /**
@@ -146,6 +150,15 @@ export class SchemaCast implements SchemaRules {
     return this.model.hydrate(stored);
   }
 
+  private attempt<T>(run: () => T): T | { readonly ok: false; readonly rejection: Rejection } {
+    try {
+      return run();
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      return { ok: false, rejection: this.rejectionOf(error) };
+    }
+  }
+
   private castOrThrow(
     ids: DocumentIds,
     { sent, values, isSet = false }: Incoming,
@@ -159,7 +172,7 @@ export class SchemaCast implements SchemaRules {
       comparison = compareCast(sent, made.result);
     }
     const problems =
-      comparison.differences.length > 0
+      comparison.differences.length > 0 || comparison.hasOtherLength
         ? castErrors(made.document).map(([path, error]) => this.castProblem(path, error))
         : [];
     for (const path of strays) problems.push(stray(path));
@@ -276,16 +289,4 @@ function unknownField(path: Path): Rejection {
     code: 'unknown_field',
     message: `${dataPath(path)} is not a field of this collection: remove it, or add it to the schema.`,
   };
-}
-
-/** The data with bytes instead of their texts. */
-function withBytes(data: object, binaries: readonly BinaryText[]): object {
-  const copy = structuredClone(data);
-  for (const { path, bytes } of binaries) {
-    let place = copy as Record<string | number, unknown>;
-    for (const step of path.slice(0, -1)) place = place[step] as Record<string | number, unknown>;
-    const last = path.at(-1);
-    if (last !== undefined) place[last] = bytes;
-  }
-  return copy;
 }

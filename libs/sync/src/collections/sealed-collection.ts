@@ -11,6 +11,7 @@ import { makeDtoCheck } from './dto-check';
 import { globalIds, scopedIds, type IdCodec, type IdKind } from '../codec/id-codec';
 import { findModel, idKind, idSetter } from './model-lookup';
 import { nativeCollection } from './native-collection';
+import { checkPatch } from './patch-rules';
 import { AppSteps, type PortAnswers } from './port-answers';
 import type { PortResolver } from './port-resolver';
 import { isRefusal, type DocumentTransformFunction, type SyncAuthorizerFunction } from './ports';
@@ -101,6 +102,8 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       strategy: resolve ? 'custom' : (options.conflict ?? 'last-writer-wins'),
       deleteUpdatePolicy: options.deleteUpdatePolicy ?? 'resurrect_on_update',
       form,
+      limits: settings.limits,
+      preparesByApp: transform !== undefined || options.dto !== undefined,
     },
     ids,
     idMode: options.ids ?? 'global',
@@ -121,6 +124,9 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     },
     prepare: (identity, documentIds, data, expectsNew) =>
       preparation.prepare(identity, documentIds, data, expectsNew),
+    checkPatch: (patch) => checkPatch(patch, { limits: settings.limits, facts: form?.facts, unknownFields }),
+    preparePatched: (identity, documentIds, wire, touched) =>
+      preparation.preparePatched(identity, documentIds, wire, touched),
     slowStep: () => steps.slowest,
     cast: (documentIds, data) => preparation.cast(documentIds, data),
     settle: async (documentIds, prepared, current) => {

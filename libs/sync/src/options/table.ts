@@ -232,7 +232,7 @@ export const OPTION_TABLE = {
     kind: 'code',
     shown: 'everything is allowed',
     about:
-      'for collections without their own: `(identity, collection, action) => boolean`, where action is `read`, `upsert` or `delete`; or a class with `authorize`. [What it may return](#what-the-apps-code-may-return)',
+      'for collections without their own: `(identity, collection, action) => boolean`, where action is `read`, `upsert` (of a patch, too) or `delete`; or a class with `authorize`. [What it may return](#what-the-apps-code-may-return)',
   },
   transform: {
     section: 'collections',
@@ -514,7 +514,7 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
   dto: {
     shown: 'none',
     about:
-      "a class-validator class that each upsert's data must satisfy, before the schema. The data is stored as its transformers return it",
+      "a class-validator class that each upsert's data, and each document as a patch leaves it, must satisfy, before the schema. The data is stored as its transformers return it",
   },
   unknownFields: {
     shown: '`reject`',

@@ -17,6 +17,17 @@ export interface CollectionRules {
   readonly deleteUpdatePolicy: DeleteUpdatePolicy;
   /** What is special about the collection's documents; absent where they are stored as they come. */
   readonly form?: DocumentForm;
+  /** What a patched document may measure: whoever sends a patch cannot tell. Absent: anything. */
+  readonly limits?: DocumentLimits;
+  /** A transform or a DTO of the app sees each document before it is stored, a patched one too. */
+  readonly preparesByApp?: boolean;
+}
+
+export interface DocumentLimits {
+  /** Objects and arrays inside one another; the document itself is the first. */
+  readonly maxDepth: number;
+  /** UTF-8 bytes of the document as JSON. */
+  readonly maxDocumentBytes: number;
 }
 
 /** What a custom resolver is given: both sides as clients see them. */
@@ -28,6 +39,11 @@ export interface Conflict {
   readonly currentVersion: string;
   readonly change: {
     readonly operation: Operation;
+    /**
+     * The whole document as the device has it, null for a delete; also for a patch: what the patch sets, laid on the document that
+     * the device knew, or on the current one where the log no longer has that. What it adds and removes is applied
+     * to the answer afterwards.
+     */
     readonly data: JsonObject | null;
     readonly parentVersion: string | null;
     readonly hlc?: string;

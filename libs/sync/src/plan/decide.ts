@@ -6,26 +6,22 @@ import {
   accepted,
   conflictBody,
   conflictRejection,
+  DOCUMENT_MISSING,
   ID_UNAVAILABLE,
   rejected,
-  resolved,
   WAITING,
 } from './decisions';
-import { encodeBy, type Settled, type Checked } from './document-form';
+import { encodeBy, type Checked } from './document-form';
 import { judge } from './judge';
 import { wireOf } from './ledger';
-import { sentBy, type Ancestry } from './lineage';
+import { rivalOf, sentBy, type Ancestry } from './lineage';
 import { mergeFields } from './merge';
+import { knowledgeAfter } from './knowledge';
+import { isPatch, onResolved, stepOf, type PatchChange, type PatchMade } from './patching';
 import type { Decision, ReadyChange, DocumentState } from './plan';
 import { baseOf, basisOf, type Planning } from './planning';
-import { recordWrite } from './recording';
 import { refuseStamps } from './stamps';
-
-/** A change, and where it stands in its request. */
-interface Indexed {
-  readonly change: ReadyChange;
-  readonly index: number;
-}
+import { standing, unless, write, type Indexed } from './storing';
 
 /** What one change does to its document, after the changes before it. */
 export function decide(planning: Planning, change: ReadyChange, index: number): Decision {
@@ -40,9 +36,10 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
   if (pending.has(change.key)) return WAITING;
 
   const ancestry = lineage.of(change);
+  if (isPatch(change)) return patch(planning, { change, index }, found, ancestry);
   const { operation, hlc, rules } = change;
   const { parent, unseen } = ancestry;
-  const judgement = judge(found, { operation, parent, hlc, unseen }, rules);
+  const judgement = judge(found && rivalOf(found, ancestry), { operation, parent, hlc, unseen }, rules);
   switch (judgement.kind) {
     case 'accept':
       return take(planning, at, found, ancestry, 'accepted');
@@ -56,8 +53,42 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
     case 'merge':
       return merge(planning, at, found as DocumentState, ancestry, judgement.newer);
     case 'resolve':
-      return resolve(planning, at, found as DocumentState, ancestry);
+      return resolve(planning, at, found as DocumentState, ancestry, sentBy(change), (document) =>
+        write(planning, at, found, document, 'conflict_resolved', true),
+      );
+    case 'missing':
+      return rejected(DOCUMENT_MISSING);
   }
+}
+
+/** A patch, on the document as it stands now: so one that others write at the same time is no reason to start again. */
+function patch(
+  planning: Planning,
+  at: Indexed & { readonly change: PatchChange },
+  found: DocumentState | undefined,
+  ancestry: Ancestry,
+): Decision {
+  const step = stepOf(planning, at.change, found, ancestry);
+  if (step.kind === 'decided') return step.decision;
+  const current = standing(found);
+  const store = (status: 'accepted' | 'conflict_resolved', document: StoredDocument | null): Decision => {
+    const knowledge = knowledgeAfter(planning, at.change, found, ancestry, step.lost);
+    return write(planning, at, found, document, status, true, knowledge);
+  };
+  const finish = (made: PatchMade, status: 'accepted' | 'conflict_resolved'): Decision => {
+    if (made.ok !== 'prepare')
+      return unless(planning, at, current, made, rejected, (document) => store(status, document));
+    const { wire, touched } = made;
+    planning.pending.add(at.change.key);
+    planning.needs.push({ kind: 'preparation', index: at.index, change: at.change, wire, touched });
+    return WAITING;
+  };
+  if (step.kind === 'made') return finish(step.made, step.status);
+  return resolve(planning, at, found as DocumentState, ancestry, step.incoming, (document) =>
+    document === null
+      ? store('conflict_resolved', null)
+      : finish(onResolved(at.change, document, current), 'conflict_resolved'),
+  );
 }
 
 function alreadyDeleted(
@@ -155,31 +186,21 @@ function composedOf(change: ReadyChange, current: DocumentState, base: JsonObjec
   return rules.form.compose(document, content, current.fields, base);
 }
 
-/** Goes on with a document that may be stored; one that the app's validators must see first waits for them. */
-function unless(
-  { pending, needs }: Planning,
-  { change, index }: Indexed,
-  current: StoredDocument | undefined,
-  settled: Settled,
-  refuse: (rejection: Rejection) => Decision,
-  goOn: (document: StoredDocument) => Decision,
+function resolve(
+  planning: Planning,
+  at: Indexed,
+  current: DocumentState,
+  ancestry: Ancestry,
+  incoming: JsonObject | null,
+  finish: (document: StoredDocument | null) => Decision,
 ): Decision {
-  if (settled.ok === true) return goOn(settled.document);
-  if (settled.ok === false) return refuse(settled.rejection);
-  pending.add(change.key);
-  needs.push({ kind: 'verdict', index, change, document: settled.document, current });
-  return WAITING;
-}
-
-function resolve(planning: Planning, at: Indexed, current: DocumentState, ancestry: Ancestry): Decision {
   const { change, index } = at;
   const { form } = change.rules;
   const currentVersion = current.version ?? '';
   const basis = basisOf(planning, change.key, current);
   const { resolution } = change;
   if (resolution?.basis === basis) {
-    if ('document' in resolution.outcome)
-      return write(planning, at, current, resolution.outcome.document, 'conflict_resolved', true);
+    if ('document' in resolution.outcome) return finish(resolution.outcome.document);
     return {
       ...rejected(resolution.outcome.rejection),
       server_version: currentVersion,
@@ -195,34 +216,9 @@ function resolve(planning: Planning, at: Indexed, current: DocumentState, ancest
     stored: standing(current),
     currentVersion,
     basis,
-    incoming: sentBy(change),
+    incoming,
     parent: ancestry.parent,
     base: baseOf(planning, change, ancestry),
   });
   return WAITING;
-}
-
-function write(
-  planning: Planning,
-  { change, index }: Indexed,
-  current: DocumentState | undefined,
-  document: StoredDocument | null,
-  status: 'accepted' | 'conflict_resolved',
-  joins = false,
-): Decision {
-  const { request, requestIndex, layer, clock } = planning;
-  const { form } = change.rules;
-  const basis = basisOf(planning, change.key, current);
-  const stamped =
-    document === null || !form || change.byServer ? document : form.stamp(document, standing(current));
-  const writer = { request, requestIndex, change, changeIndex: index };
-  const state = recordWrite(layer, clock, writer, current, stamped);
-  planning.ownBasis.set(change.key, `${basis}+${index}`);
-  planning.lineage.advance(change, state.version, joins ? state : 'as sent');
-  return status === 'accepted' ? accepted(state.version) : resolved(state, current, form);
-}
-
-/** The fields that stand; undefined where there is no document, or a tombstone. */
-function standing(current: DocumentState | undefined): StoredDocument | undefined {
-  return current && !current.deleted ? current.fields : undefined;
 }

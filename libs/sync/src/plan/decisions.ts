@@ -12,6 +12,11 @@ export const ID_UNAVAILABLE: Rejection = {
   message: 'This doc_id cannot be used here; choose another one.',
 };
 
+export const DOCUMENT_MISSING: Rejection = {
+  code: 'document_missing',
+  message: 'There is no document with this id that could be patched; send the whole document as an upsert.',
+};
+
 export function accepted(version: string | null): Decision {
   return {
     status: 'accepted',

@@ -49,6 +49,11 @@ export interface Content {
 /** Whether a document may be stored, or the app's own functions have to be asked first. */
 export type Settled = Checked | { readonly ok: 'ask'; readonly document: StoredDocument };
 
+/** A document before any rule is asked about it; or why there is none. */
+export type CastOutcome =
+  | { readonly ok: true; readonly document: StoredDocument; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly rejection: Rejection };
+
 /** The rules of a Mongoose schema, as far as they can be asked at once. */
 export interface SchemaRules {
   /** Validators or hooks of the app: they may wait for something, so they are asked outside of transactions. */
@@ -57,6 +62,8 @@ export interface SchemaRules {
   readonly hasSetters: boolean;
   /** An edit of an immutable field is refused instead of being left aside. */
   readonly refusesImmutable: boolean;
+  /** What a wire form is cast to, and what could not be. Setters run, and the defaults of a new document are in it. */
+  castWire(ids: DocumentIds, wire: JsonObject): CastOutcome;
   /** The schema's built-in rules. */
   check(ids: DocumentIds, document: StoredDocument, current: StoredDocument | undefined): Checked;
   /** Stored values for those of a wire form; no setter runs. */

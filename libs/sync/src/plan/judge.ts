@@ -21,17 +21,21 @@ export interface IncomingChange {
    * document) holds more than the client has seen. Strategies that join both sides go on joining then.
    */
   readonly unseen?: boolean;
+  /** Of a patch: none of the fields that it sets was changed by anybody else. What it adds and removes commutes. */
+  readonly apart?: boolean;
 }
 
 export type Judgement =
   /** No conflict: take the change. */
   | { readonly kind: 'accept' }
+  /** A patch, and no document. */
+  | { readonly kind: 'missing' }
   /** Both sides have deleted the document: nothing to write. */
   | { readonly kind: 'already_deleted' }
   /** A conflict that the change wins. */
   | { readonly kind: 'overrule' }
   | { readonly kind: 'reject'; readonly code: 'conflict_stale' | 'conflict_deleted' }
-  /** Merge by field; without a base the side that is `newer` wins as a whole. */
+  /** Merge by field; without a base the side that is `newer` wins as a whole, a patch with the fields that it sets. */
   | { readonly kind: 'merge'; readonly newer: 'current' | 'incoming' }
   /** Ask the app's resolver. */
   | { readonly kind: 'resolve' };
@@ -45,8 +49,8 @@ type Newer = 'current' | 'incoming';
 interface StrategyRow {
   /** Both sides go into the result: an upsert on a result that its client has not seen is joined again. */
   readonly joins: boolean;
-  /** An upsert meets a tombstone that it may bring back. */
-  readonly tombstone: Judgement;
+  /** An edit meets a tombstone that it may bring back. */
+  readonly tombstone: Readonly<Record<Exclude<Operation, 'delete'>, Judgement>>;
   /** A change meets a live document. */
   readonly live: Readonly<Record<Operation, Readonly<Record<Newer, Judgement>>>>;
 }
@@ -67,28 +71,28 @@ const JOINED = {
 const STRATEGIES: Readonly<Record<Strategy, StrategyRow>> = {
   'last-writer-wins': {
     joins: false,
-    tombstone: OVERRULE,
-    live: { upsert: LAST_WINS, delete: LAST_WINS },
+    tombstone: { upsert: OVERRULE, patch: OVERRULE },
+    live: { upsert: LAST_WINS, delete: LAST_WINS, patch: JOINED },
   },
   'reject-stale': {
     joins: false,
-    tombstone: STALE,
-    live: { upsert: always(STALE), delete: always(STALE) },
+    tombstone: { upsert: STALE, patch: STAYS_DELETED },
+    live: { upsert: always(STALE), delete: always(STALE), patch: always(STALE) },
   },
   'client-wins': {
     joins: false,
-    tombstone: OVERRULE,
-    live: { upsert: always(OVERRULE), delete: always(OVERRULE) },
+    tombstone: { upsert: OVERRULE, patch: OVERRULE },
+    live: { upsert: always(OVERRULE), delete: always(OVERRULE), patch: always(OVERRULE) },
   },
   merge: {
     joins: true,
-    tombstone: OVERRULE,
-    live: { upsert: JOINED, delete: LAST_WINS },
+    tombstone: { upsert: OVERRULE, patch: OVERRULE },
+    live: { upsert: JOINED, delete: LAST_WINS, patch: JOINED },
   },
   custom: {
     joins: true,
-    tombstone: RESOLVE,
-    live: { upsert: always(RESOLVE), delete: always(RESOLVE) },
+    tombstone: { upsert: RESOLVE, patch: RESOLVE },
+    live: { upsert: always(RESOLVE), delete: always(RESOLVE), patch: always(RESOLVE) },
   },
 };
 
@@ -114,18 +118,23 @@ export function judge(
   change: IncomingChange,
   rules: CollectionRules,
 ): Judgement {
+  if (!current && change.operation === 'patch') return { kind: 'missing' };
   if (!current || current.version === null) return ACCEPT;
-  const deletes = change.operation === 'delete';
+  const { operation } = change;
+  const [deletes, patches] = [operation === 'delete', operation === 'patch'];
   if (current.deleted && deletes) return { kind: 'already_deleted' };
   const { joins, tombstone, live } = STRATEGIES[rules.strategy];
-  const joinsAgain = change.unseen === true && joins && !deletes;
-  if (change.parent === current.version && !joinsAgain) return ACCEPT;
+  const joinsAgain = change.unseen === true && (joins || patches) && !deletes;
+  // Of a tombstone that its sender has seen there is nothing left to patch.
+  if (change.parent === current.version && !joinsAgain)
+    return patches && current.deleted ? STAYS_DELETED : ACCEPT;
 
   const { revives, deleteWins } = POLICIES[rules.deleteUpdatePolicy];
-  if (current.deleted) return revives ? tombstone : STAYS_DELETED;
+  if (current.deleted) return revives ? tombstone[patches ? 'patch' : 'upsert'] : STAYS_DELETED;
   if (deletes && deleteWins) return OVERRULE;
+  if (patches && change.apart === true) return ACCEPT;
   const isNewest = isNewer(change.hlc ?? change.parent, current.stamp ?? current.version);
-  return live[change.operation][isNewest ? 'incoming' : 'current'];
+  return live[operation][isNewest ? 'incoming' : 'current'];
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Content, DocumentForm, Verdict } from './document-form';
 import type { DocId, Operation } from '../protocol/change';
 import type { Rejection } from '../protocol/errors';
 import type { JsonObject } from '../protocol/json';
+import type { PatchBody } from '../protocol/patch';
 import type { Atomicity } from '../protocol/push';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
 
@@ -43,8 +44,12 @@ export interface ReadyChange extends Grouped {
   readonly key: string;
   readonly storedId: StoredId;
   readonly wireId: DocId;
-  /** Null for a delete. Without `_id` and `_sync_*`. */
+  /** Null for a delete, and for a patch, which the plan applies. Without `_id` and `_sync_*`. */
   readonly document: StoredDocument | null;
+  /** Of a patch. */
+  readonly patch?: PatchBody;
+  /** Of a patch: what the app's transform and DTO made of the document that it leaves. */
+  readonly preparation?: PatchPreparation;
   /** What the stored document has a say in, where the collection's documents have a form. */
   readonly content?: Content;
   /** The document's JSON, when it is stored just as it came: the entry's text is made around it. */
@@ -141,7 +146,27 @@ export interface Decision extends Pick<
 }
 
 /** What the app's own code has to be asked before a request can be planned, outside of any transaction. */
-export type Need = ResolverNeed | VerdictNeed;
+export type Need = ResolverNeed | VerdictNeed | PreparationNeed;
+
+/** A document as a patch leaves it, which the app's transform and DTO have to see. */
+export interface PreparationNeed {
+  readonly kind: 'preparation';
+  /** Index into the request's changes. */
+  readonly index: number;
+  readonly change: ReadyChange;
+  /** As clients see it. */
+  readonly wire: JsonObject;
+  /** Those of its fields that the patch has changed. */
+  readonly touched: ReadonlySet<string>;
+}
+
+/** The answer to a {@link PreparationNeed}. It holds for the content of a document, whatever version it replaces. */
+export interface PatchPreparation {
+  /** {@link preparationKey} of the document. */
+  readonly of: string;
+  readonly outcome:
+    { readonly ok: true; readonly wire: JsonObject } | { readonly ok: false; readonly rejection: Rejection };
+}
 
 /** A document that the app's own validators have to see, as it would be stored. */
 export interface VerdictNeed {
@@ -285,8 +310,12 @@ export function baseText(key: string, version: string): string {
   return JSON.stringify([key, version]);
 }
 
+export function preparationKey(wire: JsonObject): string {
+  return JSON.stringify(wire);
+}
+
 /** What was found out about a change since it was planned: by the database, a resolver or a validator. */
-export type Finding = Pick<ReadyChange, 'resolution' | 'verdict' | 'content'>;
+export type Finding = Pick<ReadyChange, 'resolution' | 'verdict' | 'content' | 'preparation'>;
 
 /** The request with a finding about one of its changes. */
 export function withFinding(request: PlanRequest, index: number, finding: Finding): PlanRequest {
@@ -302,8 +331,14 @@ export function withFindings(request: PlanRequest, findings: ReadonlyMap<number,
   return { ...request, changes };
 }
 
-/** The content with the word of the app's own rules on one document. */
+/**
+ * The content with the word of the app's own rules on one document. Of a patch the last word alone is kept: it may be
+ * asked about many documents, one after another.
+ */
 export function withVerdict(change: ReadyChange, verdict: Verdict): Pick<ReadyChange, 'content'> {
-  const { content = { sent: {}, problems: [], verdicts: [] } } = change;
-  return { content: { ...content, verdicts: [...content.verdicts, verdict] } };
+  const { content = NO_CONTENT } = change;
+  const verdicts = change.patch ? [verdict] : [...content.verdicts, verdict];
+  return { content: { ...content, verdicts } };
 }
+
+export const NO_CONTENT: Content = { sent: {}, problems: [], verdicts: [] };

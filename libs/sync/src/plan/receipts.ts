@@ -2,6 +2,8 @@ import type { ReceiptRecord } from '../log/records';
 import type { ErrorCode } from '../protocol/errors';
 import { decide } from './decide';
 import { AFTER_FALLEN_GROUP, conflictBody, mutationIdReused, rejected, replayed } from './decisions';
+import { knowledgeOfReplay } from './knowledge';
+import { isPatch } from './patching';
 import { receiptText, type Decision, type Mutation, type PlanRequest, type PreparedChange } from './plan';
 import type { Planning } from './planning';
 
@@ -74,11 +76,8 @@ export function keepReceipt(
   });
 }
 
-function replay(
-  { layer, request, lineage }: Planning,
-  receipt: ReceiptRecord,
-  change: PreparedChange,
-): Decision {
+function replay(planning: Planning, receipt: ReceiptRecord, change: PreparedChange): Decision {
+  const { layer, request, lineage } = planning;
   // Refused by now (a right was withdrawn, a rule is new), but it has taken effect: the first decision stands.
   if (change.kind === 'refused') return replayed(receipt);
   const { status, new_version, server_version } = receipt;
@@ -86,7 +85,8 @@ function replay(
   const own = current !== 'foreign' && current?.scopeId === request.scopeId ? current : undefined;
   if (new_version !== null) {
     const made = own?.version === new_version ? own : undefined;
-    lineage.advance(change, new_version, status === 'accepted' ? 'as sent' : made);
+    const patched = isPatch(change) ? knowledgeOfReplay(planning, change, receipt) : undefined;
+    lineage.advance(change, new_version, status === 'accepted' ? 'as sent' : made, patched);
   }
   // The first decision's document, while it is still the document.
   const isShown =

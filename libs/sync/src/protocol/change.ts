@@ -3,7 +3,7 @@ import type { JsonObject } from './json';
 /** A document's id as clients see it: a string (1 to 256 UTF-8 bytes, no NUL) or a safe integer. */
 export type DocId = string | number;
 /** What a change asks to be done to a document. */
-export type Operation = 'upsert' | 'delete';
+export type Operation = 'upsert' | 'delete' | 'patch';
 /** What the log tells about a document: that it has a new state, or is gone. */
 export type LogOperation = 'upsert' | 'delete';
 

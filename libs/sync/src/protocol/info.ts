@@ -31,6 +31,8 @@ export const WIRE_FEATURES = [
   'scopes',
   /** Pushes over the socket. */
   'socket_push',
+  /** `operation: "patch"`. */
+  'patch',
   /** `group` in changes: those of one group stand or fall together. */
   'groups',
 ] as const;

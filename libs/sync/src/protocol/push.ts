@@ -2,6 +2,7 @@ import { parseHlc } from '../clock/hlc';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change';
 import { SyncError, type ErrorCode, type Rejection } from './errors';
 import { isObject, type JsonObject } from './json';
+import { parsePatch, type PatchBody } from './patch';
 import { clientSchemaParameter } from './read-query';
 import { scopeParameter } from './scopes';
 
@@ -13,8 +14,10 @@ export interface PushChange {
   readonly collection: string;
   readonly operation: Operation;
   readonly doc_id: DocId;
-  /** The whole document; null for a delete. */
+  /** The whole document; of a patch all that it carries; null for a delete. */
   readonly data: JsonObject | null;
+  /** The same as `data`, of a patch alone. */
+  readonly patch?: PatchBody;
   /** The version that the client edited; null when it knew none. */
   readonly parent_version: string | null;
   /** When the client edited: its own HLC. Edit stamps decide who is the last writer. */
@@ -174,8 +177,8 @@ function parseChange(value: unknown, index: number): ParsedChange {
     );
   if (typeof collection !== 'string') return refuse('invalid_change', '.collection', 'must be a string');
   const operation = raw['operation'];
-  if (operation !== 'upsert' && operation !== 'delete')
-    return refuse('invalid_change', '.operation', 'must be "upsert" or "delete"');
+  if (operation !== 'upsert' && operation !== 'delete' && operation !== 'patch')
+    return refuse('invalid_change', '.operation', 'must be "upsert", "patch" or "delete"');
   if (docId === null)
     return refuse(
       'invalid_doc_id',
@@ -195,13 +198,17 @@ function parseChange(value: unknown, index: number): ParsedChange {
   const data = raw['data'] ?? null;
   if (operation === 'upsert' && !isObject(data))
     return refuse('invalid_data', '.data', 'must be an object for an upsert');
+  const parsed = operation === 'patch' ? parsePatch(raw, mutationId !== null) : undefined;
+  if (parsed?.ok === false) return refuse(parsed.code, parsed.field, parsed.problem);
+  const body = { upsert: data, delete: null, patch: parsed?.patch }[operation];
   return {
     ok: true,
     change: {
       collection,
       operation,
       doc_id: docId,
-      data: operation === 'delete' ? null : (data as JsonObject),
+      data: body as JsonObject | null,
+      ...(parsed ? { patch: parsed.patch } : {}),
       parent_version: parent,
       hlc,
       mutation_id: mutationId,

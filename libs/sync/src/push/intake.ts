@@ -1,7 +1,5 @@
-import type { StoredDocument } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Prepared, SyncedCollection } from '../collections/collection';
-import type { Content } from '../plan/document-form';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncError, type Rejection } from '../protocol/errors';
@@ -18,6 +16,7 @@ import {
   type DocumentTarget,
   type Mutation,
   type PreparedChange,
+  type ReadyChange,
   type RefusedChange,
 } from '../plan/plan';
 
@@ -114,7 +113,9 @@ export class PushIntake {
     if (!entry.ok) return refused(entry, entry.rejection);
     const { change } = entry;
     const known = this.known(change, text);
-    const { collection: name, operation } = change;
+    const { collection: name } = change;
+    // A patch does no more than an upsert of the whole document could: who may the one may the other.
+    const operation = change.operation === 'patch' ? 'upsert' : change.operation;
     const collection = this.collections.get(name);
     if (!collection) {
       return refused(change, UNKNOWN_COLLECTION, known.mutation);
@@ -176,9 +177,10 @@ export class PushIntake {
 
   private known(change: PushChange, text: string | undefined): Known {
     const { mutation_id: id, data } = change;
-    const canBeKnown =
-      id !== null && text !== undefined && isWithinDepth(data, this.settings.limits.maxDepth);
-    if (!canBeKnown) return { text, mutation: undefined };
+    // A patch has its values one level further down than the document has them.
+    const maxDepth = this.settings.limits.maxDepth + (change.patch ? 1 : 0);
+    if (id === null || text === undefined || !isWithinDepth(data, maxDepth))
+      return { text, mutation: undefined };
     const hasFormerHash = (hash: string): boolean =>
       isFormerHash(hash) && hash === formerBodyHash(change, text);
     return { text, mutation: { id, hash: bodyHash(change, text), hasFormerHash } };
@@ -191,7 +193,7 @@ function prepared(
   known: Known,
   collection: SyncedCollection,
 ): PreparedChange | Promise<PreparedChange> {
-  const { doc_id, data } = change;
+  const { doc_id, data, patch } = change;
   const storedId = collection.ids.toStored(identity.scopeId, doc_id);
   if (storedId === undefined) return refused(change, noId(collection), known.mutation);
   const then = (made: Prepared): PreparedChange =>
@@ -199,6 +201,12 @@ function prepared(
       ? ready(change, known, collection, storedId, made)
       : refused(change, made.rejection, known.mutation);
   if (data === null) return ready(change, known, collection, storedId, { document: null });
+  if (patch) {
+    const checked = collection.checkPatch(patch);
+    return checked.ok
+      ? ready(change, known, collection, storedId, { document: null, patch: checked.patch })
+      : refused(change, checked.rejection, known.mutation);
+  }
   const ids = { storedId, wireId: collection.ids.toWire(storedId) };
   const preparing = collection.prepare(identity, ids, data, change.parent_version === null);
   return preparing instanceof Promise ? preparing.then(then) : then(preparing);
@@ -209,7 +217,7 @@ function ready(
   { text, mutation }: Known,
   { name, rules, ids }: SyncedCollection,
   storedId: unknown,
-  { document, content }: { readonly document: StoredDocument | null; readonly content?: Content },
+  { document, content, patch }: Pick<ReadyChange, 'document' | 'content' | 'patch'>,
 ): PreparedChange {
   const wireId = ids.toWire(storedId);
   return {
@@ -222,7 +230,8 @@ function ready(
     wireId,
     document,
     ...(content ? { content } : {}),
-    text: document === change.data ? text : undefined,
+    ...(patch ? { patch } : {}),
+    text: document !== null && document === change.data ? text : undefined,
     parent: change.parent_version,
     hlc: change.hlc,
     mutation,
@@ -250,7 +259,7 @@ function wrongScope({ name }: SyncedCollection): Rejection {
   return { code: 'wrong_scope', message: `Collection ${name} does not live in scopes of this kind.` };
 }
 
-function forbidden({ name }: SyncedCollection, operation: PushChange['operation']): Rejection {
+function forbidden({ name }: SyncedCollection, operation: CollectionAction): Rejection {
   return { code: 'forbidden', message: `You may not ${operation} in collection ${name}.` };
 }
 

@@ -4,9 +4,12 @@ import type { Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
 import type { Rejection } from '../protocol/errors';
 import {
+  preparationKey,
   withVerdict,
   type Finding,
   type Need,
+  type PatchPreparation,
+  type PreparationNeed,
   type ResolverNeed,
   type Resolution,
   type VerdictNeed,
@@ -20,7 +23,7 @@ export const MOVES_TOO_FAST: Rejection = {
 };
 
 /**
- * Asks the app's resolvers and validators, outside of any transaction. A resolver's answer counts only while the
+ * Asks the app's resolvers, validators, transforms and DTOs, outside of any transaction. A resolver's answer counts only while the
  * document's version is the one it was shown; a validator's, for the content that it has seen.
  */
 @Injectable()
@@ -30,7 +33,25 @@ export class ResolverService {
   constructor(private readonly collections: CollectionRegistry) {}
 
   async ask(identity: SyncIdentity, need: Need): Promise<Finding> {
-    return need.kind === 'verdict' ? this.verify(need) : { resolution: await this.resolve(identity, need) };
+    switch (need.kind) {
+      case 'verdict':
+        return this.verify(need);
+      case 'preparation':
+        return { preparation: await this.prepare(identity, need) };
+      case 'resolver':
+        return { resolution: await this.resolve(identity, need) };
+    }
+  }
+
+  /** What the app's transform and DTO make of a patched document. */
+  private async prepare(
+    identity: SyncIdentity,
+    { change, wire, touched }: PreparationNeed,
+  ): Promise<PatchPreparation> {
+    const collection = this.collections.get(change.collection);
+    if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
+    const outcome = await collection.preparePatched(identity, change, wire, touched);
+    return { of: preparationKey(wire), outcome };
   }
 
   /** What the schema's rules, the app's own functions among them, say of a document. */

@@ -1,0 +1,58 @@
+import type { ReceiptRecord } from '../log/records';
+import type { JsonObject } from '../protocol/json';
+import { wireOf } from './ledger';
+import type { Ancestry, PatchedKnowledge } from './lineage';
+import { conflictingPaths, knownAfter } from './patch';
+import { knownSides, type PatchChange } from './patching';
+import type { DocumentState } from './plan';
+import { baseOf, type Planning } from './planning';
+
+/** What a client knows after its patch, told once it is known what the patch has left. */
+export type Knowledge = (state: DocumentState) => PatchedKnowledge;
+
+/** @param lost fields that the patch did not get to set */
+export function knowledgeAfter(
+  planning: Planning,
+  change: PatchChange,
+  before: DocumentState | undefined,
+  ancestry: Ancestry,
+  lost: ReadonlySet<string>,
+): Knowledge {
+  const { patch, rules } = change;
+  const { parent, unseen } = ancestry;
+  return (state) => {
+    const made = wireOf(state, rules.form) ?? undefined;
+    // A new document, or one that its sender has seen: what is there now is what the sender knows.
+    const sawAll = !before || before.deleted || (before.version === parent && !unseen);
+    const known = (): JsonObject | undefined => {
+      if (sawAll || !made) return made;
+      const base = baseOf(planning, change, ancestry);
+      const was = wireOf(before, rules.form) ?? {};
+      return base ? knownAfter(patch, knownSides(rules, base), was, made, lost) : undefined;
+    };
+    const rivalStamp = ancestry.rivalStamp === undefined ? (before?.stamp ?? null) : ancestry.rivalStamp;
+    return { known, made: () => made, parent, rivalStamp };
+  };
+}
+
+/** Of a patch that was answered before: the log has what it was made on and what it has left, or nobody knows. */
+export function knowledgeOfReplay(
+  planning: Planning,
+  change: PatchChange,
+  { new_version: version, status }: ReceiptRecord,
+): PatchedKnowledge {
+  const { patch, rules } = change;
+  const ancestry = planning.lineage.of(change);
+  const { parent, rivalStamp } = ancestry;
+  const made = (): JsonObject | undefined =>
+    baseOf(planning, change, { parent: version, unseen: false, sent: undefined }) ?? undefined;
+  const known = (): JsonObject | undefined => {
+    const base = baseOf(planning, change, ancestry);
+    const left = made();
+    if (!base || !left) return undefined;
+    // Which fields it did not get to set is not in a receipt.
+    const lost = status === 'accepted' ? new Set<string>() : conflictingPaths(patch, undefined, left);
+    return knownAfter(patch, knownSides(rules, base), undefined, left, lost);
+  };
+  return { known, made, parent, rivalStamp };
+}
