@@ -27,6 +27,11 @@ export interface StreamRequest {
   readonly client_schema?: string | number | null;
 }
 
+/** What a socket keeps of a request: with it and another cursor the subscription goes on. */
+export interface AskedStream extends Omit<StreamRequest, 'since'> {
+  readonly collections: readonly string[] | undefined;
+}
+
 /** Live entries that may wait for one subscriber before it goes back to reading the log. */
 const WAITING_ENTRIES = 4_096;
 

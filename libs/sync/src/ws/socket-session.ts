@@ -22,7 +22,7 @@ import {
 import { sameNames } from '../log/selection';
 import type { PushService } from '../push/push.service';
 import type { StreamSubscription } from '../stream/stream-subscription';
-import type { StreamRequest, StreamService } from '../stream/stream.service';
+import type { AskedStream, StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
 import { asSocketError } from '../http/failure';
 import { Liveness, type Phase, type Pulsing } from './pulse';
@@ -45,12 +45,9 @@ export interface SessionContext {
   closed(session: SocketSession): void;
 }
 
-/** What a subscription was asked for, apart from its cursor. */
-type Asked = Pick<StreamRequest, 'client_schema'> & { readonly collections: readonly string[] | undefined };
-
 interface Running {
   readonly subscription: StreamSubscription;
-  readonly asked: Asked;
+  readonly asked: AskedStream;
 }
 
 /** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
@@ -226,7 +223,12 @@ export class SocketSession implements Pulsing {
     await this.start(this.latest, asked, since);
   }
 
-  private async start(turn: number, asked: Asked, since: string | undefined, ack = false): Promise<void> {
+  private async start(
+    turn: number,
+    asked: AskedStream,
+    since: string | undefined,
+    ack = false,
+  ): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
