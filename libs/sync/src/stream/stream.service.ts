@@ -28,7 +28,7 @@ export interface StreamRequest {
 }
 
 /** What a socket keeps of a request: with it and another cursor the subscription goes on. */
-export interface AskedStream extends Omit<StreamRequest, 'since'> {
+export interface Asked extends Omit<StreamRequest, 'since'> {
   readonly collections: readonly string[] | undefined;
 }
 

@@ -22,7 +22,7 @@ import {
 import { sameNames } from '../log/selection';
 import type { PushService } from '../push/push.service';
 import type { StreamSubscription } from '../stream/stream-subscription';
-import type { AskedStream, StreamService } from '../stream/stream.service';
+import type { Asked, StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
 import { asSocketError } from '../http/failure';
 import { Liveness, type Phase, type Pulsing } from './pulse';
@@ -47,7 +47,7 @@ export interface SessionContext {
 
 interface Running {
   readonly subscription: StreamSubscription;
-  readonly asked: AskedStream;
+  readonly asked: Asked;
 }
 
 /** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
@@ -223,12 +223,7 @@ export class SocketSession implements Pulsing {
     await this.start(this.latest, asked, since);
   }
 
-  private async start(
-    turn: number,
-    asked: AskedStream,
-    since: string | undefined,
-    ack = false,
-  ): Promise<void> {
+  private async start(turn: number, asked: Asked, since: string | undefined, ack = false): Promise<void> {
     if (turn !== this.latest) return;
     const { streams, settings } = this.context;
     const identity = await this.credentials.identify(undefined);
