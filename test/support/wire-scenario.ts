@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isObject } from '../../libs/sync/src/protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 
 /** One request over HTTP and its answer. */
 export interface HttpStep {

@@ -4,8 +4,6 @@
 export { InjectSync, SyncModule } from './sync.module';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
-  ClientSchemaFunction,
-  ClientSchemaRefusal,
   IdValue,
   Port,
   SyncCollectionOptions,
@@ -60,7 +58,7 @@ export {
   type ErrorCode,
   type Rejection,
   type SyncErrorOptions,
-} from './protocol/errors';
+} from 'nest-offline-sync-protocol';
 
 // Ports: what the app may decide.
 export {
@@ -82,52 +80,60 @@ export {
 export { NoMetrics, SyncMetrics } from './metrics/metrics';
 
 // What travels.
-export type { DocId, LogChange, LogOperation, Operation } from './protocol/change';
-export type { Json, JsonObject } from './protocol/json';
 export type {
   Atomicity,
+  DocId,
+  DocumentsAnswer,
+  DocumentsRequest,
+  FullEnd,
+  FullLine,
+  FullRequest,
+  FullResyncResponse,
+  InfoCollection,
+  InfoLimits,
+  InfoRequest,
+  InfoStream,
+  Json,
+  JsonObject,
+  LogChange,
+  LogOperation,
+  Operation,
+  ParsedChange,
+  Position,
+  PullPageResponse,
+  PullRequest,
   PushChange,
   PushRequest,
   PushResponse,
   PushResult,
+  ResyncReason,
   ServerDocument,
-} from './protocol/push';
+  PushId,
+  PushMessage,
+  ScopeEntry,
+  ScopesAnswer,
+  SocketDocumentOptions,
+  StreamClose,
+  SubscribeMessage,
+  SyncInfo,
+  WireFeature,
+} from 'nest-offline-sync-protocol';
 export {
-  FullResyncRequired,
-  PullPage,
-  type PullAnswer,
-  type PullRequest,
-  type ResyncReason,
-} from './protocol/pull';
-export type { FullEnd, FullLine, FullRequest } from './protocol/full';
-export { MAX_DOCUMENT_IDS, type DocumentsAnswer, type DocumentsRequest } from './protocol/documents';
-export {
+  MAX_DOCUMENT_IDS,
+  socketDocument,
+  STREAM_CLOSE,
   WIRE_FEATURES,
   WIRE_VERSION,
-  type InfoCollection,
-  type InfoLimits,
-  type InfoRequest,
-  type InfoStream,
-  type SyncInfo,
-  type WireFeature,
-} from './protocol/info';
-export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
+} from 'nest-offline-sync-protocol';
+export { FullResyncRequired, PullPage, type PullAnswer } from './pull/page';
 export type { FullPage } from './full/full.service';
-export {
-  STREAM_CLOSE,
-  type PushId,
-  type PushMessage,
-  type StreamClose,
-  type SubscribeMessage,
-} from './protocol/stream';
-export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi';
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamScopeLost, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
-export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';
+export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from 'nest-offline-sync-protocol';
 
 // How synced documents look in the database, for the app's own queries and indexes.
 export { SYNC_FIELDS } from './codec/stored-document';
@@ -153,5 +159,4 @@ export type {
 export type { Trace } from './plan/composition';
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/lines';
-export type { ParsedChange } from './protocol/push';
-export type { LogEntry, Position } from './protocol/pull';
+export type { LogEntry } from './log/entry';

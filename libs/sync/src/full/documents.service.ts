@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import {
+  type DocId,
+  type DocumentsAnswer,
+  type DocumentsRequest,
+  type FullLine,
+  SyncError,
+  parseDocumentsQuery,
+} from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
@@ -9,10 +17,7 @@ import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS } from '../log/oplog';
-import type { DocId } from '../protocol/change';
-import { parseDocumentsQuery, type DocumentsAnswer, type DocumentsRequest } from '../protocol/documents';
-import { SyncError } from '../protocol/errors';
-import { encodeLine, type FullLine } from '../protocol/full';
+import { encodeLine } from './lines';
 
 /** An answer grows no further after about this many bytes of documents (invariant 9). */
 const MAX_ANSWER_BYTES = 8 << 20;

@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { SyncError, errorBody, isObject } from 'nest-offline-sync-protocol';
 import type { SyncExtras } from '../options/extras';
 import { SYNC_EXTRAS } from '../options/tokens';
-import { errorBody, SyncError } from '../protocol/errors';
-import { isObject } from '../protocol/json';
 import { exposeHeaders } from './response';
 
 /**

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { SyncError, isObject } from 'nest-offline-sync-protocol';
 import { inWords } from '../collections/answers';
 import { PortAnswers } from '../collections/port-answers';
 import type { ClientSchemaRefusal, SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
-import { SyncError } from '../protocol/errors';
-import { isObject } from '../protocol/json';
 import type { SyncIdentity } from './identity';
 
 const PORT = 'option clientSchema';

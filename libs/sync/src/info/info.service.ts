@@ -1,4 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
+import {
+  type InfoLimits,
+  type InfoRequest,
+  MAX_DOCUMENT_IDS,
+  type SyncInfo,
+  WIRE_FEATURES,
+  WIRE_VERSION,
+  clientSchemaParameter,
+  queryObject,
+  scopeParameter,
+} from 'nest-offline-sync-protocol';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { CollectionRegistry } from '../collections/collection-registry';
@@ -8,16 +19,6 @@ import { ScopeAccess } from '../identity/scope-access';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
-import { MAX_DOCUMENT_IDS } from '../protocol/documents';
-import {
-  WIRE_FEATURES,
-  WIRE_VERSION,
-  type InfoLimits,
-  type InfoRequest,
-  type SyncInfo,
-} from '../protocol/info';
-import { clientSchemaParameter, queryObject } from '../protocol/read-query';
-import { scopeParameter } from '../protocol/scopes';
 import { packageVersion } from './package-version';
 
 /** Tells a client what it has to know before it relies on this server: limits, collections, features, the time. */

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { parsePushRequest, type PushResponse, type PushResult } from 'nest-offline-sync-protocol';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
-import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
