@@ -144,12 +144,19 @@ class ModelRequest {
     const told = isUndone ? no('batch_rolled_back') : answer;
     const named = change.kind === 'refused' ? change.target?.key : change.key;
     if (told.status === 'rejected' && named !== undefined) this.fallen.add(named);
-    if (told.status !== 'rejected' || change.kind === 'refused') return told;
-    if (told.replayed || isUndone) return told;
-    const current = this.state.documents.get(change.key);
+    if (told.status !== 'rejected' || isUndone) return told;
+    // What the same push has refused before is told again as it is told now.
+    const isRepeated = told.replayed && !before.receipts.has(key);
+    if ((told.replayed || change.kind === 'refused') && !isRepeated) return told;
+    const current = this.state.documents.get(named!);
     const own = current?.scope === this.request.scopeId ? current.version : null;
     const refusal = { ...told, server_version: told.server_version === null ? null : own };
-    if (change.mutation && !before.receipts.has(key) && !JUDGED_AGAIN.includes(refusal.code ?? ''))
+    if (
+      change.mutation &&
+      !isRepeated &&
+      !before.receipts.has(key) &&
+      !JUDGED_AGAIN.includes(refusal.code ?? '')
+    )
       this.state.receipts.set(key, { body: change.mutation.hash, answer: refusal });
     return refusal;
   }
