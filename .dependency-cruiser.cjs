@@ -7,7 +7,8 @@
  *   commit
  *   ground      options  collections  identity  database  log  cluster  clock  metrics
  *   pure        plan, codec
- *   protocol
+ *
+ * and under all of them, for servers and devices, the package libs/protocol.
  */
 const { FOLDERS, FILES, SOURCES } = require('./purity.cjs');
 
@@ -50,16 +51,15 @@ module.exports = {
     ),
     error(
       'protocol-alone',
-      'The protocol is shared with devices: it knows nothing of the server. Clocks are part of it.',
-      // The shape of a line of GET full still needs a codec.
-      { path: room('protocol'), pathNot: `^${SOURCES}/protocol/full\\.ts$` },
-      { path: `^${SOURCES}/`, pathNot: [room('protocol'), `^${SOURCES}/clock/hlc\\.ts$`] },
+      'The protocol is shared with devices: it knows nothing of the server, of Node or of a browser.',
+      { path: '^libs/protocol/' },
+      { pathNot: '^libs/protocol/' },
     ),
     error(
       'codec-on-protocol',
       'Codecs turn values into others: they stand on the protocol alone.',
       { path: room('codec') },
-      { path: `^${SOURCES}/`, pathNot: room('codec', 'protocol') },
+      { path: `^${SOURCES}/`, pathNot: room('codec') },
     ),
     error(
       'plan-on-rules',
@@ -68,8 +68,8 @@ module.exports = {
       {
         path: `^${SOURCES}/`,
         pathNot: [
-          room('plan', 'codec', 'protocol'),
-          `^${SOURCES}/(clock/hlc|collections/(collection|document-rules)|log/records|identity/identity)\\.ts$`,
+          room('plan', 'codec'),
+          `^${SOURCES}/(collections/(collection|document-rules)|log/records|identity/identity)\\.ts$`,
         ],
       },
     ),
@@ -120,7 +120,7 @@ module.exports = {
     error(
       'assembly-on-top',
       'Nobody below the roof knows how the rooms are put together.',
-      { path: room('protocol', 'plan', 'codec', 'commit', ...GROUND, ...WAYS), pathNot: ASSEMBLY },
+      { path: room('plan', 'codec', 'commit', ...GROUND, ...WAYS), pathNot: ASSEMBLY },
       { path: ASSEMBLY },
     ),
     error(
@@ -139,7 +139,7 @@ module.exports = {
       'checker-by-command-line',
       'Of the server only `nest-offline-sync conformance` uses the checker.',
       { path: `^${SOURCES}/`, pathNot: room('cli') },
-      { path: '^libs/', pathNot: '^libs/sync/' },
+      { path: '^libs/', pathNot: '^libs/(sync|protocol)/' },
     ),
     error(
       'apps-apart',
@@ -150,7 +150,7 @@ module.exports = {
     error(
       'dependencies-declared',
       'What is published imports only its dependencies and peers.',
-      { path: '^libs/(sync|conformance)/', pathNot: '\\.spec\\.ts$' },
+      { path: '^libs/', pathNot: '\\.spec\\.ts$' },
       {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['npm', 'npm-peer', 'npm-optional', 'type-only'],
@@ -161,7 +161,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '\\.spec\\.ts$' },
+    exclude: { path: '\\.spec\\.ts$|^libs/[^/]+/(esm/)?dist/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

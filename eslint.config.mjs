@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 import purity from './eslint.purity.cjs';
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', '.data/', 'coverage/', 'test/consumers/*/'] },
+  { ignores: ['**/dist/', 'node_modules/', '.data/', 'coverage/', 'test/consumers/*/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
@@ -37,7 +37,7 @@ export default defineConfig(
       'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
     },
   },
-  purity,
+  ...purity,
   {
     // Tests look into answers of unknown shape, and a missing value fails them anyway.
     files: ['**/*.spec.ts', 'test/**/*.ts'],

@@ -1,6 +1,6 @@
 const tseslint = require('typescript-eslint');
 
-const { PURE } = require('./purity.cjs');
+const { PROTOCOL, PURE } = require('./purity.cjs');
 
 const impure = 'take it as an argument, or take the file out of purity.cjs.';
 const FRAMEWORKS =
@@ -50,8 +50,15 @@ const globals = [
   'console',
 ];
 
+/** What only some of the places have that the protocol runs in. */
+const PLACES =
+  'Buffer global require module exports __dirname __filename TextEncoder TextDecoder URL URLSearchParams Blob File FormData ' +
+  'Headers Request Response WebSocket EventTarget Event AbortController AbortSignal structuredClone queueMicrotask ' +
+  'clearTimeout clearInterval atob btoa window self document navigator location localStorage sessionStorage indexedDB ' +
+  'XMLHttpRequest alert';
+
 /** @type {import('eslint').Linter.Config} */
-module.exports = {
+const purity = {
   name: 'nest-offline-sync/purity',
   files: PURE,
   ignores: ['**/*.spec.ts'],
@@ -78,3 +85,31 @@ module.exports = {
     ],
   },
 };
+
+/** @type {import('eslint').Linter.Config} */
+const protocol = {
+  name: 'nest-offline-sync/protocol',
+  files: [`${PROTOCOL}/**/*.ts`],
+  ignores: ['**/*.spec.ts'],
+  plugins: { '@typescript-eslint': tseslint.plugin },
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: '^[^.]', message: 'The protocol runs everywhere: it imports nothing but its own files.' },
+        ],
+      },
+    ],
+    'no-restricted-globals': [
+      'error',
+      ...[...globals, ...PLACES.split(' ')].map((name) => ({
+        name,
+        message:
+          'The protocol runs everywhere: it has what the language has, and nothing of Node or of browsers.',
+      })),
+    ],
+  },
+};
+
+module.exports = [purity, protocol];

@@ -22,9 +22,12 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/(?!(?:.*/node_modules/)?(?:@nestjs|mongodb)/)'],
   moduleNameMapper: {
     '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
+    '^nest-offline-sync-protocol$': '<rootDir>/libs/protocol/src/index.ts',
+    '^nest-offline-sync-conformance$': '<rootDir>/libs/conformance/src/index.ts',
+    '^nest-offline-sync-embedded-mongo$': '<rootDir>/libs/embedded-mongo/src/index.ts',
     '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/\\w+/'],
+  modulePathIgnorePatterns: ['<rootDir>/(libs/\\w[\\w-]*/(esm/)?)?dist/', '<rootDir>/test/consumers/\\w+/'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/tally-reporter.cjs'],

@@ -1,14 +1,14 @@
 /**
- * What is pure in libs/sync: no framework, no I/O, no clock, no chance, so that it can be tested by thousands of random
- * cases in milliseconds. Three folders as a whole, and these files of the others. The linter (eslint.purity.cjs) and the
- * checker of the structure (.dependency-cruiser.cjs) both read it from here.
+ * What is pure: no framework, no I/O, no clock, no chance, so that it can be tested by thousands of random cases in
+ * milliseconds. All of libs/protocol, and of libs/sync two folders as a whole and these files of the others. The linter
+ * (eslint.purity.cjs) and the checker of the structure (.dependency-cruiser.cjs) both read it from here.
  */
-const FOLDERS = ['plan', 'codec', 'protocol'];
+const FOLDERS = ['plan', 'codec'];
 
 /** By folder. */
 const FILES = {
   'app-writes': 'recorded-fields server-change target',
-  clock: 'bounded-wall hlc node-id',
+  clock: 'bounded-wall node-id',
   collections:
     'answers app-values cast-comparison collection-options collection document-rules dto-data patch-rules ports prepare validation-message',
   commit: 'foreseen refused-write unique-keys',
@@ -20,21 +20,24 @@ const FILES = {
   log: 'entry records selection',
   metrics: 'metrics',
   options: 'clashes extras settings table tokens value',
-  pull: 'cursor',
+  pull: 'cursor page',
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
-  stream: 'follower',
+  stream: 'access-notice follower scope-right',
   ws: 'outbound push-window token-bucket upgrades',
 };
 
 const SOURCES = 'libs/sync/src';
+/** For devices too: also without anything that only Node or only browsers have. */
+const PROTOCOL = 'libs/protocol/src';
 
 /** Globs. */
 const PURE = [
+  `${PROTOCOL}/**/*.ts`,
   ...FOLDERS.map((folder) => `${SOURCES}/${folder}/**/*.ts`),
   ...Object.entries(FILES).flatMap(([folder, names]) =>
     names.split(' ').map((name) => `${SOURCES}/${folder}/${name}.ts`),
   ),
 ];
 
-module.exports = { FOLDERS, FILES, PURE, SOURCES };
+module.exports = { FOLDERS, FILES, PURE, SOURCES, PROTOCOL };

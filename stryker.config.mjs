@@ -3,7 +3,7 @@ import path from 'node:path';
 import purity from './purity.cjs';
 
 // One folder (or one file of it) a run, tried by the specs of that folder alone: test/harness/mutation/run.ts goes through all.
-const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/clock';
+const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/plan';
 const report = `coverage/mutation/${target.replaceAll('/', '-')}`;
 
 export default {

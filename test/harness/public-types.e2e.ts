@@ -3,6 +3,8 @@ import ts from 'typescript';
 
 const ROOT = join(__dirname, '../..');
 const SOURCES = join(ROOT, 'libs/sync/src');
+/** Its types travel through nest-offline-sync: a host need not know the package. */
+const PROTOCOL = join(ROOT, 'libs/protocol/src');
 const DOORS = ['index', 'testing/index'].map((name) => join(SOURCES, name));
 
 /**
@@ -43,7 +45,7 @@ function isOurs(declaration: ts.Declaration): boolean {
   const holder = ts.isVariableDeclaration(declaration)
     ? declaration.parent.parent.parent
     : declaration.parent;
-  return holder === source && !relative(SOURCES, source.fileName).startsWith('..');
+  return holder === source && [SOURCES, PROTOCOL].some((folder) => isBelow(folder, source.fileName));
 }
 
 /** Symbols of the types that a declaration mentions. Private members have none in a declaration file. */
@@ -102,5 +104,9 @@ function declarations(): ts.Program {
 }
 
 function isSource(path: string): boolean {
-  return !relative(SOURCES, path).startsWith('..') && path.endsWith('.ts') && !path.endsWith('.d.ts');
+  return isBelow(SOURCES, path) && path.endsWith('.ts') && !path.endsWith('.d.ts');
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return !relative(folder, path).startsWith('..');
 }

@@ -1,7 +1,7 @@
 import { Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
 
-const purity = jest.requireActual<Linter.Config>('../../eslint.purity.cjs');
+const purity = jest.requireActual<Linter.Config[]>('../../eslint.purity.cjs');
 const linter = new Linter({ configType: 'flat' });
 
 function complaints(code: string, filename = 'libs/sync/src/plan/planner.ts'): string[] {
@@ -9,10 +9,10 @@ function complaints(code: string, filename = 'libs/sync/src/plan/planner.ts'): s
     files: ['**/*.ts'],
     languageOptions: { parser: tseslint.parser },
   };
-  return linter.verify(code, [parsing, purity], { filename }).map(({ message }) => message);
+  return linter.verify(code, [parsing, ...purity], { filename }).map(({ message }) => message);
 }
 
-describe('the purity rule of libs/sync', () => {
+describe('the purity rule', () => {
   it.each([
     ["import { Injectable } from '@nestjs/common';", 'no framework'],
     ["import mongoose from 'mongoose';", 'no framework'],
@@ -49,7 +49,7 @@ describe('the purity rule of libs/sync', () => {
     "import type { ClientSession } from 'mongoose';",
     "import { type ClientSession } from 'mongoose';",
     "import { createHash } from 'node:crypto';",
-    "import { format } from './hlc';",
+    "import { format } from './node-id';",
     'export const at = (ms: number) => new Date(ms).toISOString();',
     'export const parsed = Date.parse("2026-01-01");',
     'export function plan(process: { id: number }) { return process.id; }',
@@ -59,11 +59,52 @@ describe('the purity rule of libs/sync', () => {
 
   it('leaves alone the files that may touch the world', () => {
     const impure = "import mongoose from 'mongoose'; export const now = Date.now();";
-    const files = ['sync.module.ts', 'commit/committer.ts', 'index.ts', 'clock/hlc.spec.ts', 'cli/main.ts'];
+    const files = [
+      'sync.module.ts',
+      'commit/committer.ts',
+      'index.ts',
+      'clock/node-id.spec.ts',
+      'cli/main.ts',
+    ];
     for (const file of files) expect(complaints(impure, `libs/sync/src/${file}`)).toEqual([]);
     expect(complaints(impure, 'apps/demo/src/main.ts')).toEqual([]);
     // Everything of a pure folder is pure, and a pure file of another one.
     for (const file of ['plan/new.service.ts', 'pull/cursor.ts'])
       expect(complaints(impure, `libs/sync/src/${file}`)).toHaveLength(2);
+  });
+});
+
+describe('the rule of libs/protocol', () => {
+  const complaintsThere = (code: string) => complaints(code, 'libs/protocol/src/push.ts');
+
+  it.each([
+    "import { createHash } from 'node:crypto';",
+    "import type { Socket } from 'node:net';",
+    "import type { ClientSession } from 'mongoose';",
+    "import fc from 'fast-check';",
+    "export { Injectable } from '@nestjs/common';",
+    'export const bytes = Buffer.byteLength("x");',
+    'export const bytes = new TextEncoder().encode("x");',
+    'export const title = document.title;',
+    'export const agent = navigator.userAgent;',
+    'export const at = process.pid;',
+  ])('refuses %s', (code) => {
+    expect(complaintsThere(code)).toEqual([expect.stringContaining('runs everywhere')]);
+  });
+
+  it('is as pure as the rest', () => {
+    expect(complaintsThere('export const now = Date.now();')).toEqual([expect.stringContaining('no clock')]);
+    expect(complaintsThere('export const all = globalThis;')).toEqual([]);
+    expect(complaintsThere('export const all = globalThis.window;')).toHaveLength(1);
+  });
+
+  it('accepts what the language has, and the package’s own files', () => {
+    expect(complaintsThere("import { parseHlc } from './hlc.ts'; export const read = JSON.parse;")).toEqual(
+      [],
+    );
+  });
+
+  it('leaves tests alone', () => {
+    expect(complaints("import fc from 'fast-check';", 'libs/protocol/src/push.spec.ts')).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import type { Checked, DocumentIds } from '../../libs/sync/src/plan/document-form';
 import 'reflect-metadata';
 import { Logger, type Provider } from '@nestjs/common';
@@ -5,8 +6,6 @@ import { getConnectionToken, MongooseModule, type ModelDefinition } from '@nestj
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Schema, type Connection } from 'mongoose';
 import type { Prepared, SyncedCollection } from '../../libs/sync/src/collections/collection';
-import type { DocId } from '../../libs/sync/src/protocol/change';
-import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry';
 import { PortResolver } from '../../libs/sync/src/collections/port-resolver';
 import type { SyncIdentity } from '../../libs/sync/src/identity/identity';

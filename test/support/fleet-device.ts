@@ -1,12 +1,9 @@
+import type { Atomicity, JsonObject, LogChange, Operation, PatchBody } from 'nest-offline-sync-protocol';
 import {
   CONFLICT_STRATEGIES,
   DELETE_UPDATE_POLICIES,
   type CollectionRules,
 } from '../../libs/sync/src/plan/conflict';
-import type { LogChange, Operation } from '../../libs/sync/src/protocol/change';
-import type { JsonObject } from '../../libs/sync/src/protocol/json';
-import type { PatchBody } from '../../libs/sync/src/protocol/patch';
-import type { Atomicity } from '../../libs/sync/src/protocol/push';
 import { documentKey, type Decision, type PlanRequest } from '../../libs/sync/src/plan/plan';
 
 /** Every strategy with every delete policy, by the collection's name. */

@@ -1,9 +1,7 @@
 import assert from 'node:assert';
+import { ZERO_VERSION, type JsonObject, type LogChange } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS } from '../../libs/sync/src/codec/stored-document';
-import { ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
-import type { LogChange } from '../../libs/sync/src/protocol/change';
-import type { JsonObject } from '../../libs/sync/src/protocol/json';
-import type { PullPage } from '../../libs/sync/src/protocol/pull';
+import type { PullPage } from '../../libs/sync/src/pull/page';
 import { headPage, locateCursor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
 import {
   documentKey,

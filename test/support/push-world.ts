@@ -1,9 +1,8 @@
+import type { JsonObject, LogChange } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../../libs/sync/src/codec/stored-document';
 import type { CollectionRules } from '../../libs/sync/src/plan/conflict';
 import assert from 'node:assert/strict';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../../libs/sync/src/log/records';
-import type { LogChange } from '../../libs/sync/src/protocol/change';
-import type { JsonObject } from '../../libs/sync/src/protocol/json';
 import {
   baseText,
   receiptText,

@@ -1,9 +1,9 @@
 import mongoose from 'mongoose';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { DocumentForm, type Checked } from '../../libs/sync/src/plan/document-form';
 import { schemaFacts } from '../../libs/sync/src/collections/schema-facts';
 import type { AnyModel } from '../../libs/sync/src/collections/model-document';
 import { SchemaCast } from '../../libs/sync/src/collections/schema-cast';
-import type { JsonObject } from '../../libs/sync/src/protocol/json';
 
 const { Schema } = mongoose;
 export const HEX = '507f1f77bcf86cd799439011';

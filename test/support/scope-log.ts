@@ -1,5 +1,5 @@
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
-import type { PullPage, ResyncReason } from '../../libs/sync/src/protocol/pull';
+import { formatHlc, ZERO_VERSION, type ResyncReason } from 'nest-offline-sync-protocol';
+import type { PullPage } from '../../libs/sync/src/pull/page';
 import {
   headPage,
   locateCursor,

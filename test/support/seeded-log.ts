@@ -1,5 +1,5 @@
 import mongoose, { type Connection } from 'mongoose';
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
+import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { createLayout, databaseLayout } from '../../libs/sync/src/database/layout';
 import { OplogRepository } from '../../libs/sync/src/log/oplog';
 import type { HeadRecord } from '../../libs/sync/src/log/records';

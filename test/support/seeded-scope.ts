@@ -1,5 +1,5 @@
 import mongoose, { type mongo } from 'mongoose';
-import { formatHlc, ZERO_VERSION } from '../../libs/sync/src/clock/hlc';
+import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import type { EntryRecord, HeadRecord } from '../../libs/sync/src/log/records';
 
 export interface Write {

@@ -1,4 +1,4 @@
-import { formatHlc, parseHlc } from '../../libs/sync/src/clock/hlc';
+import { formatHlc, parseHlc } from 'nest-offline-sync-protocol';
 import type { OplogRepository } from '../../libs/sync/src/log/oplog';
 
 /** Writes a scope's log as the push does: entries and head in one transaction. Without documents. */

@@ -1,5 +1,5 @@
 import mongoose, { type mongo } from 'mongoose';
-import { startEmbeddedMongo, type EmbeddedMongo } from '../../../libs/embedded-mongo/src';
+import { startEmbeddedMongo, type EmbeddedMongo } from 'nest-offline-sync-embedded-mongo';
 import { BareStore } from './bare/bare-store';
 import type { Options } from './options';
 import { startOriginal } from './peer/original';

@@ -1,4 +1,4 @@
-import mongoose from 'mongoose';
+import { MongoClient, MongoServerError, type Db } from 'mongodb';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const REPLICA_SET = 'rs0';
@@ -19,7 +19,7 @@ interface ReplicaSetConfig {
  * @throws Error when it is not primary within 60 s
  */
 export async function becomePrimary(host: string): Promise<void> {
-  const client = new mongoose.mongo.MongoClient(`mongodb://${host}/?directConnection=true`, {
+  const client = new MongoClient(`mongodb://${host}/?directConnection=true`, {
     serverSelectionTimeoutMS: 10_000,
   });
   const deadline = Date.now() + LIMIT_MS;
@@ -39,7 +39,7 @@ export async function becomePrimary(host: string): Promise<void> {
   }
 }
 
-async function configure(admin: mongoose.mongo.Db, host: string): Promise<void> {
+async function configure(admin: Db, host: string): Promise<void> {
   try {
     const answer = await admin.command({ replSetGetConfig: 1 });
     const config = answer.config as ReplicaSetConfig;
@@ -60,5 +60,5 @@ async function configure(admin: mongoose.mongo.Db, host: string): Promise<void> 
 }
 
 function codeOf(error: unknown): unknown {
-  return error instanceof mongoose.mongo.MongoServerError ? error.code : undefined;
+  return error instanceof MongoServerError ? error.code : undefined;
 }

@@ -58,7 +58,7 @@ export {
   type ErrorCode,
   type Rejection,
   type SyncErrorOptions,
-} from './protocol/errors';
+} from 'nest-offline-sync-protocol';
 
 // Ports: what the app may decide.
 export {
@@ -80,41 +80,46 @@ export {
 export { NoMetrics, SyncMetrics } from './metrics/metrics';
 
 // What travels.
-export type { DocId, LogChange, LogOperation, Operation } from './protocol/change';
-export type { Json, JsonObject } from './protocol/json';
 export type {
   Atomicity,
+  DocId,
+  FullEnd,
+  FullLine,
+  FullRequest,
+  FullResyncResponse,
+  Json,
+  JsonObject,
+  LogChange,
+  LogOperation,
+  Operation,
+  ParsedChange,
+  Position,
+  PullPageResponse,
+  PullRequest,
   PushChange,
   PushRequest,
   PushResponse,
   PushResult,
+  ResyncReason,
   ServerDocument,
-} from './protocol/push';
-export {
-  FullResyncRequired,
-  PullPage,
-  type PullAnswer,
-  type PullRequest,
-  type ResyncReason,
-} from './protocol/pull';
-export type { FullEnd, FullLine, FullRequest } from './protocol/full';
-export type { ScopeEntry, ScopesAnswer } from './protocol/scopes';
+  PushId,
+  PushMessage,
+  ScopeEntry,
+  ScopesAnswer,
+  SocketDocumentOptions,
+  StreamClose,
+  SubscribeMessage,
+} from 'nest-offline-sync-protocol';
+export { socketDocument, STREAM_CLOSE } from 'nest-offline-sync-protocol';
+export { FullResyncRequired, PullPage, type PullAnswer } from './pull/page';
 export type { FullPage } from './full/full.service';
-export {
-  STREAM_CLOSE,
-  type PushId,
-  type PushMessage,
-  type StreamClose,
-  type SubscribeMessage,
-} from './protocol/stream';
-export { socketDocument, type SocketDocumentOptions } from './protocol/asyncapi';
 export type { StreamChange } from './log/entry';
 export type { StreamResync } from './stream/backlog';
 export type { StreamRequest } from './stream/stream.service';
-export type { StreamMessage, StreamSubscription } from './stream/stream-subscription';
+export type { StreamMessage, StreamScopeLost, StreamSubscription } from './stream/stream-subscription';
 
 // The clock as plain values.
-export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from './clock/hlc';
+export { compareHlc, formatHlc, parseHlc, ZERO_VERSION, type Hlc } from 'nest-offline-sync-protocol';
 
 // How synced documents look in the database, for the app's own queries and indexes.
 export { SYNC_FIELDS } from './codec/stored-document';
@@ -140,5 +145,4 @@ export type {
 export type { Trace } from './plan/composition';
 export type { FieldFacts } from './plan/field-facts';
 export type { StartedLines } from './full/lines';
-export type { ParsedChange } from './protocol/push';
-export type { LogEntry, Position } from './protocol/pull';
+export type { LogEntry } from './log/entry';

@@ -7,8 +7,8 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Connection } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from './collections/collection-registry';
-import { SyncError } from './protocol/errors';
 import { dataClash, routeClash } from './options/clashes';
 import type { SyncExtras } from './options/extras';
 import { ConfigurableModuleClass } from './options/module-definition';

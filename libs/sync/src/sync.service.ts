@@ -1,16 +1,22 @@
-import type { StoredId } from './codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import {
+  namedScope,
+  type FullRequest,
+  type PullRequest,
+  type PushResponse,
+  type ScopesAnswer,
+} from 'nest-offline-sync-protocol';
+import type { StoredId } from './codec/stored-document';
+import type { IdValue } from './options/sync.options';
 import { CollectionRegistry } from './collections/collection-registry';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
+import type { PullAnswer } from './pull/page';
 import { ScopeAccess } from './identity/scope-access';
-import type { FullRequest } from './protocol/full';
-import type { PullAnswer, PullRequest } from './protocol/pull';
-import type { PushResponse } from './protocol/push';
-import { namedScope, type ScopesAnswer } from './protocol/scopes';
 import { PullService } from './pull/pull.service';
 import { PushService } from './push/push.service';
+import { ScopeWatches } from './stream/scope-watches';
 import { StreamService, type StreamRequest } from './stream/stream.service';
 import type { StreamMessage } from './stream/stream-subscription';
 import {
@@ -37,6 +43,7 @@ export class SyncService {
     private readonly fulls: FullService,
     private readonly streams: StreamService,
     private readonly access: ScopeAccess,
+    private readonly watches: ScopeWatches,
     private readonly collections: CollectionRegistry,
     private readonly changes: ServerChanges,
     private readonly transactions: Transactions,
@@ -62,6 +69,18 @@ export class SyncService {
     return this.access.list(identity);
   }
 
+  /**
+   * Call it when what an actor may do in other scopes has changed, once that is committed. Whoever listens as this actor,
+   * in any process, gets nothing more of those scopes until the option `scopes` has been asked again, which happens within a
+   * second; a lost scope ends with `scope_lost`. Requests ask each time, also without this.
+   *
+   * @throws an error of the database when the other processes could not be told: they ask by themselves within
+   *   `scopeCheckIntervalMs`; SyncError `configuration` for what is no actor
+   */
+  accessChanged(actorId: IdValue): Promise<void> {
+    return this.watches.accessChanged(actorId);
+  }
+
   /** What is new in the scope since a cursor, or that a full resync is required. */
   pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     return this.pulls.pull(identity, request);
@@ -72,7 +91,10 @@ export class SyncService {
     return this.fulls.open(identity, request);
   }
 
-  /** The log from a cursor on, and then live, without a gap. Ends when the signal aborts or a full resync is required. */
+  /**
+   * The log from a cursor on, and then live, without a gap. Ends when the signal aborts, a full resync is required or the
+   * scope is lost.
+   */
   stream(
     identity: SyncIdentity,
     request: StreamRequest = {},

@@ -1,8 +1,8 @@
 import { IsString } from 'class-validator';
 import mongoose from 'mongoose';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import type { SyncedCollection } from '../../../libs/sync/src/collections/collection';
 import { encodeDocument } from '../../../libs/sync/src/codec/wire-codec';
-import type { JsonObject } from '../../../libs/sync/src/protocol/json';
 import {
   collection,
   document,

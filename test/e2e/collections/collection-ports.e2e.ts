@@ -1,8 +1,8 @@
 import { Injectable, Scope, type Type } from '@nestjs/common';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { DocumentTransform, SyncAuthorizer } from '../../../libs/sync/src/collections/ports';
 import { ConflictResolver, type Conflict } from '../../../libs/sync/src/plan/conflict';
 import type { SyncIdentity } from '../../../libs/sync/src/identity/identity';
-import type { JsonObject } from '../../../libs/sync/src/protocol/json';
 import type { SyncCollectionOptions } from '../../../libs/sync/src/options/sync.options';
 import {
   collection,

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
-import { ERROR_CODES } from '../../../libs/sync/src/protocol/errors';
-import { STREAM_CLOSE } from '../../../libs/sync/src/protocol/stream';
+import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import type { OptionPath } from '../../../libs/sync/src/options/table';

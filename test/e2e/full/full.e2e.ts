@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import mongoose from 'mongoose';
-import { parseHlc, ZERO_VERSION } from '../../../libs/sync/src/clock/hlc';
-import type { FullLine } from '../../../libs/sync/src/protocol/full';
-import type { PullPage } from '../../../libs/sync/src/protocol/pull';
+import { parseHlc, ZERO_VERSION, type FullLine } from 'nest-offline-sync-protocol';
+import type { PullPage } from '../../../libs/sync/src/pull/page';
 import { FailPoints } from '../../support/fail-point';
 import { startReadingApp, type ReadingApp } from '../../support/reading-app';
 import { SeededScope, type Write } from '../../support/seeded-scope';

@@ -1,8 +1,8 @@
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
 import mongoose, { type Connection } from 'mongoose';
+import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { SyncHealthIndicator } from '../../../libs/sync/src/health/sync-health';
-import { formatHlc, ZERO_VERSION } from '../../../libs/sync/src/clock/hlc';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { OplogRepository } from '../../../libs/sync/src/log/oplog';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import packageJson from '../../../package.json';
+import packageJson from '../../../libs/sync/package.json';
 import { testDatabase } from '../../support/database';
 
 const OPTIONAL = Object.keys(packageJson.peerDependenciesMeta);

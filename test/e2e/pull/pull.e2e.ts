@@ -1,7 +1,7 @@
 import { ValidationPipe, type CallHandler, type ExecutionContext } from '@nestjs/common';
 import mongoose from 'mongoose';
 import { map, type Observable } from 'rxjs';
-import type { LogChange } from '../../../libs/sync/src/protocol/change';
+import type { LogChange } from 'nest-offline-sync-protocol';
 import { testDatabase } from '../../support/database';
 import { FailPoints } from '../../support/fail-point';
 import { SeededScope, type Write } from '../../support/seeded-scope';

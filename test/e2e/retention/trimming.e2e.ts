@@ -3,7 +3,7 @@ import type { CollectionRegistry } from '../../../libs/sync/src/collections/coll
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
-import { FullResyncRequired, PullPage } from '../../../libs/sync/src/protocol/pull';
+import { FullResyncRequired, PullPage } from '../../../libs/sync/src/pull/page';
 import type { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';

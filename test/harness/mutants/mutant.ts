@@ -3,7 +3,7 @@ import type { ConditionName } from './conditions';
 
 /** One place in a source file of the library, and what the broken build has there. */
 export interface Patch {
-  /** Below libs/sync/src. */
+  /** From libs/sync/src on. */
   readonly file: string;
   /** Stands in the file exactly once. */
   readonly find: string;

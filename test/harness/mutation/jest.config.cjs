@@ -1,6 +1,6 @@
 const path = require('node:path');
 
-const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/clock';
+const target = process.env.MUTATION_TARGET ?? 'libs/sync/src/plan';
 const folder = target.endsWith('.ts') ? path.posix.dirname(target) : target;
 
 /** @type {import('jest').Config} The specs of one folder, without the database that the whole suite starts. */

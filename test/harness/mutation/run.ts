@@ -2,7 +2,7 @@
  * Mutation testing of the pure core: each small change of a file has to be noticed by a test of its folder. Prints the
  * survivors and a table; the reports are in coverage/mutation/.
  *
- * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/sync/src/clock`; all of them take an hour
+ * `npm run mutation -- [folder or file …]`, for example `npm run mutation -- libs/protocol/src`; all of them take an hour
  * or more. MUTATION_CONCURRENCY sets how many mutants are tried concurrently, FC_RUNS how often a property runs.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -14,10 +14,14 @@ import { dirname, join } from 'node:path';
 const HOME = __dirname;
 const purity = createRequire(__filename)('../../../purity.cjs') as {
   readonly SOURCES: string;
+  readonly PROTOCOL: string;
   readonly FOLDERS: readonly string[];
   readonly FILES: Readonly<Record<string, string>>;
 };
-const FOLDERS = [...purity.FOLDERS, ...Object.keys(purity.FILES)].map((name) => `${purity.SOURCES}/${name}`);
+const FOLDERS = [
+  purity.PROTOCOL,
+  ...[...purity.FOLDERS, ...Object.keys(purity.FILES)].map((name) => `${purity.SOURCES}/${name}`),
+];
 
 interface Report {
   readonly files: Record<string, { readonly mutants: readonly { readonly status: string }[] }>;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheFolder } from '../../../../libs/embedded-mongo/src';
+import { cacheFolder } from 'nest-offline-sync-embedded-mongo';
 import { startServer, type Server } from '../processes/child';
 import { benchFolder } from '../processes/folders';
 

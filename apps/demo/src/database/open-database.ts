@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { startEmbeddedMongo } from '../../../../libs/embedded-mongo/src';
+import { startEmbeddedMongo } from 'nest-offline-sync-embedded-mongo';
 import type { Environment } from '../config/environment';
 import { projectRoot } from './project-root';
 

@@ -1,5 +1,5 @@
 import { SyncError } from 'nest-offline-sync';
-import { DataFolderInUseError, MongodNotFoundError } from '../../../../libs/embedded-mongo/src';
+import { DataFolderInUseError, MongodNotFoundError } from 'nest-offline-sync-embedded-mongo';
 import { EnvironmentError } from '../config/environment';
 import { variableOf } from '../config/sync-options';
 

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { abortQuietly } from '../database/transaction';
 
 /** The part of the driver's session that its types leave out. */

@@ -1,11 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { parseHlc, SyncError, type Operation } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { SYNC_FIELDS } from '../codec/stored-document';
-import { parseHlc } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
-import type { Operation } from '../protocol/change';
-import { SyncError } from '../protocol/errors';
 import { forbidCommit, requireMajority } from './caller-session';
 import { recordedFields } from './recorded-fields';
 import { ReservedVersionPassed } from './reservations';

@@ -1,5 +1,5 @@
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
-import { SyncError } from '../protocol/errors';
 import { castOrThrow, ownFields, settleOrThrow, type Target } from './target';
 
 /**

@@ -1,6 +1,5 @@
 import type { mongo } from 'mongoose';
-import { ZERO_VERSION } from '../clock/hlc';
-import { SyncError } from '../protocol/errors';
+import { SyncError, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { TransientSyncError } from '../database/transaction';
 import { transactionOf } from './caller-session';
 

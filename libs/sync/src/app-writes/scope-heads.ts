@@ -6,16 +6,16 @@ import {
   isZeroCursor,
   parseHlc,
   sendHlc,
+  SyncError,
   ZERO_HLC,
   ZERO_VERSION,
-} from '../clock/hlc';
+} from 'nest-offline-sync-protocol';
 import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
 import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogRepository } from '../log/oplog';
 import { asLostConnection, TransientSyncError } from '../database/transaction';
 import type { HeadRecord } from '../log/records';
-import { SyncError } from '../protocol/errors';
 import type { HeadMove, PlanClock } from '../plan/plan';
 import { PlanWriter } from '../commit/plan-writer';
 import type { SyncSettings } from '../options/settings';

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncIdentity } from '../identity/identity';
 import { asLostConnection } from '../database/transaction';
-import { SyncError } from '../protocol/errors';
 import { Turns } from '../database/waiting';
 import { PlanWriter } from '../commit/plan-writer';
 import { RefusedWrite } from '../commit/refused-write';

@@ -1,8 +1,8 @@
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
 import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError } from '../protocol/errors';
 import { Turns } from '../database/waiting';
 import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer';
 import { castOrThrow, settleOrThrow, targetOf, type AppDocId } from './target';

@@ -1,10 +1,8 @@
+import { isDocId, SyncError, type DocId, type JsonObject } from 'nest-offline-sync-protocol';
 import type { Collections, SyncedCollection } from '../collections/collection';
 import { notADocument } from '../collections/answers';
 import { isSyncField, type StoredDocument, type StoredId } from '../codec/stored-document';
 import type { Prepared } from '../collections/collection';
-import { isDocId, type DocId } from '../protocol/change';
-import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 
 /** An id as the app has it: the wire's, or the ObjectId or UUID of a document. */
 export type AppDocId = DocId | { toHexString(): string };

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { SyncMetrics } from '../metrics/metrics';
 import { EngineSessions } from '../cluster/engine-sessions';
-import { SyncError } from '../protocol/errors';
 import { abortQuietly, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
 import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
 import { PushQueue } from '../push/queue';

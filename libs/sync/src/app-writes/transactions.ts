@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
-import { SyncError } from '../protocol/errors';
 import { Turns } from '../database/waiting';
 import { SYNC_CONNECTION } from '../options/tokens';
 import { forbidCommit, isCommitted, isOf, requireMajority, requireOpenTransaction } from './caller-session';

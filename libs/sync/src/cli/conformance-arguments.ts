@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { AppWrite, Template } from '../../../conformance/src';
+import type { AppWrite, Template } from 'nest-offline-sync-conformance';
 
 /** Collects an option that may be given several times. */
 export function each<T>(parse: (value: string) => T) {

@@ -7,7 +7,7 @@ import {
   WorkloadError,
   type Check,
   type CheckOptions,
-} from '../../../conformance/src';
+} from 'nest-offline-sync-conformance';
 import { appWrite, count, each, idKind, template } from './conformance-arguments';
 import { ProgressBar, type CliOutput } from './output';
 

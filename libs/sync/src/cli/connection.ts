@@ -1,5 +1,5 @@
 import mongoose, { type Connection } from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { resolveSettings, type SyncSettings } from '../options/settings';
 import { checkDeployment } from '../database/deployment';
 import { OplogRepository } from '../log/oplog';

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { explainFailure, withoutSecrets } from './failure';
 
 const { MongoParseError, MongoServerError } = mongoose.mongo;

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { MONGO_CODES } from '../database/errors';
-import { SyncError } from '../protocol/errors';
 
 /** What went wrong, for a person: never a stack, never the password of the URI. */
 export function explainFailure(error: unknown, uri: string | undefined): string {

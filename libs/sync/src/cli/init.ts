@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS } from '../codec/stored-document';
 import { adviceFor, createLayout, databaseLayout, refuseUnfit } from '../database/layout';
 import type { OplogRepository } from '../log/oplog';
-import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';

@@ -1,4 +1,4 @@
-import type { Progress } from '../../../conformance/src';
+import type { Progress } from 'nest-offline-sync-conformance';
 import { barText, ProgressBar, table } from './output';
 
 describe('table', () => {

@@ -1,4 +1,4 @@
-import type { Phase, Progress } from '../../../conformance/src';
+import type { Phase, Progress } from 'nest-offline-sync-conformance';
 
 /** Where a command writes. Text as it is: line ends are the writer's. */
 export interface CliOutput {

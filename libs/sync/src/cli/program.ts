@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { WorkloadError } from '../../../conformance/src';
+import { WorkloadError } from 'nest-offline-sync-conformance';
 import { addConformance } from './conformance';
 import { explainFailure } from './failure';
 import { addInit } from './init';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { databaseLayout, missingFromLayout } from '../database/layout';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
-import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { withDatabase, type ConnectionOptions } from './connection';
 import { table, type CliOutput } from './output';

@@ -1,9 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { SyncError } from '../protocol/errors';
-import type { SyncOptions } from '../options/sync.options';
-import type { SyncSettings } from '../options/settings';
-import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import {
   compareHlc,
   formatHlc,
@@ -11,9 +7,13 @@ import {
   parseHlc,
   receiveHlc,
   sendHlc,
+  SyncError,
   ZERO_HLC,
   type Hlc,
-} from './hlc';
+} from 'nest-offline-sync-protocol';
+import type { SyncOptions } from '../options/sync.options';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
 import { chooseNodeId } from './node-id';
 import { WallClock } from './wall-clock';
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
+import { isNodeId } from 'nest-offline-sync-protocol';
 import '../../../../test/support/runs';
-import { isNodeId } from './hlc';
 import { chooseNodeId } from './node-id';
 
 const random = '0123456789ab';

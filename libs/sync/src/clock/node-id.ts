@@ -1,5 +1,4 @@
-import { isNodeId } from './hlc';
-import { SyncError } from '../protocol/errors';
+import { isNodeId, SyncError } from 'nest-offline-sync-protocol';
 
 /** What a node id is made from. Empty strings count as missing. */
 export interface NodeIdSources {

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Json } from '../protocol/json';
+import type { Json } from 'nest-offline-sync-protocol';
 
 /** Any object of the `bson` package. The tag sits on the prototype, so plain data that has such a key is not one. */
 export interface BsonValue {

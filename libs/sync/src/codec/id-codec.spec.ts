@@ -1,7 +1,7 @@
 import fc from 'fast-check';
+import { isDocId, type DocId } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
-import { isDocId, type DocId } from '../protocol/change';
 import { documentKey } from '../plan/plan';
 import { globalIds, scopedIds, type IdKind } from './id-codec';
 

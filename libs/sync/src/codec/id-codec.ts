@@ -1,5 +1,5 @@
+import { isDocId, type DocId } from 'nest-offline-sync-protocol';
 import type { StoredId } from './stored-document';
-import { isDocId, type DocId } from '../protocol/change';
 import { encodeValue } from './wire-codec';
 import { isObjectIdText, isUuidText } from './wire-forms';
 

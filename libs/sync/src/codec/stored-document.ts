@@ -1,4 +1,4 @@
-import { isObject } from '../protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 
 /** A document as the driver gives it: BSON values, with `_id` and the four `_sync_*` fields. */
 export type StoredDocument = Record<string, unknown>;

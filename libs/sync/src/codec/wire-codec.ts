@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Json, JsonObject } from '../protocol/json';
+import type { Json, JsonObject } from 'nest-offline-sync-protocol';
 import { encodeBson, encodeInteger, encodeNumber, encodeRegExp, isBsonValue } from './bson-wire';
 import { isSyncField, type StoredDocument } from './stored-document';
 
@@ -20,6 +20,14 @@ export function encodeDocument(stored: StoredDocument): JsonObject {
     assign(document, key, source[key]);
   }
   return document;
+}
+
+/** What clients see of a stored document, in a collection with a form of its documents or without one. */
+export function encodeBy(
+  form: { encode(stored: StoredDocument): JsonObject } | undefined,
+  stored: StoredDocument,
+): JsonObject {
+  return form ? form.encode(stored) : encodeDocument(stored);
 }
 
 /** One value of a stored document as JSON; what JSON cannot carry (a function, undefined) is null. */

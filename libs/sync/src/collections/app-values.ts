@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Json, JsonObject } from '../protocol/json';
+import type { Json, JsonObject } from 'nest-offline-sync-protocol';
 import { isBsonValue } from '../codec/bson-wire';
 import { isSyncField, setField } from '../codec/stored-document';
 import { encodeValue } from '../codec/wire-codec';

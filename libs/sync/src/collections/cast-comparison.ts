@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { mongo } from 'mongoose';
-import { isObject } from '../protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 import { isBsonValue, type BsonValue } from '../codec/bson-wire';
 import { encodeValue } from '../codec/wire-codec';
 import {

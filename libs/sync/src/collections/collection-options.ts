@@ -1,5 +1,5 @@
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CONFLICT_STRATEGIES, DELETE_UPDATE_POLICIES } from '../plan/conflict';
-import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions } from '../options/sync.options';
 
 /** Lists what was allowed, so that a mistyped value is found at once. */

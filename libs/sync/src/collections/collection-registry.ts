@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Connection } from 'mongoose';
+import { SyncError, type LogChange } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
-import type { LogChange } from '../protocol/change';
-import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';

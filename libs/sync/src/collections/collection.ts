@@ -1,14 +1,12 @@
 import type { mongo } from 'mongoose';
+import type { JsonObject, PatchBody, Rejection } from 'nest-offline-sync-protocol';
 import type { IdCodec } from '../codec/id-codec';
 import type { StoredDocument } from '../codec/stored-document';
 import type { CollectionRules, Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
-import type { Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import type { Checked, Content, DocumentIds } from '../plan/document-form';
 import type { CheckedPatch } from './patch-rules';
 import type { PatchPreparation } from '../plan/plan';
-import type { PatchBody } from '../protocol/patch';
 import type { CollectionAction } from './ports';
 
 /** Data made ready for the planner, without `_id` and `_sync_*`; or why not. */

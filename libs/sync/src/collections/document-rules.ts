@@ -1,4 +1,4 @@
-import { type ErrorCode, type Rejection, dataPath } from '../protocol/errors';
+import { dataPath, type ErrorCode, type Rejection } from 'nest-offline-sync-protocol';
 import { isSyncField } from '../codec/stored-document';
 import type { DocumentLimits } from '../plan/conflict';
 

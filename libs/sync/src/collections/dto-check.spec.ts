@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Transform, Type } from 'class-transformer';
 import { IsArray, IsDate, IsInt, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
-import type { JsonObject } from '../protocol/json';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { makeDtoCheck } from './dto-check';
 
 class Line {

@@ -1,7 +1,6 @@
 import type { Type } from '@nestjs/common';
+import { dataPath, type JsonObject, type Rejection } from 'nest-offline-sync-protocol';
 import { loadDtoPackages } from '../options/optional-peers';
-import { type Rejection, dataPath } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { judgedData } from './dto-data';
 import { problemList } from './validation-message';
 

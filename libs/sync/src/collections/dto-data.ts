@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isObject, type Json, type JsonObject } from '../protocol/json';
+import { isObject, type Json, type JsonObject } from 'nest-offline-sync-protocol';
 
 /**
  * The data that a DTO class has judged, in its wire form: with what its transformers changed (`@Transform`, `@Exclude`,

@@ -1,6 +1,6 @@
+import { isObject } from 'nest-offline-sync-protocol';
 import { isPlain, type StoredDocument } from '../codec/stored-document';
 import mongoose, { type HydratedDocument, type Model } from 'mongoose';
-import { isObject } from '../protocol/json';
 import type { PathError } from './validation-message';
 
 export type AnyModel = Model<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose';
-import type { PatchBody } from '../protocol/patch';
+import type { PatchBody } from 'nest-offline-sync-protocol';
 import { checkPatch, type CheckedPatch } from './patch-rules';
 import { schemaFacts } from './schema-facts';
 

@@ -1,8 +1,7 @@
+import { dataPath, type PatchBody, type Rejection } from 'nest-offline-sync-protocol';
 import { setField } from '../codec/stored-document';
 import type { DocumentLimits } from '../plan/conflict';
 import { dropFields, factsOf, findHidden, isHidden, NO_FACTS, type FieldFacts } from '../plan/field-facts';
-import { dataPath, type Rejection } from '../protocol/errors';
-import type { PatchBody } from '../protocol/patch';
 import { checkDocument } from './document-rules';
 
 /** What a collection says of the names and values in a patch. */

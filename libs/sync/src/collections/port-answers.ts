@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { within } from '../database/waiting';
-import { SyncError } from '../protocol/errors';
 import { notABoolean, settled } from './answers';
 
 /**

@@ -1,7 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { DocId, Operation } from '../protocol/change';
-import type { JsonObject } from '../protocol/json';
-import { SyncError } from '../protocol/errors';
+import { SyncError, type DocId, type JsonObject, type Operation } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 
 /** A patch is asked about as an upsert: it does no more than an upsert of the whole document could. */

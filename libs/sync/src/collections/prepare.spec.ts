@@ -1,7 +1,6 @@
 import mongoose from 'mongoose';
+import { SyncError, type JsonObject } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import type { Prepared } from './collection';
 import type { DocumentTransformFunction } from './ports';
 import { Preparation, type PreparationSteps } from './prepare';

@@ -1,10 +1,9 @@
+import { dataPath, SyncError, type Json, type JsonObject, type Rejection } from 'nest-offline-sync-protocol';
 import type { DocumentIds } from '../plan/document-form';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError, type Rejection, dataPath } from '../protocol/errors';
 import { isDeepStrictEqual } from 'node:util';
 import { setField } from '../codec/stored-document';
 import type { PatchPreparation } from '../plan/plan';
-import type { Json, JsonObject } from '../protocol/json';
 import { notADocument, notAPlainObject } from './answers';
 import { appValues } from './app-values';
 import type { Prepared } from './collection';

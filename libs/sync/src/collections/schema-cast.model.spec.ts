@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { castBy, castWith, everything, refused, taken } from '../../../../test/support/schema-cast';
-import type { JsonObject } from '../protocol/json';
 import type { AnyModel } from './model-document';
 import { encodeDocument } from '../codec/wire-codec';
 

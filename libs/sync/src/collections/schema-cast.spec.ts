@@ -1,8 +1,8 @@
 import fc from 'fast-check';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { castBy, everything, HEX, refused, taken, UUID } from '../../../../test/support/schema-cast';
-import type { JsonObject } from '../protocol/json';
 import { encodeDocument } from '../codec/wire-codec';
 
 const { Schema, mongo } = mongoose;

@@ -1,7 +1,6 @@
+import { dataPath, SyncError, type JsonObject, type Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Schema } from 'mongoose';
-import { SyncError, type Rejection, dataPath } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { compareCast, UNKNOWN, withBytes, type Difference, type Path } from './cast-comparison';
 import type { Prepared } from './collection';
 import {

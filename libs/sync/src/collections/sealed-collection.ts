@@ -1,6 +1,6 @@
 import mongoose, { type Connection } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { ConflictResolverFunction } from '../plan/conflict';
-import { SyncError } from '../protocol/errors';
 import type { SyncCollectionOptions, SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { notADocument, notAPlainObject, type FailureReport } from './answers';

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { castBy, refused } from '../../../../test/support/schema-cast';
-import type { JsonObject } from '../protocol/json';
 
 const { Schema, mongo } = mongoose;
 

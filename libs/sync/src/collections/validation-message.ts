@@ -1,4 +1,4 @@
-import { type Rejection, dataPath } from '../protocol/errors';
+import { dataPath, type Rejection } from 'nest-offline-sync-protocol';
 
 /** The part of Mongoose's ValidatorError and CastError that a message is built from. */
 export interface PathError {

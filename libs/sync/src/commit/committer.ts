@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
 import { EngineSessions } from '../cluster/engine-sessions';
-import type { Rejection } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import {

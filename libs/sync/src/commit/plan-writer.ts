@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import mongoose, { type mongo } from 'mongoose';
+import { ZERO_VERSION, type Rejection } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { SYNC_FIELDS } from '../codec/stored-document';
-import { ZERO_VERSION } from '../clock/hlc';
 import { OplogRepository } from '../log/oplog';
 import { asLostConnection, TransientSyncError } from '../database/transaction';
 import { codeOf, MONGO_CODES } from '../database/errors';
 import type { HeadRecord } from '../log/records';
-import type { Rejection } from '../protocol/errors';
 import type { PlannedWrite, HeadMove, Plan, Writer } from '../plan/plan';
 import {
   CANNOT_BE_STORED,

@@ -1,5 +1,5 @@
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { isAboutDocument, MONGO_CODES } from '../database/errors';
-import type { Rejection } from '../protocol/errors';
 import type { Plan, Writer } from '../plan/plan';
 
 /** What the database says of one refused statement of a write. */

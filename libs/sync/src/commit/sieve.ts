@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { abortQuietly, TRANSACTION_OPTIONS } from '../database/transaction';
 import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogRepository } from '../log/oplog';
-import type { Rejection } from '../protocol/errors';
 import type { PlannedWrite, Plan } from '../plan/plan';
 import { PlanWriter } from './plan-writer';
 import { INVALID, RefusedWrite } from './refused-write';

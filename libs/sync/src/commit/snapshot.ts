@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import type { JsonObject, LogChange } from 'nest-offline-sync-protocol';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey, ReceiptRecord } from '../log/records';
-import type { LogChange } from '../protocol/change';
-import type { JsonObject } from '../protocol/json';
 import {
   baseText,
   documentKey,

@@ -1,3 +1,4 @@
+import type { Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
@@ -5,7 +6,6 @@ import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { existingIndexes } from '../database/layout';
 import { OplogRepository } from '../log/oplog';
-import type { Rejection } from '../protocol/errors';
 import { ID_UNAVAILABLE } from '../plan/decisions';
 import { certain, foreseeDuplicates, type Foreseen, type Occupancy, type UnitOf } from './foreseen';
 import {

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 
 /** The oldest server whose transactions and change streams the engine was tried on. */
 const OLDEST = { version: '6.0', maxWireVersion: 17 };

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import {
   codeOf,
   errorKind,

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_FIELDS } from '../codec/stored-document';
 import { codeOf, MONGO_CODES } from './errors';

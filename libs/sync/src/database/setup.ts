@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { SyncError } from '../protocol/errors';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_CONNECTION, SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';

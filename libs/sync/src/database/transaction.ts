@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CONFLICT_PAUSE, fullJitter, within } from './waiting';
 import { isOutOfReach, isSocketError, mayBeCommitted } from './errors';
 

@@ -1,16 +1,14 @@
-import type { StoredId } from '../codec/stored-document';
 import { Inject, Injectable } from '@nestjs/common';
+import { parseFullQuery, SyncError, ZERO_VERSION, type FullRequest } from 'nest-offline-sync-protocol';
+import type { StoredId } from '../codec/stored-document';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
-import { ZERO_VERSION } from '../clock/hlc';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { Selection } from '../log/selection';
-import { SyncError } from '../protocol/errors';
-import { parseFullQuery, type FullRequest } from '../protocol/full';
 import { locateCursor } from '../pull/cursor';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
@@ -90,7 +88,7 @@ export class FullService {
       return {
         lastSeq,
         nextCursor,
-        lines: await StartedLines.of(encode(view, scopeId, plan.sections, done)),
+        lines: await StartedLines.of(encode(view, scopeId, plan.sections, this.access.stillIn(reader), done)),
       };
     } catch (error) {
       await view.close();
@@ -188,6 +186,7 @@ async function* encode(
   view: ScopeView,
   scopeId: string,
   sections: readonly Section[],
+  stillIn: (() => Promise<void>) | undefined,
   done: () => void,
 ): AsyncGenerator<Buffer, undefined, undefined> {
   try {
@@ -196,9 +195,12 @@ async function* encode(
       for await (const batch of view.batches(collection.store, range)) {
         for (const document of batch) {
           lines.write(document);
-          if (lines.length >= CHUNK_BYTES) yield lines.take();
+          if (lines.length < CHUNK_BYTES) continue;
+          yield lines.take();
+          await stillIn?.();
         }
         if (lines.length > 0) yield lines.take();
+        await stillIn?.();
       }
     }
   } finally {

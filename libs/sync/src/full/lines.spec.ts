@@ -5,7 +5,7 @@ import { runs } from '../../../../test/support/runs';
 import type { IdCodec } from '../codec/id-codec';
 import { globalIds, scopedIds } from '../codec/id-codec';
 import { decodeStored } from '../collections/native-collection';
-import { encodeLine } from '../protocol/full';
+import { encodeLine } from './lines';
 import { LineWriter, StartedLines } from './lines';
 
 const { mongo } = mongoose;

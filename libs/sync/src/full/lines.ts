@@ -1,9 +1,10 @@
+import type { FullEnd, FullLine } from 'nest-offline-sync-protocol';
 import { BSON_TYPE, byteAt, FIRST_ELEMENT, int32At, isName, nameEnd, valueEnd } from '../codec/bson-elements';
 import type { SyncedCollection } from '../collections/collection';
 import { JsonOfBson, type DecodeBson } from '../codec/json-of-bson';
 import { JsonOutput } from '../codec/json-output';
-import { SYNC_FIELDS } from '../codec/stored-document';
-import { encodeLine } from '../protocol/full';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import { encodeBy } from '../codec/wire-codec';
 
 const DATA = Buffer.from(',"data":');
 const DELETED = Buffer.from(',"deleted":true,"version":');
@@ -110,6 +111,29 @@ export class LineWriter {
     } else if (type === BSON_TYPE.boolean && isName(document, from, to, SYNC_FIELDS.deleted))
       this.isDeleted = byteAt(document, at) === 1;
   };
+}
+
+/** The document as a line of NDJSON, with its line break. Never throws for anything that MongoDB can hold. */
+export function encodeLine(
+  collection: Pick<SyncedCollection, 'name' | 'ids' | 'rules'>,
+  stored: StoredDocument,
+): string {
+  const deleted = stored[SYNC_FIELDS.deleted] === true;
+  const version = stored[SYNC_FIELDS.version];
+  const line: FullLine = {
+    collection: collection.name,
+    doc_id: collection.ids.toWire(stored['_id']),
+    data: deleted ? null : encodeBy(collection.rules.form, stored),
+    deleted,
+    version: typeof version === 'string' ? version : null,
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** The last line of a page. */
+export function encodeEnd(lastSeq: string, nextCursor: string | undefined): string {
+  const line: FullEnd = { end: true, last_seq: lastSeq, cursor: nextCursor ?? null };
+  return `${JSON.stringify(line)}\n`;
 }
 
 /**

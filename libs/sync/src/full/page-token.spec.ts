@@ -1,8 +1,6 @@
 import fc from 'fast-check';
+import { parseHlc, SyncError, ZERO_VERSION, type Json } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import { parseHlc, ZERO_VERSION } from '../clock/hlc';
-import { SyncError } from '../protocol/errors';
-import type { Json } from '../protocol/json';
 import { decodePageToken, encodePageToken, type PageToken } from './page-token';
 
 const KNOWN = ['orders', 'tasks', 'archive', 'notes'];

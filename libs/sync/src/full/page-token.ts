@@ -1,7 +1,5 @@
 import { hash } from 'node:crypto';
-import { parseHlc } from '../clock/hlc';
-import { SyncError } from '../protocol/errors';
-import { isObject, type Json } from '../protocol/json';
+import { isObject, parseHlc, SyncError, type Json } from 'nest-offline-sync-protocol';
 
 /**
  * Where a full resync goes on: the text in `X-Sync-Cursor`. It is not signed, because it gives no access: the scope

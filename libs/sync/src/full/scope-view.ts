@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import mongoose, { type mongo } from 'mongoose';
+import type { Json } from 'nest-offline-sync-protocol';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
@@ -7,7 +8,6 @@ import { READ_HANGS_MS, READ_TIME_LIMIT_MS, type OplogRepository } from '../log/
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import type { HeadRecord } from '../log/records';
 import { noAnswer, within } from '../database/waiting';
-import type { Json } from '../protocol/json';
 import { isPassing, isSnapshotLoss } from '../database/errors';
 
 const { MinKey, MaxKey } = mongoose.mongo;

@@ -1,5 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { formatHlc, parseHlc } from '../clock/hlc';
+import { formatHlc, parseHlc } from 'nest-offline-sync-protocol';
 import { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';

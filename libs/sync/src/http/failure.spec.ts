@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { describeFailure, retryAfter, toldFailure } from './failure';
 
 const { MongoServerError } = mongoose.mongo;

@@ -1,5 +1,4 @@
-import { SyncError, type ErrorCode } from '../protocol/errors';
-import { isObject } from '../protocol/json';
+import { isObject, SyncError, type ErrorCode } from 'nest-offline-sync-protocol';
 import { isPassing } from '../database/errors';
 
 /** Seconds after which a client tries again, where nothing better is known. */

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { isObject } from '../protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 
 /** Node's own response inside the framework's: Express hands that one out itself, Fastify keeps it in `raw`. */
 export function rawResponse(response: unknown): ServerResponse {

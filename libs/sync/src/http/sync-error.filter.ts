@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { errorBody, SyncError } from '../protocol/errors';
+import { errorBody, SyncError } from 'nest-offline-sync-protocol';
 import { describeFailure, retryAfter, toldFailure } from './failure';
 import { destroyResponse, exposeHeaders } from './response';
 

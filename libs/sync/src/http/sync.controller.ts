@@ -17,10 +17,10 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
+import type { FullRequest, PullRequest } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncGuard, SyncUser } from '../identity/sync.guard';
-import { encodeEnd, type FullRequest } from '../protocol/full';
-import type { PullRequest } from '../protocol/pull';
+import { encodeEnd } from '../full/lines';
 import { SyncService } from '../sync.service';
 import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
 import { describeFailure } from './failure';

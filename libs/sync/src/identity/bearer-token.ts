@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { isObject } from '../protocol/json';
-import { SyncError } from '../protocol/errors';
+import { isObject, SyncError } from 'nest-offline-sync-protocol';
 
 /** Longest token that is looked at, characters: what HTTP servers allow all headers together. */
 export const MAX_TOKEN_LENGTH = 16_384;

@@ -1,11 +1,11 @@
 import { Logger, Scope, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { ContextIdFactory, type ApplicationConfig, type ModuleRef } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { failureTrace } from '../collections/answers';
 import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
-import { SyncError } from '../protocol/errors';
 
 /**
  * The app's own guard, run by hand so that HTTP and the socket share it. Found among the app's providers, else made

@@ -8,11 +8,11 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { inWords, isObservable } from '../collections/answers';
 import { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
 import { hostRefusal } from '../http/failure';
-import { SyncError } from '../protocol/errors';
 import type { IdValue, SyncOptions, SyncRequest } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';

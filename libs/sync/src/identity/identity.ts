@@ -1,7 +1,6 @@
-import { isObject } from '../protocol/json';
-import { isScopeId } from '../protocol/scopes';
+import { isObject, isScopeId } from 'nest-offline-sync-protocol';
 
-export { MAX_IDENTITY_BYTES } from '../protocol/scopes';
+export { MAX_IDENTITY_BYTES } from 'nest-offline-sync-protocol';
 
 /**
  * Who asks, and in which scope (tenant). Comes from the host's guard and the configured fields or resolvers, never

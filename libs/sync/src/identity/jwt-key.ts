@@ -1,8 +1,7 @@
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { isObject, SyncError } from 'nest-offline-sync-protocol';
 import { loadJwksClient } from '../options/optional-peers';
-import { SyncError } from '../protocol/errors';
-import { isObject } from '../protocol/json';
 import { algorithmsOf, type JwtVerification } from './jwt.options';
 
 /** No more fetches for unknown key ids than one in this time, whatever tokens arrive. Milliseconds. */

@@ -1,9 +1,8 @@
 import { KeyObject, randomUUID } from 'node:crypto';
 import { Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { isObject, SyncError } from 'nest-offline-sync-protocol';
 import { loadPassport, type PassportTools } from '../options/optional-peers';
 import type { SyncJwtOptions, SyncRequest } from '../options/sync.options';
-import { SyncError } from '../protocol/errors';
-import { isObject } from '../protocol/json';
 import { bearerToken, tokenFailure, VerifiedTokens } from './bearer-token';
 import { resolveJwt, type JwtVerification } from './jwt.options';
 import { keyLookup } from './jwt-key';

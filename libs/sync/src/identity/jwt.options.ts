@@ -1,5 +1,5 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncJwtOptions } from '../options/sync.options';
 
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;

@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { OriginRule } from '../options/sync.options';
 
 /** How browsers name the origin of a sandboxed frame or of a file: anybody can have it. */

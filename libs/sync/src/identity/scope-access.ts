@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { isScopeId, SyncError, type ScopeEntry, type ScopesAnswer } from 'nest-offline-sync-protocol';
 import { inWords } from '../collections/answers';
 import { PortAnswers } from '../collections/port-answers';
 import { PortResolver } from '../collections/port-resolver';
@@ -8,8 +9,6 @@ import { Turns, within } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import type { SyncOptions } from '../options/sync.options';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';
-import { SyncError } from '../protocol/errors';
-import { isScopeId, type ScopeEntry, type ScopesAnswer } from '../protocol/scopes';
 import { outOfReach } from './host.guard';
 import type { SyncIdentity } from './identity';
 import { ACCESS_LEVELS, type AccessLevel, type ScopesPort } from './scopes';
@@ -68,6 +67,22 @@ export class ScopeAccess implements OnApplicationBootstrap {
         { path: 'scope' },
       );
     return { ...own, scopeId: scope, ownScopeId: own.scopeId };
+  }
+
+  /**
+   * For an answer that takes long: call it now and then, and it asks again after each `scopeCheckIntervalMs`. Undefined for an
+   * identity in its own scope.
+   *
+   * @throws (from the call) as {@link enter}
+   */
+  stillIn(identity: SyncIdentity): (() => Promise<void>) | undefined {
+    if (identity.ownScopeId === undefined) return undefined;
+    let askedAt = performance.now();
+    return async () => {
+      if (performance.now() - askedAt < this.settings.scopeCheckIntervalMs) return;
+      askedAt = performance.now();
+      await this.enter(ownIdentity(identity), identity.scopeId, 'read');
+    };
   }
 
   /**

@@ -1,7 +1,6 @@
 import { createParamDecorator, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { SyncError } from '../protocol/errors';
-import { isObject } from '../protocol/json';
+import { isObject, SyncError } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from './identity';
 import { IdentityService } from './identity.service';
 

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse, type IncomingHttpHeaders } from 'node:http';
 import type { ExecutionContext, Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { isObject } from '../protocol/json';
+import { isObject } from 'nest-offline-sync-protocol';
 
 export interface UpgradeContextOptions {
   /** Undefined leaves the headers as they came (an Authorization header or a cookie of the upgrade). */

@@ -1,5 +1,11 @@
-import type { LogEntry } from '../protocol/pull';
+import type { Position } from 'nest-offline-sync-protocol';
 import { BSON_TYPE, findElements, numberOf, textOf, valueAt } from '../codec/bson-elements';
+
+/** A log entry on its way to clients. */
+export interface LogEntry extends Position {
+  /** The entry's own JSON text, a LogChange, in UTF-8. Shared: never write into it. */
+  readonly wire: Buffer;
+}
 
 /** A log entry as a message to subscribers. All subscribers of a process share the object. */
 export class StreamChange implements LogEntry {

@@ -1,7 +1,6 @@
+import type { DocId, ErrorCode, LogOperation } from 'nest-offline-sync-protocol';
 import type { StoredId } from '../codec/stored-document';
 import type { mongo } from 'mongoose';
-import type { DocId, LogOperation } from '../protocol/change';
-import type { ErrorCode } from '../protocol/errors';
 
 /**
  * A scope's head: the one document that orders its writers (invariant 2). Each transaction that writes entries reads

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import * as prom from 'prom-client';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { MissingPackage } from '../options/optional-peers';
 import { NoMetrics } from './metrics';
 import { PromMetrics, provideMetrics } from './prom-metrics';

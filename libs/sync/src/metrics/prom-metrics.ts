@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Logger } from '@nestjs/common';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { loadPromClient, MissingPackage } from '../options/optional-peers';
-import { SyncError } from '../protocol/errors';
 import type { SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { NoMetrics, SyncMetrics } from './metrics';

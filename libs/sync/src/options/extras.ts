@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { OPTION_ROWS, optionRows, plainPath, problemWith } from './value';
 

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { getConnectionToken } from '@nestjs/mongoose';
 import type { Connection } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { PortResolver } from '../collections/port-resolver';
 import { FullService } from '../full/full.service';
@@ -24,7 +25,6 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogSetupService } from '../database/setup';
 import { OplogRepository } from '../log/oplog';
 import { TrimmingService } from '../retention/trimming';
-import { SyncError } from '../protocol/errors';
 import { PullService } from '../pull/pull.service';
 import { Committer } from '../commit/committer';
 import { FairTurns } from '../cluster/fair-turns';
@@ -38,6 +38,7 @@ import { PushService } from '../push/push.service';
 import { ResolverService } from '../push/resolver';
 import { SnapshotRepository } from '../commit/snapshot';
 import { ChangeStreamHub } from '../stream/change-stream-hub';
+import { ScopeWatches } from '../stream/scope-watches';
 import { StreamService } from '../stream/stream.service';
 import { checkOptions, EXTRA_DEFAULTS, resolveExtras, type SyncExtras } from './extras';
 import type { SyncModuleExtras, SyncOptions } from './sync.options';
@@ -145,6 +146,7 @@ const SERVICES: Provider[] = [
   PullService,
   FullService,
   ChangeStreamHub,
+  ScopeWatches,
   StreamService,
   SyncHealthIndicator,
   SnapshotRepository,

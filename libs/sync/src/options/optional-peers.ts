@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 
 /**
  * The packages that only some options need, each loaded when such an option is there, and never with the library.

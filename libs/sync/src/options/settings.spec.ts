@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { resolveSettings } from './settings';
 import type { SyncOptions } from './sync.options';
 import { optionRows } from './value';

@@ -1,4 +1,4 @@
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { SyncLimits, SyncOptions } from './sync.options';
 import type { OPTION_TABLE, OptionPath, OptionRow } from './table';
 import { OPTION_ROWS, optionRows, problemWith } from './value';

@@ -82,6 +82,8 @@ export interface SyncLimits {
   readonly maxDepth?: number;
   /** Bytes of one WebSocket message from a client that is no push. Default 1 MiB. */
   readonly maxSocketMessageBytes?: number;
+  /** Subscriptions of one socket, one a scope. Default 200. */
+  readonly maxSubscriptions?: number;
   /** Pushes of one WebSocket that have no answer yet; a client that sends more waits. Default 16. */
   readonly maxSocketPushes?: number;
   /** Scopes that are listed for one identity. Default 1000. */
@@ -169,6 +171,8 @@ export interface SyncOptions {
   readonly lanes?: number;
   /** Socket ping; the change stream stays open so long after the last subscriber has gone. Default 30000. */
   readonly pingIntervalMs?: number;
+  /** After how long the app is asked again whether a socket may still listen to a scope of others. Default 60000. */
+  readonly scopeCheckIntervalMs?: number;
   /** How long a socket may stay without a subscribe message. Default 10000. */
   readonly subscribeTimeoutMs?: number;
   /** Bytes that may wait in one socket before it goes back to reading the backlog. Default 1 MiB. */

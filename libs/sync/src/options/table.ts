@@ -1,5 +1,5 @@
 /* eslint-disable max-lines -- a table: one row for each option */
-import { DEFAULT_MAX_DRIFT_MS } from '../clock/hlc';
+import { DEFAULT_MAX_DRIFT_MS } from 'nest-offline-sync-protocol';
 import type {
   SyncCollectionOptions,
   SyncJwtOptions,
@@ -289,6 +289,14 @@ export const OPTION_TABLE = {
     about:
       'pushes of one socket without an answer; a client that sends more is not read from until one is answered',
   },
+  'limits.maxSubscriptions': {
+    section: 'requests',
+    kind: 'whole',
+    default: 200,
+    min: 1,
+    max: 10_000,
+    about: 'subscriptions of one socket, one per scope',
+  },
   'limits.maxScopes': {
     section: 'requests',
     kind: 'whole',
@@ -369,6 +377,15 @@ export const OPTION_TABLE = {
     min: 100,
     about: 'interval of pings',
     more: 'The change stream stays open this long after the last socket',
+  },
+  scopeCheckIntervalMs: {
+    section: 'stream',
+    kind: 'whole',
+    default: 60_000,
+    min: 100,
+    about:
+      'after how long the app is asked again whether a socket may still listen to a scope that is not its own',
+    more: 'The same during a long response of a full resync. `sync.accessChanged` asks at once',
   },
   subscribeTimeoutMs: {
     section: 'stream',

@@ -1,4 +1,4 @@
-import { isNodeId } from '../clock/hlc';
+import { isNodeId } from 'nest-offline-sync-protocol';
 import { OPTION_TABLE, type OptionPath, type OptionRow } from './table';
 
 /** The table without the literal types of its rows, to look up what may be missing in one. */

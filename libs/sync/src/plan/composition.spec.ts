@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import mongoose from 'mongoose';
+import { isObject, type JsonObject } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import { isObject, type JsonObject } from '../protocol/json';
 import { agrees, compose, keepTypes } from './composition';
 import { dropFields, findHidden, isHidden, keepHidden, type FieldFacts } from './field-facts';
 import { encodeDocument } from '../codec/wire-codec';

@@ -1,6 +1,6 @@
+import { isObject, type Json, type JsonObject } from 'nest-offline-sync-protocol';
 import { type StoredDocument, isPlain, setField } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type Json, type JsonObject } from '../protocol/json';
 import {
   type FieldFacts,
   NO_FACTS,

@@ -1,6 +1,5 @@
+import type { DocId, JsonObject, Operation } from 'nest-offline-sync-protocol';
 import type { DocumentForm } from './document-form';
-import type { DocId, Operation } from '../protocol/change';
-import type { JsonObject } from '../protocol/json';
 import type { SyncIdentity } from '../identity/identity';
 
 /** How a change is judged whose parent is no longer the document's version. */

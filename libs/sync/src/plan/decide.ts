@@ -1,6 +1,5 @@
+import type { JsonObject, Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
-import type { Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { keepTypes } from './composition';
 import {
   accepted,
@@ -11,7 +10,8 @@ import {
   rejected,
   WAITING,
 } from './decisions';
-import { encodeBy, type Checked } from './document-form';
+import { encodeBy } from '../codec/wire-codec';
+import type { Checked } from './document-form';
 import { judge } from './judge';
 import { wireOf } from './ledger';
 import { rivalOf, sentBy, type Ancestry } from './lineage';

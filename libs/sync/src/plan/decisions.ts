@@ -1,6 +1,6 @@
+import type { Rejection } from 'nest-offline-sync-protocol';
 import type { DocumentForm } from './document-form';
 import type { ReceiptRecord } from '../log/records';
-import type { Rejection } from '../protocol/errors';
 import { wireOf } from './ledger';
 import type { Decision, DocumentState } from './plan';
 

@@ -1,7 +1,5 @@
+import { dataPath, type DocId, type JsonObject, type Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument, StoredId } from '../codec/stored-document';
-import type { DocId } from '../protocol/change';
-import { type Rejection, dataPath } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
 import { agrees, compose, findImmutable, type Trace } from './composition';
 import {
   dropFields,
@@ -214,11 +212,6 @@ export class DocumentForm {
 /** {@link Content.verdicts} with the word on a document that takes no other's place. */
 export function verdictAsNew(checked: Checked): Verdict {
   return { of: NEW, checked };
-}
-
-/** What clients see of a stored document, in a collection with a form or without one. */
-export function encodeBy(form: DocumentForm | undefined, stored: StoredDocument): JsonObject {
-  return form ? form.encode(stored) : encodeDocument(stored);
 }
 
 /** Whether what was sent at a path, or around it, is what clients were shown there. */

@@ -1,5 +1,5 @@
+import { isObject } from 'nest-offline-sync-protocol';
 import { type StoredDocument, setField, isPlain } from '../codec/stored-document';
-import { isObject } from '../protocol/json';
 
 /**
  * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its

@@ -1,11 +1,9 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
+import { formatHlc, type Atomicity, type Operation } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
 import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc } from '../clock/hlc';
-import type { Operation } from '../protocol/change';
-import type { Atomicity } from '../protocol/push';
 
 const START = Date.UTC(2026, 4, 2);
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
+import type { Json } from 'nest-offline-sync-protocol';
 import { encodeInteger, isBsonValue } from '../codec/bson-wire';
-import type { Json } from '../protocol/json';
 
 /** The sum in its wire form, or why there is none. */
 export type Sum =

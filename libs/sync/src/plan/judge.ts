@@ -1,5 +1,4 @@
-import { parseHlc } from '../clock/hlc';
-import type { Operation } from '../protocol/change';
+import { parseHlc, type Operation } from 'nest-offline-sync-protocol';
 import type { ConflictStrategy, DeleteUpdatePolicy, CollectionRules } from './conflict';
 
 /** What is known of the stored document when a change meets it. */

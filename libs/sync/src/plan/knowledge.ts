@@ -1,5 +1,5 @@
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import type { ReceiptRecord } from '../log/records';
-import type { JsonObject } from '../protocol/json';
 import { wireOf } from './ledger';
 import type { Ancestry, PatchedKnowledge } from './lineage';
 import { conflictingPaths, knownAfter } from './patch';

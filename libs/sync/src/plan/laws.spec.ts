@@ -1,11 +1,10 @@
+import { formatHlc, type JsonObject } from 'nest-offline-sync-protocol';
 import type { CollectionRules } from './conflict';
 import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { FLEET_RULES, keyOf } from '../../../../test/support/fleet-device';
 import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc } from '../clock/hlc';
-import type { JsonObject } from '../protocol/json';
 import { withFinding, type Decision, type PlanRequest } from './plan';
 import { judge, type CurrentState, type IncomingChange } from './judge';
 

@@ -1,8 +1,8 @@
-import { encodeBy, type DocumentForm } from './document-form';
+import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc, type JsonObject } from 'nest-offline-sync-protocol';
+import { encodeBy } from '../codec/wire-codec';
+import type { DocumentForm } from './document-form';
 import { isSyncField, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
-import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc } from '../clock/hlc';
 import type { EntryRecord, ReceiptRecord } from '../log/records';
-import type { JsonObject } from '../protocol/json';
 import type { DocumentState, PlanSnapshot, PlanStep } from './plan';
 
 export interface HeadState {

@@ -1,6 +1,6 @@
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import { agrees } from './composition';
-import { encodeBy } from './document-form';
-import type { JsonObject } from '../protocol/json';
+import { encodeBy } from '../codec/wire-codec';
 import { wireOf } from './ledger';
 import type { ReadyChange, DocumentState } from './plan';
 

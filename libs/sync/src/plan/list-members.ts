@@ -1,5 +1,5 @@
+import { isObject, type Json } from 'nest-offline-sync-protocol';
 import { factsOf, type FieldFacts } from './field-facts';
-import { isObject, type Json } from '../protocol/json';
 
 /** A value that a patch adds to a list or removes from it: as it was sent, and as the schema casts it. */
 export interface Member {

@@ -1,10 +1,10 @@
 import assert from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
+import { isObject, type JsonObject } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import mongoose from 'mongoose';
 import { encodeDocument } from '../codec/wire-codec';
-import { isObject, type JsonObject } from '../protocol/json';
 import { mergeFields, type IncomingSide } from './merge';
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'toString');

@@ -1,8 +1,8 @@
+import { isObject, type Json, type JsonObject } from 'nest-offline-sync-protocol';
 import { isPlain, setField } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
 import { agrees } from './composition';
 import { factsOf, type FieldFacts } from './field-facts';
-import { isObject, type Json, type JsonObject } from '../protocol/json';
 
 /** One side of a merge: the document as stored, next to the same document as clients see it. */
 export interface Side {

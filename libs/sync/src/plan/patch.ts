@@ -1,9 +1,14 @@
+import {
+  dataPath,
+  isObject,
+  type Json,
+  type JsonObject,
+  type PatchBody,
+  type Rejection,
+} from 'nest-offline-sync-protocol';
 import { encodeValue } from '../codec/wire-codec';
 import { isPlain, setField, type StoredDocument } from '../codec/stored-document';
 import { isDeepStrictEqual } from 'node:util';
-import { dataPath, type Rejection } from '../protocol/errors';
-import { isObject, type Json, type JsonObject } from '../protocol/json';
-import type { PatchBody } from '../protocol/patch';
 import { agrees } from './composition';
 import { factsOf, NO_FACTS, type FieldFacts } from './field-facts';
 import { increment } from './increment';

@@ -1,11 +1,16 @@
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  type PatchBody,
+  type Rejection,
+} from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
-import type { Rejection } from '../protocol/errors';
-import { isObject, type Json, type JsonObject } from '../protocol/json';
-import type { PatchBody } from '../protocol/patch';
 import { keepTypes } from './composition';
 import type { CollectionRules, DocumentLimits } from './conflict';
 import { conflictRejection, DOCUMENT_MISSING, rejected } from './decisions';
-import { encodeBy, type Settled } from './document-form';
+import { encodeBy } from '../codec/wire-codec';
+import type { Settled } from './document-form';
 import { judge } from './judge';
 import { rivalOf, type Ancestry } from './lineage';
 import {

@@ -1,11 +1,14 @@
+import type {
+  Atomicity,
+  DocId,
+  JsonObject,
+  Operation,
+  PatchBody,
+  Rejection,
+} from 'nest-offline-sync-protocol';
 import type { StoredDocument, StoredId } from '../codec/stored-document';
 import type { CollectionRules } from './conflict';
 import type { Content, DocumentForm, Verdict } from './document-form';
-import type { DocId, Operation } from '../protocol/change';
-import type { Rejection } from '../protocol/errors';
-import type { JsonObject } from '../protocol/json';
-import type { PatchBody } from '../protocol/patch';
-import type { Atomicity } from '../protocol/push';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
 
 /** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
+import type { Atomicity, Operation } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import {
   DRIFT_MS,
@@ -10,8 +11,6 @@ import {
   type CollectionName,
 } from '../../../../test/support/push-world';
 import { PushModel, type Expected, type ModelResolver } from '../../../../test/support/push-model';
-import type { Operation } from '../protocol/change';
-import type { Atomicity } from '../protocol/push';
 import { documentKey, withFinding, type Decision, type PlanRequest, type ReadyChange } from './plan';
 
 const START = Date.UTC(2026, 4, 2);

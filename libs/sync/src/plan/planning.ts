@@ -1,4 +1,4 @@
-import type { JsonObject } from '../protocol/json';
+import type { JsonObject } from 'nest-offline-sync-protocol';
 import type { Ledger } from './ledger';
 import { Lineage, type Ancestry } from './lineage';
 import {

@@ -1,5 +1,5 @@
+import type { ErrorCode } from 'nest-offline-sync-protocol';
 import type { ReceiptRecord } from '../log/records';
-import type { ErrorCode } from '../protocol/errors';
 import { decide } from './decide';
 import { AFTER_FALLEN_GROUP, conflictBody, mutationIdReused, rejected, replayed } from './decisions';
 import { knowledgeOfReplay } from './knowledge';

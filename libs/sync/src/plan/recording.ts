@@ -1,7 +1,6 @@
+import { formatHlc, parseHlc, sendHlc, type Hlc, type LogChange } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
-import { encodeBy } from './document-form';
-import { formatHlc, parseHlc, sendHlc, type Hlc } from '../clock/hlc';
-import type { LogChange } from '../protocol/change';
+import { encodeBy } from '../codec/wire-codec';
 import type { Ledger } from './ledger';
 import type {
   PlannedWrite,

@@ -1,9 +1,9 @@
+import type { LogChange } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import type { CollectionRules } from './conflict';
 import { PushWorld, resolverNeeds } from '../../../../test/support/push-world';
 import { DocumentForm } from './document-form';
 import { encodeDocument } from '../codec/wire-codec';
-import type { LogChange } from '../protocol/change';
 import { documentKey, type Decision, type PlanRequest, type ReadyChange, type PreparedChange } from './plan';
 
 const NOON = Date.UTC(2026, 4, 2, 12);

@@ -1,6 +1,5 @@
+import { isTooFarAhead, parseHlc, type Rejection } from 'nest-offline-sync-protocol';
 import { isNewer } from './judge';
-import { isTooFarAhead, parseHlc } from '../clock/hlc';
-import type { Rejection } from '../protocol/errors';
 import type { HeadState } from './ledger';
 import type { PlanClock, ReadyChange, DocumentState } from './plan';
 

@@ -1,5 +1,5 @@
+import type { Rejection } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
-import type { Rejection } from '../protocol/errors';
 import { accepted, resolved, WAITING } from './decisions';
 import type { Settled } from './document-form';
 import type { Knowledge } from './knowledge';

@@ -1,8 +1,8 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
+import { formatHlc, ZERO_VERSION, type ResyncReason } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc, ZERO_VERSION } from '../clock/hlc';
-import type { PullPage, ResyncReason } from '../protocol/pull';
+import type { PullPage } from './page';
 import { headPage, locateCursor, pageOf, rowsToRead, type HeadView } from './cursor';
 
 interface Entry {

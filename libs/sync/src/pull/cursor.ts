@@ -1,5 +1,6 @@
-import { formatHlc, ZERO_HLC, ZERO_VERSION } from '../clock/hlc';
-import { PullPage, type LogEntry, type ResyncReason } from '../protocol/pull';
+import { formatHlc, ZERO_HLC, ZERO_VERSION, type ResyncReason } from 'nest-offline-sync-protocol';
+import { PullPage } from './page';
+import type { LogEntry } from '../log/entry';
 
 /** What the decisions need of a scope's head. */
 export interface HeadView {

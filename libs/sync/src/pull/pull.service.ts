@@ -1,20 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
+import { parsePullQuery, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
-import {
-  FullResyncRequired,
-  parsePullQuery,
-  PullPage,
-  type LogEntry,
-  type PullAnswer,
-  type PullRequest,
-  type ResyncReason,
-} from '../protocol/pull';
+import { FullResyncRequired, PullPage, type PullAnswer } from './page';
+import type { LogEntry } from '../log/entry';
 import type { HeadRecord } from '../log/records';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';

@@ -1,8 +1,8 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
+import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import { ScopeLog, type OpenRead } from '../../../../test/support/scope-log';
-import { formatHlc, ZERO_VERSION } from '../clock/hlc';
 import { planDeletion, planRaise } from '../retention/trim-plan';
 
 const COLLECTIONS = ['tasks', 'notes', 'orders'];

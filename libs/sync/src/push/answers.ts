@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type { FirstAnswer, PushResult, ServerDocument } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { ReceiptRecord } from '../log/records';
 import { wireOf } from '../plan/ledger';
 import { targetOf, type Decision, type PreparedChange } from '../plan/plan';
-import type { FirstAnswer, PushResult, ServerDocument } from '../protocol/push';
 import type { Permissions } from './intake';
 
 /** What a client is told of each change: nothing of a collection that the identity may not read (invariant 5). */

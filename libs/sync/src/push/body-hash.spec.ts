@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
+import type { Json, JsonObject, PushChange } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import type { PushChange } from '../protocol/push';
-import type { Json, JsonObject } from '../protocol/json';
 import { bodyHash, formerBodyHash, isFormerHash, isWithinDepth } from './body-hash';
 
 const data = fc

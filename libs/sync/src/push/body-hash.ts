@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { PushChange } from '../protocol/push';
-import { isObject } from '../protocol/json';
+import { isObject, type PushChange } from 'nest-offline-sync-protocol';
 
 /** Begins each hash, so that it is never taken for one of {@link formerBodyHash}. */
 const MARK = '2:';

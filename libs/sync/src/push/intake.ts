@@ -1,10 +1,14 @@
+import {
+  SyncError,
+  type DocId,
+  type ParsedChange,
+  type PushChange,
+  type Rejection,
+} from 'nest-offline-sync-protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Prepared, SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError, type Rejection } from '../protocol/errors';
-import type { DocId } from '../protocol/change';
-import type { ParsedChange, PushChange } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { bodyHash, formerBodyHash, isFormerHash, isWithinDepth } from './body-hash';

@@ -1,4 +1,4 @@
-import { SyncError, type Rejection } from '../protocol/errors';
+import { SyncError, type Rejection } from 'nest-offline-sync-protocol';
 import { targetOf, type PlanRequest, type PreparedChange } from '../plan/plan';
 
 /** What was waited for when the time for the app's code was over. */

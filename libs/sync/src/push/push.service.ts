@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { parsePushRequest, type PushResponse, type PushResult } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
-import { parsePushRequest, type PushResponse, type PushResult } from '../protocol/push';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { SyncMetrics } from '../metrics/metrics';
-import { SyncError } from '../protocol/errors';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { Committer } from '../commit/committer';

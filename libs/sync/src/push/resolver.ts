@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { Conflict } from '../plan/conflict';
 import type { SyncIdentity } from '../identity/identity';
-import type { Rejection } from '../protocol/errors';
 import {
   preparationKey,
   withVerdict,

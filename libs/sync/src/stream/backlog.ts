@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
+import type { ResyncReason } from 'nest-offline-sync-protocol';
 import type { Selection } from '../log/selection';
-import { PullPage, type ResyncReason } from '../protocol/pull';
+import { PullPage } from '../pull/page';
 import type { PullService } from '../pull/pull.service';
 import { StreamChange } from '../log/entry';
 import { Turns } from '../database/waiting';

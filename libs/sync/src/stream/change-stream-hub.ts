@@ -119,6 +119,11 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     };
   }
 
+  /** Tells it of a scope's entries while others listen: for it alone there is no stream. */
+  overhear(scopeId: string, subscriber: HubSubscriber): void {
+    this.scopes.set(scopeId, new Set([subscriber]));
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
     this.closing = true;
     clearTimeout(this.resting);

@@ -1,7 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
+import { SyncError } from 'nest-offline-sync-protocol';
 import type { OplogRepository } from '../log/oplog';
 import { within } from '../database/waiting';
-import { SyncError } from '../protocol/errors';
 import { INSERT_FIELDS, RawInsert } from '../log/entry';
 
 const INSERTS = [

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
+import { formatHlc, ZERO_VERSION, type Position } from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { runs } from '../../../../test/support/runs';
-import { formatHlc, ZERO_VERSION } from '../clock/hlc';
-import type { Position } from '../protocol/pull';
 import { Follower, type FollowerBounds } from './follower';
 
 interface Entry extends Position {

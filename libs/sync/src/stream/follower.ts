@@ -1,5 +1,5 @@
+import type { Position } from 'nest-offline-sync-protocol';
 import type { Selection } from '../log/selection';
-import type { Position } from '../protocol/pull';
 
 /** What the follower looks at in an entry. The change stream's entries tell their collection, those of a page need not. */
 export interface Sized extends Position {

@@ -1,15 +1,25 @@
+import { SyncError, type Position } from 'nest-offline-sync-protocol';
 import { isPassing } from '../database/errors';
-import { SyncError } from '../protocol/errors';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
+import type { SyncIdentity } from '../identity/identity';
 import type { Selection } from '../log/selection';
 import type { StreamChange } from '../log/entry';
-import type { Position } from '../protocol/pull';
 import { FIRST_PAGE_ENTRIES, nextPageEntries, type Backlog, type StreamResync } from './backlog';
 import type { ChangeStreamHub, HubSubscriber } from './change-stream-hub';
 import { Follower, type FollowerBounds } from './follower';
+import type { ScopeWatch } from './scope-watches';
 
-/** What a subscription yields. After `resync` it ends: the client needs a full resync before it subscribes again. */
-export type StreamMessage = StreamChange | StreamResync;
+/** The identity may not use the scope any more: nothing more of it comes. */
+export interface StreamScopeLost {
+  readonly kind: 'scope_lost';
+  readonly scope: string;
+}
+
+/**
+ * What a subscription yields. After `resync` it ends: the client needs a full resync before it subscribes again. After
+ * `scope_lost` it ends too.
+ */
+export type StreamMessage = StreamChange | StreamResync | StreamScopeLost;
 
 export interface SubscriptionQuery {
   readonly scopeId: string;
@@ -17,6 +27,8 @@ export interface SubscriptionQuery {
   /** Authorized already. */
   readonly selection: Selection;
   readonly bounds: FollowerBounds;
+  /** The right to be there, where the app may take it back. Closed with the subscription. */
+  readonly watch?: ScopeWatch | undefined;
 }
 
 /** Where all subscribers of a process read from. */
@@ -30,7 +42,8 @@ export interface StreamSource {
  * that stops for a while costs nobody else anything. While the database or the change stream is away it waits.
  *
  * Use it once, in one of two ways: {@link open}, {@link next}, {@link close}, without a promise an entry and with
- * nothing but this object while the log is quiet; or with `for await`, which ends after a `resync` or with the signal.
+ * nothing but this object while the log is quiet; or with `for await`, which ends after a `resync` or a `scope_lost`, or
+ * with the signal.
  */
 export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubscriber {
   private readonly follower: Follower<StreamChange>;
@@ -57,6 +70,15 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     return this.query.selection.names;
   }
 
+  get scope(): string {
+    return this.query.scopeId;
+  }
+
+  /** Fresh credentials of the same actor. */
+  renew(identity: SyncIdentity): void {
+    this.query.watch?.renew(identity);
+  }
+
   get since(): string | undefined {
     return this.query.since;
   }
@@ -70,24 +92,41 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     return this.handing ? this.handing.before : this.follower.position;
   }
 
+  /** Whether {@link next} would begin to read a page of the log. */
+  get wantsPage(): boolean {
+    const mayRead = this.query.watch === undefined || this.query.watch.state === 'open';
+    return mayRead && this.follower.next === 'read' && !this.ending && !this.reading && !this.retry;
+  }
+
+  /** Whether it reads a page, or has one that can be delivered. */
+  get holdsPage(): boolean {
+    return this.reading || (this.follower.next === 'drain' && this.query.watch?.state !== 'held');
+  }
+
   /** @param ready called, also before this returns, when {@link next} may have something new. It must not throw. */
   open(ready: () => void): void {
     this.ready = ready;
+    if (this.query.watch) this.query.watch.wake = () => this.ready?.();
     this.detach = this.source.hub.attach(this.query.scopeId, this);
   }
 
   /**
-   * Takes what comes next: entries in their order, as many as fit into `bytes` but at least one; or a `resync`, after
-   * which nothing follows; or nothing for now.
+   * Takes what comes next: entries in their order, as many as fit into `bytes` but at least one; or a `resync` or a
+   * `scope_lost`, after which nothing follows; or nothing for now.
    *
-   * @throws SyncError `shutting_down` when the process goes down; errors of the database that waiting does not cure
+   * @throws SyncError `shutting_down` when the process goes down, `unavailable` when the app could not say for long
+   *   whether the scope may be read; errors of the database that waiting does not cure
    */
-  next(bytes: number): readonly StreamChange[] | StreamResync | undefined {
+  next(bytes: number): readonly StreamChange[] | StreamResync | StreamScopeLost | undefined {
     const { ending, follower } = this;
+    const { scopeId, watch } = this.query;
+    if (watch?.state === 'lost') return { kind: 'scope_lost', scope: scopeId };
+    if (watch?.state === 'failed') throw notToBeFoundOut(watch);
     if (ending) {
       if ('error' in ending) throw ending.error;
       return ending;
     }
+    if (watch?.state === 'held') return undefined;
     const { next } = follower;
     if (next === 'drain') return follower.drain(bytes);
     if (next === 'read' && !this.reading && !this.retry) void this.readPage();
@@ -96,6 +135,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
 
   close(): void {
     this.ready = undefined;
+    this.query.watch?.close();
     this.detach?.();
     this.detach = undefined;
     clearTimeout(this.retry);
@@ -185,4 +225,10 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
       fullJitter(this.failures, OUTAGE_PAUSE, Math.random()),
     );
   }
+}
+
+function notToBeFoundOut({ right }: ScopeWatch): SyncError {
+  return new SyncError('unavailable', 'What may be read could not be found out. Subscribe again later.', {
+    cause: right.failure,
+  });
 }

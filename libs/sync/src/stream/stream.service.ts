@@ -1,7 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
+import {
+  collectionsParameter,
+  queryObject,
+  scopeParameter,
+  sinceParameter,
+} from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
-import { collectionsParameter, queryObject, sinceParameter } from '../protocol/read-query';
+import { ScopeAccess } from '../identity/scope-access';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
@@ -9,10 +15,13 @@ import { Selections } from '../log/selection';
 import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
+import { ScopeWatches } from './scope-watches';
 import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
+  /** None: the identity's own. */
+  readonly scope?: string | null;
   /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
   readonly since?: string | null;
   /** None: all that the identity may read. */
@@ -27,12 +36,15 @@ const WAITING_ENTRIES = 4_096;
 export class StreamService {
   private readonly selections = new Selections();
   private readonly source: StreamSource;
-  private readonly bounds: FollowerBounds;
+  /** What may wait for one subscriber. */
+  readonly bounds: FollowerBounds;
 
   constructor(
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
+    private readonly access: ScopeAccess,
+    private readonly watches: ScopeWatches,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };
@@ -41,7 +53,7 @@ export class StreamService {
 
   /**
    * Everything above a cursor, then what follows, in the order of the versions: each entry once, with no gap between
-   * backlog and live. Ends after a message of kind `resync`, or when `signal` fires.
+   * backlog and live. Ends after a message of kind `resync` or `scope_lost`, or when `signal` fires.
    *
    * @throws (from the iteration) as {@link open}; SyncError `shutting_down`
    */
@@ -56,31 +68,51 @@ export class StreamService {
   /**
    * The same in two steps: checks the request first, and tells where the subscriber stands while it is used.
    *
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `unknown_collection`, `forbidden`
+   * Close it, also when it is not used.
+   *
+   * @param bounds what may wait for it; looked at with each entry
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `scope_forbidden`, `unknown_collection`, `forbidden`
    */
   async open(
     identity: SyncIdentity,
     request: StreamRequest,
     signal?: AbortSignal,
+    bounds = this.bounds,
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     const since = sinceParameter(query);
-    const names = await this.readable(identity, collectionsParameter(query));
-    const selection = this.selections.of(names);
-    const { bounds } = this;
-    return new StreamSubscription(
-      { scopeId: identity.scopeId, since, selection, bounds },
-      this.source,
-      signal,
-    );
+    const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
+    try {
+      const names = await this.readable(reader, collectionsParameter(query));
+      const selection = this.selections.of(names);
+      return new StreamSubscription(
+        { scopeId: reader.scopeId, since, selection, bounds, watch },
+        this.source,
+        signal,
+      );
+    } catch (error) {
+      watch?.close();
+      throw error;
+    }
   }
 
   /**
-   * The asked collections, or all that the identity may read.
+   * What a subscription would give with fresh credentials of the same actor. They count for the scope from now on.
    *
-   * @throws SyncError `unknown_collection`, `forbidden`
+   * @throws SyncError `scope_forbidden`, `unknown_collection`, `forbidden`
    */
-  async readable(identity: SyncIdentity, asked: readonly string[] | undefined): Promise<string[]> {
+  async renewed(
+    identity: SyncIdentity,
+    subscription: StreamSubscription,
+    asked: readonly string[] | undefined,
+  ): Promise<string[]> {
+    const reader = await this.access.enter(identity, subscription.scope, 'read');
+    subscription.renew(reader);
+    return this.readable(reader, asked);
+  }
+
+  /** The asked collections, or all that the identity may read. */
+  private async readable(identity: SyncIdentity, asked: readonly string[] | undefined): Promise<string[]> {
     const collections = await this.collections.readable(identity, asked && [...asked]);
     return collections.map(({ name }) => name);
   }

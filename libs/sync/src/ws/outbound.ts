@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { LogEntry } from '../protocol/pull';
+import type { LogEntry } from '../log/entry';
 import type { SendOptions, ServerSocket } from './socket-server';
 
 /** A text message in UTF-8: an entry's own JSON text. */

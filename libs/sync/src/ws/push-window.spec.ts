@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import type { PushId } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import type { PushId } from '../protocol/stream';
 import { PushWindow } from './push-window';
 
 interface Push {

@@ -1,4 +1,4 @@
-import type { PushId } from '../protocol/stream';
+import type { PushId } from 'nest-offline-sync-protocol';
 
 /** What of one socket may be under way at a time. */
 export interface PushBounds {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { within } from '../database/waiting';
 import type { IdentityService } from '../identity/identity.service';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError } from '../protocol/errors';
 
 /** Who is behind one socket: verified when asked for, the same scope and actor for the socket's whole life. */
 export class SocketCredentials {
@@ -16,6 +16,11 @@ export class SocketCredentials {
     private readonly identities: IdentityService,
     private readonly limitMs: number,
   ) {}
+
+  /** The scope of the identity, once that is known. */
+  get scopeId(): string | undefined {
+    return this.identity?.scopeId;
+  }
 
   /**
    * Checks a token, or gives the identity known so far. Without either, the token of the socket's URL (`?token=`) or

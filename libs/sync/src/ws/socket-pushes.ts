@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
+import {
+  pushedText,
+  pushFailedText,
+  SyncError,
+  type PushId,
+  type PushMessage,
+} from 'nest-offline-sync-protocol';
 import { retryAfter, toldFailure } from '../http/failure';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncError } from '../protocol/errors';
-import { pushedText, pushFailedText, type PushId, type PushMessage } from '../protocol/stream';
 import type { PushService } from '../push/push.service';
 import type { SyncSettings } from '../options/settings';
 import type { Outbound } from './outbound';

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { WebSocketAdapter } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
-import { SyncError } from '../protocol/errors';
+import { SyncError } from 'nest-offline-sync-protocol';
 import { takeUpgrades } from './upgrades';
 
 /**

@@ -1,33 +1,27 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@nestjs/common';
-import { within } from '../database/waiting';
-import type { SyncIdentity } from '../identity/identity';
-import type { IdentityService } from '../identity/identity.service';
-import { SyncError } from '../protocol/errors';
 import {
   closeFor,
   errorText,
-  fullResyncText,
   parseClientMessage,
-  pingText,
   STREAM_CLOSE,
-  subscribedText,
+  SyncError,
   type ClientMessage,
   type PushMessage,
   type StreamClose,
-  type SubscribeMessage,
-} from '../protocol/stream';
-import { sameNames } from '../log/selection';
+} from 'nest-offline-sync-protocol';
+import type { SyncIdentity } from '../identity/identity';
+import type { IdentityService } from '../identity/identity.service';
 import type { PushService } from '../push/push.service';
-import type { StreamSubscription } from '../stream/stream-subscription';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
 import { asSocketError } from '../http/failure';
 import { Liveness, type Phase, type Pulsing } from './pulse';
 import { Outbound, type SharedFrames } from './outbound';
 import type { ServerSocket } from './socket-server';
-import { notInTime, SocketCredentials } from './socket-credentials';
+import { SocketCredentials } from './socket-credentials';
 import { SocketPushes } from './socket-pushes';
+import { SocketSubscriptions } from './socket-subscriptions';
 import { BURST, PER_SECOND, TokenBucket } from './token-bucket';
 import { Turns } from './turns';
 
@@ -42,24 +36,17 @@ export interface SessionContext {
   closed(session: SocketSession): void;
 }
 
-interface Running {
-  readonly subscription: StreamSubscription;
-  readonly asked: readonly string[] | undefined;
-}
-
 /** One client's socket, from its opening to its close. Nothing that happens in it reaches another one. */
 export class SocketSession implements Pulsing {
   private readonly outbound: Outbound;
   private readonly liveness: Liveness;
   private readonly credentials: SocketCredentials;
   private readonly pushes: SocketPushes;
+  private readonly subscriptions: SocketSubscriptions;
   private readonly bucket = new TokenBucket(BURST, PER_SECOND, performance.now());
   private subscribeTimer: NodeJS.Timeout | undefined;
   /** Messages that need a check are handled one after another, in the order in which they came. */
   private readonly turns = new Turns();
-  /** The newest subscribe or unsubscribe: what an older one still has under way counts no more. */
-  private latest = 0;
-  private running: Running | undefined;
   private leaving = false;
   private closing = false;
 
@@ -70,18 +57,24 @@ export class SocketSession implements Pulsing {
     private readonly context: SessionContext,
     readonly phase: Phase,
   ) {
-    const { identities, settings, frames, pushes, logger } = context;
+    const { identities, streams, settings, frames, pushes, logger } = context;
     const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
     const { limits } = settings;
     this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => {
       this.pushes.goOn();
-      this.deliver();
+      this.subscriptions.deliver();
     });
     this.credentials = new SocketCredentials(upgrade, identities, subscribeTimeoutMs);
     this.liveness = new Liveness(socket, upgrade.socket, pingIntervalMs);
-    const { outbound } = this;
+    const { outbound, credentials } = this;
     const identify = (): Promise<SyncIdentity> => this.pusher();
     this.pushes = new SocketPushes({ socket, outbound, limits, pushes, logger, identify });
+    this.subscriptions = new SocketSubscriptions({
+      ...{ outbound, credentials, streams, settings, logger },
+      enqueue: (task) => this.enqueue(task),
+      close: (reason, text) => this.close(reason, text),
+      fail: (error) => this.fail(error),
+    });
     this.subscribeTimer = setTimeout(
       () => this.close('no_subscribe', 'No subscribe message and no push came in time.'),
       subscribeTimeoutMs,
@@ -110,7 +103,7 @@ export class SocketSession implements Pulsing {
     if (this.closing) return;
     // Its answers to pings are not read then.
     if (this.pushes.isPaused) this.liveness.seen();
-    this.liveness.beat(() => this.outbound.ping(pingText(this.running?.subscription.position)));
+    this.liveness.beat(() => this.outbound.ping(this.subscriptions.ping()));
   }
 
   /** Closes the socket, with its reason. A client that is to come back comes back with its last version. */
@@ -123,8 +116,7 @@ export class SocketSession implements Pulsing {
   /** Closes the socket once the pushes that have begun are answered. Nothing else is sent or taken until then. */
   async leave(reason: StreamClose, text: string): Promise<void> {
     this.leaving = true;
-    this.latest += 1;
-    this.stopStreaming();
+    this.subscriptions.end();
     await this.pushes.leave();
     this.close(reason, text);
   }
@@ -141,17 +133,16 @@ export class SocketSession implements Pulsing {
       if (isBinary) throw new SyncError('malformed_request', 'A message must be text, not binary.');
       const message = parseClientMessage(data.toString());
       if (message.type === 'push') return this.pushes.take(message, data.length);
-      if (this.countMessage() && !this.leaving) this.handle(message, data.length);
+      if (!this.bucket.tryConsume(performance.now()) && !this.subscriptions.isOneOfMany(message))
+        return this.tooMany();
+      if (!this.leaving) this.handle(message, data.length);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** @returns false for one too many, which closes the socket */
-  private countMessage(): boolean {
-    if (this.bucket.tryConsume(performance.now())) return true;
+  private tooMany(): void {
     this.close('too_many_messages', `At most ${PER_SECOND} messages a second.`);
-    return false;
   }
 
   private handle(message: Exclude<ClientMessage, PushMessage>, bytes: number): void {
@@ -160,24 +151,8 @@ export class SocketSession implements Pulsing {
       throw new SyncError('payload_too_large', `A message has at most ${maxSocketMessageBytes} bytes.`);
     if (message.type === 'pong') return;
     if (message.type === 'token') return this.enqueue(() => this.renew(message.token));
-    this.latest += 1;
-    this.stopStreaming();
-    if (message.type === 'unsubscribe') return;
-    const turn = this.latest;
-    this.expectNothing();
-    this.enqueue(() => this.subscribe(message, turn));
-  }
-
-  private async subscribe(
-    { since, collections, token, scopeId, ack }: SubscribeMessage,
-    turn: number,
-  ): Promise<void> {
-    const identity = await this.credentials.identify(token);
-    if (scopeId !== undefined && scopeId !== identity.scopeId)
-      throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
-        path: 'scope_id',
-      });
-    await this.start(turn, collections, since, ack);
+    if (message.type === 'subscribe') this.expectNothing();
+    this.subscriptions.take(message);
   }
 
   /**
@@ -189,7 +164,7 @@ export class SocketSession implements Pulsing {
   private pusher(): Promise<SyncIdentity> {
     return this.turns.take(async () => {
       const identity = await this.credentials.identify(undefined).catch((error: unknown): never => {
-        this.countMessage();
+        if (!this.bucket.tryConsume(performance.now())) this.tooMany();
         throw asSocketError(error);
       });
       // A message before this one may have closed the socket, with the token of somebody else for example.
@@ -200,60 +175,8 @@ export class SocketSession implements Pulsing {
     });
   }
 
-  /** Fresh credentials. They may read less, or more, than those before. */
   private async renew(token: string): Promise<void> {
-    const identity = await this.credentials.identify(token);
-    const { running } = this;
-    if (!running) return;
-    const { asked, subscription } = running;
-    const { streams, settings } = this.context;
-    const names = await within(
-      settings.subscribeTimeoutMs,
-      () => streams.readable(identity, asked),
-      notInTime,
-    );
-    if (running !== this.running || sameNames(names, subscription.collections)) return;
-    const since = subscription.position?.version ?? subscription.since;
-    this.stopStreaming();
-    await this.start(this.latest, asked, since);
-  }
-
-  private async start(
-    turn: number,
-    asked: readonly string[] | undefined,
-    since: string | undefined,
-    ack = false,
-  ): Promise<void> {
-    if (turn !== this.latest) return;
-    const { streams, settings } = this.context;
-    const identity = await this.credentials.identify(undefined);
-    const subscription = await within(
-      settings.subscribeTimeoutMs,
-      () => streams.open(identity, { since, collections: asked }),
-      notInTime,
-    );
-    if (this.closing || turn !== this.latest) return;
-    if (ack) this.outbound.text(subscribedText(subscription.collections, since));
-    this.running = { subscription, asked };
-    subscription.open(() => this.deliver());
-    this.deliver();
-  }
-
-  /** Sends what there is, as long as there is room: called when there may be more of either. */
-  private deliver(): void {
-    try {
-      for (let room = this.outbound.room; room > 0; room = this.outbound.room) {
-        const next = this.running?.subscription.next(room);
-        if (next === undefined) return;
-        if ('kind' in next) {
-          this.outbound.text(fullResyncText(next.collections, next.reason));
-          return this.close('done', 'Load everything again (GET full), then subscribe again.');
-        }
-        this.outbound.entries(next);
-      }
-    } catch (error) {
-      this.fail(error);
-    }
+    await this.subscriptions.renew(await this.credentials.identify(token));
   }
 
   private enqueue(task: () => void | Promise<void>): void {
@@ -274,11 +197,6 @@ export class SocketSession implements Pulsing {
     this.close(closeFor(known), known.code);
   }
 
-  private stopStreaming(): void {
-    this.running?.subscription.close();
-    this.running = undefined;
-  }
-
   /** A subscribe message has come, or none will: the timer is let go too. */
   private expectNothing(): void {
     clearTimeout(this.subscribeTimer);
@@ -288,7 +206,7 @@ export class SocketSession implements Pulsing {
   private end(): void {
     this.closing = true;
     this.expectNothing();
-    this.stopStreaming();
+    this.subscriptions.end();
     this.pushes.end();
   }
 }

@@ -22,7 +22,7 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'protocol/push.ts',
+        file: '../../protocol/src/push.ts',
         find: 'if (changes.length > maxChanges)',
         replace: 'if (changes.length < 0)',
       },
@@ -35,7 +35,7 @@ export const BOUNDS: readonly Mutant[] = [
     under: 'calm',
     patches: [
       {
-        file: 'protocol/read-query.ts',
+        file: '../../protocol/src/read-query.ts',
         find: 'limit < range.min || limit > range.max)',
         replace: 'limit < range.min)',
       },
