@@ -1,4 +1,4 @@
-import type { Atomicity, JsonObject, LogChange, Operation } from 'nest-offline-sync-protocol';
+import type { Atomicity, JsonObject, LogChange, Operation, PatchBody } from 'nest-offline-sync-protocol';
 import {
   CONFLICT_STRATEGIES,
   DELETE_UPDATE_POLICIES,
@@ -21,9 +21,13 @@ export interface DocumentName {
   readonly id: string;
 }
 
-/** What an edit does to the document that the device sees: sets a field, takes one away, or deletes all of it. */
+/**
+ * What an edit does to the document that the device sees: sets a field, takes one away, or deletes all of it. A patch sets or
+ * takes away the field, adds to `n`, or both.
+ */
 export interface Edit {
   readonly operation: Operation;
+  readonly adds?: 'too' | 'only' | undefined;
   readonly field: string;
   readonly value: number | null;
   readonly hlc: string | null;
@@ -39,6 +43,7 @@ interface Outgoing extends DocumentName {
   mutation: string;
   readonly operation: Operation;
   readonly data: JsonObject | null;
+  readonly patch?: PatchBody;
   hlc: string | null;
   parent: string | null;
   sent: boolean;
@@ -86,17 +91,21 @@ export class Device {
     const seen = this.seen(key);
     const before = this.queue.findLast((each) => keyOf(each) === key)?.data ?? seen?.data ?? {};
     const number = reuse !== null && this.count > 0 ? reuse % this.count : this.count++;
-    const { [edit.field]: _, ...rest } = before;
+    const patch = edit.operation === 'patch' ? patchOf(edit) : undefined;
+    const { [edit.field]: was, ...rest } = before;
+    const value = edit.adds === 'only' && patch ? was : edit.value;
     const data: JsonObject = {
       ...rest,
       owner: `owned by ${this.scope}`,
-      ...(edit.value === null ? {} : { [edit.field]: edit.value }),
+      ...(value === null || value === undefined ? {} : { [edit.field]: value }),
+      ...(patch?.inc['n'] === undefined ? {} : { n: Number(rest['n'] ?? 0) + patch.inc['n'] }),
     };
     this.queue.push({
       ...name,
       mutation: `m${String(number)}`,
       operation: edit.operation,
       data: edit.operation === 'delete' ? null : data,
+      ...(patch ? { patch } : {}),
       hlc: edit.hlc,
       parent: seen?.version ?? null,
       sent: false,
@@ -117,7 +126,7 @@ export class Device {
       clientId,
       atomic,
       changes: portion.map((each, index) => {
-        const { mutation: id, operation, data, parent, hlc } = each;
+        const { mutation: id, operation, data, patch, parent, hlc } = each;
         const mutation = { id, hash: hashOf(each) };
         const group = grouped === 1 ? {} : { group: `g${String(Math.floor(index / grouped))}` };
         if (index === refused)
@@ -139,7 +148,8 @@ export class Device {
           key: keyOf(each),
           storedId: each.id,
           wireId: each.id,
-          document: data,
+          document: patch ? null : data,
+          ...(patch ? { patch } : {}),
           parent,
           hlc,
           mutation,
@@ -161,9 +171,10 @@ export class Device {
       const at = this.queue.findIndex((each) => each.sent && hashOf(each) === hash);
       if (at >= 0) this.queue.splice(at, 1);
       if (entry.kind === 'refused') return;
-      const { key, document } = entry;
+      const { key, document, patch } = entry;
       if (answer.conflict) this.learn(key, answer.conflict);
-      else if (answer.status === 'accepted' && answer.new_version !== null)
+      // What a patch has left is not in its answer: others may have written other fields.
+      else if (!patch && answer.status === 'accepted' && answer.new_version !== null)
         this.learn(key, { version: answer.new_version, data: document as JsonObject | null });
     });
   }
@@ -230,9 +241,21 @@ export function keyOf({ collection, id }: DocumentName): string {
   return documentKey(collection, id, id);
 }
 
+/** The field, in what sets, takes away or adds. */
+function patchOf({ field, value, adds }: Edit): PatchBody {
+  const sets = adds !== 'only';
+  return {
+    set: sets && value !== null ? { [field]: value } : {},
+    unset: sets && value === null ? [field] : [],
+    inc: adds ? { n: (value ?? 0) + 1 } : {},
+    add: {},
+    remove: {},
+  };
+}
+
 function hashOf(each: Outgoing): string {
-  const { operation, data, mutation } = each;
-  return JSON.stringify([mutation, keyOf(each), operation, data]);
+  const { operation, patch, data, mutation } = each;
+  return JSON.stringify([mutation, keyOf(each), operation, patch ?? data]);
 }
 
 function sameData(a: JsonObject | null, b: JsonObject | null): boolean {

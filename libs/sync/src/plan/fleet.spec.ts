@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
-import { formatHlc, type Atomicity } from 'nest-offline-sync-protocol';
+import { formatHlc, type Atomicity, type Operation } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
 import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
@@ -26,7 +26,8 @@ type Step =
       readonly do: 'edit';
       readonly device: number;
       readonly document: number;
-      readonly delete: boolean;
+      readonly operation: Operation;
+      readonly adds: 'too' | 'only' | undefined;
       readonly field: string;
       readonly value: number | null;
       readonly stamped: boolean;
@@ -80,7 +81,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('edit' as const),
       device,
       document,
-      delete: once(4),
+      operation: fc.constantFrom('upsert', 'upsert', 'patch', 'patch', 'delete'),
+      adds: fc.constantFrom(undefined, undefined, 'too' as const, 'only' as const),
       field: fc.constantFrom('p', 'q', 'r'),
       value: fc.option(fc.nat({ max: 2 }), { freq: 4 }),
       stamped: fc.boolean(),
@@ -262,7 +264,8 @@ class History {
     const editor = this.device(step.device);
     const ms = this.fleet.wallMs + editor.skewMs;
     const edit: Edit = {
-      operation: step.delete ? 'delete' : 'upsert',
+      operation: step.operation,
+      adds: step.adds,
       field: step.field,
       value: step.value,
       hlc: step.stamped ? formatHlc({ ms, counter: this.edits++, node: 'edit' }) : null,

@@ -67,7 +67,8 @@ export class Lineage {
 
   advance(change: ReadyChange, version: string, made: Made, patched?: PatchedKnowledge): void {
     const own = this.changes.get(change.key);
-    if (own && own.version > version) return;
+    // Of a change that comes a second time its first coming tells more.
+    if (own && own.version >= version) return;
     this.changes.set(change.key, { version, change, made, ...(patched ? { patched } : {}) });
   }
 }
