@@ -75,7 +75,8 @@ function patch(
   if (step.kind === 'decided') return step.decision;
   const current = standing(found);
   const store = (status: 'accepted' | 'conflict_resolved', document: StoredDocument | null): Decision => {
-    const knowledge = knowledgeAfter(planning, at.change, found, ancestry, step.lost);
+    const isResolved = step.kind === 'resolve';
+    const knowledge = knowledgeAfter(planning, at.change, found, ancestry, { ...step, isResolved });
     return write(planning, at, found, document, status, true, knowledge);
   };
   const finish = (made: PatchMade, status: 'accepted' | 'conflict_resolved'): Decision => {

@@ -84,6 +84,12 @@ export class Lineage {
   }
 
   advance(change: ReadyChange, version: string, made: Made, patched?: PatchedKnowledge): void {
+    // Of a change that comes a second time its first coming tells more.
+    if (!this.knows(change, version)) this.stay(change, version, made, patched);
+  }
+
+  /** A new change has left the document as it was: what its client knows is what it has sent last. */
+  stay(change: ReadyChange, version: string, made: Made, patched?: PatchedKnowledge): void {
     const own = this.changes.get(change.key);
     if (own && own.version > version) return;
     this.changes.set(change.key, { version, from: { change, made }, ...(patched ? { patched } : {}) });

@@ -50,7 +50,7 @@ export function write(
   const { form } = change.rules;
   if (document !== null && isWritten(current) && changesNothing(change, current, document)) {
     const knowledge = patched?.(current);
-    planning.lineage.advance(change, current.version, joins ? current : 'as sent', knowledge);
+    planning.lineage.stay(change, current.version, joins ? current : 'as sent', knowledge);
     return answer(change, current, current, status, wireOf(current, form), knowledge);
   }
   const basis = basisOf(planning, change.key, current);

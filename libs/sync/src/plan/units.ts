@@ -84,9 +84,13 @@ function rollBack(
     if (!isUndone && !isRefusal(decision)) return decision;
     const key = targetOf(change)?.key;
     if (key !== undefined) fallen.add(key);
-    const refusal = withDocument(planning, change, isUndone ? undone : decision);
-    if (!isUndone && !decision.replayed) keepReceipt(planning, change, refusal);
-    return refusal;
+    // A repetition of what the unit itself has refused says the same as that, about the document as it stands now.
+    const isRepeated = repeats.has(decision) && !isUndone;
+    const { replayed } = decision;
+    const told = isRepeated ? { ...decision, replayed: false } : decision;
+    const refusal = withDocument(planning, change, isUndone ? undone : told);
+    if (!isUndone && !replayed) keepReceipt(planning, change, refusal);
+    return isRepeated ? { ...refusal, replayed } : refusal;
   });
 }
 
