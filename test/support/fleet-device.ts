@@ -1,4 +1,4 @@
-import type { Atomicity, JsonObject, LogChange, Operation } from 'nest-offline-sync-protocol';
+import type { Atomicity, JsonObject, LogChange, Operation, PatchBody } from 'nest-offline-sync-protocol';
 import {
   CONFLICT_STRATEGIES,
   DELETE_UPDATE_POLICIES,
@@ -21,12 +21,18 @@ export interface DocumentName {
   readonly id: string;
 }
 
-/** What an edit does to the document that the device sees: sets a field, takes one away, or deletes all of it. */
+/**
+ * What an edit does to the document that the device sees: sets a field, takes one away, or deletes all of it. A patch sets or
+ * takes away the field, adds to `n`, or both.
+ */
 export interface Edit {
   readonly operation: Operation;
+  readonly adds?: 'too' | 'only' | undefined;
   readonly field: string;
   readonly value: number | null;
   readonly hlc: string | null;
+  /** It names the device's own last mutation of the document. */
+  readonly follows: boolean;
 }
 
 export interface LocalDocument {
@@ -39,8 +45,10 @@ interface Outgoing extends DocumentName {
   mutation: string;
   readonly operation: Operation;
   readonly data: JsonObject | null;
+  readonly patch?: PatchBody;
   hlc: string | null;
   parent: string | null;
+  parentMutation: string | undefined;
   sent: boolean;
   /** How often it was stamped, or found a parent, again. */
   again: number;
@@ -61,11 +69,15 @@ export interface Portion {
 /** An offline client: a local copy that only pulls change, pending edits, and what answers have reported in addition. */
 export class Device {
   cursor: string | undefined;
+  /** Whether it may use its scope at the moment: what it sends is refused as a whole otherwise, and it reads nothing. */
+  isMember = true;
   readonly local = new Map<string, LocalDocument>();
   /** What pushes were answered, until a pull has brought it. */
   readonly told = new Map<string, LocalDocument>();
   private queue: Outgoing[] = [];
   private count = 0;
+  /** The last mutation of each document. */
+  private readonly last = new Map<string, string>();
 
   constructor(
     readonly scope: string,
@@ -84,22 +96,30 @@ export class Device {
     const seen = this.seen(key);
     const before = this.queue.findLast((each) => keyOf(each) === key)?.data ?? seen?.data ?? {};
     const number = reuse !== null && this.count > 0 ? reuse % this.count : this.count++;
-    const { [edit.field]: _, ...rest } = before;
+    const patch = edit.operation === 'patch' ? patchOf(edit) : undefined;
+    const { [edit.field]: was, ...rest } = before;
+    const value = edit.adds === 'only' && patch ? was : edit.value;
     const data: JsonObject = {
       ...rest,
       owner: `owned by ${this.scope}`,
-      ...(edit.value === null ? {} : { [edit.field]: edit.value }),
+      ...(value === null || value === undefined ? {} : { [edit.field]: value }),
+      ...(patch?.inc['n'] === undefined ? {} : { n: Number(rest['n'] ?? 0) + patch.inc['n'] }),
     };
     this.queue.push({
       ...name,
       mutation: `m${String(number)}`,
       operation: edit.operation,
       data: edit.operation === 'delete' ? null : data,
+      ...(patch ? { patch } : {}),
       hlc: edit.hlc,
       parent: seen?.version ?? null,
+      // Children of patches are told apart by what their receipts keep: see parent-mutations.e2e.ts.
+      parentMutation: edit.follows && !patch ? this.last.get(key) : undefined,
       sent: false,
       again: 0,
     });
+    if (patch) this.last.delete(key);
+    else this.last.set(key, `m${String(number)}`);
   }
 
   request({ skip, take, atomic, refused, doubled, grouped }: Portion): PlanRequest | undefined {
@@ -115,7 +135,7 @@ export class Device {
       clientId,
       atomic,
       changes: portion.map((each, index) => {
-        const { mutation: id, operation, data, parent, hlc } = each;
+        const { mutation: id, operation, data, patch, parent, parentMutation, hlc } = each;
         const mutation = { id, hash: hashOf(each) };
         const group = grouped === 1 ? {} : { group: `g${String(Math.floor(index / grouped))}` };
         if (index === refused)
@@ -137,8 +157,10 @@ export class Device {
           key: keyOf(each),
           storedId: each.id,
           wireId: each.id,
-          document: data,
+          document: patch ? null : data,
+          ...(patch ? { patch } : {}),
           parent,
+          ...(parentMutation === undefined ? {} : { parentMutation }),
           hlc,
           mutation,
         };
@@ -159,9 +181,10 @@ export class Device {
       const at = this.queue.findIndex((each) => each.sent && hashOf(each) === hash);
       if (at >= 0) this.queue.splice(at, 1);
       if (entry.kind === 'refused') return;
-      const { key, document } = entry;
+      const { key, document, patch } = entry;
       if (answer.conflict) this.learn(key, answer.conflict);
-      else if (answer.status === 'accepted' && answer.new_version !== null)
+      // What a patch has left is not in its answer: others may have written other fields.
+      else if (!patch && answer.status === 'accepted' && answer.new_version !== null)
         this.learn(key, { version: answer.new_version, data: document as JsonObject | null });
     });
   }
@@ -187,6 +210,14 @@ export class Device {
     this.cursor = cursor;
   }
 
+  /** It may not use its scope any more: what it holds of it goes, and what was not sent stays. */
+  lost(): void {
+    this.isMember = false;
+    this.local.clear();
+    this.told.clear();
+    this.cursor = undefined;
+  }
+
   private goesAgain({ mutation }: PlanRequest['changes'][number], { code }: Decision): boolean {
     const waiting = this.queue.find((each) => each.sent && hashOf(each) === mutation?.hash);
     if (!waiting || waiting.again === 2) return false;
@@ -196,6 +227,8 @@ export class Device {
     waiting.again += 1;
     waiting.hlc = null;
     waiting.parent = this.seen(keyOf(waiting))?.version ?? null;
+    // Given up where the parent is refused for good.
+    if (waiting.again === 2) waiting.parentMutation = undefined;
     if (isOther) {
       waiting.mutation = `m${String(this.count++)}`;
       waiting.sent = false;
@@ -220,9 +253,21 @@ export function keyOf({ collection, id }: DocumentName): string {
   return documentKey(collection, id, id);
 }
 
+/** The field, in what sets, takes away or adds. */
+function patchOf({ field, value, adds }: Edit): PatchBody {
+  const sets = adds !== 'only';
+  return {
+    set: sets && value !== null ? { [field]: value } : {},
+    unset: sets && value === null ? [field] : [],
+    inc: adds ? { n: (value ?? 0) + 1 } : {},
+    add: {},
+    remove: {},
+  };
+}
+
 function hashOf(each: Outgoing): string {
-  const { operation, data, mutation } = each;
-  return JSON.stringify([mutation, keyOf(each), operation, data]);
+  const { operation, patch, data, mutation } = each;
+  return JSON.stringify([mutation, keyOf(each), operation, patch ?? data]);
 }
 
 function sameData(a: JsonObject | null, b: JsonObject | null): boolean {

@@ -1,3 +1,4 @@
+import type { PatchBody } from 'nest-offline-sync-protocol';
 import type { PlanRequest, Decision, ReadyChange, PreparedChange } from '../../libs/sync/src/plan/plan';
 
 type Data = Record<string, unknown>;
@@ -26,7 +27,16 @@ interface State {
   documents: Map<string, ModelDocument>;
   heads: Map<string, string>;
   log: Map<string, ModelEntry[]>;
-  receipts: Map<string, { body: string; answer: Expected }>;
+  receipts: Map<string, ModelReceipt>;
+}
+
+interface ModelReceipt {
+  readonly body: string;
+  readonly answer: Expected;
+  readonly key: string;
+  /** What the client had sent, and whether the server made just that of it. */
+  readonly sent: Data | null;
+  readonly same: boolean;
 }
 
 /**
@@ -92,8 +102,19 @@ interface ModelClock {
   readonly begun: ReadonlyMap<string, string>;
 }
 
+/** What this request has made of a document, and what its client knows of that. */
+interface Mine {
+  readonly version: string;
+  readonly sent: Data | null | undefined;
+  readonly same: boolean;
+  /** By an earlier request. */
+  readonly before?: true;
+  /** Of a patch that holds what its client has not seen: what it was judged by. */
+  readonly judged?: { readonly parent: string | null; readonly stamp: string | undefined };
+}
+
 class ModelRequest {
-  private readonly mine = new Map<string, { version: string; sent: Data | null; same: boolean }>();
+  private readonly mine = new Map<string, Mine>();
   /** Documents of changes that were taken back. */
   private readonly fallen = new Set<string>();
 
@@ -117,12 +138,12 @@ class ModelRequest {
       const { new_version: version, status } = receipt.answer;
       const now = this.state.documents.get(change.key);
       const same = status === 'accepted' || (now?.version === version && equal(now?.data, change.document));
-      if (version !== null) this.own(change, version, same);
+      if (version !== null && change.patch) this.ownAgain(change, change.patch, version);
+      else if (version !== null) this.own(change, version, same);
       return { ...receipt.answer, replayed: true };
     }
     const answer = this.fallen.has(change.key) ? no('parent_refused') : this.decide(change);
-    if (answer && !JUDGED_AGAIN.includes(answer.code ?? ''))
-      this.state.receipts.set(key, { body: mutation.hash, answer });
+    if (answer && !JUDGED_AGAIN.includes(answer.code ?? '')) this.keep(change, answer);
     return answer;
   }
 
@@ -133,14 +154,42 @@ class ModelRequest {
     const told = isUndone ? no('batch_rolled_back') : answer;
     const named = change.kind === 'refused' ? change.target?.key : change.key;
     if (told.status === 'rejected' && named !== undefined) this.fallen.add(named);
-    if (told.status !== 'rejected' || change.kind === 'refused') return told;
-    if (told.replayed || isUndone) return told;
-    const current = this.state.documents.get(change.key);
+    if (told.status !== 'rejected' || isUndone) return told;
+    // What the same push has refused before is told again as it is told now.
+    const isRepeated = told.replayed && !before.receipts.has(key);
+    if ((told.replayed || change.kind === 'refused') && !isRepeated) return told;
+    const current = this.state.documents.get(named!);
     const own = current?.scope === this.request.scopeId ? current.version : null;
     const refusal = { ...told, server_version: told.server_version === null ? null : own };
-    if (change.mutation && !before.receipts.has(key) && !JUDGED_AGAIN.includes(refusal.code ?? ''))
-      this.state.receipts.set(key, { body: change.mutation.hash, answer: refusal });
+    if (
+      change.mutation &&
+      !isRepeated &&
+      !before.receipts.has(key) &&
+      !JUDGED_AGAIN.includes(refusal.code ?? '')
+    )
+      this.keep(change as ReadyChange, refusal);
     return refusal;
+  }
+
+  private keep({ mutation, key, document }: ReadyChange, answer: Expected): void {
+    const same = this.mine.get(key)?.same ?? true;
+    const receipt = { body: mutation!.hash, answer, key, sent: document, same };
+    this.state.receipts.set(receiptKey(this.request, mutation), receipt);
+  }
+
+  /** As if the parent were an earlier change of the same request. */
+  private follow({ parentMutation: id, key }: ReadyChange): Expected | undefined {
+    if (id === undefined) return undefined;
+    const parent = this.state.receipts.get(receiptKey(this.request, { id, hash: '' }));
+    if (!parent) return no('parent_refused');
+    if (parent.key !== key) return no('invalid_change');
+    const { status, new_version: version } = parent.answer;
+    if (status === 'rejected') return no('parent_refused');
+    const { sent } = parent;
+    const same = status === 'accepted' || parent.same;
+    if (version !== null && (this.mine.get(key)?.version ?? '') < version)
+      this.mine.set(key, { version, sent, same, before: true });
+    return undefined;
   }
 
   private decide(change: ReadyChange): Expected | undefined {
@@ -155,12 +204,13 @@ class ModelRequest {
       if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');
     if (current && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
 
-    const mine = this.mine.get(change.key);
-    const built = mine && (change.parent ?? '') < mine.version ? mine : undefined;
-    const parent = built?.version ?? change.parent;
+    const orphaned = this.follow(change);
+    if (orphaned) return orphaned;
+    const { parent, stamp, unseen, built } = this.ancestry(change);
+    if (change.patch) return this.patch(change, change.patch, current);
     const upsert = change.operation === 'upsert';
     const { strategy, deleteUpdatePolicy: policy } = change.rules;
-    const goesOn = built && !built.same && upsert && (strategy === 'merge' || strategy === 'custom');
+    const goesOn = unseen && upsert && (strategy === 'merge' || strategy === 'custom');
     if (!current) return this.write(change, undefined, change.document);
     if (current.data === null && !upsert) {
       this.own(change, current.version, true);
@@ -179,11 +229,104 @@ class ModelRequest {
     if (strategy === 'client-wins') return wins();
     if (strategy === 'custom') return this.ask(change, current);
     if (upsert && current.data === null) return wins();
-    const newer = notOlder(change.hlc ?? parent, current.stamp);
-    const base = built ? built.sent : this.entryAt(change.key, parent);
+    const newer = notOlder(change.hlc ?? parent, stamp ?? current.stamp);
+    // What was sent in an earlier request is known by the log, or by the document.
+    const isKnown =
+      !built?.before || built.version === current.version || this.entryAt(change.key, parent) !== undefined;
+    const base = !built ? this.entryAt(change.key, parent) : isKnown ? built.sent : undefined;
     if (strategy === 'merge' && upsert && base && current.data)
       return this.write(change, current.version, merged(base, current.data, change.document!, newer));
     return newer ? wins() : { ...rejection, code: 'conflict_stale' };
+  }
+
+  /** What the client built upon, and what it knew of that. */
+  private ancestry(change: ReadyChange): {
+    parent: string | null;
+    stamp: string | undefined;
+    unseen: boolean;
+    built: Mine | undefined;
+  } {
+    const mine = this.mine.get(change.key);
+    const built = mine && (change.parent ?? '') < mine.version ? mine : undefined;
+    if (!built) return { parent: change.parent, stamp: undefined, unseen: false, built };
+    if (built.judged && !built.same) return { ...built.judged, unseen: false, built };
+    return { parent: built.version, stamp: undefined, unseen: !built.same && !built.judged, built };
+  }
+
+  private patch(
+    change: ReadyChange,
+    patch: PatchBody,
+    current: ModelDocument | undefined,
+  ): Expected | undefined {
+    if (!current) return no('document_missing');
+    const { parent, stamp, unseen, built } = this.ancestry(change);
+    const { strategy, deleteUpdatePolicy: policy } = change.rules;
+    const base = (built ? built.sent : this.entryAt(change.key, parent)) ?? undefined;
+    const knew = parent === current.version && !unseen;
+    const refusal = (code: 'conflict_stale' | 'conflict_deleted'): Expected => ({
+      ...no(code),
+      server_version: current.version,
+    });
+    const write = (over: boolean, data: Data | null, isResolved = false): Expected => {
+      const known = !isResolved && (knew || !current.data) ? data : base && patched(base, patch);
+      const answer = this.write(change, over ? current.version : undefined, data);
+      this.mine.set(change.key, {
+        version: answer.new_version!,
+        sent: data && known,
+        same: data !== null && known !== undefined && equal(known, data),
+        judged: { parent, stamp: stamp ?? current.stamp },
+      });
+      return answer;
+    };
+    const setting = { ...patch, inc: {} };
+    const ask = (): Expected | undefined => {
+      const on = base ?? current.data;
+      if (!on) return refusal('conflict_deleted');
+      if (!this.resolver) return undefined;
+      const made = this.resolver(current.data, patched(on, setting));
+      if (made === undefined) return { ...no('resolver_failed'), server_version: current.version };
+      return write(true, made && patched(made, { ...patch, set: {}, unset: [] }), true);
+    };
+
+    if (!current.data) {
+      const stays = knew || policy !== 'resurrect_on_update' || strategy === 'reject-stale' || !base;
+      if (stays) return refusal('conflict_deleted');
+      return strategy === 'custom' ? ask() : write(true, patched(base, patch));
+    }
+    const now = current.data;
+    const wanted = patched(now, setting);
+    const fields = [...Object.keys(patch.set), ...patch.unset];
+    const lost = fields.filter(
+      (field) => !base || (base[field] !== now[field] && wanted[field] !== now[field]),
+    );
+    if (knew || lost.length === 0) return write(false, patched(now, patch));
+    if (strategy === 'reject-stale') return refusal('conflict_stale');
+    if (strategy === 'custom') return ask();
+    if (strategy === 'client-wins' || notOlder(change.hlc ?? parent, stamp ?? current.stamp))
+      return write(true, patched(now, patch));
+    const rest: PatchBody = {
+      ...patch,
+      set: Object.fromEntries(Object.entries(patch.set).filter(([field]) => !lost.includes(field))),
+      unset: patch.unset.filter((field) => !lost.includes(field)),
+    };
+    const isEmpty =
+      [rest.set, rest.inc].every((part) => Object.keys(part).length === 0) && rest.unset.length === 0;
+    return !base || isEmpty ? refusal('conflict_stale') : write(true, patched(now, rest));
+  }
+
+  /** A patch that was answered before. */
+  private ownAgain(change: ReadyChange, patch: PatchBody, version: string): void {
+    const { parent, stamp, built } = this.ancestry(change);
+    if ((this.mine.get(change.key)?.version ?? '') >= version) return;
+    const base = built ? built.sent : this.entryAt(change.key, parent);
+    const left = this.entryAt(change.key, version);
+    const known = base && left ? patched(base, patch) : undefined;
+    this.mine.set(change.key, {
+      version,
+      sent: known,
+      same: known !== undefined && equal(known, left),
+      judged: { parent, stamp },
+    });
   }
 
   private ask(change: ReadyChange, current: ModelDocument): Expected | undefined {
@@ -196,6 +339,23 @@ class ModelRequest {
   private write(change: ReadyChange, over: string | undefined, data: Data | null): Expected {
     const { scopeId } = this.request;
     const { documents, heads, log } = this.state;
+    const standing = documents.get(change.key);
+    if (
+      standing?.data &&
+      data &&
+      !change.byServer &&
+      equal(standing.data, data) &&
+      !this.stamps(change, standing)
+    ) {
+      this.mine.set(change.key, {
+        version: standing.version,
+        sent: change.document,
+        same: equal(data, change.document),
+      });
+      return over === undefined
+        ? yes('accepted', standing.version)
+        : { ...yes('conflict_resolved', standing.version), server_version: over };
+    }
     const version = next(heads.get(scopeId), this.clock);
     const before = documents.get(change.key);
     const edited = change.hlc ?? version;
@@ -209,9 +369,14 @@ class ModelRequest {
       : { ...yes('conflict_resolved', version), server_version: over };
   }
 
+  /** Whether the change gives the document a newer stamp that counts. */
+  private stamps({ hlc, rules: { strategy } }: ReadyChange, { stamp }: ModelDocument): boolean {
+    return hlc !== null && hlc > stamp && (strategy === 'last-writer-wins' || strategy === 'merge');
+  }
+
   private own(change: ReadyChange, version: string, same: boolean): void {
     const mine = this.mine.get(change.key);
-    if (!mine || mine.version <= version) this.mine.set(change.key, { version, sent: change.document, same });
+    if (!mine || mine.version < version) this.mine.set(change.key, { version, sent: change.document, same });
   }
 
   private entryAt(key: string, parent: string | null): Data | null | undefined {
@@ -241,6 +406,13 @@ function partsOf({ atomic, changes }: PlanRequest): { together: boolean; changes
     else parts.push({ together: change.group !== undefined, group: change.group, changes: [change] });
   }
   return parts;
+}
+
+function patched(data: Data, { set, unset, inc }: PatchBody): Data {
+  const result = { ...data, ...set };
+  for (const field of unset) delete result[field];
+  for (const [field, by] of Object.entries(inc)) result[field] = Number(result[field] ?? 0) + by;
+  return result;
 }
 
 function merged(base: Data, ours: Data, theirs: Data, theirsNewer: boolean): Data {

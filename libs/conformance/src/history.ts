@@ -66,6 +66,8 @@ export interface SentChange {
   readonly marker: string | null;
   /** What the checker made wrong about it on purpose; null for a change that should be accepted. */
   readonly flaw: Flaw | null;
+  /** The group of its push that it stands or falls with; missing: none. */
+  readonly group?: string | undefined;
 }
 
 export type Flaw = 'shape' | 'clock-ahead' | 'unknown-collection' | 'too-large';
@@ -196,6 +198,8 @@ export type Probe =
   /** Pull, push, full resync and socket without a token, and with a forged one. */
   | 'without-token'
   | 'forged-token'
+  /** Pull, push, full resync and socket that name the scope of the other tenant. */
+  | 'foreign-scope'
   /** A well-formed stamp that this scope never wrote, as a cursor. */
   | 'unknown-cursor'
   | 'malformed-cursor'

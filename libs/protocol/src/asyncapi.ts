@@ -33,6 +33,24 @@ const pushId: Piece = {
   oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
 };
 
+const clientSchema: Piece = {
+  description: "The version of the client's data model, as the app calls it.",
+  oneOf: [{ type: 'string', maxLength: 128 }, { type: 'integer' }],
+};
+const serverTime: Piece = {
+  type: 'string',
+  format: 'date-time',
+  description: 'The clock that stamps are judged by.',
+};
+/** Of refusals. */
+const bounds: Readonly<Record<string, Piece>> = {
+  limit: { type: 'integer', description: 'How much may be sent, where it was too much.' },
+  minimum: {
+    description: 'With `client_outdated`: the oldest `client_schema` that is served.',
+    oneOf: [text, { type: 'integer' }],
+  },
+};
+
 interface Described {
   readonly about: string;
   /** By name; those that must be there first. */
@@ -57,6 +75,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
       expected_identity: identity,
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
+      client_schema: clientSchema,
     },
   },
   unsubscribe: {
@@ -73,6 +92,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
     },
     optional: {
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
+      client_schema: clientSchema,
       scope: { ...text, description: 'One of several that the identity may write. Missing: its own.' },
       expected_identity: identity,
     },
@@ -91,6 +111,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
         description: 'While subscribed to its own scope: everything up to here was sent.',
       },
       seq: { type: 'integer' },
+      server_time: serverTime,
       scopes: {
         type: 'object',
         description:
@@ -113,12 +134,14 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
       id: pushId,
       results: { type: 'array', items: { type: 'object', description: 'As of POST push.' } },
     },
+    optional: { server_time: serverTime },
   },
   push_failed: {
     about: 'A push that was refused as a whole. The socket stays open.',
     required: { id: pushId, code, message: text },
     optional: {
       path: { ...text, description: 'Where.' },
+      ...bounds,
       retry_after: { type: 'integer', description: 'Seconds, after which to send the same push again.' },
     },
   },
@@ -138,7 +161,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
   error: {
     about: 'Why the socket closes; with `scope`, why that subscription ends.',
     required: { code, message: text },
-    optional: { scope: ofScope, path: text },
+    optional: { scope: ofScope, path: text, ...bounds },
   },
 };
 

@@ -1,5 +1,6 @@
 import type { LogChange } from './change.ts';
 import {
+  clientSchemaParameter,
   collectionsParameter,
   expectedIdentityParameter,
   limitParameter,
@@ -25,6 +26,8 @@ export interface PullRequest {
   readonly collections?: string | readonly string[] | null;
   /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
   readonly limit?: number | string | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** A checked PullRequest. */
@@ -36,6 +39,7 @@ export interface PullQuery {
   /** No blanks, no repetitions; undefined stands for all. */
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
+  readonly clientSchema: string | undefined;
 }
 
 export interface PullLimits {
@@ -52,6 +56,7 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
   const query = queryObject(request);
   return {
     scope: scopeParameter(query),
+    clientSchema: clientSchemaParameter(query),
     expectedIdentity: expectedIdentityParameter(query),
     since: sinceParameter(query),
     collections: collectionsParameter(query),

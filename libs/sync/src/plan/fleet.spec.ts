@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
-import { formatHlc, type Atomicity } from 'nest-offline-sync-protocol';
+import { formatHlc, type Atomicity, type Operation } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
 import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
@@ -26,10 +26,12 @@ type Step =
       readonly do: 'edit';
       readonly device: number;
       readonly document: number;
-      readonly delete: boolean;
+      readonly operation: Operation;
+      readonly adds: 'too' | 'only' | undefined;
       readonly field: string;
       readonly value: number | null;
       readonly stamped: boolean;
+      readonly follows: boolean;
       readonly reuse: number | null;
     }
   | {
@@ -47,6 +49,8 @@ type Step =
       readonly document: number;
       readonly value: number | null;
     }
+  /** The app takes a device's scope from it, or gives it back. A device may notice only when it is back. */
+  | { readonly do: 'access'; readonly device: number; readonly notices: boolean }
   /** A request that was sent before comes once more, late. */
   | { readonly do: 'late'; readonly pick: number }
   | { readonly do: 'trim'; readonly scope: number; readonly upTo: number; readonly removed: number }
@@ -78,10 +82,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('edit' as const),
       device,
       document,
-      delete: once(4),
+      operation: fc.constantFrom('upsert', 'upsert', 'patch', 'patch', 'delete'),
+      adds: fc.constantFrom(undefined, undefined, 'too' as const, 'only' as const),
       field: fc.constantFrom('p', 'q', 'r'),
       value: fc.option(fc.nat({ max: 2 }), { freq: 4 }),
       stamped: fc.boolean(),
+      follows: fc.boolean(),
       reuse: rarely(fc.nat({ max: 9 }), 40),
     }),
   },
@@ -115,6 +121,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('late' as const), pick: fc.nat({ max: 60 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('access' as const), device, notices: fc.boolean() }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -188,6 +198,7 @@ class History {
       }
       case 'pull': {
         const puller = this.device(step.device);
+        if (!puller.isMember) return;
         for (let page = 0; page < step.pages && fleet.pull(puller, step.limit); page++);
         return;
       }
@@ -198,6 +209,13 @@ class History {
         const scope = FLEET_SCOPES[step.scope]!;
         const data = step.value === null ? null : { p: step.value };
         return fleet.serverWrite(scope, this.named(scope, step.document), data);
+      }
+      case 'access': {
+        const member = this.device(step.device);
+        if (!member.isMember) member.isMember = true;
+        else if (step.notices) member.lost();
+        else member.isMember = false;
+        return;
       }
       case 'late':
         return fleet.late(step.pick);
@@ -212,6 +230,7 @@ class History {
   settle(): void {
     const { fleet, devices } = this;
     fleet.wallMs += 10 * DAY_MS;
+    for (const each of devices) each.isMember = true;
     const all = {
       skip: 0,
       take: 100,
@@ -247,9 +266,11 @@ class History {
     const editor = this.device(step.device);
     const ms = this.fleet.wallMs + editor.skewMs;
     const edit: Edit = {
-      operation: step.delete ? 'delete' : 'upsert',
+      operation: step.operation,
+      adds: step.adds,
       field: step.field,
       value: step.value,
+      follows: step.follows,
       hlc: step.stamped ? formatHlc({ ms, counter: this.edits++, node: 'edit' }) : null,
     };
     editor.edit(this.named(editor.scope as 'A' | 'B', step.document), edit, step.reuse);
@@ -257,6 +278,7 @@ class History {
 
   private send({ device: index, twice, lost, ...portion }: Sending): Travelling[] {
     const sender = this.device(index);
+    if (!sender.isMember) return [];
     const request = sender.request(portion);
     if (!request) return [];
     const travelling = (): Travelling => travel(request, sender, lost);
@@ -265,7 +287,7 @@ class History {
 }
 
 describe('a fleet of devices that are offline for a while', () => {
-  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored or misdated', () => {
+  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored, misdated or lost', () => {
     fc.assert(
       fc.property(setting, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
         const history = new History(given);

@@ -116,6 +116,60 @@ describe('a change on top of one whose result the client has not seen', () => {
   });
 });
 
+describe('a patch', () => {
+  const patch: IncomingChange = { operation: 'patch', parent: OLD, hlc: null };
+
+  it.each(everyRule)(
+    'of nothing is refused, and one that others leave alone is taken, by %s, %s',
+    (...rules) => {
+      expect(told(undefined, patch, ...rules)).toBe('missing');
+      expect(told({ version: null, stamp: null, deleted: false }, patch, ...rules)).toBe('accept');
+      for (const hlc of [null, OLD, LATER])
+        for (const parent of [null, OLD, LATER]) {
+          expect(told(live, { ...patch, parent, hlc, apart: true }, ...rules)).toBe('accept');
+          expect(told(live, { ...patch, parent, hlc, apart: true, unseen: true }, ...rules)).toBe('accept');
+        }
+      expect(told(live, { ...patch, parent: NOW }, ...rules)).toBe('accept');
+      // There is nothing to patch, and its sender knew it.
+      expect(told(gone, { ...patch, parent: NOW }, ...rules)).toBe('conflict_deleted');
+    },
+  );
+
+  it.each([
+    ['last-writer-wins', 'merge, current newer', 'merge, incoming newer'],
+    ['reject-stale', 'conflict_stale', 'conflict_stale'],
+    ['client-wins', 'overrule', 'overrule'],
+    ['merge', 'merge, current newer', 'merge, incoming newer'],
+    ['custom', 'resolve', 'resolve'],
+  ] as const)('of fields that others have changed: %s: edited before %s, edited after %s', (...row) => {
+    const [strategy, before, after] = row;
+    for (const policy of POLICIES)
+      for (const apart of [false, undefined]) {
+        const conflicting = { ...patch, ...(apart === undefined ? {} : { apart }) };
+        expect(told(live, conflicting, strategy, policy)).toBe(before);
+        expect(told(live, { ...conflicting, parent: null, hlc: OLD }, strategy, policy)).toBe(before);
+        expect(told(live, { ...conflicting, hlc: LATER }, strategy, policy)).toBe(after);
+        expect(told(live, { ...conflicting, parent: NOW, unseen: true }, strategy, policy)).toBe(after);
+      }
+  });
+
+  it.each([
+    ['last-writer-wins', 'overrule'],
+    ['reject-stale', 'conflict_deleted'],
+    ['client-wins', 'overrule'],
+    ['merge', 'overrule'],
+    ['custom', 'resolve'],
+  ] as const)('of a deleted document: %s with resurrect_on_update: %s, else it stays deleted', (...row) => {
+    const [strategy, expected] = row;
+    for (const hlc of [null, OLD, LATER])
+      for (const apart of [true, false]) {
+        expect(told(gone, { ...patch, hlc, apart }, strategy)).toBe(expected);
+        expect(told(gone, { ...patch, hlc, apart }, strategy, 'reject_update')).toBe('conflict_deleted');
+        expect(told(gone, { ...patch, hlc, apart }, strategy, 'delete_wins')).toBe('conflict_deleted');
+      }
+  });
+});
+
 describe('edit stamps', () => {
   it('are compared with the stamp of the last winner, not with the version it got', () => {
     const offline: CurrentState = { version: LATER, stamp: OLD, deleted: false };

@@ -87,6 +87,14 @@ export class Ledger {
     return stored === undefined || stored === 'foreign' ? stored : fromStored(stored);
   }
 
+  /** A document as the plan itself has left it with a version, whatever it has made of it since. */
+  stateAt(key: string, version: string): DocumentState | undefined {
+    return (
+      this.steps.find((step) => step.key === key && step.state.version === version)?.state ??
+      this.below?.stateAt(key, version)
+    );
+  }
+
   receipt(key: string): ReceiptRecord | undefined {
     return this.receipts.get(key) ?? this.below?.receipt(key) ?? this.snapshot.receipts?.get(key);
   }

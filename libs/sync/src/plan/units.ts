@@ -1,12 +1,5 @@
-import { conflictBody, rolledBack, WAITING } from './decisions';
-import {
-  targetOf,
-  type Decision,
-  type DocumentState,
-  type PlanRequest,
-  type PreparedChange,
-  type Standing,
-} from './plan';
+import { conflictBody, rolledBack, standingOf, WAITING } from './decisions';
+import { targetOf, type Decision, type PlanRequest, type PreparedChange } from './plan';
 import type { Planning } from './planning';
 import { decideOrReplay, keepReceipt } from './receipts';
 
@@ -91,9 +84,13 @@ function rollBack(
     if (!isUndone && !isRefusal(decision)) return decision;
     const key = targetOf(change)?.key;
     if (key !== undefined) fallen.add(key);
-    const refusal = withDocument(planning, change, isUndone ? undone : decision);
-    if (!isUndone && !decision.replayed) keepReceipt(planning, change, refusal);
-    return refusal;
+    // A repetition of what the unit itself has refused says the same as that, about the document as it stands now.
+    const isRepeated = repeats.has(decision) && !isUndone;
+    const { replayed } = decision;
+    const told = isRepeated ? { ...decision, replayed: false } : decision;
+    const refusal = withDocument(planning, change, isUndone ? undone : told);
+    if (!isUndone && !replayed) keepReceipt(planning, change, refusal);
+    return isRepeated ? { ...refusal, replayed } : refusal;
   });
 }
 
@@ -114,10 +111,6 @@ function withDocument({ layer, request }: Planning, change: PreparedChange, refu
   return own
     ? { ...decision, server_version: own.version, conflict: conflictBody(own, target.form) }
     : { ...decision, server_version: null, standing: null };
-}
-
-function standingOf({ version, deleted, fields }: DocumentState): Standing {
-  return { version, deleted, fields };
 }
 
 function changeAt({ request }: Planning, { start }: Unit, at: number): PreparedChange {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  clientSchemaParameter,
   collectionsParameter,
   expectedIdentityParameter,
   queryObject,
@@ -7,6 +8,7 @@ import {
   sinceParameter,
 } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { ClientSchemas } from '../identity/client-schemas';
 import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
@@ -30,6 +32,8 @@ export interface StreamRequest {
   readonly since?: string | null;
   /** None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** Live entries that may wait for one subscriber before it goes back to reading the log. */
@@ -47,6 +51,7 @@ export class StreamService {
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     private readonly fingerprints: Fingerprints,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
@@ -76,8 +81,8 @@ export class StreamService {
    * Close it, also when it is not used.
    *
    * @param bounds what may wait for it; looked at with each entry
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `identity_changed`, `scope_forbidden`, `unknown_collection`,
-   *   `forbidden`
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `identity_changed`, `client_outdated`, `scope_forbidden`,
+   *   `unknown_collection`, `forbidden`
    */
   async open(
     identity: SyncIdentity,
@@ -88,6 +93,7 @@ export class StreamService {
     const query = queryObject(request);
     this.fingerprints.expect(identity, expectedIdentityParameter(query));
     const since = sinceParameter(query);
+    await this.clients.admit(clientSchemaParameter(query), identity);
     const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
     try {
       const names = await this.readable(reader, collectionsParameter(query));

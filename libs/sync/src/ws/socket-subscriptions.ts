@@ -12,6 +12,8 @@ import {
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from 'nest-offline-sync-protocol';
+import { isoTime } from '../clock/bounded-wall';
+import type { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
 import { asSocketError } from '../http/failure';
 import type { SyncIdentity } from '../identity/identity';
@@ -29,6 +31,7 @@ export interface SubscriptionSurroundings {
   readonly credentials: SocketCredentials;
   readonly streams: StreamService;
   readonly settings: SyncSettings;
+  readonly clock: Pick<WallClock, 'now'>;
   readonly logger: Logger;
   /** Runs a task after those before it. What it fails with closes the socket. */
   enqueue(task: () => Promise<void>): void;
@@ -44,6 +47,7 @@ interface Wish {
 interface Asked {
   readonly scope: string;
   readonly collections: readonly string[] | undefined;
+  readonly clientSchema: string | undefined;
   readonly since: string | undefined;
   readonly expectedIdentity?: string | undefined;
 }
@@ -123,7 +127,8 @@ export class SocketSubscriptions {
   ping(): string {
     const own = this.around.credentials.scopeId;
     const at = own === undefined ? undefined : this.running.get(own)?.subscription.position;
-    return pingText(at, this.namesScopes ? this.running.positions() : undefined);
+    const positions = this.namesScopes ? this.running.positions() : undefined;
+    return pingText(at, positions, isoTime(this.around.clock.now()));
   }
 
   /** Nothing more is sent, and what is under way counts for nothing. */
@@ -137,7 +142,7 @@ export class SocketSubscriptions {
   }
 
   private async subscribe(message: SubscribeMessage, wish: Wish): Promise<void> {
-    const { since, collections, token, scopeId, expectedIdentity, ack } = message;
+    const { since, collections, clientSchema, token, scopeId, expectedIdentity, ack } = message;
     const identity = await this.around.credentials.identify(token);
     if (scopeId !== undefined && scopeId !== identity.scopeId)
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
@@ -146,7 +151,7 @@ export class SocketSubscriptions {
     const scope = message.scope ?? identity.scopeId;
     try {
       this.expectRoom(scope);
-      await this.start({ scope, collections, since, expectedIdentity }, wish, ack);
+      await this.start({ scope, collections, clientSchema, since, expectedIdentity }, wish, ack);
     } catch (error) {
       this.failOne(scope, error);
     }
@@ -162,7 +167,7 @@ export class SocketSubscriptions {
   }
 
   private async renewOne(identity: SyncIdentity, subscribed: Subscribed): Promise<void> {
-    const { scope, asked, subscription } = subscribed;
+    const { scope, asked, clientSchema, subscription } = subscribed;
     const { streams, settings } = this.around;
     try {
       const names = await within(
@@ -175,7 +180,8 @@ export class SocketSubscriptions {
       this.running.stop(scope);
       const wish: Wish = { scope };
       this.wishes.push(wish);
-      await this.start({ scope, collections: asked, since }, wish).finally(() => this.fulfilled(wish));
+      const again: Asked = { scope, collections: asked, clientSchema, since };
+      await this.start(again, wish).finally(() => this.fulfilled(wish));
     } catch (error) {
       const current = this.running.get(scope);
       if (!current || current === subscribed) this.failOne(scope, error);
@@ -183,19 +189,28 @@ export class SocketSubscriptions {
   }
 
   private async start(asked: Asked, wish: Wish, ack = false): Promise<void> {
-    const { scope, collections, since, expectedIdentity: expected_identity } = asked;
+    const { scope, collections, clientSchema, since, expectedIdentity } = asked;
     if (this.isOvertaken(wish, scope)) return;
     const { outbound, credentials, streams, settings } = this.around;
     const identity = await credentials.identify(undefined);
     const subscription = await within(
       settings.subscribeTimeoutMs,
-      () => streams.open(identity, { scope, since, collections, expected_identity }, undefined, this.running),
+      () => {
+        const request = {
+          scope,
+          since,
+          collections,
+          client_schema: clientSchema,
+          expected_identity: expectedIdentity,
+        };
+        return streams.open(identity, request, undefined, this.running);
+      },
       notInTime,
     );
     if (this.ended || this.isOvertaken(wish, scope)) return subscription.close();
     const fingerprint = streams.fingerprint(identity);
     if (ack) outbound.text(subscribedText(subscription.collections, since, this.told(scope), fingerprint));
-    this.running.start({ scope, asked: collections, subscription });
+    this.running.start({ scope, asked: collections, clientSchema, subscription });
   }
 
   private scopeOf({ scope }: Wish): string | undefined {
