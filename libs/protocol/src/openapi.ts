@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- a document: one piece for each route and body */
 import { ERROR_CODES } from './errors.ts';
 import { MAX_DOCUMENT_IDS } from './documents.ts';
 
@@ -48,7 +49,11 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
       client_id: { ...text, maxLength: 128, example: 'device-1' },
       changes: { ...list(named('SyncPushedChange')), minItems: 1 },
     },
-    { atomic: { type: 'string', enum: ['batch', 'mutation'] }, scope: text, client_schema: clientSchema },
+    {
+      atomic: { type: 'string', enum: ['batch', 'mutation'] },
+      scope: nullable({ ...text, example: 'user:alice', description: 'One of GET scopes; none: your own.' }),
+      client_schema: clientSchema,
+    },
   ),
   SyncPushedChange: object(
     {
@@ -124,7 +129,7 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
     missing: list(docId),
     remaining: { ...list(docId), description: 'Not looked at, because the answer would grow too large.' },
   }),
-  SyncScopesAnswer: object({
+  SyncScopes: object({
     scopes: list(
       object({ scope: text, access: { type: 'string', enum: ['read', 'write'] }, own: flag }, { kind: text }),
     ),
@@ -273,7 +278,7 @@ const OPERATIONS: Readonly<Record<string, { readonly method: 'get' | 'post'; rea
     operation: {
       operationId: 'syncScopes',
       summary: 'Lists the scopes that the identity may use',
-      responses: answers('The own scope first', 'SyncScopesAnswer'),
+      responses: answers('The own scope first', 'SyncScopes'),
     },
   },
 };
