@@ -1,4 +1,4 @@
-import type { PatchBody } from '../../libs/sync/src/protocol/patch';
+import type { PatchBody } from 'nest-offline-sync-protocol';
 import type { PlanRequest, Decision, ReadyChange, PreparedChange } from '../../libs/sync/src/plan/plan';
 
 type Data = Record<string, unknown>;
