@@ -3,7 +3,7 @@
  * imports, unless a rule says otherwise. From the roof down:
  *
  *   doors       http  ws  cli  sync.module  index
- *   ways        push  app-writes | pull  full  stream | retention  health
+ *   ways        push  app-writes | pull  full  stream  info | retention  health
  *   commit
  *   ground      options  collections  identity  database  log  cluster  clock  metrics
  *   pure        plan, codec
@@ -22,7 +22,7 @@ const PURE = [
 
 const DOORS = ['http', 'ws', 'cli', 'testing'];
 const WRITES = ['push', 'app-writes'];
-const READS = ['pull', 'full', 'stream'];
+const READS = ['pull', 'full', 'stream', 'info'];
 const WAYS = [...WRITES, ...READS, 'retention', 'health'];
 const GROUND = ['options', 'collections', 'identity', 'database', 'log', 'cluster', 'clock', 'metrics'];
 

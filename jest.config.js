@@ -3,7 +3,7 @@ module.exports = {
   testEnvironment: 'node',
   // A quarter of the tries of each property (test/support/runs.ts); `npm run check` makes them all.
   globals: { propertyRuns: 0.25 },
-  testMatch: ['<rootDir>/{libs,apps,test}/**/*.spec.ts', '<rootDir>/test/e2e/**/*.e2e.ts'],
+  testMatch: ['<rootDir>/{libs,apps,test,tools}/**/*.spec.ts', '<rootDir>/test/e2e/**/*.e2e.ts'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [
       '@swc/jest',

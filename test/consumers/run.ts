@@ -1,20 +1,21 @@
 /**
  * Fresh apps that use the package as their teams would: `npm run check:consumers -- [--only nest11,nest12] [--keep]`.
  *
- * Packs the package, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
+ * Packs the packages, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
  * code of the documentation into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
  * streams, and asks it to end: it must do so by itself. One after another; downloads are shared by npm's cache.
  * Ends with a table, `N passed, N failed`, and 1 when something failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startEmbeddedMongo } from '../../libs/embedded-mongo/src';
+import { packAll, PACKED } from '../../tools/packages';
 import { withDatabase } from '../support/database';
 import { MarkdownFile, PAGES_WITH_CODE } from '../support/markdown';
 import { CONSUMERS, type Consumer } from './consumer';
@@ -27,8 +28,8 @@ const START_LIMIT_MS = 30_000;
 /** How long an app may take to end by itself, in milliseconds: after that, something holds it open. */
 const END_LIMIT_MS = 15_000;
 const PNPM = 'pnpm@10.34.8';
-/** The name in README.md. */
-const TARBALL = 'nest-offline-sync-0.1.0.tgz';
+/** The packages that an app installs: the names in README.md. */
+const NAMES = ['nest-offline-sync', 'nest-offline-sync-protocol', 'nest-offline-sync-conformance'];
 
 const blocks = PAGES_WITH_CODE.flatMap((path) => new MarkdownFile(join(ROOT, path)).blocks);
 
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
   const mongo = given === undefined ? await startEmbeddedMongo() : undefined;
   const rows: { consumer: Consumer; seconds: number; failure: string | undefined }[] = [];
   try {
-    await pack(folder);
+    packAll();
     for (const consumer of CONSUMERS.filter(({ name }) => names.includes(name))) {
       const started = performance.now();
       process.stdout.write(`${consumer.name}: ${consumer.what}\n`);
@@ -71,13 +72,6 @@ async function main(): Promise<void> {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-async function pack(folder: string): Promise<void> {
-  await run(ROOT, 'npm run build', {});
-  await run(ROOT, `npm pack --silent --pack-destination ${folder}`, {});
-  const [packed = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-  renameSync(join(folder, packed), join(folder, TARBALL));
-}
-
 async function check(consumer: Consumer, folder: string, serverUri: string): Promise<void> {
   const app = join(folder, consumer.name);
   const environment = {
@@ -86,7 +80,10 @@ async function check(consumer: Consumer, folder: string, serverUri: string): Pro
   };
   cpSync(join(__dirname, consumer.name), app, { recursive: true });
   mkdirSync(join(app, 'src'), { recursive: true });
-  for (const name of [TARBALL, 'nest-offline-sync.tgz']) cpSync(join(folder, TARBALL), join(app, name));
+  for (const name of NAMES) {
+    const packed = readdirSync(PACKED).find((file) => new RegExp(`^${name}-\\d.*\\.tgz$`).test(file)) ?? '';
+    for (const as of [packed, `${name}.tgz`]) cpSync(join(PACKED, packed), join(app, as));
+  }
   for (const [name, as] of Object.entries(consumer.docs?.code ?? {}))
     writeFileSync(join(app, 'src', as), name === 'app.module.ts' ? appModule() : block('ts', `// ${name}\n`));
   const manager = consumer.manager === 'pnpm' ? `npx --yes ${PNPM}` : 'npm';

@@ -1,11 +1,11 @@
-/** `npm run check:package`: is the packed package one that npm, Node and TypeScript take as it is meant. */
+/**
+ * `npm run check:package`: a dry run of the release, then: are the packed packages such that npm, Node and TypeScript take
+ * them as they are meant.
+ */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-
-const ROOT = join(__dirname, '../..');
-const folder = mkdtempSync(join(tmpdir(), 'packed-package-'));
+import { PACKED, ROOT } from '../../tools/packages';
 
 /** @returns whether it ended with 0 */
 function run(command: string, ...args: string[]): boolean {
@@ -13,14 +13,10 @@ function run(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
 }
 
-try {
-  let holds = run('npm', 'run', 'build') && run('npm', 'pack', '--silent', '--pack-destination', folder);
-  for (const name of holds ? readdirSync(folder) : []) {
-    const tarball = join(folder, name);
-    holds = run('npx', '--no-install', 'publint', 'run', tarball, '--strict') && holds;
-    holds = run('npx', '--no-install', 'attw', tarball) && holds;
-  }
-  process.exitCode = holds ? 0 : 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+let holds = run('npm', 'run', '--silent', 'release', '--', '--dry-run');
+for (const name of holds ? readdirSync(PACKED) : []) {
+  const tarball = join(PACKED, name);
+  holds = run('npx', '--no-install', 'publint', 'run', tarball, '--strict') && holds;
+  holds = run('npx', '--no-install', 'attw', tarball) && holds;
 }
+process.exitCode = holds ? 0 : 1;

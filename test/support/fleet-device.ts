@@ -66,6 +66,8 @@ export interface Portion {
 /** An offline client: a local copy that only pulls change, pending edits, and what answers have reported in addition. */
 export class Device {
   cursor: string | undefined;
+  /** Whether it may use its scope at the moment: what it sends is refused as a whole otherwise, and it reads nothing. */
+  isMember = true;
   readonly local = new Map<string, LocalDocument>();
   /** What pushes were answered, until a pull has brought it. */
   readonly told = new Map<string, LocalDocument>();
@@ -196,6 +198,14 @@ export class Device {
     this.told.clear();
     for (const [key, document] of documents) this.local.set(key, document);
     this.cursor = cursor;
+  }
+
+  /** It may not use its scope any more: what it holds of it goes, and what was not sent stays. */
+  lost(): void {
+    this.isMember = false;
+    this.local.clear();
+    this.told.clear();
+    this.cursor = undefined;
   }
 
   private goesAgain({ mutation }: PlanRequest['changes'][number], { code }: Decision): boolean {

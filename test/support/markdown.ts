@@ -7,7 +7,12 @@ export interface CodeBlock {
 }
 
 /** Pages whose TypeScript is complete: each block compiles, and its first line names its file. */
-export const PAGES_WITH_CODE = ['README.md', 'docs/own-writes.md', 'docs/recipes.md'];
+export const PAGES_WITH_CODE = [
+  'README.md',
+  'docs/own-writes.md',
+  'docs/recipes.md',
+  ...['sync', 'protocol', 'conformance', 'embedded-mongo'].map((name) => `libs/${name}/README.md`),
+];
 
 /** What the tests read of a Markdown file: enough for the project's own pages. */
 export class MarkdownFile {

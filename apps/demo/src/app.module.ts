@@ -7,6 +7,7 @@ import { isProduction, type Environment } from './config/environment';
 import { signingSecret } from './config/signing-secret';
 import { syncExtras, syncOptions } from './config/sync-options';
 import { mongooseOptions } from './database/mongoose-options';
+import { ShopScopes } from './shop/scopes/shop-scopes';
 import { ShopModule } from './shop/shop.module';
 import { SiteModule } from './site/site.module';
 
@@ -26,7 +27,10 @@ export class AppModule {
           load: [() => ({ ...environment })],
         }),
         MongooseModule.forRootAsync({ useFactory: () => mongooseOptions(environment) }),
-        SyncModule.forRootAsync({ ...syncExtras(environment), useFactory: () => syncOptions(environment) }),
+        SyncModule.forRootAsync({
+          ...syncExtras(environment),
+          useFactory: () => ({ ...syncOptions(environment), scopes: ShopScopes }),
+        }),
         ShopModule,
         SiteModule,
         ...devTokens(environment),

@@ -196,6 +196,8 @@ export type Probe =
   /** Pull, push, full resync and socket without a token, and with a forged one. */
   | 'without-token'
   | 'forged-token'
+  /** Pull, push, full resync and socket that name the scope of the other tenant. */
+  | 'foreign-scope'
   /** A well-formed stamp that this scope never wrote, as a cursor. */
   | 'unknown-cursor'
   | 'malformed-cursor'

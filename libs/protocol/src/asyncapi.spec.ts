@@ -129,6 +129,9 @@ interface ServerFixture {
   readonly code?: string;
   readonly message?: string;
   readonly path?: string;
+  readonly limit?: number;
+  readonly minimum?: string | number;
+  readonly server_time?: string;
   readonly retry_after?: number;
   readonly results?: unknown;
 }
@@ -145,10 +148,13 @@ function written(fixture: ServerFixture): string {
     code,
     message = '',
     path,
+    limit,
+    minimum,
+    server_time,
     retry_after,
     results,
   } = fixture;
-  const error = new SyncError(code as ErrorCode, message, path === undefined ? {} : { path });
+  const error = new SyncError(code as ErrorCode, message, { path, limit, minimum });
   switch (fixture.type) {
     case 'ping':
       return pingText(
@@ -158,6 +164,7 @@ function written(fixture: ServerFixture): string {
             name,
             { version: at?.last_seq ?? '', seq: at?.seq ?? 0 },
           ]),
+        server_time,
       );
     case 'scope':
       return scopeText(scope ?? '');
@@ -166,7 +173,10 @@ function written(fixture: ServerFixture): string {
     case 'subscribed':
       return subscribedText(collections, last_seq, scope);
     case 'pushed':
-      return pushedText(id, { results } as PushResponse);
+      return pushedText(id, {
+        results,
+        ...(server_time === undefined ? {} : { server_time }),
+      } as PushResponse);
     case 'push_failed':
       return pushFailedText(id, error, retry_after);
     case 'full_resync_required':

@@ -28,6 +28,24 @@ const pushId: Piece = {
   oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
 };
 
+const clientSchema: Piece = {
+  description: "The version of the client's data model, as the app calls it.",
+  oneOf: [{ type: 'string', maxLength: 128 }, { type: 'integer' }],
+};
+const serverTime: Piece = {
+  type: 'string',
+  format: 'date-time',
+  description: 'The clock that stamps are judged by.',
+};
+/** Of refusals. */
+const bounds: Readonly<Record<string, Piece>> = {
+  limit: { type: 'integer', description: 'How much may be sent, where it was too much.' },
+  minimum: {
+    description: 'With `client_outdated`: the oldest `client_schema` that is served.',
+    oneOf: [text, { type: 'integer' }],
+  },
+};
+
 interface Described {
   readonly about: string;
   /** By name; those that must be there first. */
@@ -51,6 +69,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       token: { ...text, description: 'Credentials, as in an Authorization header without `Bearer`.' },
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
+      client_schema: clientSchema,
     },
   },
   unsubscribe: {
@@ -67,6 +86,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
     },
     optional: {
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
+      client_schema: clientSchema,
       scope: { ...text, description: 'One of several that the identity may write. Missing: its own.' },
     },
   },
@@ -84,6 +104,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
         description: 'While subscribed to its own scope: everything up to here was sent.',
       },
       seq: { type: 'integer' },
+      server_time: serverTime,
       scopes: {
         type: 'object',
         description:
@@ -102,12 +123,14 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
       id: pushId,
       results: { type: 'array', items: { type: 'object', description: 'As of POST push.' } },
     },
+    optional: { server_time: serverTime },
   },
   push_failed: {
     about: 'A push that was refused as a whole. The socket stays open.',
     required: { id: pushId, code, message: text },
     optional: {
       path: { ...text, description: 'Where.' },
+      ...bounds,
       retry_after: { type: 'integer', description: 'Seconds, after which to send the same push again.' },
     },
   },
@@ -127,7 +150,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
   error: {
     about: 'Why the socket closes; with `scope`, why that subscription ends.',
     required: { code, message: text },
-    optional: { scope: ofScope, path: text },
+    optional: { scope: ofScope, path: text, ...bounds },
   },
 };
 

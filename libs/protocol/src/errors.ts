@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   scope_missing: 403,
   scope_forbidden: 403,
   full_resync_disabled: 403,
+  client_outdated: 409,
   push_id_in_use: 409,
   too_many_changes: 413,
   payload_too_large: 413,
@@ -67,6 +68,10 @@ export interface SyncErrorOptions {
   readonly path?: string;
   /** Whole seconds after which the same request makes sense again. */
   readonly retryAfterSeconds?: number;
+  /** The bound that was passed: bytes, changes or ids. */
+  readonly limit?: number;
+  /** The oldest `client_schema` that the app takes. */
+  readonly minimum?: string | number;
   readonly cause?: unknown;
   /** The status that the app's own code chose. Default: that of the code. */
   readonly status?: number;
@@ -77,6 +82,8 @@ export class SyncError extends Error {
   readonly status: number;
   readonly path: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly limit: number | undefined;
+  readonly minimum: string | number | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -88,6 +95,8 @@ export class SyncError extends Error {
     this.status = options.status ?? ERROR_CODES[code];
     this.path = options.path;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.limit = options.limit;
+    this.minimum = options.minimum;
   }
 
   /**
@@ -108,14 +117,20 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly path?: string;
+  /** With a code that says that something is too large or too many: how much may be sent. */
+  readonly limit?: number;
+  /** With `client_outdated`, if the app says so: the oldest `client_schema` that it takes. */
+  readonly minimum?: string | number;
 }
 
-export function errorBody(error: SyncError): ErrorBody {
+export function errorBody({ status, code, message, path, limit, minimum }: SyncError): ErrorBody {
   return {
-    statusCode: error.status,
-    code: error.code,
-    message: error.message,
-    ...(error.path === undefined ? {} : { path: error.path }),
+    statusCode: status,
+    code,
+    message,
+    ...(path === undefined ? {} : { path }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(minimum === undefined ? {} : { minimum }),
   };
 }
 

@@ -1,6 +1,12 @@
 import type { DocId } from './change.ts';
 import type { JsonObject } from './json.ts';
-import { collectionsParameter, limitParameter, queryObject, textParameter } from './read-query.ts';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  limitParameter,
+  queryObject,
+  textParameter,
+} from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 
 /**
@@ -18,6 +24,8 @@ export interface FullRequest {
   readonly limit?: number | string | null;
   /** `X-Sync-Cursor` of the page before. It brings the collections with it; others than those are refused. */
   readonly cursor?: string | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** A checked FullRequest; `limit` 0 stands for no limit. */
@@ -26,6 +34,7 @@ export interface FullQuery {
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
+  readonly clientSchema: string | undefined;
 }
 
 export interface FullLimits {
@@ -42,6 +51,7 @@ export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery 
   const query = queryObject(request);
   return {
     scope: scopeParameter(query),
+    clientSchema: clientSchemaParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),

@@ -4,9 +4,11 @@
  */
 export * from './asyncapi.ts';
 export * from './change.ts';
+export * from './documents.ts';
 export * from './errors.ts';
 export * from './full.ts';
 export * from './hlc.ts';
+export * from './info.ts';
 export * from './json.ts';
 export * from './patch.ts';
 export * from './pull.ts';

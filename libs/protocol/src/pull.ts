@@ -1,5 +1,11 @@
 import type { LogChange } from './change.ts';
-import { collectionsParameter, limitParameter, queryObject, sinceParameter } from './read-query.ts';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  limitParameter,
+  queryObject,
+  sinceParameter,
+} from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 
 /**
@@ -17,6 +23,8 @@ export interface PullRequest {
   readonly collections?: string | readonly string[] | null;
   /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
   readonly limit?: number | string | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** A checked PullRequest. */
@@ -27,6 +35,7 @@ export interface PullQuery {
   /** No blanks, no repetitions; undefined stands for all. */
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
+  readonly clientSchema: string | undefined;
 }
 
 export interface PullLimits {
@@ -43,6 +52,7 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
   const query = queryObject(request);
   return {
     scope: scopeParameter(query),
+    clientSchema: clientSchemaParameter(query),
     since: sinceParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),

@@ -3,6 +3,7 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
 import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { isShortText } from './text.ts';
+import { clientSchemaParameter } from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 import { parsePatch, type PatchBody } from './patch.ts';
 
@@ -43,6 +44,8 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
+  /** The version of the client's data model, as the app calls it. */
+  readonly clientSchema: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -90,6 +93,8 @@ export interface PushResult {
 
 export interface PushResponse {
   readonly results: readonly PushResult[];
+  /** The clock that stamps are judged by, ISO 8601 in UTC: a device whose clock is wrong learns by how much. */
+  readonly server_time?: string;
 }
 
 const NAME_BYTES = 128;
@@ -114,12 +119,14 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
       `A push holds at most ${maxChanges} changes; send the rest in further pushes.`,
       {
         path: 'changes',
+        limit: maxChanges,
       },
     );
   const groups = parseGroups(changes);
   return {
     clientId,
     scope: scopeParameter(body),
+    clientSchema: clientSchemaParameter(body),
     atomic: atomic ?? undefined,
     changes: changes.map((change, index) => {
       const parsed = parseChange(change, index);

@@ -1,6 +1,7 @@
 import { parseHlc, isZeroCursor } from './hlc.ts';
 import { SyncError } from './errors.ts';
 import { isObject } from './json.ts';
+import { isShortText } from './text.ts';
 
 /**
  * The pieces that the query strings of pull and full share. Values are texts of a query string, or what the app's own
@@ -72,6 +73,27 @@ export function limitParameter(
       { path: 'limit' },
     );
   return limit;
+}
+
+const MAX_SCHEMA_BYTES = 128;
+
+/**
+ * `client_schema` of a query, a push or a message: which version of its own data model the client has, in words that
+ * the app chooses. An integer counts as its decimal text, because a query has only text.
+ *
+ * @returns undefined when none is named
+ * @throws SyncError `malformed_request` for anything but a short text or a safe integer, given once
+ */
+export function clientSchemaParameter(fields: QueryObject): string | undefined {
+  const value = fields['client_schema'];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
+  if (isShortText(value, MAX_SCHEMA_BYTES)) return value;
+  throw new SyncError(
+    'malformed_request',
+    `client_schema must be given once, as a string of 1 to ${MAX_SCHEMA_BYTES} bytes or a safe integer.`,
+    { path: 'client_schema' },
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { SyncError, errorBody, type ErrorCode } from './errors.ts';
 import { isObject } from './json.ts';
 import type { Position, ResyncReason } from './pull.ts';
-import { collectionsParameter, queryObject, sinceParameter } from './read-query.ts';
+import { clientSchemaParameter, collectionsParameter, queryObject, sinceParameter } from './read-query.ts';
 import { utf8Length } from './text.ts';
 import type { PushResponse } from './push.ts';
 import { scopeParameter } from './scopes.ts';
@@ -30,6 +30,8 @@ export const STREAM_CLOSE = {
   forbidden: 4403,
   /** No subscribe message came in time. */
   no_subscribe: 4408,
+  /** The app no longer serves clients with this `client_schema`: come back with a newer version of the app. */
+  client_outdated: 4426,
   too_many_messages: 4429,
 } as const;
 export type StreamClose = keyof typeof STREAM_CLOSE;
@@ -52,6 +54,8 @@ export interface SubscribeMessage {
   readonly scopeId: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;
+  /** The version of the client's data model, as the app calls it. */
+  readonly clientSchema: string | undefined;
 }
 
 /** Credentials that take the place of those before: of the same scope and actor. */
@@ -102,6 +106,7 @@ export function parseClientMessage(text: string): ClientMessage {
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
         ack: optionalFlag(message, 'ack'),
+        clientSchema: clientSchemaParameter(message),
       };
     case 'token': {
       const token = optionalText(message, 'token');
@@ -124,15 +129,18 @@ export function parseClientMessage(text: string): ClientMessage {
  * @param at where a quiet client stands in its own scope, which may come back with `last_seq` as its `since`: everything
  *   asked up to here has been sent. Undefined without a subscription of it
  * @param scopes the same for each subscription, by scope, for a client that has named scopes
+ * @param serverTime the clock that stamps are judged by, ISO 8601 in UTC
  */
 export function pingText(
   at: Position | undefined,
   scopes?: Iterable<readonly [scope: string, at: Position]>,
+  serverTime?: string,
 ): string {
   return JSON.stringify({
     type: 'ping',
     ...(at && positionOf(at)),
     ...(scopes && { scopes: Object.fromEntries([...scopes].map(([scope, of]) => [scope, positionOf(of)])) }),
+    ...(serverTime === undefined ? {} : { server_time: serverTime }),
   });
 }
 
@@ -173,27 +181,15 @@ export function pushedText(id: PushId, response: PushResponse): string {
  * @param retryAfterSeconds when the same push makes sense again, where that is known
  */
 export function pushFailedText(id: PushId, error: SyncError, retryAfterSeconds?: number): string {
-  const { code, message, path } = errorBody(error);
-  return JSON.stringify({
-    type: 'push_failed',
-    id,
-    code,
-    message,
-    ...(path === undefined ? {} : { path }),
-    ...(retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds }),
-  });
+  const { statusCode: _, ...body } = errorBody(error);
+  const retryAfter = retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds };
+  return JSON.stringify({ type: 'push_failed', id, ...body, ...retryAfter });
 }
 
 /** @param scope of the subscription that alone has ended; without one the socket closes */
 export function errorText(error: SyncError, scope?: string): string {
-  const { code, message, path } = errorBody(error);
-  return JSON.stringify({
-    type: 'error',
-    ...scoped(scope),
-    code,
-    message,
-    ...(path === undefined ? {} : { path }),
-  });
+  const { statusCode: _, ...body } = errorBody(error);
+  return JSON.stringify({ type: 'error', ...scoped(scope), ...body });
 }
 
 /** The entries that follow are of this scope. */
@@ -220,6 +216,7 @@ const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = {
   // Whatever status the app's own code chose for it.
   busy: 'try_later',
   unavailable: 'try_later',
+  client_outdated: 'client_outdated',
 };
 const CLOSE_BY_STATUS: Partial<Record<number, StreamClose>> = {
   400: 'bad_message',

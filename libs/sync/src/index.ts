@@ -83,10 +83,16 @@ export { NoMetrics, SyncMetrics } from './metrics/metrics';
 export type {
   Atomicity,
   DocId,
+  DocumentsAnswer,
+  DocumentsRequest,
   FullEnd,
   FullLine,
   FullRequest,
   FullResyncResponse,
+  InfoCollection,
+  InfoLimits,
+  InfoRequest,
+  InfoStream,
   Json,
   JsonObject,
   LogChange,
@@ -109,8 +115,16 @@ export type {
   SocketDocumentOptions,
   StreamClose,
   SubscribeMessage,
+  SyncInfo,
+  WireFeature,
 } from 'nest-offline-sync-protocol';
-export { socketDocument, STREAM_CLOSE } from 'nest-offline-sync-protocol';
+export {
+  MAX_DOCUMENT_IDS,
+  socketDocument,
+  STREAM_CLOSE,
+  WIRE_FEATURES,
+  WIRE_VERSION,
+} from 'nest-offline-sync-protocol';
 export { FullResyncRequired, PullPage, type PullAnswer } from './pull/page';
 export type { FullPage } from './full/full.service';
 export type { StreamChange } from './log/entry';

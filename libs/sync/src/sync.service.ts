@@ -2,16 +2,22 @@ import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import {
   namedScope,
+  type DocumentsAnswer,
+  type DocumentsRequest,
   type FullRequest,
+  type InfoRequest,
   type PullRequest,
   type PushResponse,
   type ScopesAnswer,
+  type SyncInfo,
 } from 'nest-offline-sync-protocol';
 import type { StoredId } from './codec/stored-document';
 import type { IdValue } from './options/sync.options';
 import { CollectionRegistry } from './collections/collection-registry';
+import { DocumentsService } from './full/documents.service';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
+import { InfoService } from './info/info.service';
 import type { PullAnswer } from './pull/page';
 import { ScopeAccess } from './identity/scope-access';
 import { PullService } from './pull/pull.service';
@@ -42,6 +48,8 @@ export class SyncService {
     private readonly pulls: PullService,
     private readonly fulls: FullService,
     private readonly streams: StreamService,
+    private readonly single: DocumentsService,
+    private readonly server: InfoService,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
     private readonly collections: CollectionRegistry,
@@ -89,6 +97,16 @@ export class SyncService {
   /** The scope's documents as they stand, as NDJSON; `lastSeq` is the cursor to pull from afterwards. */
   full(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     return this.fulls.open(identity, request);
+  }
+
+  /** Single documents of a collection as they stand, with their versions; at most 100 ids. */
+  documents(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
+    return this.single.read(identity, request);
+  }
+
+  /** What a client has to know about this server: limits, readable collections, features, the time. */
+  info(identity: SyncIdentity, request: InfoRequest = {}): Promise<SyncInfo> {
+    return this.server.info(identity, request);
   }
 
   /**

@@ -135,6 +135,53 @@ describe('sync routes of the demo', () => {
   });
 });
 
+describe('the scopes of the demo', () => {
+  const scopesOf = async (client: DemoClient): Promise<unknown> =>
+    ((await (await client.request('GET', '/sync/scopes')).json()) as { scopes: unknown }).scopes;
+  const push = async (client: DemoClient, scope: string, collection: string): Promise<unknown> => {
+    const change = { collection, operation: 'upsert', doc_id: 'diary', data: { text: 'mine' } };
+    const body = { client_id: 'test', scope, changes: [change] };
+    return (await client.request('POST', '/sync/push', body)).json();
+  };
+
+  it('are a business, one’s private notes, and a catalogue', async () => {
+    expect(await scopesOf(cafe)).toEqual([
+      { scope: 'corner-cafe', access: 'write', own: true, kind: 'business' },
+      { scope: 'user:alice', access: 'write', own: false, kind: 'user' },
+      { scope: 'catalog', access: 'read', own: false, kind: 'catalog' },
+    ]);
+  });
+
+  it('let everybody read the catalogue, and nobody write to it', async () => {
+    const { changes } = await bikes.pull('scope=catalog');
+    expect(changes.map(({ collection, doc_id }) => [collection, doc_id])).toEqual(
+      ['W-1001', 'W-1002', 'W-2001'].map((id) => ['catalog_items', id]),
+    );
+    expect(changes[0]?.data).toMatchObject({ name: 'Espresso beans, 10 kg', price: '142.00' });
+    expect(await push(bikes, 'catalog', 'catalog_items')).toMatchObject({ code: 'scope_forbidden' });
+    expect((await bikes.pull('limit=1000')).changes.map(({ collection }) => collection)).not.toContain(
+      'catalog_items',
+    );
+  });
+
+  it('keep private notes private, and with their person in every business', async () => {
+    expect(await push(cafe, 'user:alice', 'notes')).toMatchObject({ results: [{ status: 'accepted' }] });
+    expect(await push(cafe, 'user:alice', 'tasks')).toMatchObject({ results: [{ code: 'wrong_scope' }] });
+    const elsewhere = await demoClient(url, 'alice', 'bike-shop');
+    expect((await elsewhere.pull('scope=user:alice')).changes.map(({ doc_id }) => doc_id)).toEqual(['diary']);
+    const colleague = await demoClient(url, 'carol', 'corner-cafe');
+    const answer = await colleague.request('GET', '/sync/pull?scope=user:alice');
+    expect(answer.status).toBe(403);
+    expect((await colleague.pull('collections=notes')).changes.map(({ doc_id }) => doc_id)).not.toContain(
+      'diary',
+    );
+  });
+
+  it.each(['catalog', 'user:alice'])('have names that no business can have: %s', async (business_id) => {
+    await expect(demoClient(url, 'mallory', business_id)).rejects.toThrow('400');
+  });
+});
+
 describe('POST /orders', () => {
   const BEANS = 'caf000000000000000000001';
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
+import packageJson from '../../../package.json';
 import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
@@ -10,6 +11,9 @@ import { codeOf, MarkdownFile, PAGES_WITH_CODE, tableRows } from '../../support/
 import { withOptionTables } from './options-page';
 
 const ROOT = join(__dirname, '../../..');
+const PACKAGES = readdirSync(join(ROOT, 'libs')).map((name) => join('libs', name));
+/** Pages that are read outside of the repository have absolute links into it. */
+const REPOSITORY = packageJson.repository.url.replace(/^git\+|\.git$/g, '');
 const page = (path: string): MarkdownFile => new MarkdownFile(join(ROOT, path));
 const protocol = page('docs/protocol.md');
 const options = page('docs/options.md');
@@ -100,7 +104,11 @@ describe('docs/options.md', () => {
 describe('links of the documentation', () => {
   const pages = [
     ...readdirSync(ROOT),
-    ...readdirSync(join(ROOT, 'docs'), { recursive: true }).map((name) => join('docs', String(name))),
+    ...['docs', ...PACKAGES].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: folder === 'docs' }).map((name) =>
+        join(folder, String(name)),
+      ),
+    ),
   ].filter((name) => name.endsWith('.md'));
 
   it('are checked on every page', () => {
@@ -108,7 +116,7 @@ describe('links of the documentation', () => {
       expect.arrayContaining([
         'README.md',
         'CONTRIBUTING.md',
-        'CHANGELOG.md',
+        join('libs', 'sync', 'CHANGELOG.md'),
         join('docs', 'architecture.md'),
       ]),
     );
@@ -117,10 +125,26 @@ describe('links of the documentation', () => {
   it('lead to files and headings that exist', () => {
     const dead = pages.flatMap((path) =>
       page(path)
-        .links.filter((link) => !/^https?:/.test(link) && !leads(path, link))
+        .links.filter((link) =>
+          link.startsWith(REPOSITORY) ? !leadsInto(link) : !/^https?:/.test(link) && !leads(path, link),
+        )
         .map((link) => `${path}: ${link}`),
     );
     expect(dead).toEqual([]);
+  });
+
+  it('that a package takes along lead to its own files or are absolute', () => {
+    const outside = PACKAGES.flatMap((folder) =>
+      ['README.md', 'CHANGELOG.md']
+        .map((name) => join(folder, name))
+        .filter((path) => pages.includes(path))
+        .flatMap((path) =>
+          page(path)
+            .links.filter((link) => !/^https?:/.test(link) && !['LICENSE', 'CHANGELOG.md'].includes(link))
+            .map((link) => `${path}: ${link}`),
+        ),
+    );
+    expect(outside).toEqual([]);
   });
 
   it('name only what the linked file contains', () => {
@@ -152,6 +176,14 @@ describe('the code of the documentation', () => {
     expect(compile(files)).toEqual([]);
   }, 60_000);
 });
+
+/** Whether an absolute link into the repository leads to what there is in this tree. */
+function leadsInto(link: string): boolean {
+  const place = link.slice(REPOSITORY.length).replace(/^\/(blob|tree)\/main\//, '');
+  if (place === '#readme') return true;
+  if (place.endsWith('#readme')) return leads('README.md', place.replace('#readme', '/README.md'));
+  return leads('README.md', place);
+}
 
 /** Whether a link leads to a file of the project, and to a heading in it. */
 function leads(from: string, link: string): boolean {

@@ -1,3 +1,4 @@
+import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
 import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
@@ -27,6 +28,7 @@ describe('retention', () => {
     pulls = new PullService(
       log.oplog,
       { get: () => undefined } as unknown as CollectionRegistry,
+      new ClientSchemas({}, resolveSettings({})),
       {} as ScopeAccess,
       resolveSettings({}),
       new NoMetrics(),

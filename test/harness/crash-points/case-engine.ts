@@ -1,5 +1,6 @@
 import type { PushResult } from 'nest-offline-sync';
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
+import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { EngineSessions } from '../../../libs/sync/src/cluster/engine-sessions';
@@ -53,6 +54,8 @@ export class CaseEngine {
       of(PushAnswers),
       this.queue,
       of(ResolverService),
+      of(ClientSchemas),
+      of(WallClock),
       settings,
       metrics,
     );

@@ -122,6 +122,14 @@ const parameter = fc.oneof(
   { weight: 6, arbitrary: versions.map((version) => `since=${version}`) },
   { weight: 6, arbitrary: collectionNames.map((names) => `collections=${names}`) },
   { weight: 3, arbitrary: limit },
+  { weight: 2, arbitrary: fc.constantFrom(...COLLECTIONS).map((name) => `collection=${name}`) },
+  {
+    weight: 3,
+    arbitrary: among(
+      'ids=live', 'ids=⟦A.id.0⟧', 'ids=own-1', 'ids=%5B%22live%22,7%5D', 'ids=%5B%22%5B%5C%22⟦A.scope⟧%5C%22,%5C%22live%5C%22%5D%22%5D', 'ids[$ne]=x',
+      'ids[]=gone', 'ids=%5B', 'client_schema=1', 'client_schema[$gt]=',
+    ),
+  },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦A.page.${String(page)}⟧`) },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦B.page.${String(page)}⟧`) },
   {
@@ -162,6 +170,7 @@ const read: fc.Arbitrary<HttpStep> = fc
     extraHeaders,
     path: fc.oneof(
       { weight: 12, arbitrary: among('/sync/pull', '/sync/full') },
+      { weight: 3, arbitrary: among('/sync/documents', '/sync/documents?collection=notes', '/sync/info') },
       {
         weight: 1,
         arbitrary: among(
@@ -183,7 +192,7 @@ const read: fc.Arbitrary<HttpStep> = fc
   .map((it) => ({
     kind: 'http',
     method: it.method,
-    target: it.path + (it.parameters.length > 0 ? `?${it.parameters.join('&')}` : ''),
+    target: it.path + (it.parameters.length > 0 ? `${it.path.includes('?') ? '&' : '?'}${it.parameters.join('&')}` : ''),
     headers: [...it.authorization, ...it.extraHeaders],
     body: it.body,
     encoding: 'plain',

@@ -49,6 +49,10 @@ export const PLAIN_ATTACKS: readonly Step[][] = [
     get('/sync/pull?since=⟦B.version.0⟧'),
     get('/sync/pull?since=⟦A.version.1⟧'),
     get('/sync/full?limit=0'),
+    get('/sync/info'),
+    ...COLLECTIONS.map((name) =>
+      get(`/sync/documents?collection=${name}&ids=live&ids=gone&ids=⟦A.id.0⟧&ids=own-1`),
+    ),
     get('/sync/full?limit=0', 'Accept-Encoding: gzip'),
     get('/sync/full?cursor=⟦A.page.0⟧'),
     get(

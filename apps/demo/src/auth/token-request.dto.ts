@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsString, Length } from 'class-validator';
+import { IsString, Length, Matches } from 'class-validator';
 
 export class TokenRequestDto {
   @ApiProperty({ example: 'alice', description: 'Who acts. Kept with each document.' })
@@ -13,6 +13,8 @@ export class TokenRequestDto {
   })
   @IsString()
   @Length(1, 100)
+  // Scopes that are no businesses: see ShopScopes.
+  @Matches(/^(?!user:|catalog$)/, { message: 'business_id must not be catalog, nor begin with user:' })
   business_id!: string;
 }
 

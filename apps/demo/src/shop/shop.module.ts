@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CatalogModule } from './catalog/catalog.module';
 import { CategoriesModule } from './categories/categories.module';
 import { CustomersModule } from './customers/customers.module';
 import { InventoryModule } from './inventory/inventory.module';
@@ -18,6 +19,7 @@ import { TasksModule } from './tasks/tasks.module';
     CustomersModule,
     SalesModule,
     NotesModule,
+    CatalogModule,
     SeedModule,
   ],
 })

@@ -16,6 +16,12 @@ export const syncSchemas: Schemas = {
     required: ['client_id', 'changes'],
     properties: {
       client_id: { type: 'string', example: 'device-1' },
+      scope: {
+        type: 'string',
+        nullable: true,
+        example: 'user:alice',
+        description: 'One of GET scopes; none: your own.',
+      },
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
       changes: { type: 'array', minItems: 1, items: { $ref: '#/components/schemas/SyncPushedChange' } },
     },
@@ -82,6 +88,25 @@ export const syncSchemas: Schemas = {
       collections: { type: 'array', items: { type: 'string' } },
     },
   },
+  SyncScopes: {
+    type: 'object',
+    required: ['scopes'],
+    properties: {
+      scopes: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['scope', 'access', 'own'],
+          properties: {
+            scope: { type: 'string', example: 'user:alice' },
+            access: { type: 'string', enum: ['read', 'write'] },
+            own: { type: 'boolean', description: 'The one that counts where none is named.' },
+            kind: { type: 'string', example: 'user', description: 'What the app calls scopes like this.' },
+          },
+        },
+      },
+    },
+  },
   SyncError: {
     type: 'object',
     required: ['statusCode', 'message'],
@@ -122,9 +147,10 @@ const REFUSALS: Readonly<Record<string, string>> = {
   '503': 'Busy, or the database cannot be reached: retry after Retry-After seconds',
 };
 
-/** The three routes under a prefix such as `/sync`. */
+/** The routes under a prefix such as `/sync`. */
 export function syncPaths(prefix: string): Paths {
   const common = { tags: ['sync'], security: [{ bearer: [] }] };
+  const scope = parameter('scope', 'string', 'One of GET scopes; none: your own.');
   const collections = parameter(
     'collections',
     'string',
@@ -143,11 +169,19 @@ export function syncPaths(prefix: string): Paths {
         },
       },
     },
+    [`${prefix}/scopes`]: {
+      get: {
+        ...common,
+        summary: 'Lists the scopes that you may use, your own one first',
+        responses: { '200': { description: 'The scopes', content: json('SyncScopes') }, ...refusals() },
+      },
+    },
     [`${prefix}/pull`]: {
       get: {
         ...common,
         summary: 'Returns what is new since a cursor',
         parameters: [
+          scope,
           parameter('since', 'string', 'last_seq of the previous answer; none: from the beginning.'),
           collections,
           parameter('limit', 'integer', 'Maximum number of entries in the answer.'),
@@ -163,6 +197,7 @@ export function syncPaths(prefix: string): Paths {
         ...common,
         summary: 'Returns every current document, one JSON object per line',
         parameters: [
+          scope,
           collections,
           parameter('limit', 'integer', 'Documents per page; 0: everything in one response.'),
           parameter('cursor', 'string', 'X-Sync-Cursor of the previous page.'),

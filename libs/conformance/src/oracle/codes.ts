@@ -13,6 +13,7 @@ export const MALFORMED_CODES: ReadonlySet<string> = new Set([
   'invalid_string',
   'validation_failed',
   'unknown_collection',
+  'wrong_scope',
   'forbidden',
 ]);
 

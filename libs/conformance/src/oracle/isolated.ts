@@ -8,6 +8,9 @@ import { evidenceOf } from './sendings';
 /** HTTP's status, and the socket's close code. */
 const UNAUTHENTICATED = [401, 4401];
 
+/** How the scope of the other tenant is refused, over HTTP and over the socket. */
+const NOT_THERE = 'scope_forbidden';
+
 /** Invariant 5: nobody learns anything about another tenant, and without a valid token nobody learns anything. */
 export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void {
   for (const leak of index.leaks) {
@@ -30,6 +33,21 @@ export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void 
     found.violated(
       () =>
         `A request with ${probe.probe === 'without-token' ? 'no' : 'a forged'} token was answered ${status} ${code ?? ''} instead of 401.`,
+      () => [probe],
+    );
+  }
+  for (const probe of index.probes) {
+    if (probe.probe !== 'foreign-scope') continue;
+    if (probe.answer === null || probe.answer.status === 503 || probe.answer.status === 1013) {
+      found.unchecked('A request that named the scope of the other tenant got no answer.');
+      continue;
+    }
+    found.checked();
+    const { status, code } = probe.answer;
+    if (code === NOT_THERE) continue;
+    found.violated(
+      () =>
+        `A request that named the scope of the other tenant was answered ${status} ${code ?? ''}, not ${NOT_THERE}.`,
       () => [probe],
     );
   }

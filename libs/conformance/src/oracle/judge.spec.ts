@@ -44,6 +44,7 @@ describe('a history that keeps everything', () => {
     got(18, entry(4, { marker: 'main-app', docId: 'a' })),
     stream(19, { is: 'ping', lastSeq: v(4) }),
     probe('forged-token', 401, 'unauthenticated'),
+    probe('foreign-scope', 403, 'scope_forbidden'),
     probe('unknown-cursor', 200, 'full_resync_required'),
     probe('malformed-cursor', 400, 'invalid_cursor'),
     probe('too-many-changes', 413, 'too_many_changes'),
@@ -274,6 +275,8 @@ const BROKEN: readonly Broken[] = [
   ['bytes with a secret', 5, /a secret/, [{ kind: 'leak', to: 'other', at: 1, where: 'an error text' }]],
   ['an answer without a token', 5, /no token was answered 200/, [probe('without-token', 200, null)]],
   ['an answer to a forged token', 5, /a forged token/, [probe('forged-token', 404, null)]],
+  ['an answer about another scope', 5, /named the scope/, [probe('foreign-scope', 200, null)]],
+  ['another refusal of another scope', 5, /not scope_forbidden/, [probe('foreign-scope', 404, 'not_found')]],
   [
     'an entry of the other tenant',
     5,

@@ -36,3 +36,27 @@ export function askSocket(url: string, message: string, limitMs: number): Promis
     });
   });
 }
+
+/**
+ * Opens a socket, subscribes to a scope and waits for the first thing that is said about it: such a socket stays open.
+ *
+ * @returns 200 and the type of what came, which is no refusal; null when nothing came for `limitMs`
+ */
+export function askScope(url: string, message: string, limitMs: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, { handshakeTimeout: limitMs, perMessageDeflate: false });
+    const timer = setTimeout(() => end(null), limitMs);
+    const end = (answer: Answer): void => {
+      clearTimeout(timer);
+      socket.terminate();
+      resolve(answer);
+    };
+    socket.on('open', () => socket.send(message, () => undefined));
+    socket.on('message', (data: RawData) => {
+      const { type, code } = fieldsOf(jsonOf((data as Buffer).toString()));
+      if (type !== 'ping') end({ status: 200, code: type === 'error' ? String(code) : null });
+    });
+    socket.on('error', () => end(null));
+    socket.once('close', (status) => end(status === 1006 ? null : { status, code: null }));
+  });
+}

@@ -1,4 +1,6 @@
+import type { Answer } from '../history';
 import { fieldsOf, answerOf } from '../wire/parse';
+import { askScope } from '../wire/socket-probe';
 import { jsonOf } from '../wire/exchange';
 import { markerOf } from '../wire/marker';
 import type { Outgoing } from '../wire/device';
@@ -11,16 +13,59 @@ import { filled } from './template';
 export async function trespass(victim: Party, intruder: Party, end: AbortSignal): Promise<void> {
   const random = new Random(intruder.settings.seed, 'trespasser');
   const device = intruder.device();
+  const scope = await closedScope(victim, intruder);
   for (let number = 1; !end.aborted; number++) {
     await pause(random.between(20, 120), end);
     const target = victim.someDocument(random.next());
     if (!target || end.aborted) continue;
-    if (random.chance(0.25)) await tryCursor(intruder, target.version);
+    if (scope !== null && random.chance(0.25))
+      await tryScope(intruder, scope, intrusion(intruder, target, 'upsert', number));
+    else if (random.chance(0.25)) await tryCursor(intruder, target.version);
     else
       await intruder.push(device, 'x0', 'mutation', [
         intrusion(intruder, target, random.chance(0.4) ? 'delete' : 'upsert', number),
       ]);
   }
+}
+
+/** The victim's own scope, where the server knows of scopes and does not give the intruder this one. */
+async function closedScope(victim: Party, intruder: Party): Promise<string | null> {
+  const [theirs, mine] = await Promise.all([victim, intruder].map(scopesOf));
+  const own = theirs?.find((entry) => entry['own'] === true)?.['scope'];
+  if (typeof own !== 'string' || !mine || mine.some((entry) => entry['scope'] === own)) return null;
+  return own;
+}
+
+async function scopesOf(party: Party): Promise<Readonly<Record<string, unknown>>[] | undefined> {
+  const reply = await party.device().ask('scopes', '/scopes');
+  const scopes = reply?.status === 200 ? fieldsOf(jsonOf(reply.text))['scopes'] : undefined;
+  return Array.isArray(scopes) ? scopes.map(fieldsOf) : undefined;
+}
+
+/** Names the victim's scope in each call. What comes back is looked through like every other answer. */
+async function tryScope(intruder: Party, scope: string, { wire }: Outgoing): Promise<void> {
+  const named = `scope=${encodeURIComponent(scope)}`;
+  const body = JSON.stringify({ client_id: 'x0', scope, changes: [wire] });
+  for (const [what, path, sent] of [
+    ['pull', `/pull?${named}`],
+    ['full', `/full?${named}`],
+    ['push', '/push', body],
+  ] as const) {
+    const at = intruder.journal.now();
+    const reply = await intruder.device().ask(what, path, sent);
+    record(intruder, at, what, answerOf(reply));
+  }
+  const { streamPath, answerLimitMs } = intruder.settings;
+  const url = `${intruder.base().replace(/^http/, 'ws')}/${streamPath}`;
+  const message = JSON.stringify({ type: 'subscribe', scope, token: intruder.token() });
+  const at = intruder.journal.now();
+  record(intruder, at, 'socket', await askScope(url, message, answerLimitMs));
+}
+
+function record({ journal }: Party, at: number, what: string, answer: Answer): void {
+  const came = answer === null ? 'no answer' : `${String(answer.status)} ${answer.code ?? ''}`.trimEnd();
+  const detail = `${what} that names the scope of the tenant under test: ${came}`;
+  journal.add({ kind: 'probe', probe: 'foreign-scope', at, answer, detail });
 }
 
 function intrusion(

@@ -42,3 +42,8 @@ export function boundedWall(wallMs: number, measure: ClockMeasure | undefined, m
   const database = databaseClock(measure, monotonicMs);
   return Math.round(Math.min(Math.max(wallMs, database - MAX_OFFSET_MS), database + MAX_OFFSET_MS));
 }
+
+/** Milliseconds since 1970 as ISO 8601 in UTC, `2026-05-02T12:00:00.000Z`: how the wire tells the server's time. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -86,14 +86,18 @@ export class CollectionRegistry implements Collections {
    * The collections of a read. None asked means all that the identity may read, which can be none. Those that do not
    * live in the identity's scope are left out, also where they were asked for.
    *
+   * @param path the parameter that named them, for errors
    * @throws SyncError `unknown_collection` for a name that is not synced, `forbidden` for one that the identity was
    * asked for and may not read
    */
   async readable(
     identity: SyncIdentity,
     requested: readonly string[] | undefined,
+    path = 'collections',
   ): Promise<SyncedCollection[]> {
-    const asked = requested?.length ? [...new Set(requested)].map((name) => this.known(name)) : undefined;
+    const asked = requested?.length
+      ? [...new Set(requested)].map((name) => this.known(name, path))
+      : undefined;
     const candidates = (asked ?? [...this.collections().values()]).filter((one) =>
       one.livesIn(identity.scopeId),
     );
@@ -101,7 +105,7 @@ export class CollectionRegistry implements Collections {
     const denied = asked && candidates.find((_, index) => !allowed[index]);
     if (denied)
       throw new SyncError('forbidden', `Collection ${denied.name} may not be read with these credentials.`, {
-        path: 'collections',
+        path,
       });
     return candidates.filter((_, index) => allowed[index]);
   }
@@ -116,12 +120,12 @@ export class CollectionRegistry implements Collections {
     return change.data && form?.hide(change.data) ? Buffer.from(JSON.stringify(change)) : wire;
   }
 
-  private known(name: string): SyncedCollection {
+  private known(name: string, path: string): SyncedCollection {
     const collection = this.get(name);
     if (collection) return collection;
     const shown = JSON.stringify(name.slice(0, 100));
     throw new SyncError('unknown_collection', `Collection ${shown} is not synced by this server.`, {
-      path: 'collections',
+      path,
     });
   }
 

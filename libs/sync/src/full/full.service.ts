@@ -4,6 +4,7 @@ import type { StoredId } from '../codec/stored-document';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -44,6 +45,7 @@ export class FullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
@@ -53,11 +55,12 @@ export class FullService {
    * Opens a page: all that can be refused is refused here, and the first documents have been read.
    *
    * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
-   *   `forbidden`, `full_resync_disabled`
+   *   `forbidden`, `full_resync_disabled`, `client_outdated`
    */
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
+    await this.clients.admit(query.clientSchema, identity);
     const reader = await this.access.enter(identity, query.scope, 'read');
     const { scopeId } = reader;
     const known = this.collections.names();

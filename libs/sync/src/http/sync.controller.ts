@@ -17,7 +17,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
-import type { FullRequest, PullRequest } from 'nest-offline-sync-protocol';
+import type { DocumentsRequest, FullRequest, InfoRequest, PullRequest } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncGuard, SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
@@ -69,6 +69,26 @@ export class SyncController {
     @Res() response: unknown,
   ): Promise<void> {
     this.answer(response, (await this.sync.pull(identity, query)).body);
+  }
+
+  /** Gives single documents as they stand. */
+  @Get('documents')
+  async documents(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: DocumentsRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.documents(identity, query))));
+  }
+
+  /** Says what a client has to know about this server. */
+  @Get('info')
+  async info(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: InfoRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.info(identity, query))));
   }
 
   /** Streams the scope's documents as they stand. */

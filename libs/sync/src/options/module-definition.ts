@@ -11,13 +11,17 @@ import type { Connection } from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { PortResolver } from '../collections/port-resolver';
+import { DocumentsService } from '../full/documents.service';
 import { FullService } from '../full/full.service';
 import { SyncHealthIndicator } from '../health/sync-health';
 import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
+import { ParserErrors } from '../http/parser-errors';
 import { LastAnswers, SyncController } from '../http/sync.controller';
+import { ClientSchemas } from '../identity/client-schemas';
 import { IdentityService } from '../identity/identity.service';
 import { ScopeAccess } from '../identity/scope-access';
+import { InfoService } from '../info/info.service';
 import { SocketDoor } from '../identity/socket-door';
 import { SyncGuard } from '../identity/sync.guard';
 import { provideMetrics } from '../metrics/prom-metrics';
@@ -89,7 +93,7 @@ function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule 
       ...configured(extras),
       { provide: SYNC_CONTROLLER, useValue: controller },
       ...SERVICES,
-      ...(extras.http ? [LastAnswers] : []),
+      ...(extras.http ? [LastAnswers, ParserErrors] : []),
       ...(extras.stream ? [SyncGateway] : []),
     ],
     controllers: extras.http ? [controller] : [],
@@ -143,8 +147,11 @@ const SERVICES: Provider[] = [
   SocketDoor,
   IdentityService,
   SyncGuard,
+  ClientSchemas,
   PullService,
   FullService,
+  DocumentsService,
+  InfoService,
   ChangeStreamHub,
   ScopeWatches,
   StreamService,

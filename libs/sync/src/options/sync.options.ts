@@ -6,6 +6,7 @@ import type {
   DocumentTransform,
   DocumentTransformFunction,
 } from '../collections/ports';
+import type { SyncIdentity } from '../identity/identity';
 import type {
   ConflictResolver,
   ConflictResolverFunction,
@@ -118,6 +119,11 @@ export interface SyncOptions {
    * or a function. Default: those that the app's CORS names or allows credentials; the app's own origin always.
    */
   readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * Whether the app still serves a client with this `client_schema` (undefined: it sent none). Called for each request and
+   * subscription; anything but `true` or a refusal is an error of the server. Default: every client is served.
+   */
+  readonly clientSchema?: ClientSchemaFunction;
   /** For all collections that have none. */
   readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
   /** For all collections that have none. */
@@ -194,6 +200,20 @@ export type OriginRule = (origin: string, request: SyncRequest) => boolean | Pro
 
 /** What the option `allowedOrigins` may be. */
 export type AllowedOrigins = true | readonly (string | RegExp)[] | OriginRule;
+
+/** Why a client is not served any more: becomes `client_outdated`, which it shows to its user. */
+export interface ClientSchemaRefusal {
+  /** The oldest `client_schema` that is served. */
+  readonly minimum: string | number;
+  /** For the user. Default: a sentence in English with the minimum. */
+  readonly message?: string;
+}
+
+/** The option `clientSchema`. An integer that a client sent comes as its decimal text. */
+export type ClientSchemaFunction = (
+  clientSchema: string | undefined,
+  identity: SyncIdentity,
+) => true | ClientSchemaRefusal | Promise<true | ClientSchemaRefusal>;
 
 /** Known before DI: these stand next to the options, also in forRootAsync. */
 export interface SyncModuleExtras {

@@ -181,6 +181,14 @@ export const OPTION_TABLE = {
     shown: "the token's `exp`",
     about: 'a function of the request: the `Date` at which opaque credentials expire. The socket closes then',
   },
+  clientSchema: {
+    section: 'identity',
+    kind: 'code',
+    shown: 'every client is served',
+    about:
+      'a function of `client_schema` (undefined if the client sent none) and the identity: `true`, or `{ minimum, message? }` for a client that is too old',
+    more: '[Old clients](protocol.md#old-clients)',
+  },
 
   'jwt.secret': {
     section: 'jwt',

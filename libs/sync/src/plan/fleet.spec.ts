@@ -48,6 +48,8 @@ type Step =
       readonly document: number;
       readonly value: number | null;
     }
+  /** The app takes a device's scope from it, or gives it back. A device may notice only when it is back. */
+  | { readonly do: 'access'; readonly device: number; readonly notices: boolean }
   /** A request that was sent before comes once more, late. */
   | { readonly do: 'late'; readonly pick: number }
   | { readonly do: 'trim'; readonly scope: number; readonly upTo: number; readonly removed: number }
@@ -117,6 +119,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('late' as const), pick: fc.nat({ max: 60 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('access' as const), device, notices: fc.boolean() }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -190,6 +196,7 @@ class History {
       }
       case 'pull': {
         const puller = this.device(step.device);
+        if (!puller.isMember) return;
         for (let page = 0; page < step.pages && fleet.pull(puller, step.limit); page++);
         return;
       }
@@ -200,6 +207,13 @@ class History {
         const scope = FLEET_SCOPES[step.scope]!;
         const data = step.value === null ? null : { p: step.value };
         return fleet.serverWrite(scope, this.named(scope, step.document), data);
+      }
+      case 'access': {
+        const member = this.device(step.device);
+        if (!member.isMember) member.isMember = true;
+        else if (step.notices) member.lost();
+        else member.isMember = false;
+        return;
       }
       case 'late':
         return fleet.late(step.pick);
@@ -214,6 +228,7 @@ class History {
   settle(): void {
     const { fleet, devices } = this;
     fleet.wallMs += 10 * DAY_MS;
+    for (const each of devices) each.isMember = true;
     const all = {
       skip: 0,
       take: 100,
@@ -260,6 +275,7 @@ class History {
 
   private send({ device: index, twice, lost, ...portion }: Sending): Travelling[] {
     const sender = this.device(index);
+    if (!sender.isMember) return [];
     const request = sender.request(portion);
     if (!request) return [];
     const travelling = (): Travelling => travel(request, sender, lost);
@@ -268,7 +284,7 @@ class History {
 }
 
 describe('a fleet of devices that are offline for a while', () => {
-  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored or misdated', () => {
+  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored, misdated or lost', () => {
     fc.assert(
       fc.property(setting, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
         const history = new History(given);

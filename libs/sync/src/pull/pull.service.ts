@@ -3,6 +3,7 @@ import type { mongo } from 'mongoose';
 import { parsePullQuery, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -45,6 +46,7 @@ export class PullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
@@ -56,11 +58,12 @@ export class PullService {
    * One page of what is new since a cursor, in the order of the versions.
    *
    * @throws SyncError `invalid_cursor`, `invalid_limit`, `malformed_request`, `scope_forbidden`, `unknown_collection`,
-   *   `forbidden`
+   *   `forbidden`, `client_outdated`
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { scope, since, collections, limit } = parsePullQuery(request, this.settings);
+    const { scope, since, collections, limit, clientSchema } = parsePullQuery(request, this.settings);
+    await this.clients.admit(clientSchema, identity);
     const reader = await this.access.enter(identity, scope, 'read');
     const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));

@@ -89,6 +89,7 @@ export class PushIntake {
       throw new SyncError(
         'payload_too_large',
         `The push has ${bytes} bytes, more than the limit of ${maxPushBytes}; send its changes in several pushes.`,
+        { limit: maxPushBytes },
       );
 
     const waitsFor: (() => string)[] = [];

@@ -1,5 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parsePushRequest, type PushResponse, type PushResult } from 'nest-offline-sync-protocol';
+import { isoTime } from '../clock/bounded-wall';
+import { WallClock } from '../clock/wall-clock';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -22,6 +25,8 @@ export class PushService {
     private readonly answers: PushAnswers,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
+    private readonly clients: ClientSchemas,
+    private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -37,6 +42,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
+      await this.clients.admit(parsed.clientSchema, identity);
       const writer = await this.access.enter(identity, parsed.scope, 'write');
       const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
@@ -62,7 +68,7 @@ export class PushService {
       }
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
-      return { results };
+      return { results, server_time: isoTime(this.clock.now()) };
     } catch (error) {
       this.metrics.push('failure', changes, (performance.now() - started) / 1000);
       throw error;

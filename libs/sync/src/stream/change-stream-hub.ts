@@ -41,6 +41,7 @@ const CLOSE_LIMIT_MS = 300;
 export class ChangeStreamHub implements BeforeApplicationShutdown {
   private readonly logger = new Logger('SyncModule');
   private readonly scopes = new Map<string, Set<HubSubscriber>>();
+  private readonly urgent = new Set<string>();
   private closing = false;
   private following: { readonly stop: AbortController; readonly stopped: Promise<void> } | undefined;
   private attached = 0;
@@ -119,8 +120,12 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
     };
   }
 
-  /** Tells it of a scope's entries while others listen: for it alone there is no stream. */
+  /**
+   * Tells it of a scope's entries while others listen (for it alone there is no stream), and before the others are told
+   * of anything that was written after these.
+   */
   overhear(scopeId: string, subscriber: HubSubscriber): void {
+    this.urgent.add(scopeId);
     this.scopes.set(scopeId, new Set([subscriber]));
   }
 
@@ -207,6 +212,11 @@ export class ChangeStreamHub implements BeforeApplicationShutdown {
       const { scope } = entry;
       if (!this.scopes.has(scope)) continue;
       this.metrics.streamLag(Math.max(0, now - entry.writtenAt) / 1000);
+      if (this.urgent.has(scope)) {
+        // Before what was written before it, and so before what was written after it.
+        for (const subscriber of this.scopes.get(scope) ?? []) subscriber.offer([entry.change()]);
+        continue;
+      }
       run.add(scope, this.shown(entry.change()));
       if (run.entries < RUN_ENTRIES && run.bytes < this.runBytes) continue;
       this.dispatch(run);

@@ -85,6 +85,11 @@ export class ScopeWatches implements HubSubscriber, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
+  /** Subscriptions to scopes that are not their identity's own. */
+  get size(): number {
+    return [...this.watches.values()].reduce((sum, ofActor) => sum + ofActor.size, 0);
+  }
+
   /**
    * Lets an identity into a scope to stay there. Close the watch in the end.
    *

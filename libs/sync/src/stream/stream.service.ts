@@ -1,11 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  clientSchemaParameter,
   collectionsParameter,
   queryObject,
   scopeParameter,
   sinceParameter,
 } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { ClientSchemas } from '../identity/client-schemas';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { PullService } from '../pull/pull.service';
@@ -26,6 +28,8 @@ export interface StreamRequest {
   readonly since?: string | null;
   /** None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
 }
 
 /** Live entries that may wait for one subscriber before it goes back to reading the log. */
@@ -43,6 +47,7 @@ export class StreamService {
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
+    private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
@@ -71,7 +76,8 @@ export class StreamService {
    * Close it, also when it is not used.
    *
    * @param bounds what may wait for it; looked at with each entry
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `scope_forbidden`, `unknown_collection`, `forbidden`
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `scope_forbidden`, `unknown_collection`, `forbidden`,
+   *   `client_outdated`
    */
   async open(
     identity: SyncIdentity,
@@ -81,6 +87,7 @@ export class StreamService {
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     const since = sinceParameter(query);
+    await this.clients.admit(clientSchemaParameter(query), identity);
     const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
     try {
       const names = await this.readable(reader, collectionsParameter(query));

@@ -10,6 +10,7 @@ import {
   type PushMessage,
   type StreamClose,
 } from 'nest-offline-sync-protocol';
+import type { WallClock } from '../clock/wall-clock';
 import type { SyncIdentity } from '../identity/identity';
 import type { IdentityService } from '../identity/identity.service';
 import type { PushService } from '../push/push.service';
@@ -30,6 +31,7 @@ export interface SessionContext {
   readonly streams: StreamService;
   readonly pushes: PushService;
   readonly settings: SyncSettings;
+  readonly clock: Pick<WallClock, 'now'>;
   readonly logger: Logger;
   readonly frames: SharedFrames;
   /** Called when a socket has closed. */
@@ -57,7 +59,7 @@ export class SocketSession implements Pulsing {
     private readonly context: SessionContext,
     readonly phase: Phase,
   ) {
-    const { identities, streams, settings, frames, pushes, logger } = context;
+    const { identities, streams, settings, clock, frames, pushes, logger } = context;
     const { socketBufferBytes, subscribeTimeoutMs, pingIntervalMs } = settings;
     const { limits } = settings;
     this.outbound = new Outbound(socket, upgrade.socket, socketBufferBytes, frames, () => {
@@ -70,7 +72,7 @@ export class SocketSession implements Pulsing {
     const identify = (): Promise<SyncIdentity> => this.pusher();
     this.pushes = new SocketPushes({ socket, outbound, limits, pushes, logger, identify });
     this.subscriptions = new SocketSubscriptions({
-      ...{ outbound, credentials, streams, settings, logger },
+      ...{ outbound, credentials, streams, settings, clock, logger },
       enqueue: (task) => this.enqueue(task),
       close: (reason, text) => this.close(reason, text),
       fail: (error) => this.fail(error),

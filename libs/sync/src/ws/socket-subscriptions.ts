@@ -12,6 +12,8 @@ import {
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from 'nest-offline-sync-protocol';
+import { isoTime } from '../clock/bounded-wall';
+import type { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
 import { asSocketError } from '../http/failure';
 import type { SyncIdentity } from '../identity/identity';
@@ -29,6 +31,7 @@ export interface SubscriptionSurroundings {
   readonly credentials: SocketCredentials;
   readonly streams: StreamService;
   readonly settings: SyncSettings;
+  readonly clock: Pick<WallClock, 'now'>;
   readonly logger: Logger;
   /** Runs a task after those before it. What it fails with closes the socket. */
   enqueue(task: () => Promise<void>): void;
@@ -44,6 +47,7 @@ interface Wish {
 interface Asked {
   readonly scope: string;
   readonly collections: readonly string[] | undefined;
+  readonly clientSchema: string | undefined;
   readonly since: string | undefined;
 }
 
@@ -122,7 +126,8 @@ export class SocketSubscriptions {
   ping(): string {
     const own = this.around.credentials.scopeId;
     const at = own === undefined ? undefined : this.running.get(own)?.subscription.position;
-    return pingText(at, this.namesScopes ? this.running.positions() : undefined);
+    const positions = this.namesScopes ? this.running.positions() : undefined;
+    return pingText(at, positions, isoTime(this.around.clock.now()));
   }
 
   /** Nothing more is sent, and what is under way counts for nothing. */
@@ -136,7 +141,7 @@ export class SocketSubscriptions {
   }
 
   private async subscribe(message: SubscribeMessage, wish: Wish): Promise<void> {
-    const { since, collections, token, scopeId, ack } = message;
+    const { since, collections, clientSchema, token, scopeId, ack } = message;
     const identity = await this.around.credentials.identify(token);
     if (scopeId !== undefined && scopeId !== identity.scopeId)
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
@@ -145,7 +150,7 @@ export class SocketSubscriptions {
     const scope = message.scope ?? identity.scopeId;
     try {
       this.expectRoom(scope);
-      await this.start({ scope, collections, since }, wish, ack);
+      await this.start({ scope, collections, clientSchema, since }, wish, ack);
     } catch (error) {
       this.failOne(scope, error);
     }
@@ -161,7 +166,7 @@ export class SocketSubscriptions {
   }
 
   private async renewOne(identity: SyncIdentity, subscribed: Subscribed): Promise<void> {
-    const { scope, asked, subscription } = subscribed;
+    const { scope, asked, clientSchema, subscription } = subscribed;
     const { streams, settings } = this.around;
     try {
       const names = await within(
@@ -174,25 +179,30 @@ export class SocketSubscriptions {
       this.running.stop(scope);
       const wish: Wish = { scope };
       this.wishes.push(wish);
-      await this.start({ scope, collections: asked, since }, wish).finally(() => this.fulfilled(wish));
+      const again: Asked = { scope, collections: asked, clientSchema, since };
+      await this.start(again, wish).finally(() => this.fulfilled(wish));
     } catch (error) {
       const current = this.running.get(scope);
       if (!current || current === subscribed) this.failOne(scope, error);
     }
   }
 
-  private async start({ scope, collections, since }: Asked, wish: Wish, ack = false): Promise<void> {
+  private async start(asked: Asked, wish: Wish, ack = false): Promise<void> {
+    const { scope, collections, clientSchema, since } = asked;
     if (this.isOvertaken(wish, scope)) return;
     const { outbound, credentials, streams, settings } = this.around;
     const identity = await credentials.identify(undefined);
     const subscription = await within(
       settings.subscribeTimeoutMs,
-      () => streams.open(identity, { scope, since, collections }, undefined, this.running),
+      () => {
+        const request = { scope, since, collections, client_schema: clientSchema };
+        return streams.open(identity, request, undefined, this.running);
+      },
       notInTime,
     );
     if (this.ended || this.isOvertaken(wish, scope)) return subscription.close();
     if (ack) outbound.text(subscribedText(subscription.collections, since, this.told(scope)));
-    this.running.start({ scope, asked: collections, subscription });
+    this.running.start({ scope, asked: collections, clientSchema, subscription });
   }
 
   private scopeOf({ scope }: Wish): string | undefined {

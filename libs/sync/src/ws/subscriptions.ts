@@ -12,6 +12,7 @@ export interface Subscribed {
   readonly scope: string;
   /** The collections that it has asked for; undefined: all. */
   readonly asked: readonly string[] | undefined;
+  readonly clientSchema?: string | undefined;
   readonly subscription: StreamSubscription;
 }
 

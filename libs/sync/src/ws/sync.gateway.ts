@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { WallClock } from '../clock/wall-clock';
 import { IdentityService } from '../identity/identity.service';
 import { SyncMetrics } from '../metrics/metrics';
 import { within } from '../database/waiting';
@@ -51,10 +52,11 @@ export class SyncGateway implements OnModuleInit, BeforeApplicationShutdown {
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+    clock: WallClock,
   ) {
     const frames = new SharedFrames(setImmediate);
     const closed = (session: SocketSession): void => this.left(session);
-    this.context = { identities, streams, pushes, settings, logger: this.logger, frames, closed };
+    this.context = { identities, streams, pushes, settings, clock, logger: this.logger, frames, closed };
     this.pulse = new Pulse(this.sessions, settings.pingIntervalMs);
   }
 

@@ -49,6 +49,19 @@ export const ISOLATION: readonly Mutant[] = [
     ],
   },
   {
+    name: 'scope-of-anybody',
+    about: 'a request works in the scope that it names, whatever the app says about it',
+    violates: [5],
+    under: 'calm',
+    patches: [
+      {
+        file: 'identity/scope-access.ts',
+        find: "if (level === 'none')",
+        replace: "if (scope === '')",
+      },
+    ],
+  },
+  {
     name: 'stream-without-scope',
     about: 'what is written reaches the subscribers of all scopes',
     violates: [5],

@@ -20,6 +20,7 @@ import { Category, CategorySchema } from './category.schema';
         dto: CategoryDto,
         conflict: 'last-writer-wins',
         deleteUpdatePolicy: 'delete_wins',
+        scopes: ['business'],
       },
     ]),
   ],

@@ -22,6 +22,7 @@ import { Customer, CustomerSchema } from './customer.schema';
         ids: 'global',
         conflict: 'merge',
         deleteUpdatePolicy: 'reject_update',
+        scopes: ['business'],
       },
     ]),
   ],

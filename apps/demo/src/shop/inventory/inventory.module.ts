@@ -12,7 +12,9 @@ import { StockResolver } from './stock-resolver.service';
 @Module({
   imports: [
     MongooseModule.forFeature([{ name: InventoryItem.name, schema: InventoryItemSchema }]),
-    SyncModule.forFeature([{ name: 'inventory_items', dto: InventoryItemDto, resolver: StockResolver }]),
+    SyncModule.forFeature([
+      { name: 'inventory_items', dto: InventoryItemDto, resolver: StockResolver, scopes: ['business'] },
+    ]),
   ],
   providers: [StockResolver],
   exports: [MongooseModule],

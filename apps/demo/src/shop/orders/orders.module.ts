@@ -18,7 +18,9 @@ import { OrdersService } from './orders.service';
   imports: [
     InventoryModule,
     MongooseModule.forFeature([{ name: Order.name, schema: OrderSchema }]),
-    SyncModule.forFeature([{ name: 'orders', dto: OrderDto, ids: 'global', conflict: 'reject-stale' }]),
+    SyncModule.forFeature([
+      { name: 'orders', dto: OrderDto, ids: 'global', conflict: 'reject-stale', scopes: ['business'] },
+    ]),
   ],
   controllers: [OrdersController],
   providers: [OrdersService],

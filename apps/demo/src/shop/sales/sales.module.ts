@@ -14,7 +14,13 @@ import { Sale, SaleSchema } from './sale.schema';
   imports: [
     MongooseModule.forFeature([{ name: Sale.name, schema: SaleSchema }]),
     SyncModule.forFeature([
-      { name: 'sales', dto: SaleDto, conflict: 'client-wins', authorizer: neverDelete },
+      {
+        name: 'sales',
+        dto: SaleDto,
+        conflict: 'client-wins',
+        authorizer: neverDelete,
+        scopes: ['business'],
+      },
     ]),
   ],
 })

@@ -15,7 +15,9 @@ import { Task, TaskSchema } from './task.schema';
 @Module({
   imports: [
     MongooseModule.forFeature([{ name: Task.name, schema: TaskSchema }]),
-    SyncModule.forFeature([{ name: 'tasks', dto: TaskDto, ids: 'global', conflict: 'merge' }]),
+    SyncModule.forFeature([
+      { name: 'tasks', dto: TaskDto, ids: 'global', conflict: 'merge', scopes: ['business'] },
+    ]),
   ],
 })
 export class TasksModule {}
