@@ -138,6 +138,9 @@ export const change: Text = weighted(
       parent: fc.option(weighted(quoted(versions), 10, oddJson)),
       mutation: fc.option(mutation),
       hlc: fc.option(weighted(quoted(versions), 10, oddJson), { freq: 1 }),
+      parentMutation: fc.option(mutation, { freq: 1 }),
+      group: fc.option(weighted(among('"g"', '"g"', '"h"', '1', '"⟦A.scope⟧"'), 10, oddJson), { freq: 1 }),
+      returns: fc.option(weighted(among('"document"'), 20, oddJson), { freq: 1 }),
       more: fc.option(
         among('"scope_id":"⟦A.scope⟧"', '"_sync_scope_id":"⟦A.scope⟧"', '"__proto__":{"doc_id":"live"}', '"doc_id":"live"',
           '"actor_id":"⟦A.actor⟧"', '"version":"⟦A.version.0⟧"', '"seq":1'),
@@ -151,6 +154,9 @@ export const change: Text = weighted(
         ...(it.parent === null ? [] : [`"parent_version":${it.parent}`]),
         ...(it.mutation === null ? [] : [`"mutation_id":${it.mutation}`]),
         ...(it.hlc === null ? [] : [`"hlc":${it.hlc}`]),
+        ...(it.parentMutation === null ? [] : [`"parent_mutation_id":${it.parentMutation}`]),
+        ...(it.group === null ? [] : [`"group":${it.group}`]),
+        ...(it.returns === null ? [] : [`"return":${it.returns}`]),
         ...(it.more === '' ? [] : [it.more]),
       ].join(','),
     )
