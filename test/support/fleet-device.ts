@@ -31,6 +31,8 @@ export interface Edit {
   readonly field: string;
   readonly value: number | null;
   readonly hlc: string | null;
+  /** It names the device's own last mutation of the document. */
+  readonly follows: boolean;
 }
 
 export interface LocalDocument {
@@ -46,6 +48,7 @@ interface Outgoing extends DocumentName {
   readonly patch?: PatchBody;
   hlc: string | null;
   parent: string | null;
+  parentMutation: string | undefined;
   sent: boolean;
   /** How often it was stamped, or found a parent, again. */
   again: number;
@@ -73,6 +76,8 @@ export class Device {
   readonly told = new Map<string, LocalDocument>();
   private queue: Outgoing[] = [];
   private count = 0;
+  /** The last mutation of each document. */
+  private readonly last = new Map<string, string>();
 
   constructor(
     readonly scope: string,
@@ -108,9 +113,13 @@ export class Device {
       ...(patch ? { patch } : {}),
       hlc: edit.hlc,
       parent: seen?.version ?? null,
+      // Children of patches are told apart by what their receipts keep: see parent-mutations.e2e.ts.
+      parentMutation: edit.follows && !patch ? this.last.get(key) : undefined,
       sent: false,
       again: 0,
     });
+    if (patch) this.last.delete(key);
+    else this.last.set(key, `m${String(number)}`);
   }
 
   request({ skip, take, atomic, refused, doubled, grouped }: Portion): PlanRequest | undefined {
@@ -126,7 +135,7 @@ export class Device {
       clientId,
       atomic,
       changes: portion.map((each, index) => {
-        const { mutation: id, operation, data, patch, parent, hlc } = each;
+        const { mutation: id, operation, data, patch, parent, parentMutation, hlc } = each;
         const mutation = { id, hash: hashOf(each) };
         const group = grouped === 1 ? {} : { group: `g${String(Math.floor(index / grouped))}` };
         if (index === refused)
@@ -151,6 +160,7 @@ export class Device {
           document: patch ? null : data,
           ...(patch ? { patch } : {}),
           parent,
+          ...(parentMutation === undefined ? {} : { parentMutation }),
           hlc,
           mutation,
         };
@@ -217,6 +227,8 @@ export class Device {
     waiting.again += 1;
     waiting.hlc = null;
     waiting.parent = this.seen(keyOf(waiting))?.version ?? null;
+    // Given up where the parent is refused for good.
+    if (waiting.again === 2) waiting.parentMutation = undefined;
     if (isOther) {
       waiting.mutation = `m${String(this.count++)}`;
       waiting.sent = false;

@@ -1,4 +1,4 @@
-import type { PatchBody } from '../../libs/sync/src/protocol/patch';
+import type { PatchBody } from 'nest-offline-sync-protocol';
 import type { PlanRequest, Decision, ReadyChange, PreparedChange } from '../../libs/sync/src/plan/plan';
 
 type Data = Record<string, unknown>;
@@ -27,7 +27,16 @@ interface State {
   documents: Map<string, ModelDocument>;
   heads: Map<string, string>;
   log: Map<string, ModelEntry[]>;
-  receipts: Map<string, { body: string; answer: Expected }>;
+  receipts: Map<string, ModelReceipt>;
+}
+
+interface ModelReceipt {
+  readonly body: string;
+  readonly answer: Expected;
+  readonly key: string;
+  /** What the client had sent, and whether the server made just that of it. */
+  readonly sent: Data | null;
+  readonly same: boolean;
 }
 
 /**
@@ -98,6 +107,8 @@ interface Mine {
   readonly version: string;
   readonly sent: Data | null | undefined;
   readonly same: boolean;
+  /** By an earlier request. */
+  readonly before?: true;
   /** Of a patch that holds what its client has not seen: what it was judged by. */
   readonly judged?: { readonly parent: string | null; readonly stamp: string | undefined };
 }
@@ -132,8 +143,7 @@ class ModelRequest {
       return { ...receipt.answer, replayed: true };
     }
     const answer = this.fallen.has(change.key) ? no('parent_refused') : this.decide(change);
-    if (answer && !JUDGED_AGAIN.includes(answer.code ?? ''))
-      this.state.receipts.set(key, { body: mutation.hash, answer });
+    if (answer && !JUDGED_AGAIN.includes(answer.code ?? '')) this.keep(change, answer);
     return answer;
   }
 
@@ -157,8 +167,29 @@ class ModelRequest {
       !before.receipts.has(key) &&
       !JUDGED_AGAIN.includes(refusal.code ?? '')
     )
-      this.state.receipts.set(key, { body: change.mutation.hash, answer: refusal });
+      this.keep(change as ReadyChange, refusal);
     return refusal;
+  }
+
+  private keep({ mutation, key, document }: ReadyChange, answer: Expected): void {
+    const same = this.mine.get(key)?.same ?? true;
+    const receipt = { body: mutation!.hash, answer, key, sent: document, same };
+    this.state.receipts.set(receiptKey(this.request, mutation), receipt);
+  }
+
+  /** As if the parent were an earlier change of the same request. */
+  private follow({ parentMutation: id, key }: ReadyChange): Expected | undefined {
+    if (id === undefined) return undefined;
+    const parent = this.state.receipts.get(receiptKey(this.request, { id, hash: '' }));
+    if (!parent) return no('parent_refused');
+    if (parent.key !== key) return no('invalid_change');
+    const { status, new_version: version } = parent.answer;
+    if (status === 'rejected') return no('parent_refused');
+    const { sent } = parent;
+    const same = status === 'accepted' || parent.same;
+    if (version !== null && (this.mine.get(key)?.version ?? '') < version)
+      this.mine.set(key, { version, sent, same, before: true });
+    return undefined;
   }
 
   private decide(change: ReadyChange): Expected | undefined {
@@ -173,6 +204,8 @@ class ModelRequest {
       if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');
     if (current && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
 
+    const orphaned = this.follow(change);
+    if (orphaned) return orphaned;
     const { parent, stamp, unseen, built } = this.ancestry(change);
     if (change.patch) return this.patch(change, change.patch, current);
     const upsert = change.operation === 'upsert';
@@ -197,7 +230,10 @@ class ModelRequest {
     if (strategy === 'custom') return this.ask(change, current);
     if (upsert && current.data === null) return wins();
     const newer = notOlder(change.hlc ?? parent, stamp ?? current.stamp);
-    const base = built ? built.sent : this.entryAt(change.key, parent);
+    // What was sent in an earlier request is known by the log, or by the document.
+    const isKnown =
+      !built?.before || built.version === current.version || this.entryAt(change.key, parent) !== undefined;
+    const base = !built ? this.entryAt(change.key, parent) : isKnown ? built.sent : undefined;
     if (strategy === 'merge' && upsert && base && current.data)
       return this.write(change, current.version, merged(base, current.data, change.document!, newer));
     return newer ? wins() : { ...rejection, code: 'conflict_stale' };
@@ -303,6 +339,23 @@ class ModelRequest {
   private write(change: ReadyChange, over: string | undefined, data: Data | null): Expected {
     const { scopeId } = this.request;
     const { documents, heads, log } = this.state;
+    const standing = documents.get(change.key);
+    if (
+      standing?.data &&
+      data &&
+      !change.byServer &&
+      equal(standing.data, data) &&
+      !this.stamps(change, standing)
+    ) {
+      this.mine.set(change.key, {
+        version: standing.version,
+        sent: change.document,
+        same: equal(data, change.document),
+      });
+      return over === undefined
+        ? yes('accepted', standing.version)
+        : { ...yes('conflict_resolved', standing.version), server_version: over };
+    }
     const version = next(heads.get(scopeId), this.clock);
     const before = documents.get(change.key);
     const edited = change.hlc ?? version;
@@ -314,6 +367,11 @@ class ModelRequest {
     return over === undefined
       ? yes('accepted', version)
       : { ...yes('conflict_resolved', version), server_version: over };
+  }
+
+  /** Whether the change gives the document a newer stamp that counts. */
+  private stamps({ hlc, rules: { strategy } }: ReadyChange, { stamp }: ModelDocument): boolean {
+    return hlc !== null && hlc > stamp && (strategy === 'last-writer-wins' || strategy === 'merge');
   }
 
   private own(change: ReadyChange, version: string, same: boolean): void {

@@ -111,10 +111,12 @@ class SimulatedTenant {
   private newPush(): Pick<PushEvent, 'client' | 'atomic' | 'changes'> {
     const client = CLIENTS[this.below(CLIENTS.length)] as string;
     const changes = Array.from({ length: 1 + this.below(this.maxChanges) }, () => this.newChange());
+    const atomic = this.random() < 0.5 ? ('batch' as const) : ('mutation' as const);
+    const isGrouped = atomic === 'mutation' && this.random() < 0.4;
     const push = {
       client,
-      atomic: this.random() < 0.5 ? ('batch' as const) : ('mutation' as const),
-      changes,
+      atomic,
+      changes: changes.map((change, index) => (isGrouped ? { ...change, group: `g${index >> 1}` } : change)),
     };
     this.sent.push(push);
     return push;
@@ -143,7 +145,9 @@ class SimulatedTenant {
     if (earlier === undefined) return;
     // In other company, by half.
     const changes =
-      this.random() < 0.5 ? earlier.changes : [earlier.changes[0] as SentChange, this.newChange()];
+      this.random() < 0.5
+        ? earlier.changes
+        : [{ ...(earlier.changes[0] as SentChange), group: undefined }, this.newChange()];
     this.push({ ...earlier, changes });
   }
 
@@ -170,32 +174,59 @@ class SimulatedTenant {
     });
   }
 
-  /** All of a push, or of a batch with a rejection nothing. */
   private commit(client: string, atomic: string, changes: readonly SentChange[]): ChangeResult[] {
+    const fallen = new Set<string>();
+    const parts: { together: boolean; changes: SentChange[] }[] = [];
+    for (const change of changes) {
+      const last = parts.at(-1);
+      const isNext =
+        atomic === 'batch' || (change.group !== undefined && last?.changes[0]?.group === change.group);
+      if (last && isNext) last.changes.push(change);
+      else parts.push({ together: atomic === 'batch' || change.group !== undefined, changes: [change] });
+    }
+    return parts.flatMap((part) => this.commitPart(client, part, fallen));
+  }
+
+  /** All, or with a rejection nothing, where the changes stand or fall together. */
+  private commitPart(
+    client: string,
+    { together, changes }: { readonly together: boolean; readonly changes: readonly SentChange[] },
+    fallen: Set<string>,
+  ): ChangeResult[] {
     const undo = {
       log: this.log.length,
       documents: new Map(this.documents),
       receipts: new Map(this.receipts),
     };
     const version = this.shared.version;
-    const results = changes.map((change) => this.apply(client, change));
-    if (atomic === 'mutation' || results.every(({ status }) => status !== 'rejected')) return results;
+    const results = changes.map((change) => this.apply(client, change, fallen));
+    if (!together || results.every(({ status }) => status !== 'rejected')) return results;
     this.log.length = undo.log;
     this.shared.version = version;
     restore(this.documents, undo.documents);
     restore(this.receipts, undo.receipts);
-    return results.map((result) =>
-      result.replayed || result.status === 'rejected' ? result : rejected(result.docId, 'batch_rolled_back'),
-    );
+    return results.map((result, index) => {
+      const change = changes[index] as SentChange;
+      const isUndone = !result.replayed && result.status !== 'rejected';
+      if (isUndone || result.status === 'rejected') fallen.add(`${change.collection} ${change.docId}`);
+      if (isUndone) return rejected(result.docId, 'batch_rolled_back');
+      if (result.replayed || result.code !== 'conflict_stale') return result;
+      // What was refused stays so; the document is shown as it stands.
+      const stored = this.documents.get(`${change.collection} ${change.docId}`);
+      const refusal = stored ? { ...result, ...shownOf(stored) } : result;
+      this.receipts.set(keyOf(client, change), refusal);
+      return refusal;
+    });
   }
 
-  private apply(client: string, change: SentChange): ChangeResult {
-    const key = `${client} ${change.mutation ?? ''}`;
+  private apply(client: string, change: SentChange, fallen: ReadonlySet<string>): ChangeResult {
+    const key = keyOf(client, change);
     const receipt = this.receipts.get(key);
     if (receipt !== undefined) return { ...receipt, replayed: true };
     if (change.flaw !== null) {
       return rejected(change.docId, change.flaw === 'shape' ? 'invalid_data' : 'clock_drift');
     }
+    if (fallen.has(`${change.collection} ${change.docId}`)) return rejected(change.docId, 'parent_refused');
     const result = this.decide(change);
     this.receipts.set(key, result);
     return result;
@@ -208,8 +239,7 @@ class SimulatedTenant {
     if (stored !== undefined && stored.version !== parent) {
       return {
         ...rejected(docId, 'conflict_stale'),
-        serverVersion: stored.version,
-        serverDocument: { version: stored.version, deleted: stored.operation === 'delete' },
+        ...shownOf(stored),
       };
     }
     return accepted(docId, this.write(collection, docId, operation, marker).version);
@@ -356,6 +386,14 @@ export function rejected(docId: string | null, code: string | null): ChangeResul
     replayed: false,
     serverDocument: null,
   };
+}
+
+function keyOf(client: string, { mutation }: SentChange): string {
+  return `${client} ${mutation ?? ''}`;
+}
+
+function shownOf({ version, operation }: Seen): Pick<ChangeResult, 'serverVersion' | 'serverDocument'> {
+  return { serverVersion: version, serverDocument: { version, deleted: operation === 'delete' } };
 }
 
 function restore<K, V>(map: Map<K, V>, before: ReadonlyMap<K, V>): void {

@@ -66,6 +66,8 @@ export interface SentChange {
   readonly marker: string | null;
   /** What the checker made wrong about it on purpose; null for a change that should be accepted. */
   readonly flaw: Flaw | null;
+  /** The group of its push that it stands or falls with; missing: none. */
+  readonly group?: string | undefined;
 }
 
 export type Flaw = 'shape' | 'clock-ahead' | 'unknown-collection' | 'too-large';

@@ -23,6 +23,10 @@ export interface LogChange {
   readonly parent_version: string | null;
   /** The winning edit stamp, when the client sent one. */
   readonly hlc?: string;
+  /** Who pushed it; the app's own writes have none. */
+  readonly client_id?: string;
+  /** Of the change that was pushed, where it had one. */
+  readonly mutation_id?: string;
 }
 
 /** Whether a value may be a document id. Says nothing about the collection's own id type. */

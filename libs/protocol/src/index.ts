@@ -10,6 +10,7 @@ export * from './full.ts';
 export * from './hlc.ts';
 export * from './info.ts';
 export * from './json.ts';
+export * from './openapi.ts';
 export * from './patch.ts';
 export * from './pull.ts';
 export * from './push.ts';

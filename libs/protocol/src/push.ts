@@ -3,14 +3,34 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
 import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { isShortText } from './text.ts';
-import { clientSchemaParameter } from './read-query.ts';
+import { clientSchemaParameter, expectedIdentityParameter } from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 import { parsePatch, type PatchBody } from './patch.ts';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
 
-/** One change as a client sends it, its shape checked. */
+/** A change as a client writes it. What a patch has in addition is in PatchBody. */
+export interface SentChange {
+  readonly collection: string;
+  readonly operation: Operation;
+  readonly doc_id: DocId;
+  /** The whole document; missing in a delete. */
+  readonly data?: JsonObject | null;
+  /** The version that the client edited; missing when it knew none. */
+  readonly parent_version?: string | null;
+  readonly hlc?: string | null;
+  readonly mutation_id?: string | number | null;
+}
+
+/** The body of POST push as a client writes it. */
+export interface SentPush {
+  readonly client_id: string;
+  readonly atomic?: Atomicity;
+  readonly changes: readonly SentChange[];
+}
+
+/** One change of a push, its shape checked. */
 export interface PushChange {
   readonly collection: string;
   readonly operation: Operation;
@@ -25,6 +45,10 @@ export interface PushChange {
   readonly hlc: string | null;
   /** Unique for this client: a retry under the same id takes effect at most once. */
   readonly mutation_id: string | null;
+  /** The client's own earlier mutation of the document that it builds on. */
+  readonly parent_mutation_id?: string;
+  /** The answer shows the stored document. */
+  readonly return?: 'document';
 }
 
 /** A change, or why its shape cannot be one. One bad change never refuses the others, but for those of its group. */
@@ -44,6 +68,8 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
+  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  readonly expectedIdentity: string | undefined;
   /** The version of the client's data model, as the app calls it. */
   readonly clientSchema: string | undefined;
   /** Undefined: the module's default. */
@@ -87,6 +113,10 @@ export interface PushResult {
   readonly mutation_id?: string;
   /** True when the mutation had been answered before: this is the first answer again. */
   readonly replayed?: true;
+  /** Of `new_version`, where this change has written it. */
+  readonly seq?: number;
+  /** The stored document is not the one that was sent. Where the identity may read the collection. */
+  readonly changed?: true;
   /** With `mutation_id_reused`: what the mutation was that has this id. */
   readonly first_answer?: FirstAnswer;
 }
@@ -123,17 +153,50 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
       },
     );
   const groups = parseGroups(changes);
+  const parsed = withoutCircles(changes.map(parseChange));
   return {
     clientId,
     scope: scopeParameter(body),
+    expectedIdentity: expectedIdentityParameter(body),
     clientSchema: clientSchemaParameter(body),
     atomic: atomic ?? undefined,
-    changes: changes.map((change, index) => {
-      const parsed = parseChange(change, index);
+    changes: parsed.map((change, index) => {
       const group = groups[index];
-      return group === undefined ? parsed : { ...parsed, group };
+      return group === undefined ? change : { ...change, group };
     }),
   };
+}
+
+/** Refuses mutations that build on themselves, by way of others. */
+function withoutCircles(changes: readonly ParsedChange[]): readonly ParsedChange[] {
+  const parents = new Map<string, string>();
+  for (const entry of changes) {
+    const { mutation_id: id = null, parent_mutation_id: parent } = entry.ok ? entry.change : {};
+    if (id !== null && parent !== undefined && !parents.has(id)) parents.set(id, parent);
+  }
+  const done = new Set<string>();
+  const circular = new Set<string>();
+  for (const start of parents.keys()) {
+    const path = new Set<string>();
+    let id: string | undefined = start;
+    while (id !== undefined && !done.has(id) && !path.has(id)) {
+      path.add(id);
+      id = parents.get(id);
+    }
+    let isInCircle = false;
+    for (const each of path) {
+      isInCircle ||= each === id;
+      if (isInCircle) circular.add(each);
+      done.add(each);
+    }
+  }
+  if (circular.size === 0) return changes;
+  return changes.map((entry, index): ParsedChange => {
+    if (!entry.ok || !circular.has(entry.change.mutation_id ?? '')) return entry;
+    const { collection, doc_id, mutation_id } = entry.change;
+    const message = `changes[${index}].parent_mutation_id builds on itself: a mutation can only build on one that came before it.`;
+    return { ok: false, collection, doc_id, mutation_id, rejection: { code: 'invalid_change', message } };
+  });
 }
 
 /** The group of each change. Which changes stand or fall together has to be clear before one of them is looked at. */
@@ -196,6 +259,16 @@ function parseChange(value: unknown, index: number): ParsedChange {
   const hlc = parseStamp(raw['hlc']);
   if (hlc === undefined)
     return refuse('invalid_version', '.hlc', 'must be a stamp such as 20260502T120000.000Z-0001-a1b2');
+  const parentMutation = parseMutationId(raw['parent_mutation_id']);
+  if (parentMutation === undefined)
+    return refuse(
+      'invalid_change',
+      '.parent_mutation_id',
+      `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`,
+    );
+  const returns = raw['return'] ?? null;
+  if (returns !== null && returns !== 'document')
+    return refuse('invalid_change', '.return', 'must be "document"');
   const data = raw['data'] ?? null;
   if (operation === 'upsert' && !isObject(data))
     return refuse('invalid_data', '.data', 'must be an object for an upsert');
@@ -213,6 +286,8 @@ function parseChange(value: unknown, index: number): ParsedChange {
       parent_version: parent,
       hlc,
       mutation_id: mutationId,
+      ...(parentMutation === null ? {} : { parent_mutation_id: parentMutation }),
+      ...(returns === null ? {} : { return: returns }),
     },
   };
 }

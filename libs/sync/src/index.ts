@@ -44,6 +44,7 @@ export type { MovedChange, WrittenChange } from './app-writes/scope-writer';
 // What the app's own routes use.
 export { SyncGuard, SyncUser } from './identity/sync.guard';
 export { identityOf } from './identity/sync.guard';
+export { describeSyncRoutes, type OpenApiDocument } from './http/openapi';
 export { SyncErrorFilter } from './http/sync-error.filter';
 export type { AllowedOrigins, OriginRule } from './options/sync.options';
 export type { SyncIdentity } from './identity/identity';
@@ -89,6 +90,7 @@ export type {
   FullLine,
   FullRequest,
   FullResyncResponse,
+  HttpDocumentOptions,
   InfoCollection,
   InfoLimits,
   InfoRequest,
@@ -120,6 +122,7 @@ export type {
 } from 'nest-offline-sync-protocol';
 export {
   MAX_DOCUMENT_IDS,
+  httpDocument,
   socketDocument,
   STREAM_CLOSE,
   WIRE_FEATURES,

@@ -56,6 +56,13 @@ const REFUSALS: readonly (readonly [code: string, refusal: Refusal, isJudged?: b
   ['forbidden_key', alone('notes', { $set: 1 })],
   ['too_deep', alone('notes', deep(40))],
   ['document_too_large', alone('notes', { text: 'x'.repeat(1 << 20) })],
+  ['invalid_patch', alone('notes', undefined, { operation: 'patch' })],
+  [
+    'mutation_id_required',
+    alone('notes', undefined, { operation: 'patch', inc: { n: 1 }, mutation_id: undefined }),
+  ],
+  ['patch_mismatch', onto('notes', { n: 'text' }, undefined, { operation: 'patch', inc: { n: 1 } })],
+  ['document_missing', alone('notes', { n: 1 }, { operation: 'patch' })],
   ['unsafe_number', alone('notes', { n: 2 ** 60 })],
   ['invalid_string', alone('notes', { text: '\ud800' })],
   ['validation_failed', alone('checked', { name: 7 })],
@@ -159,11 +166,15 @@ describe('the receipt of a rejection', () => {
     const rows = tableRows(
       new MarkdownFile(join(__dirname, '../../../docs/protocol.md')).section('Error codes'),
     );
-    for (const row of rows) if (row.length === 5) documented.set(codeOf(row[0])!, row[4]);
+    const first = rows.findIndex(([code]) => codeOf(code) === 'invalid_change');
+    const end = rows.findIndex(([code]) => codeOf(code) === 'stale_version');
+    for (const [code, , , , receipt] of rows.slice(first, end))
+      if (codeOf(code)) documented.set(codeOf(code)!, receipt);
   });
   afterAll(() => app.close());
 
   it('is said for every code of a change, and each of them is tried here', () => {
+    expect(new Set(documented.values())).toEqual(new Set(['yes', 'no', 'if judged']));
     expect([...documented.keys()].sort()).toEqual([...new Set(REFUSALS.map(([code]) => code))].sort());
   });
 
@@ -171,7 +182,8 @@ describe('the receipt of a rejection', () => {
   it.each(cases)('is there as the page says: $code, $isJudged', async ({ code, refusal, isJudged, n }) => {
     const device = app.as(`s${String(n)}`);
     const result = await refusal(device, app);
-    expect(result).toMatchObject({ code, mutation_id: MUTATION, error: expect.any(String) });
+    expect(result).toMatchObject({ code, error: expect.any(String) });
+    if (code !== 'mutation_id_required') expect(result.mutation_id).toBe(MUTATION);
     const kept = await app.db
       .collection('sync_receipts')
       .find({ '_id.scope': device.scope, '_id.mutation': MUTATION })

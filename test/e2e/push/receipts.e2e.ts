@@ -94,7 +94,7 @@ describe('a mutation that is sent again', () => {
   it('is another one when another client sends it', async () => {
     const tablet = new Device((path, init) => app.send(path, init), scope, 'ann', 'tablet');
     const { new_version } = await device.one(note('a', {}));
-    const theirs = await tablet.one(note('a', {}, { parent_version: new_version }));
+    const theirs = await tablet.one(note('a', { theirs: 1 }, { parent_version: new_version }));
     expect(theirs).toMatchObject({ status: 'accepted' });
     expect(theirs.replayed).toBeUndefined();
     expect(await logged()).toEqual(['a', 'a']);

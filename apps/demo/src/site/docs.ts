@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { streamPath, syncPrefix } from '../config/sync-options';
+import { describeSyncRoutes } from 'nest-offline-sync';
+import { streamPath } from '../config/sync-options';
 import type { Environment } from '../config/environment';
 import { CategoryDto } from '../shop/categories/category.dto';
 import { CustomerDto } from '../shop/customers/customer.dto';
@@ -8,7 +9,6 @@ import { InventoryItemDto } from '../shop/inventory/inventory-item.dto';
 import { OrderDto } from '../shop/orders/order.dto';
 import { SaleDto } from '../shop/sales/sale.dto';
 import { TaskDto } from '../shop/tasks/task.dto';
-import { syncPaths, syncSchemas } from './sync-docs';
 
 /** Swagger at /docs, its JSON at /docs-json. */
 export function setUpDocs(app: INestApplication, environment: Environment): void {
@@ -33,10 +33,5 @@ function describeApi(app: INestApplication, environment: Environment): OpenAPIOb
   const document = SwaggerModule.createDocument(app, config, {
     extraModels: [TaskDto, InventoryItemDto, CategoryDto, OrderDto, CustomerDto, SaleDto],
   });
-  // The library brings no Swagger along: an app that wants its routes in its own docs puts them there like this.
-  if (environment.SYNC_HTTP !== false)
-    Object.assign(document.paths, syncPaths(`/${syncPrefix(environment)}`));
-  document.components = { ...document.components };
-  document.components.schemas = { ...document.components.schemas, ...syncSchemas };
-  return document;
+  return describeSyncRoutes(app, document);
 }

@@ -8,6 +8,7 @@ import {
   mayHaveTakenEffect,
   outcomeUnknown,
   sendingsOf,
+  togetherIn,
   tookEffect,
   type Sending,
 } from './sendings';
@@ -18,9 +19,11 @@ export function judgeAtomic(index: HistoryIndex, found: FindingBuilder): void {
     for (const push of scope.pushes) {
       const sendings = sendingsOf(push);
       for (const sending of sendings) answered(scope, sending, found);
-      if (push.atomic !== 'batch' || push.changes.length < 2) continue;
-      if (push.results !== null) allOrNoneAnswered(scope, sendings, found);
-      else if (outcomeUnknown(push)) allOrNoneUnanswered(scope, sendings, found);
+      for (const together of togetherIn(push)) {
+        if (together.length < 2) continue;
+        if (push.results !== null) allOrNoneAnswered(scope, together, found);
+        else if (outcomeUnknown(push)) allOrNoneUnanswered(scope, together, found);
+      }
     }
     for (const [marker, sendings] of scope.sendingsByMarker) refused(scope, marker, sendings, found);
     judgeOnePiece(scope, found);
@@ -110,9 +113,12 @@ function onlyTogether(scope: ScopeIndex, present: Sending, gone: Sending): boole
   const causes = scope.sendingsByMarker.get(present.change.marker ?? '') ?? [];
   return causes
     .filter(mayHaveTakenEffect)
-    .every(
-      ({ push }) =>
-        push.atomic === 'batch' && push.changes.some(({ marker }) => marker === gone.change.marker),
+    .every(({ push, change }) =>
+      togetherIn(push).some(
+        (together) =>
+          together.some((each) => each.change === change) &&
+          together.some((each) => each.change.marker === gone.change.marker),
+      ),
     );
 }
 

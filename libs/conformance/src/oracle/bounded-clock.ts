@@ -31,6 +31,8 @@ function stampsAhead(scope: ScopeIndex, found: FindingBuilder): void {
       found.checked();
       if (result?.code === 'clock_drift') continue;
       if (result?.code === 'batch_rolled_back' && otherReason) continue;
+      // Its document is closed for this push: it was not even judged.
+      if (result?.code === 'parent_refused') continue;
       found.violated(
         () =>
           `A change of ${push.client} (${scope.tenant}) with a stamp far ahead was ${result?.status ?? 'not answered'} ` +

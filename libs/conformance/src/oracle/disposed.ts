@@ -4,7 +4,7 @@ import { CHANGE_CODES, CONFLICT_CODES, MALFORMED_CODES, UNAVAILABLE_CODES } from
 import type { FindingBuilder } from './finding-builder';
 import type { HistoryIndex } from './history-index';
 import type { ScopeIndex } from './scope-index';
-import { evidenceOf, sendingsOf, tookEffect, type Sending } from './sendings';
+import { evidenceOf, sendingsOf, togetherIn, tookEffect, type Sending } from './sendings';
 
 /** Invariant 10: each change gets its own answer, which says what to do; one bad change does not hold up others. */
 export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void {
@@ -69,13 +69,12 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
     return;
   }
   const sendings = sendingsOf(push);
-  const culprit = sendings.some(
-    ({ result }) => result?.status === 'rejected' && result.code !== 'batch_rolled_back',
-  );
+  const together = togetherIn(push);
   for (const sending of sendings) {
     if (sending.result === null) continue;
     found.checked();
-    const wrong = wrongResult(sending.result) ?? wrongFor(sending, sending.result, culprit);
+    const others = together.find((all) => all.some(({ index }) => index === sending.index));
+    const wrong = wrongResult(sending.result) ?? wrongFor(sending, sending.result, others);
     if (wrong === null) continue;
     const { change } = sending;
     found.violated(
@@ -108,12 +107,21 @@ function wrongResult(result: ChangeResult): string | null {
 }
 
 /** What is wrong with it for this change. */
-function wrongFor({ change, push }: Sending, result: ChangeResult, culprit: boolean): string | null {
+function wrongFor(
+  { change, push }: Sending,
+  result: ChangeResult,
+  together: readonly Sending[] | undefined,
+): string | null {
   if (change.flaw !== null)
     return result.status === 'rejected' ? null : `it is wrong on purpose (${change.flaw})`;
   if (result.status !== 'rejected' || result.code === null) return null;
   if (MALFORMED_CODES.has(result.code)) return 'nothing is wrong with it';
+  if (result.code === 'parent_refused')
+    return push.changes.some(({ group }) => group !== undefined) ? null : 'it names no parent';
   if (result.code !== 'batch_rolled_back') return null;
-  if (push.atomic === 'mutation') return 'each change of this push is independent';
-  return culprit ? null : 'no change of its batch was rejected for its own reason';
+  if (!together) return 'each change of this push is independent';
+  const hasCulprit = together.some(
+    (each) => each.result?.status === 'rejected' && each.result.code !== 'batch_rolled_back',
+  );
+  return hasCulprit ? null : 'no change of its batch was rejected for its own reason';
 }

@@ -32,15 +32,31 @@ export function tookEffect(result: ChangeResult | null): boolean {
   return result?.status === 'accepted' || result?.status === 'conflict_resolved';
 }
 
+/** The changes of a push that stand or fall together, those of each group or all of a batch; what stands alone is left out. */
+export function togetherIn(push: PushEvent): Sending[][] {
+  const sendings = sendingsOf(push);
+  if (push.atomic === 'batch') return [sendings];
+  const groups = new Map<string, Sending[]>();
+  for (const sending of sendings) {
+    const { group } = sending.change;
+    if (group === undefined) continue;
+    const same = groups.get(group);
+    if (same) same.push(sending);
+    else groups.set(group, [sending]);
+  }
+  return [...groups.values()];
+}
+
 /** The client does not know the outcome: no answer, or an error in the server. */
 export function outcomeUnknown({ answer }: PushEvent): boolean {
   return answer === null || answer.status >= 500;
 }
 
 /** Whether this sending can be why the change is in the log. */
-export function mayHaveTakenEffect({ push, result }: Sending): boolean {
+export function mayHaveTakenEffect({ push, change, result }: Sending): boolean {
   if (outcomeUnknown(push)) {
-    return push.atomic === 'mutation' || push.changes.every(({ flaw }) => flaw === null);
+    const together = togetherIn(push).find((all) => all.some(({ change: each }) => each === change));
+    return together?.every(({ change: { flaw } }) => flaw === null) ?? true;
   }
   return tookEffect(result);
 }

@@ -8,6 +8,8 @@ import type { Random } from './random';
 export interface PushPlan {
   readonly atomic: 'batch' | 'mutation';
   readonly changes: readonly ChangePlan[];
+  /** How many of the changes make a group, one after another; 0: none is in a group. */
+  readonly grouped: number;
   /** The same request twice at the same time. */
   readonly twice: boolean;
   /** Pull right after the answer. */
@@ -78,9 +80,10 @@ export class PushPlanner {
     const pause = random.next() * 2;
     // Once early and then rarely: it is a megabyte.
     if (this.limits.flaws && (this.pushes === 20 || random.chance(0.0005)))
-      return { atomic, changes: [this.edit('too-large')], twice: false, pullAfter: false, pause };
+      return { atomic, changes: [this.edit('too-large')], grouped: 0, twice: false, pullAfter: false, pause };
     const early = this.limits.flaws ? EARLY_FLAWS[this.pushes] : undefined;
-    if (early) return { atomic: 'mutation', changes: [this.edit(early)], twice, pullAfter, pause };
+    if (early)
+      return { atomic: 'mutation', changes: [this.edit(early)], grouped: 0, twice, pullAfter, pause };
     const again = new Set<number>();
     const changes = Array.from({ length: this.size() }, (): ChangePlan => {
       const back = random.between(1, MEMORY);
@@ -91,7 +94,8 @@ export class PushPlanner {
       return this.edit(this.flaw(atomic), atomic === 'batch' ? 0.04 : 0.2);
     });
     this.mutations += changes.filter((change) => change.do === 'edit').length;
-    return { atomic, changes, twice, pullAfter, pause };
+    const grouped = atomic === 'mutation' && random.chance(0.4) ? random.between(2, 5) : 0;
+    return { atomic, changes, grouped, twice, pullAfter, pause };
   }
 
   /** Most are small, as devices push them. */

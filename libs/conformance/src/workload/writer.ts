@@ -69,7 +69,8 @@ export class Writer {
   }
 
   private async carryOut(plan: PushPlan, end: AbortSignal): Promise<void> {
-    const push = { client: this.client, atomic: plan.atomic, changes: this.maker.make(plan.changes) };
+    const changes = inGroups(this.maker.make(plan.changes), plan.grouped);
+    const push = { client: this.client, atomic: plan.atomic, changes };
     const sends = [this.send(this.device, push)];
     if (plan.twice) sends.push(this.send(this.second, push));
     const [first] = await Promise.all(sends);
@@ -111,6 +112,15 @@ export class Writer {
     if (page === null) return;
     this.cursor = 'lastSeq' in page ? page.lastSeq : null;
   }
+}
+
+/** The groups are those of one push: the same changes go again in others. */
+function inGroups(changes: readonly Outgoing[], size: number): readonly Outgoing[] {
+  if (size === 0) return changes;
+  return changes.map(({ sent, wire }, index) => {
+    const group = `g${String(Math.floor(index / size))}`;
+    return { sent: { ...sent, group }, wire: { ...wire, group } };
+  });
 }
 
 /** No answer, or one that asks to retry. */

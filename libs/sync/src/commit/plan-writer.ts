@@ -6,7 +6,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import { asLostConnection, TransientSyncError } from '../database/transaction';
 import { codeOf, MONGO_CODES } from '../database/errors';
-import type { HeadRecord } from '../log/records';
+import type { HeadRecord, ReceiptRecord } from '../log/records';
 import type { PlannedWrite, HeadMove, Plan, Writer } from '../plan/plan';
 import {
   CANNOT_BE_STORED,
@@ -84,7 +84,7 @@ export class PlanWriter {
 
   private async writeReceipts(session: mongo.ClientSession, { receipts }: Plan): Promise<void> {
     const target = this.target(this.oplog.receipts);
-    const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);
+    const report = await insertAll(target, receipts, charsOf(receipts), session);
     if (report.failure?.code === MONGO_CODES.DuplicateKey) throw new ReceiptExists();
     expectNoFailure(report);
   }
@@ -177,9 +177,13 @@ function expectNoFailure({ failure }: WriteReport): void {
   throw serverError(failure.code);
 }
 
-/** No head and no receipt is longer as JSON, whatever their ids. */
+/** No head is longer as JSON, and no receipt without what it keeps of a document, whatever their ids. */
 const HEAD_CHARS = 1000;
 const RECEIPT_CHARS = 1500;
+
+function charsOf(receipts: readonly ReceiptRecord[]): (index: number) => number {
+  return (index) => RECEIPT_CHARS + (receipts[index]?.sent?.length ?? 0);
+}
 
 /** What the engine's fields and the entry around a document may take. */
 const BSON_MARGIN = 16 << 10;

@@ -47,8 +47,10 @@ export class SnapshotRepository {
   ): Promise<Map<string, ReceiptRecord>> {
     const keys: ReceiptKey[] = [];
     for (const { scopeId, clientId, changes } of requests)
-      for (const { mutation } of changes) {
-        if (mutation) keys.push({ scope: scopeId, client: clientId, mutation: mutation.id });
+      for (const change of changes) {
+        const parent = change.kind === 'ready' ? change.parentMutation : undefined;
+        for (const id of [change.mutation?.id, parent])
+          if (id !== undefined) keys.push({ scope: scopeId, client: clientId, mutation: id });
       }
     if (keys.length === 0) return new Map();
     const rows = await this.oplog.receipts

@@ -59,5 +59,14 @@ export interface ReceiptRecord {
   readonly server_version: string | null;
   readonly code: ErrorCode | null;
   readonly error: string | null;
+  /** Of `new_version`, where the mutation has written it. */
+  readonly seq?: number;
+  /** The stored document is not the one that was sent. */
+  readonly changed?: true;
+  /**
+   * What the client had sent, as its difference from what the server made of it: a JSON text. A later change that
+   * builds on this one is merged from it. Missing: the same. Null: too large to be kept.
+   */
+  readonly sent?: string | null;
   readonly at: Date;
 }

@@ -19,6 +19,7 @@ import { mergeFields } from './merge';
 import { knowledgeAfter } from './knowledge';
 import { isPatch, onResolved, stepOf, type PatchChange, type PatchMade } from './patching';
 import type { Decision, ReadyChange, DocumentState } from './plan';
+import { takeParent } from './parent';
 import { baseOf, basisOf, type Planning } from './planning';
 import { refuseStamps } from './stamps';
 import { standing, unless, write, type Indexed } from './storing';
@@ -34,6 +35,8 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
   const at = { change, index };
   if (change.byServer) return write(planning, at, found, change.document, 'accepted');
   if (pending.has(change.key)) return WAITING;
+  const orphaned = takeParent(planning, change);
+  if (orphaned) return rejected(orphaned);
 
   const ancestry = lineage.of(change);
   if (isPatch(change)) return patch(planning, { change, index }, found, ancestry);
@@ -137,7 +140,7 @@ function echoed(
   ancestry: Ancestry,
 ): JsonObject | null | undefined {
   const needsBase = change.rules.form?.rules?.hasSetters && ancestry.parent !== current?.version;
-  return needsBase && current && !ancestry.sent ? baseOf(planning, change, ancestry) : undefined;
+  return needsBase && current && !ancestry.sent ? baseOf(planning, change, ancestry, current) : undefined;
 }
 
 function merge(
@@ -148,7 +151,7 @@ function merge(
   newer: 'current' | 'incoming',
 ): Decision {
   const { change } = at;
-  const base = baseOf(planning, change, ancestry);
+  const base = baseOf(planning, change, ancestry, current);
   const { form } = change.rules;
   if (!base) {
     return newer === 'incoming'
@@ -219,7 +222,7 @@ function resolve(
     basis,
     incoming,
     parent: ancestry.parent,
-    base: baseOf(planning, change, ancestry),
+    base: baseOf(planning, change, ancestry, current),
   });
   return WAITING;
 }

@@ -2,7 +2,7 @@ import type { Rejection } from 'nest-offline-sync-protocol';
 import type { DocumentForm } from './document-form';
 import type { ReceiptRecord } from '../log/records';
 import { wireOf } from './ledger';
-import type { Decision, DocumentState } from './plan';
+import type { Decision, DocumentState, Standing } from './plan';
 
 /** Stands in for a decision while the app's code is asked; the request is planned again then. */
 export const WAITING: Decision = accepted(null);
@@ -108,6 +108,20 @@ export function conflictBody(
 }
 
 /** The first decision again, as its receipt has kept it. */
-export function replayed({ status, new_version, server_version, code, error }: ReceiptRecord): Decision {
-  return { status, new_version, server_version, code, error, replayed: true };
+export function replayed(receipt: ReceiptRecord): Decision {
+  const { status, new_version, server_version, code, error, seq, changed } = receipt;
+  return {
+    status,
+    new_version,
+    server_version,
+    code,
+    error,
+    ...(seq === undefined ? {} : { seq }),
+    ...(changed ? { changed } : {}),
+    replayed: true,
+  };
+}
+
+export function standingOf({ version, deleted, fields }: DocumentState): Standing {
+  return { version, deleted, fields };
 }

@@ -1,5 +1,6 @@
 import { isObject } from 'nest-offline-sync-protocol';
 import { type StoredDocument, setField, isPlain } from '../codec/stored-document';
+import { isDeepStrictEqual } from 'node:util';
 
 /**
  * What a schema says of a field, apart from its type. Arrays are transparent: the facts of an array are those of its
@@ -36,6 +37,22 @@ export function holds(facts: FieldFacts, isOfKind: (facts: FieldFacts) => boolea
 /** Moves with each write, whatever was written. */
 export function isKeptByServer(facts: FieldFacts): boolean {
   return facts.time !== undefined || facts.isVersionKey === true;
+}
+
+/** Whether two stored documents, or parts of them, are the same, but for what the server keeps in them. */
+export function isSame(facts: FieldFacts, one: unknown, other: unknown): boolean {
+  if (!facts.children) return isDeepStrictEqual(one, other);
+  if (Array.isArray(one) && Array.isArray(other))
+    return one.length === other.length && one.every((item, at) => isSame(facts, item, other[at]));
+  if (!isPlain(one) || !isPlain(other)) return isDeepStrictEqual(one, other);
+  const has = (whose: StoredDocument, key: string): boolean =>
+    Object.hasOwn(whose, key) && whose[key] !== undefined;
+  for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    const of = factsOf(facts, key);
+    if (isKeptByServer(of)) continue;
+    if (has(one, key) !== has(other, key) || !isSame(of, one[key], other[key])) return false;
+  }
+  return true;
 }
 
 export function isHidden(facts: FieldFacts): boolean {

@@ -31,6 +31,7 @@ type Step =
       readonly field: string;
       readonly value: number | null;
       readonly stamped: boolean;
+      readonly follows: boolean;
       readonly reuse: number | null;
     }
   | {
@@ -86,6 +87,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       field: fc.constantFrom('p', 'q', 'r'),
       value: fc.option(fc.nat({ max: 2 }), { freq: 4 }),
       stamped: fc.boolean(),
+      follows: fc.boolean(),
       reuse: rarely(fc.nat({ max: 9 }), 40),
     }),
   },
@@ -268,6 +270,7 @@ class History {
       adds: step.adds,
       field: step.field,
       value: step.value,
+      follows: step.follows,
       hlc: step.stamped ? formatHlc({ ms, counter: this.edits++, node: 'edit' }) : null,
     };
     editor.edit(this.named(editor.scope as 'A' | 'B', step.document), edit, step.reuse);

@@ -108,6 +108,16 @@ function always(judgement: Judgement): Record<Newer, Judgement> {
   return { current: judgement, incoming: judgement };
 }
 
+/** Whether edit stamps decide about a strategy's conflicts. */
+export function hasStamps(strategy: Strategy): boolean {
+  return strategy === 'last-writer-wins' || strategy === 'merge';
+}
+
+/** Whether both sides go into what a strategy makes of a conflict. */
+export function joinsSides(strategy: Strategy): boolean {
+  return STRATEGIES[strategy].joins;
+}
+
 /**
  * How a change and the stored document get along. The heart of every conflict strategy: a pure decision, the same in
  * every process. The strategies are described in docs/protocol.md, Conflicts.

@@ -4,8 +4,9 @@ import { wireOf } from './ledger';
 import type { Ancestry, PatchedKnowledge } from './lineage';
 import { conflictingPaths, knownAfter } from './patch';
 import { knownSides, type PatchChange } from './patching';
-import type { DocumentState } from './plan';
+import type { DocumentState, ReadyChange } from './plan';
 import { baseOf, type Planning } from './planning';
+import { keptPatch, type KeptPatch } from './sent';
 
 /** What a client knows after its patch, told once it is known what the patch has left. */
 export type Knowledge = (state: DocumentState) => PatchedKnowledge;
@@ -34,8 +35,35 @@ export function knowledgeAfter(
       return base ? knownAfter(patch, knownSides(rules, base), was, made, lost) : undefined;
     };
     const rivalStamp = ancestry.rivalStamp === undefined ? (before?.stamp ?? null) : ancestry.rivalStamp;
-    return { known, made: () => made, parent, rivalStamp };
+    // What is needed to tell the same later, when this request is gone. Of a patch in a chain that goes on others' work it is not kept.
+    const isSimple = !ancestry.sent && ancestry.difference === undefined && ancestry.rivalStamp === undefined;
+    const kept = (): string | null | undefined =>
+      sawAll
+        ? undefined
+        : isSimple
+          ? keptPatch({ patch, parent, stamp: before.stamp, lost: [...lost] })
+          : null;
+    return { known, made: () => made, parent, rivalStamp, kept };
   };
+}
+
+/** Of a patch of an earlier request, by what its receipt has kept. */
+export function knowledgeOfReceipt(
+  planning: Planning,
+  change: ReadyChange,
+  version: string,
+  { patch, parent, stamp, lost }: KeptPatch,
+): PatchedKnowledge {
+  const { rules } = change;
+  const at = (of: string | null): JsonObject | undefined =>
+    baseOf(planning, change, { parent: of, unseen: false, sent: undefined }) ?? undefined;
+  const known = (): JsonObject | undefined => {
+    const [base, left] = [at(parent), at(version)];
+    return base && left
+      ? knownAfter(patch, knownSides(rules, base), undefined, left, new Set(lost))
+      : undefined;
+  };
+  return { known, made: () => at(version), parent, rivalStamp: stamp };
 }
 
 /** Of a patch that was answered before: the plan or the log has what it was made on and what it has left, or nobody knows. */

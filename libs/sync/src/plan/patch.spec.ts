@@ -2,8 +2,7 @@ import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { mongo } from 'mongoose';
 import { runs } from '../../../../test/support/runs';
-import type { Json, JsonObject } from '../protocol/json';
-import type { PatchBody } from '../protocol/patch';
+import type { Json, JsonObject, PatchBody } from 'nest-offline-sync-protocol';
 import { increment } from './increment';
 import { applyPatch, conflictingPaths, valueAt, withoutPaths } from './patch';
 

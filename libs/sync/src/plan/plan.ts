@@ -55,10 +55,16 @@ export interface ReadyChange extends Grouped {
   readonly preparation?: PatchPreparation;
   /** What the stored document has a say in, where the collection's documents have a form. */
   readonly content?: Content;
+  /** The data just as the client sent it, where the document is not that. */
+  readonly given?: JsonObject;
   /** The document's JSON, when it is stored just as it came: the entry's text is made around it. */
   readonly text?: string;
   readonly parent: string | null;
   readonly hlc: string | null;
+  /** The id of the client's own mutation that it builds on. */
+  readonly parentMutation?: string;
+  /** The answer shows the stored document. */
+  readonly returns?: boolean;
   /** Absent: no receipt, a retry is a new change. */
   readonly mutation?: Mutation;
   /** The app's own write: taken as it is, under a version that it was promised, if any. */
@@ -129,7 +135,7 @@ export interface PlanClock {
 /** What becomes of one change: what its receipt keeps, and the stored document for those who may read it. */
 export interface Decision extends Pick<
   ReceiptRecord,
-  'status' | 'new_version' | 'server_version' | 'code' | 'error'
+  'status' | 'new_version' | 'server_version' | 'code' | 'error' | 'seq' | 'changed'
 > {
   /** It was made when the mutation came first. */
   readonly replayed: boolean;
@@ -140,10 +146,12 @@ export interface Decision extends Pick<
     readonly data: JsonObject | null;
   };
   /**
-   * The document of a change that was rejected for something else, as it stands after it; null where the scope has
-   * none. Absent: nothing may be said of it.
+   * The document as it stands after a change that was rejected for something else, or that asked for it; null where
+   * the scope has none. Absent: nothing is said of it.
    */
   readonly standing?: Standing | null;
+  /** {@link ReceiptRecord.sent}. */
+  readonly sent?: string | null;
   /** What the mutation was answered that has the change's id. */
   readonly first?: ReceiptRecord;
 }

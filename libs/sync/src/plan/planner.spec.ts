@@ -25,6 +25,8 @@ interface Drawn {
   /** Milliseconds from the wall clock. */
   readonly hlc: number | null;
   readonly mutation: boolean;
+  /** Builds on a mutation that the client has sent before, of whichever document. */
+  readonly follows: number | null;
 }
 
 /** A change of a push: a new one, or one that the client has sent before. */
@@ -56,6 +58,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   }),
   hlc: fc.option(fc.integer({ min: -50_000, max: 70_000 }), { freq: 2 }),
   mutation: fc.boolean(),
+  follows: fc.option(fc.nat({ max: 30 }), { freq: 2 }),
 });
 const item: fc.Arbitrary<Item> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ again: fc.constant(null), change: drawn }) },
@@ -87,7 +90,7 @@ class Clients {
     this.sent.set(scope + client, before);
     const changes = items.flatMap((each): ReadyChange[] => {
       if (each.again === null) {
-        const change = this.change(scope, each.change, wallMs);
+        const change = this.change(scope, each.change, wallMs, before);
         if (change.mutation) before.push(change);
         return [change];
       }
@@ -108,14 +111,19 @@ class Clients {
     };
   }
 
-  private change(scope: string, from: Drawn, wallMs: number): ReadyChange {
-    const { collection, operation, id, fields, parent, hlc, mutation } = from;
+  private change(scope: string, from: Drawn, wallMs: number, before: readonly ReadyChange[]): ReadyChange {
+    const { collection, operation, id, fields, parent, hlc, mutation, follows } = from;
     const key = documentKey(collection, id, id);
     const inScope = this.world.log.filter((entry) => entry.scope === scope);
     const ofDocument = inScope.filter((entry) => entry.collection === collection && entry.doc === id);
     const choices = parent.from === 'scope' ? inScope : ofDocument;
     const at = parent.from === 'newest' ? choices.length - 1 : parent.pick % Math.max(1, choices.length);
     const name = `m${this.count++}`;
+    // Mostly one of the same document.
+    const own = before.filter((each) => each.key === key);
+    const earlier = follows !== null && follows % 5 !== 0 && own.length > 0 ? own : before;
+    const parentMutation =
+      follows === null ? undefined : earlier[follows % Math.max(1, earlier.length)]?.mutation?.id;
     return {
       kind: 'ready',
       collection,
@@ -128,6 +136,7 @@ class Clients {
       document: operation === 'delete' ? null : { owner: `owned by ${scope}`, ...fields },
       parent: parent.from === 'none' ? null : (choices[at]?.version ?? null),
       hlc: hlc === null ? null : stamp(wallMs + hlc),
+      ...(parentMutation === undefined ? {} : { parentMutation }),
       ...(mutation ? { mutation: { id: name, hash: `${scope} ${name}` } } : {}),
     };
   }
@@ -167,6 +176,19 @@ function pushAlone(world: PushWorld, first: PlanRequest, wallMs: number): readon
   throw new Error('resolvers are asked without end');
 }
 
+/** Not answered for good: it may come again, and be taken then. */
+function isJudgedAgain({ code }: Expected): boolean {
+  return code !== null && NOT_FOR_GOOD.includes(code);
+}
+
+const NOT_FOR_GOOD: readonly string[] = [
+  'batch_rolled_back',
+  'clock_drift',
+  'parent_unknown',
+  'parent_refused',
+  'invalid_change',
+];
+
 function told(answers: readonly Decision[]): Expected[] {
   return answers.map(({ status, new_version, server_version, code, replayed }) => ({
     status,
@@ -201,7 +223,7 @@ describe('the planner', () => {
           // A failed batch or group leaves receipts of its refusals alone: the others were not answered for good.
           ready(each).forEach(({ mutation }, index) => {
             const answer = told(answers)[index]!;
-            if (!mutation || answer.code === 'batch_rolled_back') return;
+            if (!mutation || isJudgedAgain(answer)) return;
             const name = JSON.stringify([each.scopeId, each.clientId, mutation.id]);
             if (answer.replayed && firsts.has(name))
               assert.deepStrictEqual({ ...answer, replayed: false }, firsts.get(name));

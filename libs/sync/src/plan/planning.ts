@@ -1,6 +1,7 @@
 import type { JsonObject } from 'nest-offline-sync-protocol';
-import type { Ledger } from './ledger';
+import { wireOf, type Ledger } from './ledger';
 import { Lineage, type Ancestry } from './lineage';
+import { rebuilt } from './sent';
 import {
   baseText,
   type BaseNeed,
@@ -63,12 +64,23 @@ export function planningOf(
 
 /** The document as the client knew it: what it sent before, else the newest entry at or below the parent. */
 export function baseOf(
-  { snapshot, missingBases, request }: Planning,
+  planning: Planning,
   change: ReadyChange,
-  { parent, sent }: Ancestry,
+  { parent, sent, difference }: Ancestry,
+  current?: DocumentState,
 ): JsonObject | null | undefined {
   if (sent) return sent.data;
   if (parent === null) return undefined;
+  const made =
+    current?.version === parent ? wireOf(current, change.rules.form) : documentAt(planning, change, parent);
+  return difference === undefined ? made : rebuilt(made, difference);
+}
+
+function documentAt(
+  { snapshot, missingBases, request }: Planning,
+  change: ReadyChange,
+  parent: string,
+): JsonObject | null | undefined {
   const text = baseText(change.key, parent);
   if (!snapshot.bases.has(text)) {
     const { collection, key, storedId } = change;

@@ -1,7 +1,14 @@
 import type { ErrorCode } from 'nest-offline-sync-protocol';
 import type { ReceiptRecord } from '../log/records';
 import { decide } from './decide';
-import { AFTER_FALLEN_GROUP, conflictBody, mutationIdReused, rejected, replayed } from './decisions';
+import {
+  AFTER_FALLEN_GROUP,
+  conflictBody,
+  mutationIdReused,
+  rejected,
+  replayed,
+  standingOf,
+} from './decisions';
 import { knowledgeOfReplay } from './knowledge';
 import { isPatch } from './patching';
 import { receiptText, type Decision, type Mutation, type PlanRequest, type PreparedChange } from './plan';
@@ -54,7 +61,7 @@ export function decideOrReplay(
 export function keepReceipt(
   { layer, request, clock, mutations }: Planning,
   change: PreparedChange,
-  { status, new_version, server_version, code, error }: Decision,
+  { status, new_version, server_version, code, error, seq, changed, sent }: Decision,
 ): void {
   const { mutation } = change;
   if (!mutation) return;
@@ -72,6 +79,9 @@ export function keepReceipt(
     server_version,
     code,
     error,
+    ...(seq === undefined ? {} : { seq }),
+    ...(changed ? { changed } : {}),
+    ...(sent === undefined ? {} : { sent }),
     at: new Date(clock.wallMs),
   });
 }
@@ -91,9 +101,9 @@ function replay(planning: Planning, receipt: ReceiptRecord, change: PreparedChan
   // The first decision's document, while it is still the document.
   const isShown =
     server_version !== null && own !== undefined && own.version === (new_version ?? server_version);
-  return isShown
-    ? { ...replayed(receipt), conflict: conflictBody(own, change.rules.form) }
-    : replayed(receipt);
+  if (isShown) return { ...replayed(receipt), conflict: conflictBody(own, change.rules.form) };
+  const isReturned = change.returns && new_version !== null && own?.version === new_version;
+  return isReturned ? { ...replayed(receipt), standing: standingOf(own) } : replayed(receipt);
 }
 
 /** Whether a receipt is of this very change, and not of another one with the same id. */

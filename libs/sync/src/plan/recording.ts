@@ -1,4 +1,11 @@
-import { formatHlc, parseHlc, sendHlc, type Hlc, type LogChange } from 'nest-offline-sync-protocol';
+import {
+  formatHlc,
+  parseHlc,
+  sendHlc,
+  type Hlc,
+  type JsonObject,
+  type LogChange,
+} from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { encodeBy } from '../codec/wire-codec';
 import type { Ledger } from './ledger';
@@ -21,6 +28,14 @@ export interface Recorded {
   readonly changeIndex: number;
 }
 
+/** What was recorded of a write. */
+export interface RecordedWrite {
+  readonly state: DocumentState & { readonly version: string };
+  readonly seq: number;
+  /** What clients see of the document; 'as sent': just what was sent. */
+  readonly wire: JsonObject | null | 'as sent';
+}
+
 /**
  * Draws the next version of the scope (invariant 2: above the head, whatever the wall clock says) and notes document,
  * entry and head in the layer.
@@ -31,8 +46,8 @@ export function recordWrite(
   { request, requestIndex, change, changeIndex }: Recorded,
   current: DocumentState | undefined,
   document: StoredDocument | null,
-): DocumentState & { readonly version: string } {
-  const { scopeId, actorId } = request;
+): RecordedWrite {
+  const { scopeId, actorId, clientId } = request;
   const head = layer.head(scopeId);
   const reserved = change.byServer?.reserved;
   const hlc = (reserved === undefined ? undefined : parseHlc(reserved)) ?? nextHlc(head.hlc, clock);
@@ -42,6 +57,8 @@ export function recordWrite(
   const deleted = document === null;
   const fields = deleted ? {} : document;
   const operation = deleted ? 'delete' : 'upsert';
+  const isAsSent = !deleted && fields === change.document && change.text !== undefined;
+  const data = deleted ? null : isAsSent ? 'as sent' : encodeBy(change.rules.form, fields);
   const wire = entryText(
     {
       version,
@@ -51,10 +68,10 @@ export function recordWrite(
       operation,
       parent_version: change.parent,
       hlc: stamp === version ? undefined : stamp,
+      client_id: change.byServer ? undefined : clientId,
+      mutation_id: change.mutation?.id,
     },
-    fields === change.document && change.text !== undefined
-      ? change.text
-      : JSON.stringify(deleted ? null : encodeBy(change.rules.form, fields)),
+    data === 'as sent' ? (change.text ?? '') : JSON.stringify(data),
   );
   const state = {
     scopeId,
@@ -86,7 +103,7 @@ export function recordWrite(
     at: new Date(clock.wallMs),
     wire,
   });
-  return state;
+  return { state, seq, wire: data };
 }
 
 function nextHlc(last: Hlc, clock: PlanClock): Hlc {
@@ -95,10 +112,13 @@ function nextHlc(last: Hlc, clock: PlanClock): Hlc {
 
 /** The JSON of a LogChange, its fields in their order, around the JSON that its data has already. */
 function entryText(entry: Omit<LogChange, 'data'>, data: string): string {
-  const { version, seq, collection, doc_id, operation, parent_version, hlc } = entry;
+  const { version, seq, collection, doc_id, operation, parent_version, hlc, client_id, mutation_id } = entry;
   const json = JSON.stringify;
   const before = `{"version":${json(version)},"seq":${seq},"collection":${json(collection)},"doc_id":${json(doc_id)}`;
-  const after = `"parent_version":${json(parent_version)}${hlc === undefined ? '' : `,"hlc":${json(hlc)}`}}`;
+  const stamp = hlc === undefined ? '' : `,"hlc":${json(hlc)}`;
+  const client = client_id === undefined ? '' : `,"client_id":${json(client_id)}`;
+  const mutation = mutation_id === undefined ? '' : `,"mutation_id":${json(mutation_id)}`;
+  const after = `"parent_version":${json(parent_version)}${stamp}${client}${mutation}}`;
   return `${before},"operation":"${operation}","data":${data},${after}`;
 }
 

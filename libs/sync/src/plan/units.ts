@@ -1,12 +1,5 @@
-import { conflictBody, rolledBack, WAITING } from './decisions';
-import {
-  targetOf,
-  type Decision,
-  type DocumentState,
-  type PlanRequest,
-  type PreparedChange,
-  type Standing,
-} from './plan';
+import { conflictBody, rolledBack, standingOf, WAITING } from './decisions';
+import { targetOf, type Decision, type PlanRequest, type PreparedChange } from './plan';
 import type { Planning } from './planning';
 import { decideOrReplay, keepReceipt } from './receipts';
 
@@ -118,10 +111,6 @@ function withDocument({ layer, request }: Planning, change: PreparedChange, refu
   return own
     ? { ...decision, server_version: own.version, conflict: conflictBody(own, target.form) }
     : { ...decision, server_version: null, standing: null };
-}
-
-function standingOf({ version, deleted, fields }: DocumentState): Standing {
-  return { version, deleted, fields };
 }
 
 function changeAt({ request }: Planning, { start }: Unit, at: number): PreparedChange {

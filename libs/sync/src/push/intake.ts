@@ -15,6 +15,7 @@ import { bodyHash, formerBodyHash, isFormerHash, isWithinDepth } from './body-ha
 import type { AppTime } from './app-time';
 import { lateRejection, withTheirChildren, type Lateness } from './late-changes';
 import type { CollectionAction } from '../collections/ports';
+import type { Permissions } from './permissions';
 import {
   documentKey,
   type DocumentTarget,
@@ -38,28 +39,6 @@ interface Known {
   readonly text: string | undefined;
   /** Undefined without an id, and for data that can never have been taken. */
   readonly mutation: Mutation | undefined;
-}
-
-/** What the identity may do, asked once for a request, collection and action. */
-export class Permissions {
-  private readonly answers = new Map<string, boolean>();
-  private readonly asked = new Map<string, Promise<boolean>>();
-
-  constructor(private readonly identity: SyncIdentity) {}
-
-  /** The answer, where it was asked for before. */
-  known({ name }: SyncedCollection, action: CollectionAction): boolean | undefined {
-    return this.answers.get(keyOf(name, action));
-  }
-
-  async may(collection: SyncedCollection, action: CollectionAction): Promise<boolean> {
-    const key = keyOf(collection.name, action);
-    const asking = this.asked.get(key) ?? collection.authorize(this.identity, action);
-    this.asked.set(key, asking);
-    const answer = await asking;
-    this.answers.set(key, answer);
-    return answer;
-  }
 }
 
 /** Brings what a client sent to what the planner takes: authorized, checked, cast (invariant 10). */
@@ -235,9 +214,15 @@ function ready(
     document,
     ...(content ? { content } : {}),
     ...(patch ? { patch } : {}),
-    text: document !== null && document === change.data ? text : undefined,
+    ...(change.operation !== 'upsert' || change.data === null
+      ? {}
+      : document === change.data
+        ? { text }
+        : { given: change.data }),
     parent: change.parent_version,
     hlc: change.hlc,
+    ...(change.parent_mutation_id === undefined ? {} : { parentMutation: change.parent_mutation_id }),
+    ...(change.return === 'document' ? { returns: true } : {}),
     mutation,
   };
 }
@@ -288,8 +273,4 @@ const FRAME_BYTES = 128;
 
 function bytesOf(entry: ParsedChange, text: string | undefined): number {
   return entry.ok && text !== undefined ? Buffer.byteLength(text) + FRAME_BYTES : 0;
-}
-
-function keyOf(collection: string, action: CollectionAction): string {
-  return `${action} ${collection}`;
 }

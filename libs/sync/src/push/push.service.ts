@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { parsePushRequest, type PushResponse, type PushResult } from 'nest-offline-sync-protocol';
+import { parsePushRequest, type PushResponse } from 'nest-offline-sync-protocol';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -12,7 +13,8 @@ import { AppTime } from './app-time';
 import { lateBatch, lateRejection, withoutLate } from './late-changes';
 import { withFindings, type Decision, type Finding, type Need, type PlanRequest } from '../plan/plan';
 import { PushAnswers } from './answers';
-import { Permissions, PushIntake } from './intake';
+import { PushIntake } from './intake';
+import { Permissions } from './permissions';
 import { PushQueue } from './queue';
 import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 
@@ -21,6 +23,7 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 export class PushService {
   constructor(
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     private readonly intake: PushIntake,
     private readonly answers: PushAnswers,
     private readonly queue: PushQueue,
@@ -42,6 +45,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
+      this.fingerprints.expect(identity, parsed.expectedIdentity);
       await this.clients.admit(parsed.clientSchema, identity);
       const writer = await this.access.enter(identity, parsed.scope, 'write');
       const permissions = new Permissions(writer);
@@ -58,14 +62,11 @@ export class PushService {
         changes: intake.changes,
       };
       const decisions = await this.commit(writer, request, intake.bytes, time);
-      const results: PushResult[] = [];
       for (const [index, change] of request.changes.entries()) {
-        const decision = decisions[index];
-        if (!decision) throw new Error('A plan lacks a decision');
-        const { conflict, replayed } = decision;
+        const { conflict, replayed } = decisions[index] ?? {};
         if (conflict && change.kind === 'ready' && !replayed) this.metrics.conflict(change.collection);
-        results.push(await this.answers.resultOf(change, decision, permissions));
       }
+      const results = await this.answers.resultsOf(request.changes, decisions, permissions);
       const success = results.every((result) => result.status !== 'rejected');
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
       return { results, server_time: isoTime(this.clock.now()) };

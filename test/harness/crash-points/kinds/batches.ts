@@ -33,6 +33,37 @@ export const BATCHES: readonly Kind[] = [
     pushes: (on) => [each([put('last', 'x', 'm1'), edit(on, 'stale'), put('merge', 'y', 'm2')])],
   },
   {
+    name: 'groups of which one falls, and what builds on it',
+    seed: (on) => overtaken(on, 'stale'),
+    pushes: (on) => [
+      {
+        scope: 'a',
+        changes: [
+          put('last', 'x', 'm1', { group: 'one' }),
+          put('last', 'y', 'm2', { group: 'one' }),
+          put('last', 'z', 'm3', { group: 'two' }),
+          edit(on, 'stale', { group: 'two' }),
+          put('last', 'z', 'm4', { group: 'three' }),
+          put('last', 'v', 'm5'),
+        ],
+      },
+    ],
+  },
+  {
+    name: 'group with a unique value that is taken',
+    seed: taken,
+    pushes: () => [
+      {
+        scope: 'a',
+        changes: [
+          put('last', 'd', 'm1', { group: 'one' }),
+          upsert('unique', 'u', { code: 'x' }, { mutation_id: 'm2', group: 'one' }),
+          upsert('unique', 'v', { code: 'y' }, { mutation_id: 'm3', group: 'two' }),
+        ],
+      },
+    ],
+  },
+  {
     name: 'id of another scope',
     scopes: ['a', 'b'],
     seed: (on) => on.others('b', upsert('shared', on.named('g'), { theirs: 1 })),

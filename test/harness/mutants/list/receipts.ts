@@ -1,6 +1,6 @@
 import type { Mutant } from '../mutant';
 
-const RECEIPTS_WRITE = 'const report = await insertAll(target, receipts, () => RECEIPT_CHARS, session);';
+const RECEIPTS_WRITE = 'const report = await insertAll(target, receipts, charsOf(receipts), session);';
 
 /** Invariant 4: a mutation takes effect at most once, and its retry gets the first answer. */
 export const RECEIPTS: readonly Mutant[] = [
@@ -14,6 +14,20 @@ export const RECEIPTS: readonly Mutant[] = [
         file: 'commit/plan-writer.ts',
         find: 'if (plan.receipts.length > 0) await',
         replace: 'if (plan.receipts.length < 0) await',
+      },
+    ],
+  },
+  {
+    name: 'refusals-forgotten',
+    about:
+      'a batch that is rolled back leaves no receipt of what was refused: its late duplicate is judged again',
+    violates: [4],
+    under: 'calm',
+    patches: [
+      {
+        file: 'plan/units.ts',
+        find: 'if (!isUndone && !decision.replayed) keepReceipt(',
+        replace: 'if (isUndone && decision.replayed) keepReceipt(',
       },
     ],
   },

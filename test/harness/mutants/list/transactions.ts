@@ -52,6 +52,19 @@ export const TRANSACTIONS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'groups-ignored',
+    about: 'every change of a group is independent',
+    violates: [1],
+    under: 'calm',
+    patches: [
+      {
+        file: 'plan/units.ts',
+        find: 'isWhole: group !== undefined, group };',
+        replace: 'isWhole: false, group };',
+      },
+    ],
+  },
+  {
     name: 'batch-ignored',
     about: 'every change of a batch is independent',
     violates: [1],
