@@ -126,6 +126,7 @@ interface ServerFixture {
   readonly seq?: number;
   readonly collections?: readonly string[];
   readonly reason?: string;
+  readonly identity?: string;
   readonly code?: string;
   readonly message?: string;
   readonly path?: string;
@@ -153,6 +154,7 @@ function written(fixture: ServerFixture): string {
     server_time,
     retry_after,
     results,
+    identity,
   } = fixture;
   const error = new SyncError(code as ErrorCode, message, { path, limit, minimum });
   switch (fixture.type) {
@@ -171,7 +173,7 @@ function written(fixture: ServerFixture): string {
     case 'scope_lost':
       return scopeLostText(scope ?? '');
     case 'subscribed':
-      return subscribedText(collections, last_seq, scope);
+      return subscribedText(collections, last_seq, scope, identity);
     case 'pushed':
       return pushedText(id, {
         results,

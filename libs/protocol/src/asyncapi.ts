@@ -23,6 +23,11 @@ const ownScope: Piece = {
 };
 const ofScope: Piece = { ...text, description: 'For a client that has named scopes: which one it is about.' };
 const code: Piece = { type: 'string', enum: Object.keys(ERROR_CODES) };
+const identity: Piece = {
+  ...text,
+  description:
+    '`identity` of an earlier `subscribed`, or `X-Sync-Identity`. With other credentials: `identity_changed`.',
+};
 const pushId: Piece = {
   description: 'Chosen by the client, unlike that of any push of this socket that has no answer yet.',
   oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
@@ -68,6 +73,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       collections: { description: 'Names. Missing: all that the identity may read.', oneOf: [names, text] },
       token: { ...text, description: 'Credentials, as in an Authorization header without `Bearer`.' },
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
+      expected_identity: identity,
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
       client_schema: clientSchema,
     },
@@ -88,6 +94,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
       client_schema: clientSchema,
       scope: { ...text, description: 'One of several that the identity may write. Missing: its own.' },
+      expected_identity: identity,
     },
   },
   token: { about: 'Fresh credentials of the same scope and actor.', required: { token: text } },
@@ -115,7 +122,11 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
   subscribed: {
     about: 'Confirms a subscription with `ack: true`, before its first entry.',
     required: { collections: names },
-    optional: { scope: ofScope, last_seq: { ...version, description: 'The given `since`.' } },
+    optional: {
+      scope: ofScope,
+      last_seq: { ...version, description: 'The given `since`.' },
+      identity: { ...text, description: 'As whom the client is answered: an opaque text.' },
+    },
   },
   pushed: {
     about: 'The answer to a push: one result for each change, in the same order.',

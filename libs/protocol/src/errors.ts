@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   forbidden: 403,
   origin_not_allowed: 403,
   scope_missing: 403,
+  identity_changed: 409,
   scope_forbidden: 403,
   full_resync_disabled: 403,
   client_outdated: 409,

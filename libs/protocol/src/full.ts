@@ -3,6 +3,7 @@ import type { JsonObject } from './json.ts';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  expectedIdentityParameter,
   limitParameter,
   queryObject,
   textParameter,
@@ -31,6 +32,7 @@ export interface FullRequest {
 /** A checked FullRequest; `limit` 0 stands for no limit. */
 export interface FullQuery {
   readonly scope: string | undefined;
+  readonly expectedIdentity: string | undefined;
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
@@ -52,6 +54,7 @@ export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery 
   return {
     scope: scopeParameter(query),
     clientSchema: clientSchemaParameter(query),
+    expectedIdentity: expectedIdentityParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),

@@ -2,6 +2,7 @@ import type { LogChange } from './change.ts';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  expectedIdentityParameter,
   limitParameter,
   queryObject,
   sinceParameter,
@@ -17,6 +18,8 @@ import { scopeParameter } from './scopes.ts';
 export interface PullRequest {
   /** The scope to read. None: the identity's own. */
   readonly scope?: string | null;
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
   readonly since?: string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
@@ -30,6 +33,7 @@ export interface PullRequest {
 /** A checked PullRequest. */
 export interface PullQuery {
   readonly scope: string | undefined;
+  readonly expectedIdentity: string | undefined;
   /** A version; undefined reads from the beginning. */
   readonly since: string | undefined;
   /** No blanks, no repetitions; undefined stands for all. */
@@ -53,6 +57,7 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
   return {
     scope: scopeParameter(query),
     clientSchema: clientSchemaParameter(query),
+    expectedIdentity: expectedIdentityParameter(query),
     since: sinceParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),

@@ -3,14 +3,34 @@ import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
 import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { isShortText } from './text.ts';
-import { clientSchemaParameter } from './read-query.ts';
+import { clientSchemaParameter, expectedIdentityParameter } from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 import { parsePatch, type PatchBody } from './patch.ts';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
 
-/** One change as a client sends it, its shape checked. */
+/** A change as a client writes it. What a patch has in addition is in PatchBody. */
+export interface SentChange {
+  readonly collection: string;
+  readonly operation: Operation;
+  readonly doc_id: DocId;
+  /** The whole document; missing in a delete. */
+  readonly data?: JsonObject | null;
+  /** The version that the client edited; missing when it knew none. */
+  readonly parent_version?: string | null;
+  readonly hlc?: string | null;
+  readonly mutation_id?: string | number | null;
+}
+
+/** The body of POST push as a client writes it. */
+export interface SentPush {
+  readonly client_id: string;
+  readonly atomic?: Atomicity;
+  readonly changes: readonly SentChange[];
+}
+
+/** One change of a push, its shape checked. */
 export interface PushChange {
   readonly collection: string;
   readonly operation: Operation;
@@ -48,6 +68,8 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
+  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  readonly expectedIdentity: string | undefined;
   /** The version of the client's data model, as the app calls it. */
   readonly clientSchema: string | undefined;
   /** Undefined: the module's default. */
@@ -135,6 +157,7 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   return {
     clientId,
     scope: scopeParameter(body),
+    expectedIdentity: expectedIdentityParameter(body),
     clientSchema: clientSchemaParameter(body),
     atomic: atomic ?? undefined,
     changes: parsed.map((change, index) => {

@@ -114,3 +114,21 @@ export function sinceParameter(query: QueryObject): string | undefined {
     );
   return isZeroCursor(stamp) ? undefined : text;
 }
+
+/**
+ * As whom the client expects to be answered: `X-Sync-Identity` of an earlier answer.
+ *
+ * An empty text is no missing one: a client that has lost what it expects must not send its data to anybody.
+ *
+ * @throws SyncError `malformed_request` for anything but a text, given once
+ */
+export function expectedIdentityParameter(request: QueryObject): string | undefined {
+  const value = request['expected_identity'];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value !== '') return value;
+  throw new SyncError(
+    'malformed_request',
+    'expected_identity must be given once, as the text of X-Sync-Identity. Leave it out to be answered as anybody.',
+    { path: 'expected_identity' },
+  );
+}

@@ -1,7 +1,13 @@
 import { SyncError, errorBody, type ErrorCode } from './errors.ts';
 import { isObject } from './json.ts';
 import type { Position, ResyncReason } from './pull.ts';
-import { clientSchemaParameter, collectionsParameter, queryObject, sinceParameter } from './read-query.ts';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  expectedIdentityParameter,
+  queryObject,
+  sinceParameter,
+} from './read-query.ts';
 import { utf8Length } from './text.ts';
 import type { PushResponse } from './push.ts';
 import { scopeParameter } from './scopes.ts';
@@ -52,6 +58,8 @@ export interface SubscribeMessage {
   readonly token: string | undefined;
   /** Older clients send their scope. It widens nothing: another one than the identity's is refused. */
   readonly scopeId: string | undefined;
+  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  readonly expectedIdentity: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;
   /** The version of the client's data model, as the app calls it. */
@@ -105,6 +113,7 @@ export function parseClientMessage(text: string): ClientMessage {
         collections: collectionsParameter(queryObject(message)),
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
+        expectedIdentity: expectedIdentityParameter(message),
         ack: optionalFlag(message, 'ack'),
         clientSchema: clientSchemaParameter(message),
       };
@@ -153,16 +162,19 @@ function positionOf({ version, seq }: Position): object {
  * about. A client that never did gets what it always got.
  */
 
+/** @param identity what `X-Sync-Identity` says over HTTP */
 export function subscribedText(
   collections: readonly string[],
   since: string | undefined,
   scope?: string,
+  identity?: string,
 ): string {
   return JSON.stringify({
     type: 'subscribed',
     ...scoped(scope),
     collections,
     ...(since === undefined ? {} : { last_seq: since }),
+    ...(identity === undefined ? {} : { identity }),
   });
 }
 
@@ -213,6 +225,7 @@ export function closeFor(error: SyncError): StreamClose {
 
 const CLOSE_BY_CODE: Partial<Record<ErrorCode, StreamClose>> = {
   shutting_down: 'restart',
+  identity_changed: 'forbidden',
   // Whatever status the app's own code chose for it.
   busy: 'try_later',
   unavailable: 'try_later',

@@ -9,7 +9,8 @@ import { testDatabase } from '../../support/database';
 import { inSeconds, testToken } from '../../support/jwt';
 
 const SECRET = 'a secret of these tests that is long enough';
-const OURS = 'X-Sync-LastSeq, X-Sync-Cursor, Retry-After';
+const OURS =
+  'X-Sync-LastSeq, X-Sync-Seq, X-Sync-Count, X-Sync-Cursor, X-Sync-Identity, Retry-After';
 const ORIGIN = 'https://shop.example';
 const { uri } = testDatabase(__filename);
 
@@ -73,7 +74,7 @@ describe.each([
 
   it('are our headers on every answer, next to what the CORS of the app exposes', async () => {
     const url = await start({ origin: ORIGIN, exposedHeaders: ['X-Total', 'retry-after'] });
-    const all = 'X-Total, retry-after, X-Sync-LastSeq, X-Sync-Cursor';
+    const all = `X-Total, retry-after, ${OURS.replace(', Retry-After', '')}`;
     const upsert = { collection: 'free', operation: 'upsert', doc_id: '1', data: {} };
     for (const [path, init, status] of [
       ['/sync/full', {}, 200],

@@ -30,6 +30,7 @@ describe('retention', () => {
       { get: () => undefined } as unknown as CollectionRegistry,
       new ClientSchemas({}, resolveSettings({})),
       {} as ScopeAccess,
+      {} as Fingerprints,
       resolveSettings({}),
       new NoMetrics(),
     );

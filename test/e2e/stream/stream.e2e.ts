@@ -96,7 +96,11 @@ describe('stream', () => {
     await write('tasks');
     const client = await subscribe({ ack: true, collections: ['notes', 'tasks'] });
     await client.untilSeq(1);
-    expect(client.messages[0]).toEqual({ type: 'subscribed', collections: ['notes', 'tasks'] });
+    expect(client.messages[0]).toEqual({
+      type: 'subscribed',
+      collections: ['notes', 'tasks'],
+      identity: expect.any(String) as string,
+    });
     const quiet = await subscribe();
     await quiet.untilSeq(1);
     expect(quiet.ofType('subscribed')).toEqual([]);

@@ -10,6 +10,7 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
+import { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
 import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
@@ -50,6 +51,7 @@ export class CaseEngine {
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
       of(ScopeAccess),
+      of(Fingerprints),
       of(PushIntake),
       of(PushAnswers),
       this.queue,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Schema } from 'mongoose';
+import { mongo, Schema } from 'mongoose';
 import type { Conflict, JsonObject, PushResult, SyncCollectionOptions } from 'nest-offline-sync';
+import { KEY_ID, type KeyRecord } from '../../../libs/sync/src/identity/fingerprints';
 import { FixedWallClock } from '../../../libs/sync/src/testing';
 import {
   databaseHash,
@@ -89,6 +90,7 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
     more: Partial<SyncCollectionOptions> = {},
   ): SyncCollectionOptions => ({ name, freeForm: true, ids, ...more });
   const clock = new FixedWallClock(START);
+  await plantKey(uri);
   const app = await startHttpApp(uri, {
     stream: true,
     clock,
@@ -139,6 +141,16 @@ export async function startWorld(uri: string, secrets: Secrets, withAlice: boole
         ],
       }),
   };
+}
+
+/** The same key of fingerprints in both worlds: B is to have the same one in both. */
+async function plantKey(uri: string): Promise<void> {
+  const client = await mongo.MongoClient.connect(uri);
+  await client
+    .db()
+    .collection<KeyRecord>('sync_leases')
+    .insertOne({ _id: KEY_ID, key: 'a key of these worlds' });
+  await client.close();
 }
 
 /** Documents, tombstones, receipts, resolved and rejected conflicts in every collection. */

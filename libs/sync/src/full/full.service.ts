@@ -5,6 +5,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -47,6 +48,7 @@ export class FullService {
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -60,6 +62,7 @@ export class FullService {
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
+    this.fingerprints.expect(identity, query.expectedIdentity);
     await this.clients.admit(query.clientSchema, identity);
     const reader = await this.access.enter(identity, query.scope, 'read');
     const { scopeId } = reader;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { gunzipSync } from 'node:zlib';
 import { exposeHeaders, exposing, fullBody } from './response';
 
-const OURS = 'X-Sync-LastSeq, X-Sync-Cursor, Retry-After';
+const OURS = 'X-Sync-LastSeq, X-Sync-Seq, X-Sync-Count, X-Sync-Cursor, X-Sync-Identity, Retry-After';
 
 describe('the headers that pages of other origins may read', () => {
   it.each<[string, OutgoingHttpHeaders[string], boolean, string]>([
@@ -16,7 +16,7 @@ describe('the headers that pages of other origins may read', () => {
       'ours, written otherwise',
       'x-sync-cursor,RETRY-AFTER',
       false,
-      'x-sync-cursor, RETRY-AFTER, X-Sync-LastSeq',
+      'x-sync-cursor, RETRY-AFTER, X-Sync-LastSeq, X-Sync-Seq, X-Sync-Count, X-Sync-Identity',
     ],
     ['a star', '*', false, '*'],
     ['a star with credentials, where it stands for nothing', '*', true, `*, ${OURS}`],

@@ -41,7 +41,14 @@ export function sendJson(adapter: AbstractHttpAdapter, response: unknown, body: 
 
 const HEADER = 'Access-Control-Expose-Headers';
 /** What clients read and no browser shows to a page of another origin by itself. */
-const EXPOSED = ['X-Sync-LastSeq', 'X-Sync-Cursor', 'Retry-After'];
+const EXPOSED = [
+  'X-Sync-LastSeq',
+  'X-Sync-Seq',
+  'X-Sync-Count',
+  'X-Sync-Cursor',
+  'X-Sync-Identity',
+  'Retry-After',
+];
 
 /**
  * Lets pages of other origins read the headers of this answer. Whether it goes to one is not looked at: the CORS headers

@@ -19,12 +19,13 @@ import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
 import type { DocumentsRequest, FullRequest, InfoRequest, PullRequest } from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
-import { SyncGuard, SyncUser } from '../identity/sync.guard';
+import { SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
 import { SyncService } from '../sync.service';
 import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
 import { describeFailure } from './failure';
 import { SyncRouteFilter } from './sync-error.filter';
+import { SyncRouteGuard } from './sync-route.guard';
 
 /**
  * The HTTP transport: it carries what SyncService says and decides nothing. The module makes a subclass with the
@@ -34,7 +35,7 @@ import { SyncRouteFilter } from './sync-error.filter';
  * go out through the adapter, so that an interceptor of the host does not wrap them. Works on any Nest HTTP adapter.
  */
 @Injectable()
-@UseGuards(SyncGuard)
+@UseGuards(SyncRouteGuard)
 @UseFilters(SyncRouteFilter)
 export class SyncController {
   private readonly logger = new Logger('SyncModule');

@@ -18,6 +18,7 @@ import { HlcService } from '../clock/hlc-service';
 import { WallClock } from '../clock/wall-clock';
 import { ParserErrors } from '../http/parser-errors';
 import { LastAnswers, SyncController } from '../http/sync.controller';
+import { Fingerprints } from '../identity/fingerprints';
 import { ClientSchemas } from '../identity/client-schemas';
 import { IdentityService } from '../identity/identity.service';
 import { ScopeAccess } from '../identity/scope-access';
@@ -143,6 +144,7 @@ const SERVICES: Provider[] = [
   TrimmingService,
   PortResolver,
   ScopeAccess,
+  Fingerprints,
   CollectionRegistry,
   SocketDoor,
   IdentityService,

@@ -441,7 +441,8 @@ export const OPTION_TABLE = {
     section: 'log',
     kind: 'name',
     default: 'sync_leases',
-    about: 'which process trims, turns of contended scopes, running processes and their sessions',
+    about:
+      'which process trims, turns of contended scopes, running processes and their sessions, the key of `X-Sync-Identity`',
   },
   autoIndex: {
     section: 'log',

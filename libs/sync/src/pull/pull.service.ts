@@ -4,6 +4,7 @@ import { parsePullQuery, type PullRequest, type ResyncReason } from 'nest-offlin
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -48,6 +49,7 @@ export class PullService {
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -62,7 +64,11 @@ export class PullService {
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { scope, since, collections, limit, clientSchema } = parsePullQuery(request, this.settings);
+    const { scope, expectedIdentity, since, collections, limit, clientSchema } = parsePullQuery(
+      request,
+      this.settings,
+    );
+    this.fingerprints.expect(identity, expectedIdentity);
     await this.clients.admit(clientSchema, identity);
     const reader = await this.access.enter(identity, scope, 'read');
     const readable = await this.collections.readable(reader, collections);

@@ -3,6 +3,7 @@ import { parsePushRequest, type PushResponse } from 'nest-offline-sync-protocol'
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -22,6 +23,7 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 export class PushService {
   constructor(
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
     private readonly intake: PushIntake,
     private readonly answers: PushAnswers,
     private readonly queue: PushQueue,
@@ -43,6 +45,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
+      this.fingerprints.expect(identity, parsed.expectedIdentity);
       await this.clients.admit(parsed.clientSchema, identity);
       const writer = await this.access.enter(identity, parsed.scope, 'write');
       const permissions = new Permissions(writer);

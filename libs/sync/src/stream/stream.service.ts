@@ -2,12 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  expectedIdentityParameter,
   queryObject,
   scopeParameter,
   sinceParameter,
 } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { PullService } from '../pull/pull.service';
@@ -22,6 +24,8 @@ import { StreamSubscription, type StreamMessage, type StreamSource } from './str
 
 /** What a subscriber asks for. */
 export interface StreamRequest {
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** None: the identity's own. */
   readonly scope?: string | null;
   /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
@@ -48,6 +52,7 @@ export class StreamService {
     pull: PullService,
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
+    private readonly fingerprints: Fingerprints,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
@@ -76,8 +81,8 @@ export class StreamService {
    * Close it, also when it is not used.
    *
    * @param bounds what may wait for it; looked at with each entry
-   * @throws SyncError `invalid_cursor`, `malformed_request`, `scope_forbidden`, `unknown_collection`, `forbidden`,
-   *   `client_outdated`
+   * @throws SyncError `invalid_cursor`, `malformed_request`, `identity_changed`, `client_outdated`, `scope_forbidden`,
+   *   `unknown_collection`, `forbidden`
    */
   async open(
     identity: SyncIdentity,
@@ -86,6 +91,7 @@ export class StreamService {
     bounds = this.bounds,
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
+    this.fingerprints.expect(identity, expectedIdentityParameter(query));
     const since = sinceParameter(query);
     await this.clients.admit(clientSchemaParameter(query), identity);
     const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
@@ -101,6 +107,11 @@ export class StreamService {
       watch?.close();
       throw error;
     }
+  }
+
+  /** What clients of the identity know it by. */
+  fingerprint(identity: SyncIdentity): string | undefined {
+    return this.fingerprints.of(identity);
   }
 
   /**

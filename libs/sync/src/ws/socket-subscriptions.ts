@@ -49,6 +49,7 @@ interface Asked {
   readonly collections: readonly string[] | undefined;
   readonly clientSchema: string | undefined;
   readonly since: string | undefined;
+  readonly expectedIdentity?: string | undefined;
 }
 
 /**
@@ -141,7 +142,7 @@ export class SocketSubscriptions {
   }
 
   private async subscribe(message: SubscribeMessage, wish: Wish): Promise<void> {
-    const { since, collections, clientSchema, token, scopeId, ack } = message;
+    const { since, collections, clientSchema, token, scopeId, expectedIdentity, ack } = message;
     const identity = await this.around.credentials.identify(token);
     if (scopeId !== undefined && scopeId !== identity.scopeId)
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
@@ -150,7 +151,7 @@ export class SocketSubscriptions {
     const scope = message.scope ?? identity.scopeId;
     try {
       this.expectRoom(scope);
-      await this.start({ scope, collections, clientSchema, since }, wish, ack);
+      await this.start({ scope, collections, clientSchema, since, expectedIdentity }, wish, ack);
     } catch (error) {
       this.failOne(scope, error);
     }
@@ -188,20 +189,27 @@ export class SocketSubscriptions {
   }
 
   private async start(asked: Asked, wish: Wish, ack = false): Promise<void> {
-    const { scope, collections, clientSchema, since } = asked;
+    const { scope, collections, clientSchema, since, expectedIdentity } = asked;
     if (this.isOvertaken(wish, scope)) return;
     const { outbound, credentials, streams, settings } = this.around;
     const identity = await credentials.identify(undefined);
     const subscription = await within(
       settings.subscribeTimeoutMs,
       () => {
-        const request = { scope, since, collections, client_schema: clientSchema };
+        const request = {
+          scope,
+          since,
+          collections,
+          client_schema: clientSchema,
+          expected_identity: expectedIdentity,
+        };
         return streams.open(identity, request, undefined, this.running);
       },
       notInTime,
     );
     if (this.ended || this.isOvertaken(wish, scope)) return subscription.close();
-    if (ack) outbound.text(subscribedText(subscription.collections, since, this.told(scope)));
+    const fingerprint = streams.fingerprint(identity);
+    if (ack) outbound.text(subscribedText(subscription.collections, since, this.told(scope), fingerprint));
     this.running.start({ scope, asked: collections, clientSchema, subscription });
   }
 
