@@ -100,12 +100,39 @@ const mutation = weighted(
   oddJson,
 );
 
+/** What a patch has besides its data: names and paths, good ones and odd ones. */
+const path = weighted(
+  quoted(among('title', 'name', 'count', 'tags', 'n', 'a.b', 'price.x')),
+  3,
+  quoted(
+    among('_sync_scope_id', '_sync_version', '_sync_x.y', '_id', '$set', 'a.$x', 'tags.0', 'a..b', '', '.', '__proto__', '__proto__.x',
+      'a.constructor.prototype', '⟦A.id.0⟧', '\\u0000', '\\ud800', 'p'.repeat(2_000), 'a.'.repeat(50) + 'a'),
+  ),
+); // prettier-ignore
+const number = weighted(among('1', '-2', '0.5'), 3, oddJson);
+const values = weighted(
+  fc.array(weighted(plain, 4, oddJson), { maxLength: 3 }).map((all) => `[${all.join(',')}]`),
+  5,
+  oddJson,
+);
+const patchPart = fc.oneof(
+  weighted(object(path, number, 2), 8, oddJson).map((inc) => `"inc":${inc}`),
+  weighted(object(path, values, 2), 8, oddJson).map((add) => `"add":${add}`),
+  weighted(object(path, values, 2), 8, oddJson).map((remove) => `"remove":${remove}`),
+  weighted(
+    fc.array(path, { maxLength: 3 }).map((unset) => `[${unset.join(',')}]`),
+    8,
+    oddJson,
+  ).map((unset) => `"unset":${unset}`),
+);
+
 /** One change, most of it good: a request that is refused at the door reaches nothing. */
 export const change: Text = weighted(
   fc
     .record({
       collection,
-      operation: weighted(among('"upsert"', '"upsert"', '"delete"'), 20, oddJson),
+      operation: weighted(among('"upsert"', '"upsert"', '"patch"', '"patch"', '"delete"'), 20, oddJson),
+      parts: fc.array(patchPart, { maxLength: 3 }),
       docId,
       data,
       parent: fc.option(weighted(quoted(versions), 10, oddJson)),
@@ -123,6 +150,7 @@ export const change: Text = weighted(
     .map((it) =>
       [
         `"collection":${it.collection},"operation":${it.operation},"doc_id":${it.docId},"data":${it.data}`,
+        ...it.parts,
         ...(it.parent === null ? [] : [`"parent_version":${it.parent}`]),
         ...(it.mutation === null ? [] : [`"mutation_id":${it.mutation}`]),
         ...(it.hlc === null ? [] : [`"hlc":${it.hlc}`]),
@@ -151,7 +179,7 @@ export const pushBody: Text = weighted(
       client: weighted(among('"⟦A.client⟧"', '"device"', '"device"', '"other"'), 12, oddJson),
       atomic: fc.option(weighted(among('"batch"', '"mutation"', '"mutation"'), 8, oddJson), { freq: 3 }),
       more: fc.option(
-        among('"scope_id":"⟦A.scope⟧"', '"identity":{"scopeId":"⟦A.scope⟧","actorId":"⟦A.actor⟧"}', '"__proto__":{"client_id":"x"}',
+        among('"scope":"⟦A.scope⟧"', '"scope":"⟦B.scope⟧"', '"scope":["⟦A.scope⟧"]', '"scope_id":"⟦A.scope⟧"', '"identity":{"scopeId":"⟦A.scope⟧","actorId":"⟦A.actor⟧"}', '"__proto__":{"client_id":"x"}',
           '"user":{"business_id":"⟦A.scope⟧"}', '"client_id":"⟦A.client⟧"'),
         { freq: 1, nil: '' },
       ),

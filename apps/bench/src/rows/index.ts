@@ -4,7 +4,7 @@ import { FLOW_ROW } from './flow';
 import { FULL_ROWS } from './full';
 import { FULL_MILLION_ROW } from './full-million';
 import { GROWTH_ROW } from './growth';
-import { ONE_DOCUMENT_ROW } from './one-document';
+import { INC_ONE_DOCUMENT_ROW, ONE_DOCUMENT_ROW } from './one-document';
 import { PULL_ROWS } from './pull';
 import { PULL_NOTHING_ROW } from './pull-nothing';
 import { PUSH_ROWS } from './push';
@@ -16,6 +16,7 @@ import { STREAM_ROWS } from './stream';
 export const ROWS: readonly Row[] = [
   ...PUSH_ROWS,
   ONE_DOCUMENT_ROW,
+  INC_ONE_DOCUMENT_ROW,
   ...PULL_ROWS,
   PULL_NOTHING_ROW,
   ...FULL_ROWS,

@@ -41,6 +41,111 @@ export const ONE_DOCUMENT_ROW: Row = {
   }),
 };
 
+/**
+ * Eight devices count up one document: at least as fast as they write eight documents of the scope, and none of them is
+ * refused.
+ */
+export const INC_ONE_DOCUMENT_ROW: Row = {
+  id: 'inc-one-document',
+  title: 'push of inc, 8 clients on one document',
+  figures: [
+    { name: 'rate', label: 'changes', unit: 'per second' },
+    { name: 'p50', label: 'p50', unit: 'ms' },
+    { name: 'failures', label: 'changes that were not accepted', unit: 'count' },
+  ],
+  targets: [
+    { figure: 'rate', against: ['http'], bound: { least: 1 } },
+    { figure: 'failures', bound: { most: 0 } },
+  ],
+  variants: ['http', 'ours-1', 'ours-2'],
+  timed: true,
+  overheadSeconds: 0.4,
+  open: async (bench) => ({
+    measures: {
+      http: count(bench, 'ours-1', 'documents'),
+      'ours-1': count(bench, 'ours-1', 'one document'),
+      'ours-2': count(bench, 'ours-2', 'one document'),
+    },
+  }),
+};
+
+/** Each device writes its own document of the scope again and again, or all of them add to one. */
+function count(bench: Bench, variant: 'ours-1' | 'ours-2', to: 'documents' | 'one document'): Measure {
+  return async ({ name, seconds }) => {
+    const { url } = await bench.server(variant);
+    const authorization = bench.tokens.bearer(name);
+    const connections = Array.from({ length: CLIENTS }, () => new Connection(url, ORIGINAL_LIMIT_MS));
+    const idOf = (device: number): string =>
+      to === 'documents' ? `${name}-${String(device)}` : `${name}-${DOCUMENT}`;
+    const send = async (device: number, change: object): Promise<Answer> => {
+      const exchange = await (connections[device] as Connection).send({
+        method: 'POST',
+        path: '/sync/push',
+        headers: { 'content-type': 'application/json', authorization },
+        body: Buffer.from(
+          JSON.stringify({
+            client_id: `device-${String(device)}`,
+            changes: [{ collection: NOTES, doc_id: idOf(device), ...change }],
+          }),
+        ),
+      });
+      const [result] =
+        exchange.status === 200 ? (JSON.parse(textOf(exchange)) as { results: Result[] }).results : [];
+      return { exchange, result };
+    };
+    const random = seeded(seedFor(bench.seed, name, 0));
+    const data = note(random);
+    const first = await send(0, { operation: 'upsert', data, mutation_id: 'first' });
+    if (first.result?.status !== 'accepted') throw new Error('The document to count in was not accepted');
+    collectGarbage();
+    const started = performance.now();
+    const until = started + seconds * 1000;
+    const runs = await Promise.all(
+      connections.map(async (_, device) => {
+        const answers: Answer[] = [];
+        let parent_version = device === 0 ? first.result?.new_version : null;
+        for (let mutation = 0; performance.now() < until; mutation += 1) {
+          const mutation_id = String(mutation);
+          const answer = await send(
+            device,
+            to === 'documents'
+              ? { operation: 'upsert', data: { ...data, qty: mutation }, mutation_id, parent_version }
+              : { operation: 'patch', inc: { qty: 1 }, mutation_id },
+          );
+          answers.push(answer);
+          parent_version = answer.result?.new_version ?? parent_version;
+        }
+        return answers;
+      }),
+    );
+    const took = (performance.now() - started) / 1000;
+    await Promise.all(connections.map((connection) => connection.close()));
+    const answers = runs.flat();
+    const accepted = answers.filter(({ result }) => result?.status === 'accepted');
+    await checkLog(
+      bench,
+      variant,
+      name,
+      [first, ...accepted].map(({ result }) => result as Result),
+    );
+    if (to === 'one document') {
+      const stored = await bench.client
+        .db(databaseOf(variant))
+        .collection(NOTES)
+        .findOne({ qty: data.qty + accepted.length });
+      if (!stored)
+        throw new Error(`${String(accepted.length)} were counted, and the document says otherwise`);
+    }
+    return {
+      figures: {
+        rate: accepted.length / took,
+        ...percentiles(answers.map(({ exchange }) => exchange.ms)),
+        failures: answers.length - accepted.length,
+      },
+    };
+  };
+}
+
 function contend(bench: Bench, variant: 'ours-1' | 'ours-2' | 'original'): Measure {
   return async ({ name, seconds }) => {
     const { url } = await bench.server(variant);

@@ -2,8 +2,7 @@ import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { mongo } from 'mongoose';
 import { runs } from '../../../../test/support/runs';
-import type { Json, JsonObject } from 'nest-offline-sync-protocol';
-import type { PatchBody } from 'nest-offline-sync-protocol';
+import type { Json, JsonObject, PatchBody } from 'nest-offline-sync-protocol';
 import { increment } from './increment';
 import { applyPatch, conflictingPaths, valueAt, withoutPaths } from './patch';
 
