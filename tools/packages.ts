@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inOrder, type Manifest } from './release-plan';
 
@@ -44,6 +44,8 @@ export function packAll(): PackedPackage[] {
   rmSync(PACKED, { recursive: true, force: true });
   mkdirSync(PACKED, { recursive: true });
   run('npm', ['run', '--silent', 'build']);
+  // For clients in other languages.
+  cpSync(join(ROOT, 'test/fixtures/wire'), join(ROOT, 'libs/protocol/dist/wire'), { recursive: true });
   return publishedPackages().map((one) => {
     const args = ['pack', '--json', '--pack-destination', PACKED];
     const { stdout, status, stderr } = spawnSync('npm', args, { cwd: one.folder, encoding: 'utf8' });

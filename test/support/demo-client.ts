@@ -1,32 +1,12 @@
+import type { PullPageResponse, PushResponse, PushResult } from 'nest-offline-sync-protocol';
+
 /** A device of the demo, for tests: bearer token and JSON. */
 export interface DemoClient {
   readonly token: string;
   request(method: string, path: string, body?: object): Promise<Response>;
-  push(...changes: object[]): Promise<DemoResult[]>;
+  push(...changes: object[]): Promise<readonly PushResult[]>;
   /** @param query such as `collections=tasks&limit=10` */
-  pull(query?: string): Promise<DemoPage>;
-}
-
-export interface DemoResult {
-  doc_id: string;
-  status: string;
-  new_version: string | null;
-  server_version: string | null;
-  code?: string | null;
-  error?: string | null;
-}
-
-export interface DemoPage {
-  changes: {
-    version: string;
-    seq: number;
-    collection: string;
-    doc_id: string;
-    operation: string;
-    data: Record<string, unknown> | null;
-  }[];
-  last_seq: string;
-  has_more: boolean;
+  pull(query?: string): Promise<PullPageResponse>;
 }
 
 /** Asks the demo for a token and works with it. Every answer that is not 200 throws, but for `request`. */
@@ -50,9 +30,9 @@ export async function demoClient(url: string, user_id: string, business_id: stri
     request,
     push: async (...changes) => {
       const answer = await read(await request('POST', '/sync/push', { client_id: 'test', changes }));
-      return (answer as { results: DemoResult[] }).results;
+      return (answer as PushResponse).results;
     },
-    pull: async (query = '') => (await read(await request('GET', `/sync/pull?${query}`))) as DemoPage,
+    pull: async (query = '') => (await read(await request('GET', `/sync/pull?${query}`))) as PullPageResponse,
   };
 }
 

@@ -69,7 +69,7 @@ export class Names {
   /** A request's value with the real values in the place of their names. */
   fill<T>(value: T): T {
     if (value === undefined) return value;
-    const text = JSON.stringify(value).replace(/\{([vc]\d+)\}/g, (name) => {
+    const text = JSON.stringify(value).replace(/\{([vci]\d+)\}/g, (name) => {
       const real = [...this.values].find(([, known]) => known === name)?.[0];
       if (real === undefined) throw new Error(`No answer before this step has ${name}`);
       return real;
@@ -88,6 +88,8 @@ export class Names {
   private nameText(text: string, key: string): string {
     if (key === 'server_time' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return '{time}';
     if (key === 'package' && /^\d+\.\d+\.\d+/.test(text)) return '{package}';
+    if (key === 'x-sync-identity' || key === 'identity' || key === 'expected_identity')
+      return this.nameOf(text, 'i');
     if (key === 'cursor' || key === 'x-sync-cursor') return this.nameOf(text, 'c');
     return text
       .replace(VERSION, (version) => (this.literals.includes(version) ? version : this.nameOf(version, 'v')))

@@ -33,6 +33,12 @@ export const WIRE_FEATURES = [
   'socket_push',
   /** `operation: "patch"`. */
   'patch',
+  /** `parent_mutation_id` in changes. */
+  'parent_mutation',
+  /** `client_id` and `mutation_id` in the entries of the log. */
+  'echo',
+  /** `return: "document"` in changes, and `changed` in answers. */
+  'return_document',
   /** `group` in changes: those of one group stand or fall together. */
   'groups',
 ] as const;

@@ -74,6 +74,11 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
         description: 'Makes a retry safe: it gets the first answer again.',
       }),
       hlc: nullable({ ...version, description: 'When the device edited, by its own clock.' }),
+      parent_mutation_id: nullable({
+        oneOf: [text, integer],
+        description: 'An earlier mutation of this device that the change builds on.',
+      }),
+      return: nullable({ type: 'string', enum: ['document'] }),
       group: nullable({
         oneOf: [text, integer],
         description: 'Changes of one group stand or fall together.',
@@ -95,6 +100,8 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
         ...object({ version: nullable(version), deleted: flag, data }),
         description: 'The current document, where there was a conflict or a rejection; null: there is none.',
       }),
+      seq: { ...integer, description: 'The same as new_version, as an integer.' },
+      changed: { ...flag, description: 'Only true: the stored document is not the one that was sent.' },
       mutation_id: text,
       replayed: { ...flag, description: 'Only true: this mutation was answered before.' },
     },
@@ -121,7 +128,11 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
       data,
       parent_version: nullable(version),
     },
-    { hlc: { ...version, description: 'The edit stamp, if it is not the version itself.' } },
+    {
+      hlc: { ...version, description: 'The edit stamp, if it is not the version itself.' },
+      client_id: { ...text, description: 'The device whose push wrote it.' },
+      mutation_id: text,
+    },
   ),
   SyncDocument: object({ collection: text, doc_id: docId, data, deleted: flag, version: nullable(version) }),
   SyncDocumentsAnswer: object({

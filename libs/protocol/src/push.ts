@@ -10,7 +10,27 @@ import { parsePatch, type PatchBody } from './patch.ts';
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
 export type Atomicity = 'batch' | 'mutation';
 
-/** One change as a client sends it, its shape checked. */
+/** A change as a client writes it. What a patch has in addition is in PatchBody. */
+export interface SentChange {
+  readonly collection: string;
+  readonly operation: Operation;
+  readonly doc_id: DocId;
+  /** The whole document; missing in a delete. */
+  readonly data?: JsonObject | null;
+  /** The version that the client edited; missing when it knew none. */
+  readonly parent_version?: string | null;
+  readonly hlc?: string | null;
+  readonly mutation_id?: string | number | null;
+}
+
+/** The body of POST push as a client writes it. */
+export interface SentPush {
+  readonly client_id: string;
+  readonly atomic?: Atomicity;
+  readonly changes: readonly SentChange[];
+}
+
+/** One change of a push, its shape checked. */
 export interface PushChange {
   readonly collection: string;
   readonly operation: Operation;

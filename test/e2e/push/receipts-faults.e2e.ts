@@ -218,7 +218,8 @@ describe('a push whose database fails', () => {
     });
     try {
       const own = slow.as('slow');
-      const draft = (mutation: string): object => upsert('drafts', 'a', { n: 1 }, { mutation_id: mutation });
+      const draft = (mutation: string): object =>
+        upsert('drafts', 'a', { by: mutation }, { mutation_id: mutation });
       const first = await own.one(draft('m1'));
       await own.one(draft('m2'));
       await faults.set({ commands: ['find'], appName, blockTimeMS: 600 });

@@ -1,3 +1,4 @@
+import type { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
 import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
 import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';

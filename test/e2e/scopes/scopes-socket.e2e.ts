@@ -89,7 +89,7 @@ describe('a socket with several subscriptions', () => {
     await has(naming, red, 4);
     expect(naming.ofType('scope')).toEqual([{ type: 'scope', scope: red }]);
     const ping = await plain.until('ping', plain.ofType('ping').length + 1);
-    expect(Object.keys(ping).sort()).toEqual(['last_seq', 'seq', 'type']);
+    expect(Object.keys(ping).sort()).toEqual(['last_seq', 'seq', 'server_time', 'type']);
     expect(plain.ofType('subscribed')[0]).not.toHaveProperty('scope');
     expect(plain.ofType('scope')).toEqual([]);
   });

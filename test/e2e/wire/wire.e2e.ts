@@ -26,6 +26,13 @@ beforeAll(async () => {
       SyncModule.forRoot({
         jwt: { secret: TEST_SECRET },
         scopeIdField: 'business_id',
+        scopes: {
+          list: ({ scopeId }) => (scopeId === 'several-scopes' ? ['team', 'catalog'] : []),
+          access: ({ scopeId }, scope) => {
+            if (scopeId !== 'several-scopes') return 'none';
+            return scope === 'team' ? 'write' : scope === 'catalog' ? 'read' : 'none';
+          },
+        },
         collections: [
           { name: 'tasks', ids: 'scoped' },
           { name: 'notes', freeForm: true, ids: 'scoped' },

@@ -179,7 +179,7 @@ export const pushBody: Text = weighted(
       client: weighted(among('"⟦A.client⟧"', '"device"', '"device"', '"other"'), 12, oddJson),
       atomic: fc.option(weighted(among('"batch"', '"mutation"', '"mutation"'), 8, oddJson), { freq: 3 }),
       more: fc.option(
-        among('"scope_id":"⟦A.scope⟧"', '"identity":{"scopeId":"⟦A.scope⟧","actorId":"⟦A.actor⟧"}', '"__proto__":{"client_id":"x"}',
+        among('"scope":"⟦A.scope⟧"', '"scope":"⟦B.scope⟧"', '"scope":["⟦A.scope⟧"]', '"scope_id":"⟦A.scope⟧"', '"identity":{"scopeId":"⟦A.scope⟧","actorId":"⟦A.actor⟧"}', '"__proto__":{"client_id":"x"}',
           '"user":{"business_id":"⟦A.scope⟧"}', '"client_id":"⟦A.client⟧"'),
         { freq: 1, nil: '' },
       ),

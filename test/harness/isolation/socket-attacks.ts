@@ -47,6 +47,10 @@ const subscribe = fc
       { weight: 8, arbitrary: fc.constant('') },
       { weight: 1, arbitrary: among('"⟦A.scope⟧"', '"⟦B.scope⟧"', '["⟦A.scope⟧"]', '{"$ne":1}').map((scope) => `,"scope_id":${scope}`) },
     ),
+    fc.oneof(
+      { weight: 8, arbitrary: fc.constant('') },
+      { weight: 2, arbitrary: among('"⟦A.scope⟧"', '"⟦B.scope⟧"', '"⟦B.scope⟧"', '"nowhere"', '["⟦A.scope⟧"]', '""').map((scope) => `,"scope":${scope}`) },
+    ),
     optional('ack', fc.oneof({ weight: 6, arbitrary: fc.constant('true') }, { weight: 1, arbitrary: oddJson }), 3),
     fc.oneof({ weight: 12, arbitrary: fc.constant('') }, { weight: 1, arbitrary: among(',"__proto__":{"token":"⟦jwt.none-a⟧"}', ',"identity":{"scopeId":"⟦A.scope⟧"}', ',"type":"token"') }),
   )
@@ -56,7 +60,7 @@ const message = fc.oneof(
   { weight: 12, arbitrary: subscribe },
   { weight: 2, arbitrary: badJwt.map((jwt) => `{"type":"token","token":${jwt}}`) },
   { weight: 1, arbitrary: fc.constant('{"type":"token","token":"⟦jwt.good⟧"}') },
-  { weight: 2, arbitrary: among('{"type":"unsubscribe"}', '{"type":"pong"}') },
+  { weight: 2, arbitrary: among('{"type":"unsubscribe"}', '{"type":"unsubscribe","scope":"⟦A.scope⟧"}', '{"type":"pong"}') },
   { weight: 1, arbitrary: oddJson },
   { weight: 1, arbitrary: oddJson.map((odd) => `{"type":${odd}}`) },
   { weight: 1, arbitrary: among('', '{', '{"type":"ping","last_seq":"⟦A.version.3⟧"}', '{"type":"push","changes":[]}', '{"event":"subscribe","data":{"token":"⟦jwt.good⟧"}}') },

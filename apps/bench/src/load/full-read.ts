@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import type { FullEnd, FullLine } from 'nest-offline-sync-protocol';
 import type { FilledLog } from '../workload/filled-log';
 import type { Connection, Exchange, Prepared } from './connection';
 
@@ -56,10 +57,11 @@ export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog
     const text = headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
     let whole = false;
     for (const line of linesOf(text)) {
-      const { doc_id, data, end } = JSON.parse(line) as FullLine;
-      whole = end === true;
-      if (whole) continue;
-      if (doc_id !== ids[rows] || typeof data?.note !== 'string')
+      const row = JSON.parse(line) as FullLine | FullEnd;
+      whole = 'end' in row;
+      if ('end' in row) continue;
+      const { doc_id, data } = row;
+      if (doc_id !== ids[rows] || typeof data?.['note'] !== 'string')
         throw new Error(`Row ${String(rows)} of a full resync is ${String(doc_id)}`);
       rows += 1;
     }
@@ -69,12 +71,6 @@ export function checkFull({ answers }: Pick<FullRead, 'answers'>, log: FilledLog
   if (rows !== ids.length)
     throw new Error(`A full resync has ${String(rows)} rows instead of ${String(ids.length)}`);
   return rows;
-}
-
-interface FullLine {
-  readonly doc_id?: string;
-  readonly data?: { readonly note?: unknown } | null;
-  readonly end?: true;
 }
 
 /** Without ever making one text of it all. */

@@ -1,3 +1,4 @@
+import type { PullPageResponse } from 'nest-offline-sync-protocol';
 import { textOf, type Exchange, type Prepared } from './connection';
 import type { FilledLog } from '../workload/filled-log';
 
@@ -31,10 +32,7 @@ export function pullRequest(log: FilledLog, page: Page, limit: number, authoriza
  */
 export function checkPage(log: FilledLog, page: Page, exchange: Exchange): number {
   if (exchange.status !== 200) throw new Error(`A pull was answered with ${String(exchange.status)}`);
-  const { changes, last_seq } = JSON.parse(textOf(exchange)) as {
-    changes: readonly { readonly version: string }[];
-    last_seq: string;
-  };
+  const { changes, last_seq } = JSON.parse(textOf(exchange)) as PullPageResponse;
   if (changes.length !== page.rows)
     throw new Error(
       `A page has ${String(changes.length)} rows instead of ${String(page.rows)} above ${String(page.after)}`,

@@ -1,3 +1,4 @@
+import type { PushResponse, PushResult } from 'nest-offline-sync-protocol';
 import { textOf, type Exchange } from './connection';
 import type { DevicePlan } from './push-plan';
 
@@ -8,12 +9,6 @@ export interface PushTally {
   readonly failures: number;
   /** Requests that were answered with 5xx, or not at all. */
   readonly errors: number;
-}
-
-interface PushResult {
-  readonly doc_id: unknown;
-  readonly status: string;
-  readonly new_version: string | null;
 }
 
 /**
@@ -53,7 +48,7 @@ export function checkPushes(
   return { accepted, failures, errors };
 }
 
-function resultsOf(exchange: Exchange): PushResult[] {
+function resultsOf(exchange: Exchange): readonly PushResult[] {
   if (exchange.status !== 200) return [];
-  return (JSON.parse(textOf(exchange)) as { results: PushResult[] }).results;
+  return (JSON.parse(textOf(exchange)) as PushResponse).results;
 }

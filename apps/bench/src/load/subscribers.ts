@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import WebSocket from 'ws';
+import type { LogChange } from 'nest-offline-sync-protocol';
 import { ZERO_STAMP } from '../workload/stamps';
 
 /** Sockets that are opened at the same time. */
@@ -119,20 +120,15 @@ export class Subscribers {
   }
 }
 
-interface Entry {
-  readonly version: string;
-  readonly doc_id: string;
-}
-
 /**
  * The entries that every socket got, in order.
  *
  * @throws Error when sockets did not see the same, or versions do not rise (so none came twice)
  */
-export function checkSubscribers({ reference, mismatches }: Subscribers): Entry[] {
+export function checkSubscribers({ reference, mismatches }: Subscribers): LogChange[] {
   const [mismatch] = mismatches;
   if (mismatch !== undefined) throw new Error(`Subscribers do not see the same: ${mismatch}`);
-  const entries = reference.map((message) => JSON.parse(message.toString('utf8')) as Entry);
+  const entries = reference.map((message) => JSON.parse(message.toString('utf8')) as LogChange);
   for (const [place, { version }] of entries.entries())
     if (place > 0 && version <= (entries[place - 1]?.version ?? ''))
       throw new Error(`${version} came after ${entries[place - 1]?.version ?? ''}`);

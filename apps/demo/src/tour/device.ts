@@ -1,7 +1,24 @@
+import type {
+  FullEnd,
+  FullLine,
+  LogChange,
+  PullPageResponse,
+  PushResponse,
+  PushResult,
+  SentChange,
+  SentPush,
+} from 'nest-offline-sync-protocol';
 import { check } from './check';
 import { LiveStream } from './live-stream';
 import type { Server } from './server';
-import type { Change, Entry, FullEnd, FullLine, FullPage, PullPage, PushResult } from './wire';
+
+export interface FullPage {
+  readonly lines: readonly FullLine[];
+  /** Pull from here afterwards. */
+  readonly lastSeq: string;
+  /** The next page; undefined after the last one. */
+  readonly cursor: string | undefined;
+}
 
 /** A client of the demo: just fetch and a WebSocket. Keeps its cursor, as a real device does. */
 export class Device {
@@ -19,13 +36,11 @@ export class Device {
     return new Device(name, server, await server.token(user, business));
   }
 
-  async push(...changes: Change[]): Promise<PushResult[]> {
-    const answer = await this.request('POST', `/${this.server.prefix}/push`, {
-      client_id: this.name,
-      changes,
-    });
+  async push(...changes: SentChange[]): Promise<readonly PushResult[]> {
+    const body: SentPush = { client_id: this.name, changes };
+    const answer = await this.request('POST', `/${this.server.prefix}/push`, body);
     check(answer.status === 200, `push answers 200, not ${String(answer.status)}`);
-    return ((await answer.json()) as { results: PushResult[] }).results;
+    return ((await answer.json()) as PushResponse).results;
   }
 
   /**
@@ -33,7 +48,7 @@ export class Device {
    *
    * @returns its version
    */
-  async write(change: Change): Promise<string> {
+  async write(change: SentChange): Promise<string> {
     const [result] = await this.push(change);
     const why = result ? `${String(result.code)}: ${String(result.error)}` : 'no result';
     check(result?.status === 'accepted', `${change.operation} in ${change.collection} is accepted (${why})`);
@@ -41,21 +56,21 @@ export class Device {
   }
 
   /** One page from the cursor on; moves the cursor. */
-  async pull(limit = 500): Promise<PullPage> {
+  async pull(limit = 500): Promise<PullPageResponse> {
     const query = new URLSearchParams({
       limit: String(limit),
       ...(this.cursor ? { since: this.cursor } : {}),
     });
     const answer = await this.request('GET', `/${this.server.prefix}/pull?${query.toString()}`);
     check(answer.status === 200, `pull answers 200, not ${String(answer.status)}`);
-    const page = (await answer.json()) as PullPage;
+    const page = (await answer.json()) as PullPageResponse;
     this.cursor = page.last_seq;
     return page;
   }
 
   /** All pages from the cursor on. */
-  async pullAll(): Promise<Entry[]> {
-    const entries: Entry[] = [];
+  async pullAll(): Promise<LogChange[]> {
+    const entries: LogChange[] = [];
     for (;;) {
       const page = await this.pull();
       entries.push(...page.changes);

@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
+import type { LogChange } from 'nest-offline-sync-protocol';
 import { TourError } from './check';
 import type { Server } from './server';
-import type { Entry } from './wire';
 
 const PATIENCE_MS = 5_000;
 
 /** A subscription: entries in the order in which they arrive. */
 export class LiveStream {
-  private readonly entries: Entry[] = [];
+  private readonly entries: LogChange[] = [];
   private wake: () => void = () => undefined;
 
   private constructor(private readonly socket: WebSocket) {
     socket.on('message', (text: Buffer) => {
-      const message = JSON.parse(text.toString()) as Entry | { type: string };
+      const message = JSON.parse(text.toString()) as LogChange | { type: string };
       // Pings and the answer to subscribe have a type, entries have none.
       if ('type' in message) return;
       this.entries.push(message);
@@ -35,7 +35,7 @@ export class LiveStream {
   }
 
   /** @throws TourError when it does not come within 5 s */
-  async next(): Promise<Entry> {
+  async next(): Promise<LogChange> {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const entry = this.entries.shift();

@@ -41,7 +41,7 @@ export function knowledgeAfter(
       sawAll
         ? undefined
         : isSimple
-          ? keptPatch({ patch, parent, stamp: before.stamp, lost: [...lost] })
+          ? keptPatch({ patch, parent, stamp: before?.stamp ?? null, lost: [...lost] })
           : null;
     return { known, made: () => made, parent, rivalStamp, kept };
   };

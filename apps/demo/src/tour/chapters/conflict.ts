@@ -1,5 +1,5 @@
+import type { LogChange } from 'nest-offline-sync-protocol';
 import { check, present } from '../check';
-import type { Entry } from '../wire';
 import type { Cast } from './cast';
 
 export async function showConflicts(cast: Cast): Promise<void> {
@@ -41,7 +41,7 @@ export async function showConflicts(cast: Cast): Promise<void> {
 }
 
 /** The document as Bob knew it, with something changed. */
-function upsert(known: Entry, edit: object) {
+function upsert(known: LogChange, edit: object) {
   const { collection, doc_id, data, version } = known;
   return {
     collection,
@@ -52,7 +52,7 @@ function upsert(known: Entry, edit: object) {
   };
 }
 
-function entryOf(entries: readonly Entry[], docId: string): Entry {
+function entryOf(entries: readonly LogChange[], docId: string): LogChange {
   return present(
     entries.findLast(({ doc_id }) => doc_id === docId),
     `the log has an entry of ${docId}`,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { FullLine } from 'nest-offline-sync-protocol';
 import { check } from '../check';
 import { Device } from '../device';
-import type { FullLine } from '../wire';
 import type { Cast } from './cast';
 
 export async function showFullResync({ stage, server, bob, business }: Cast): Promise<void> {

@@ -1,10 +1,10 @@
+import type { SentChange } from 'nest-offline-sync-protocol';
 import { check } from '../check';
-import type { Change } from '../wire';
 import type { Cast } from './cast';
 
 export async function showPush({ stage, alice, taskId, itemId }: Cast): Promise<void> {
   await stage.chapter('Push: what was done offline goes out in one request');
-  const changes: Change[] = [
+  const changes: SentChange[] = [
     {
       collection: 'tasks',
       operation: 'upsert',
