@@ -409,8 +409,8 @@ function partsOf({ atomic, changes }: PlanRequest): { together: boolean; changes
 }
 
 function patched(data: Data, { set, unset, inc }: PatchBody): Data {
-  const result = { ...data, ...set };
-  for (const field of unset) delete result[field];
+  const kept = Object.entries({ ...data, ...set }).filter(([field]) => !unset.includes(field));
+  const result: Data = Object.fromEntries(kept);
   for (const [field, by] of Object.entries(inc)) result[field] = Number(result[field] ?? 0) + by;
   return result;
 }

@@ -128,6 +128,7 @@ export interface PushResponse {
 }
 
 const NAME_BYTES = 128;
+const NAME_RULE = `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`;
 
 /**
  * Checks the envelope of a push. Unknown fields are ignored, as the original does.
@@ -207,8 +208,7 @@ function parseGroups(changes: readonly unknown[]): (string | undefined)[] {
     const path = `changes[${index}].group`;
     const given = isObject(change) ? change['group'] : undefined;
     const group = parseMutationId(given);
-    if (group === undefined)
-      throw malformed(path, `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`);
+    if (group === undefined) throw malformed(path, NAME_RULE);
     if (group !== null && group !== last) {
       if (seen.has(group))
         throw malformed(path, 'names a group that has ended: the changes of a group must follow one another');
@@ -233,12 +233,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
   });
 
   if (!isObject(value)) return refuse('invalid_change', '', 'must be an object');
-  if (mutationId === undefined)
-    return refuse(
-      'invalid_change',
-      '.mutation_id',
-      `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`,
-    );
+  if (mutationId === undefined) return refuse('invalid_change', '.mutation_id', NAME_RULE);
   if (typeof collection !== 'string') return refuse('invalid_change', '.collection', 'must be a string');
   const operation = raw['operation'];
   if (operation !== 'upsert' && operation !== 'delete' && operation !== 'patch')
@@ -260,12 +255,7 @@ function parseChange(value: unknown, index: number): ParsedChange {
   if (hlc === undefined)
     return refuse('invalid_version', '.hlc', 'must be a stamp such as 20260502T120000.000Z-0001-a1b2');
   const parentMutation = parseMutationId(raw['parent_mutation_id']);
-  if (parentMutation === undefined)
-    return refuse(
-      'invalid_change',
-      '.parent_mutation_id',
-      `must be a string of 1 to ${NAME_BYTES} bytes without NUL, or a safe integer`,
-    );
+  if (parentMutation === undefined) return refuse('invalid_change', '.parent_mutation_id', NAME_RULE);
   const returns = raw['return'] ?? null;
   if (returns !== null && returns !== 'document')
     return refuse('invalid_change', '.return', 'must be "document"');

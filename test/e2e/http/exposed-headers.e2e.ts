@@ -9,8 +9,7 @@ import { testDatabase } from '../../support/database';
 import { inSeconds, testToken } from '../../support/jwt';
 
 const SECRET = 'a secret of these tests that is long enough';
-const OURS =
-  'X-Sync-LastSeq, X-Sync-Seq, X-Sync-Count, X-Sync-Cursor, X-Sync-Identity, Retry-After';
+const OURS = 'X-Sync-LastSeq, X-Sync-Seq, X-Sync-Count, X-Sync-Cursor, X-Sync-Identity, Retry-After';
 const ORIGIN = 'https://shop.example';
 const { uri } = testDatabase(__filename);
 

@@ -17,12 +17,12 @@ function apply(document: JsonObject, parts: Partial<PatchBody>): JsonObject {
 
 /** Lists as sets: the order of their elements says nothing. */
 function unordered(value: Json | undefined): unknown {
-  if (Array.isArray(value)) return (value as Json[]).map((item) => JSON.stringify(unordered(item))).sort();
+  if (Array.isArray(value)) return value.map((item) => JSON.stringify(unordered(item))).sort();
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .sort()
-      .map(([key, inner]) => [key, unordered(inner as Json)]),
+      .map(([key, inner]) => [key, unordered(inner)]),
   );
 }
 
@@ -201,7 +201,7 @@ describe('what is added to a number', () => {
     fc.assert(
       fc.property(fc.array(cents, { minLength: 1, maxLength: 8 }), (amounts) => {
         const total = (all: readonly number[]): string =>
-          all.reduce((text, each) => String(sum(decimal(text), text, each / 100)), '0.00');
+          all.reduce((text, each) => sum(decimal(text), text, each / 100) as string, '0.00');
         const made = total(amounts);
         assert.equal(Number(made), Number((amounts.reduce((a, b) => a + b, 0) / 100).toFixed(2)));
         assert.equal(Number(total([...amounts].reverse())), Number(made));
