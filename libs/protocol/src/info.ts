@@ -41,6 +41,10 @@ export const WIRE_FEATURES = [
   'return_document',
   /** `group` in changes: those of one group stand or fall together. */
   'groups',
+  /** `X-Sync-Identity` in answers, and `expected_identity` in requests. */
+  'identity',
+  /** `since_seq` in pulls and subscriptions. */
+  'since_seq',
 ] as const;
 export type WireFeature = (typeof WIRE_FEATURES)[number];
 

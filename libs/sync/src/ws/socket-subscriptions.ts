@@ -8,6 +8,7 @@ import {
   scopeText,
   subscribedText,
   SyncError,
+  type Cursor,
   type StreamClose,
   type SubscribeMessage,
   type UnsubscribeMessage,
@@ -48,7 +49,7 @@ interface Asked {
   readonly scope: string;
   readonly collections: readonly string[] | undefined;
   readonly clientSchema: string | undefined;
-  readonly since: string | undefined;
+  readonly since: Cursor | undefined;
   readonly expectedIdentity?: string | undefined;
 }
 
@@ -198,7 +199,7 @@ export class SocketSubscriptions {
       () => {
         const request = {
           scope,
-          since,
+          ...(typeof since === 'number' ? { since_seq: since } : { since }),
           collections,
           client_schema: clientSchema,
           expected_identity: expectedIdentity,
