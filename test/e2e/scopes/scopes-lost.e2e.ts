@@ -1,5 +1,6 @@
 import type { AccessLevel, ScopesPort, StreamMessage, SyncIdentity } from 'nest-offline-sync';
 import { SyncService } from 'nest-offline-sync';
+import { ScopeWatches } from '../../../libs/sync/src/stream/scope-watches';
 import { testDatabase } from '../../support/database';
 import { startStreamApp, type StreamApp } from '../../support/stream-app';
 import { eventually, upTo, type StreamClient } from '../../support/stream-client';
@@ -121,7 +122,7 @@ describe('a scope that is lost', () => {
   it('ends with fresh credentials that do not reach it', async () => {
     const client = await listening(first);
     client.say({ type: 'token', token: first.token({ business_id: own(), user_id: actor, role: 'out' }) });
-    expect(await client.until('error')).toMatchObject({ code: 'scope_forbidden', scope: team });
+    expect(await client.until('scope_lost')).toEqual({ type: 'scope_lost', scope: team });
     await onlyOwn(client, first);
   });
 
@@ -198,6 +199,30 @@ describe('while the app cannot say who may read', () => {
     expect(client.ofType('scope_lost')).toEqual([]);
     members.instead = undefined;
     await onlyOwn(client, first);
+  });
+});
+
+describe('a subscription that was not opened in time', () => {
+  it('is not asked about for ever', async () => {
+    const slow = await startStreamApp({
+      uri,
+      options: { scopes: members, subscribeTimeoutMs: 200, scopeCheckIntervalMs: 100 },
+    });
+    try {
+      const token = slow.token({ business_id: own(), user_id: actor });
+      const client = await slow.connect(`/sync/stream?token=${token}`);
+      let answer: (level: AccessLevel) => void = () => undefined;
+      members.instead = () => new Promise((resolve) => (answer = resolve));
+      client.say({ type: 'subscribe', scope: team });
+      expect(await client.until('error')).toMatchObject({ code: 'unavailable', scope: team });
+      answer('read');
+      members.instead = undefined;
+      await eventually('the end of the watch', () => slow.app.get(ScopeWatches).size === 0);
+      expect(client.closeCode).toBeUndefined();
+    } finally {
+      slow.hangUp();
+      await slow.app.close();
+    }
   });
 });
 
