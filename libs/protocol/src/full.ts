@@ -4,6 +4,7 @@ import {
   clientSchemaParameter,
   collectionsParameter,
   expectedIdentityParameter,
+  flagParameter,
   limitParameter,
   queryObject,
   textParameter,
@@ -25,6 +26,10 @@ export interface FullRequest {
   readonly limit?: number | string | null;
   /** `X-Sync-Cursor` of the page before. It brings the collections with it; others than those are refused. */
   readonly cursor?: string | null;
+  /** False: deleted documents have no lines. For a client that has nothing yet. Default true. */
+  readonly tombstones?: boolean | string | null;
+  /** True: `X-Sync-Count` says about how many rows there are, unless counting takes too long. First page only. */
+  readonly count?: boolean | string | null;
   /** The version of the client's data model, as the app calls it. */
   readonly client_schema?: string | number | null;
 }
@@ -37,6 +42,8 @@ export interface FullQuery {
   readonly limit: number;
   readonly cursor: string | undefined;
   readonly clientSchema: string | undefined;
+  readonly tombstones: boolean;
+  readonly count: boolean;
 }
 
 export interface FullLimits {
@@ -58,6 +65,8 @@ export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery 
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),
+    tombstones: flagParameter(query, 'tombstones', true),
+    count: flagParameter(query, 'count', false),
   };
 }
 

@@ -132,3 +132,16 @@ export function expectedIdentityParameter(request: QueryObject): string | undefi
     { path: 'expected_identity' },
   );
 }
+
+/**
+ * A switch, as text of a query string or typed; blank counts as missing.
+ *
+ * @throws SyncError `malformed_request` for anything but true or false
+ */
+export function flagParameter(query: QueryObject, name: string, otherwise: boolean): boolean {
+  const value = query[name];
+  if (value === undefined || value === null || value === '') return otherwise;
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw new SyncError('malformed_request', `The parameter ${name} must be true or false.`, { path: name });
+}

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseFullQuery, SyncError, ZERO_VERSION, type FullRequest } from 'nest-offline-sync-protocol';
-import type { StoredId } from '../codec/stored-document';
+import { SYNC_FIELDS, type StoredId } from '../codec/stored-document';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
+import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
+import { within } from '../database/waiting';
 import { ClientSchemas } from '../identity/client-schemas';
 import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
@@ -22,6 +24,10 @@ import { ALL_IDS, idFromJson, idToJson, ScopeView, type IdRange } from './scope-
 export interface FullPage {
   /** Pull from here when all pages are loaded. The same on every page: marked before the first document was read. */
   readonly lastSeq: string;
+  /** The same as an integer; undefined when its entry has been trimmed meanwhile. */
+  readonly seq: number | undefined;
+  /** About how many rows there are in all, where that was asked for and could be counted in time. */
+  readonly count: number | undefined;
   /** The next page's `cursor`; undefined on the last. */
   readonly nextCursor: string | undefined;
   /**
@@ -39,6 +45,8 @@ interface Section {
 
 /** Chunks are given when they have grown to this many bytes, and whenever a batch of the database ends. */
 const CHUNK_BYTES = 64 << 10;
+/** Longest that rows are counted. Milliseconds. */
+const COUNT_LIMIT_MS = 300;
 
 /** Gives a scope's documents as they stand, with the cursor to pull from afterwards (invariants 5, 6, 9). */
 @Injectable()
@@ -73,7 +81,8 @@ export class FullService {
     const begun = token && new Selection(token.collections);
     if (!start || (begun && asked && !begun.isSameAs(this.living(asked, scopeId)))) throw invalidPageCursor();
     const { selection, collections } = await this.select(reader, begun ?? asked);
-    const { view, lastSeq } = await this.look(scopeId, token?.lastSeq);
+    const counted = query.count && !token ? this.countOf(scopeId, collections) : undefined;
+    const { view, lastSeq, seq } = await this.look(scopeId, token?.lastSeq);
     try {
       const plan = await planPage(view, collections, token?.index ?? 0, start.id, query.limit);
       const nextCursor =
@@ -91,14 +100,30 @@ export class FullService {
       const done = (): void => {
         this.metrics.fullResync((performance.now() - started) / 1000);
       };
-      return {
-        lastSeq,
-        nextCursor,
-        lines: await StartedLines.of(encode(view, scopeId, plan.sections, this.access.stillIn(reader), done)),
-      };
+      const { tombstones } = query;
+      const lines = encode(view, scopeId, plan.sections, this.access.stillIn(reader), done, tombstones);
+      return { lastSeq, seq, nextCursor, count: await counted, lines: await StartedLines.of(lines) };
     } catch (error) {
       await view.close();
       throw error;
+    }
+  }
+
+  /** By the index alone, and no longer than a moment: it only helps a progress bar. Tombstones count. */
+  private async countOf(
+    scopeId: string,
+    collections: readonly SyncedCollection[],
+  ): Promise<number | undefined> {
+    const options = { hint: { ...SYNCED_COLLECTION_INDEX.key }, maxTimeMS: COUNT_LIMIT_MS };
+    try {
+      const counts = await within(COUNT_LIMIT_MS, () =>
+        Promise.all(
+          collections.map(({ store }) => store.countDocuments({ [SYNC_FIELDS.scope]: scopeId }, options)),
+        ),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    } catch {
+      return undefined;
     }
   }
 
@@ -128,7 +153,7 @@ export class FullService {
   private async look(
     scopeId: string,
     marked: string | undefined,
-  ): Promise<{ view: ScopeView; lastSeq: string }> {
+  ): Promise<{ view: ScopeView; lastSeq: string; seq: number | undefined }> {
     let found = await this.openView(scopeId, marked);
     if (!found) {
       // As in pull: a primary elected a moment ago may only lag behind.
@@ -146,13 +171,15 @@ export class FullService {
   private async openView(
     scopeId: string,
     marked: PageToken['lastSeq'] | undefined,
-  ): Promise<{ view: ScopeView; lastSeq: string } | undefined> {
+  ): Promise<{ view: ScopeView; lastSeq: string; seq: number | undefined } | undefined> {
     const view = new ScopeView(this.oplog, scopeId);
     try {
       // Before any document: from this cursor on, pull gives what these reads may miss.
       const head = await view.head();
       const lastSeq = marked ?? head?.version ?? ZERO_VERSION;
-      if (marked === undefined || locateCursor(marked, head).at !== 'gone') return { view, lastSeq };
+      if (marked === undefined || marked === head?.version) return { view, lastSeq, seq: head?.seq ?? 0 };
+      if (locateCursor(marked, head).at !== 'gone')
+        return { view, lastSeq, seq: await this.oplog.seqOf(scopeId, marked) };
     } catch (error) {
       await view.close();
       throw error;
@@ -194,10 +221,11 @@ async function* encode(
   sections: readonly Section[],
   stillIn: (() => Promise<void>) | undefined,
   done: () => void,
+  tombstones: boolean,
 ): AsyncGenerator<Buffer, undefined, undefined> {
   try {
     for (const { collection, range } of sections) {
-      const lines = new LineWriter(collection, scopeId, decodeStored, CHUNK_BYTES);
+      const lines = new LineWriter(collection, scopeId, decodeStored, CHUNK_BYTES, tombstones);
       for await (const batch of view.batches(collection.store, range)) {
         for (const document of batch) {
           lines.write(document);

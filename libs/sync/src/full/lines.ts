@@ -28,12 +28,16 @@ export class LineWriter {
   /** A hidden field lies inside of another one: only the codec finds it. */
   private readonly decodesAll: boolean;
 
-  /** @param pieceBytes how large the pieces are, roughly, that {@link take} gives */
+  /**
+   * @param pieceBytes how large the pieces are, roughly, that {@link take} gives
+   * @param tombstones whether deleted documents have lines too
+   */
   constructor(
     private readonly collection: Pick<SyncedCollection, 'name' | 'ids' | 'rules'>,
     private readonly scopeId: string,
     private readonly decode: DecodeBson,
     pieceBytes: number,
+    private readonly tombstones = true,
   ) {
     this.out = new JsonOutput(pieceBytes);
     const { form } = collection.rules;
@@ -60,12 +64,14 @@ export class LineWriter {
   write(document: Buffer): void {
     const start = this.out.length;
     if (!this.decodesAll && this.writeStraight(document)) {
-      if (!this.isOfScope) this.out.back(start);
+      if (!this.isOfScope || (this.isDeleted && !this.tombstones)) this.out.back(start);
       return;
     }
     this.out.back(start);
     const stored = this.decode(document);
-    if (stored[SYNC_FIELDS.scope] === this.scopeId) this.out.json(encodeLine(this.collection, stored));
+    if (stored[SYNC_FIELDS.scope] !== this.scopeId) return;
+    if (this.tombstones || stored[SYNC_FIELDS.deleted] !== true)
+      this.out.json(encodeLine(this.collection, stored));
   }
 
   private writeStraight(document: Buffer): boolean {

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { constants, createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, createGzip, gzip } from 'node:zlib';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { isObject } from 'nest-offline-sync-protocol';
 
@@ -22,8 +23,15 @@ export function destroyResponse(response: unknown): void {
  * Sends a whole JSON body. Express' own `send` would hash it for an ETag that nobody asks for (`no-store`), and turn it
  * into bytes once more; so here it goes to Node's response at once. Fastify is fast by itself and has hooks to run.
  */
-export function sendJson(adapter: AbstractHttpAdapter, response: unknown, body: Buffer): void {
+/** @param more further headers */
+export function sendJson(
+  adapter: AbstractHttpAdapter,
+  response: unknown,
+  body: Buffer,
+  more: Readonly<Record<string, string>> = {},
+): void {
   const headers = {
+    ...more,
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': String(body.length),
     'Cache-Control': 'no-store',
@@ -37,6 +45,15 @@ export function sendJson(adapter: AbstractHttpAdapter, response: unknown, body: 
   raw.statusCode = 200;
   for (const [name, value] of Object.entries(headers)) raw.setHeader(name, value);
   raw.end(body);
+}
+
+/** Below it a body fits into one or two packets: zipping it would only cost time. */
+const ZIPPED_FROM_BYTES = 2 << 10;
+const zip = promisify(gzip);
+
+/** The body as gzip, where that pays. Level 1, in a thread of its own: what is copied so far is only read there. */
+export async function zipped(body: Buffer): Promise<Buffer | undefined> {
+  return body.length < ZIPPED_FROM_BYTES ? undefined : zip(body, { level: 1 });
 }
 
 const HEADER = 'Access-Control-Expose-Headers';

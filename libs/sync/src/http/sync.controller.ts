@@ -22,7 +22,7 @@ import type { SyncIdentity } from '../identity/identity';
 import { SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
 import { SyncService } from '../sync.service';
-import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson } from './response';
+import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson, zipped } from './response';
 import { describeFailure } from './failure';
 import { SyncRouteFilter } from './sync-error.filter';
 import { SyncRouteGuard } from './sync-route.guard';
@@ -67,9 +67,14 @@ export class SyncController {
   async pull(
     @SyncUser() identity: SyncIdentity,
     @Query() query: PullRequest,
+    @Headers() headers: IncomingHttpHeaders,
     @Res() response: unknown,
   ): Promise<void> {
-    this.answer(response, (await this.sync.pull(identity, query)).body);
+    const { body } = await this.sync.pull(identity, query);
+    const zip = acceptsGzip(headers) ? await zipped(body) : undefined;
+    this.host.httpAdapter.appendHeader(response, 'Vary', 'Accept-Encoding');
+    if (zip) this.answer(response, zip, { 'Content-Encoding': 'gzip' });
+    else this.answer(response, body);
   }
 
   /** Gives single documents as they stand. */
@@ -100,7 +105,7 @@ export class SyncController {
     @Headers() headers: IncomingHttpHeaders,
     @Res() response: unknown,
   ): Promise<void> {
-    const { lastSeq, nextCursor, lines } = await this.sync.full(identity, query);
+    const { lastSeq, seq, count, nextCursor, lines } = await this.sync.full(identity, query);
     const gzip = acceptsGzip(headers);
     const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, nextCursor))), gzip);
     // Whatever becomes of the response, also if the client went away before it began.
@@ -110,6 +115,8 @@ export class SyncController {
       'Content-Type': 'application/x-ndjson',
       ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
       'X-Sync-LastSeq': lastSeq,
+      ...(seq === undefined ? {} : { 'X-Sync-Seq': String(seq) }),
+      ...(count === undefined ? {} : { 'X-Sync-Count': String(count) }),
       ...(nextCursor === undefined ? {} : { 'X-Sync-Cursor': nextCursor }),
     });
     // Added to what the host's CORS may have said.
@@ -125,9 +132,9 @@ export class SyncController {
     this.host.httpAdapter.reply(response, file, 200);
   }
 
-  private answer(response: unknown, body: Buffer): void {
+  private answer(response: unknown, body: Buffer, more?: Readonly<Record<string, string>>): void {
     exposeHeaders(response);
-    sendJson(this.host.httpAdapter, response, body);
+    sendJson(this.host.httpAdapter, response, body, more);
   }
 
   private setHeaders(response: unknown, headers: Readonly<Record<string, string>>): void {

@@ -107,6 +107,17 @@ export class OplogRepository {
     }
   }
 
+  /** The seq of an entry, by its version; undefined when it is not there any more. */
+  async seqOf(scopeId: string, version: string): Promise<number | undefined> {
+    const found = await within(READ_HANGS_MS, (signal) =>
+      this.entries.findOne(
+        { scope: scopeId, version },
+        { projection: { _id: 0, seq: 1 }, signal, maxTimeMS: READ_TIME_LIMIT_MS },
+      ),
+    );
+    return found?.seq;
+  }
+
   /** Entries in order of their versions, from `since` on (inclusive). */
   readEntries(query: EntryQuery): Promise<RawEntry[]> {
     return within(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));

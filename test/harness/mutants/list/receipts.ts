@@ -26,8 +26,8 @@ export const RECEIPTS: readonly Mutant[] = [
     patches: [
       {
         file: 'plan/units.ts',
-        find: 'if (!isUndone && !decision.replayed) keepReceipt(',
-        replace: 'if (isUndone && decision.replayed) keepReceipt(',
+        find: 'if (!isUndone && !replayed) keepReceipt(',
+        replace: 'if (isUndone && replayed) keepReceipt(',
       },
     ],
   },
