@@ -85,6 +85,7 @@ export interface InfoLimits {
   readonly default_full_limit: number;
   readonly max_full_limit: number;
   readonly max_document_ids: number;
+  readonly max_subscriptions: number;
   readonly max_drift_ms: number;
 }
 
