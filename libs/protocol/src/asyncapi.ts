@@ -70,6 +70,11 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
         ...version,
         description: '`last_seq` or a version of earlier answers. Missing: from the beginning',
       },
+      since_seq: {
+        type: 'integer',
+        minimum: 0,
+        description: 'A `seq` of earlier answers, instead of `since`.',
+      },
       collections: { description: 'Names. Missing: all that the identity may read.', oneOf: [names, text] },
       token: { ...text, description: 'Credentials, as in an Authorization header without `Bearer`.' },
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
@@ -125,6 +130,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
     optional: {
       scope: ofScope,
       last_seq: { ...version, description: 'The given `since`.' },
+      seq: { type: 'integer', minimum: 0, description: 'The given `since_seq`.' },
       identity: { ...text, description: 'As whom the client is answered: an opaque text.' },
     },
   },

@@ -41,6 +41,10 @@ export const WIRE_FEATURES = [
   'return_document',
   /** `group` in changes: those of one group stand or fall together. */
   'groups',
+  /** `X-Sync-Identity` in answers, and `expected_identity` in requests. */
+  'identity',
+  /** `since_seq` in pulls and subscriptions. */
+  'since_seq',
 ] as const;
 export type WireFeature = (typeof WIRE_FEATURES)[number];
 
@@ -81,6 +85,7 @@ export interface InfoLimits {
   readonly default_full_limit: number;
   readonly max_full_limit: number;
   readonly max_document_ids: number;
+  readonly max_subscriptions: number;
   readonly max_drift_ms: number;
 }
 

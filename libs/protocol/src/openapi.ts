@@ -230,6 +230,7 @@ const OPERATIONS: Readonly<Record<string, { readonly method: 'get' | 'post'; rea
       summary: 'Returns what is new since a cursor',
       parameters: [
         parameter('since', text, 'last_seq of the previous answer; none: from the beginning.'),
+        parameter('since_seq', integer, 'seq of the previous answer, instead of since.'),
         COLLECTIONS,
         parameter('limit', integer, 'Maximum number of entries in the answer.'),
         ...COMMON,

@@ -63,6 +63,42 @@ describe('parsePullQuery', () => {
     expect(refusal({ since })).toEqual({ code: 'invalid_cursor', path: 'since' });
   });
 
+  it('reads a seq as the cursor too, as text or typed; 0 and blank are the beginning', () => {
+    for (const since_seq of [12, '12', '0012']) expect(parsePullQuery({ since_seq }, LIMITS).since).toBe(12);
+    expect(parsePullQuery({ since_seq: String(2 ** 53 - 1) }, LIMITS).since).toBe(2 ** 53 - 1);
+    for (const since_seq of [0, '0', '', null, undefined])
+      expect(parsePullQuery({ since_seq }, LIMITS).since).toBeUndefined();
+    expect(parsePullQuery({ since_seq: '', since: VERSION }, LIMITS).since).toBe(VERSION);
+  });
+
+  it.each([
+    '-1',
+    -1,
+    '1.5',
+    1.5,
+    '1e3',
+    'x',
+    ' ',
+    VERSION,
+    '9007199254740992',
+    2 ** 53,
+    '9'.repeat(40),
+    NaN,
+    '١',
+  ])('refuses the seq %j', (since_seq) => {
+    expect(refusal({ since_seq })).toEqual({ code: 'invalid_cursor', path: 'since_seq' });
+  });
+
+  it.each([
+    [{ since: VERSION, since_seq: '1' }],
+    [{ since: ZERO_VERSION, since_seq: 0 }],
+    [{ since_seq: ['1', '2'] }],
+    [{ since_seq: { gt: '1' } }],
+    [{ since_seq: true }],
+  ])('refuses %j, which is no one cursor', (query) => {
+    expect(refusal(query)).toEqual({ code: 'malformed_request', path: 'since_seq' });
+  });
+
   it.each([
     '',
     ' ',
@@ -105,7 +141,7 @@ describe('parsePullQuery', () => {
   });
 
   it('answers anything at all with a query or a SyncError', () => {
-    const keys = fc.constantFrom('since', 'collections', 'limit', 'cursor', 'x');
+    const keys = fc.constantFrom('since', 'since_seq', 'collections', 'limit', 'cursor', 'x');
     fc.assert(
       fc.property(fc.dictionary(keys, fc.anything()), (query) => {
         for (const parse of [parsePullQuery, parseFullQuery])

@@ -2,10 +2,11 @@ import type { LogChange } from './change.ts';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  cursorParameter,
   expectedIdentityParameter,
   limitParameter,
   queryObject,
-  sinceParameter,
+  type Cursor,
 } from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 
@@ -22,6 +23,8 @@ export interface PullRequest {
   readonly expected_identity?: string | null;
   /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
   readonly since?: string | null;
+  /** The same as `seq` of the answer before; 0: from the beginning. Not together with `since`. */
+  readonly since_seq?: number | string | null;
   /** Names, in a list or separated by commas. None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
   /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
@@ -34,8 +37,8 @@ export interface PullRequest {
 export interface PullQuery {
   readonly scope: string | undefined;
   readonly expectedIdentity: string | undefined;
-  /** A version; undefined reads from the beginning. */
-  readonly since: string | undefined;
+  /** Undefined reads from the beginning. */
+  readonly since: Cursor | undefined;
   /** No blanks, no repetitions; undefined stands for all. */
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
@@ -58,7 +61,7 @@ export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery 
     scope: scopeParameter(query),
     clientSchema: clientSchemaParameter(query),
     expectedIdentity: expectedIdentityParameter(query),
-    since: sinceParameter(query),
+    since: cursorParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),
   };

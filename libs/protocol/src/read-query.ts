@@ -96,14 +96,41 @@ export function clientSchemaParameter(fields: QueryObject): string | undefined {
   );
 }
 
+/** Where to read on from: a version, or the seq of one. Undefined where one is expected: the beginning. */
+export type Cursor = string | number;
+
 /**
- * The cursor `since`.
+ * The cursor: `since` (a version) or `since_seq` (its seq).
  *
- * @returns undefined for "from the beginning": missing, blank, or any stamp of 1970-01-01T00:00:00.000
- * @throws SyncError `invalid_cursor` for anything that no clock could have written
+ * @returns undefined for "from the beginning": both missing or blank, seq 0, or any stamp of 1970-01-01T00:00:00.000
+ * @throws SyncError `invalid_cursor` for anything that no clock could have written, or that is no seq;
+ *   `malformed_request` for both at once, and for a repeated or nested parameter
  */
-export function sinceParameter(query: QueryObject): string | undefined {
+export function cursorParameter(query: QueryObject): Cursor | undefined {
   const text = textParameter(query, 'since');
+  const seq = seqParameter(query);
+  if (text !== undefined && seq !== undefined)
+    throw new SyncError('malformed_request', 'Give since or since_seq, not both.', { path: 'since_seq' });
+  return seq === undefined ? versionCursor(text) : seq || undefined;
+}
+
+function seqParameter(query: QueryObject): number | undefined {
+  const value = query['since_seq'];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string' && typeof value !== 'number')
+    throw new SyncError('malformed_request', 'The parameter since_seq must be given once, as an integer.', {
+      path: 'since_seq',
+    });
+  const seq = typeof value === 'number' ? value : /^\d{1,16}$/.test(value) ? Number(value) : NaN;
+  if (Number.isSafeInteger(seq) && seq >= 0) return seq;
+  throw new SyncError(
+    'invalid_cursor',
+    'The parameter since_seq must be the seq of an earlier answer: a whole number from 0 on.',
+    { path: 'since_seq' },
+  );
+}
+
+function versionCursor(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const stamp = parseHlc(text);
   if (!stamp)

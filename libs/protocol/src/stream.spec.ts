@@ -39,6 +39,7 @@ describe('messages of a client', () => {
   });
 
   it('takes no cursor, a blank one and the zero stamp for the beginning, and no collections for all', () => {
+    expect(parseClientMessage('{"type":"subscribe","since_seq":7}')).toMatchObject({ since: 7 });
     for (const since of [undefined, null, '', '19700101T000000.000Z-0000']) {
       const message = parseClientMessage(JSON.stringify({ type: 'subscribe', since, collections: [] }));
       expect(message).toMatchObject({ since: undefined, collections: undefined });
@@ -93,6 +94,10 @@ describe('messages of a client', () => {
     ['{"type":"subscribe","since":"yesterday"}', 'invalid_cursor', 'since'],
     ['{"type":"subscribe","since":"20261301T000000.000Z-0000-a"}', 'invalid_cursor', 'since'],
     ['{"type":"subscribe","since":12}', 'malformed_request', 'since'],
+    ['{"type":"subscribe","since_seq":-1}', 'invalid_cursor', 'since_seq'],
+    ['{"type":"subscribe","since_seq":1.5}', 'invalid_cursor', 'since_seq'],
+    ['{"type":"subscribe","since_seq":[1]}', 'malformed_request', 'since_seq'],
+    [`{"type":"subscribe","since_seq":1,"since":"${VERSION}"}`, 'malformed_request', 'since_seq'],
     ['{"type":"subscribe","collections":{"a":1}}', 'malformed_request', 'collections'],
     ['{"type":"subscribe","collections":[1]}', 'malformed_request', 'collections'],
     ['{"type":"subscribe","token":{}}', 'malformed_request', 'token'],
@@ -184,6 +189,7 @@ describe('messages of the server', () => {
     expect(subscribedText(['a'], VERSION)).toBe(
       `{"type":"subscribed","collections":["a"],"last_seq":"${VERSION}"}`,
     );
+    expect(subscribedText(['a'], 7)).toBe('{"type":"subscribed","collections":["a"],"seq":7}');
     expect(errorText(new SyncError('invalid_cursor', 'No.', { path: 'since' }))).toBe(
       '{"type":"error","code":"invalid_cursor","message":"No.","path":"since"}',
     );

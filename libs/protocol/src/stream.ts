@@ -4,9 +4,10 @@ import type { Position, ResyncReason } from './pull.ts';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  cursorParameter,
   expectedIdentityParameter,
   queryObject,
-  sinceParameter,
+  type Cursor,
 } from './read-query.ts';
 import { utf8Length } from './text.ts';
 import type { PushResponse } from './push.ts';
@@ -50,8 +51,8 @@ export interface SubscribeMessage {
   readonly type: 'subscribe';
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
-  /** `last_seq` or a version of earlier answers; undefined starts at the beginning. */
-  readonly since: string | undefined;
+  /** `last_seq`, a version or a seq of earlier answers; undefined starts at the beginning. */
+  readonly since: Cursor | undefined;
   /** Names, without repetitions; undefined stands for all that the identity may read. */
   readonly collections: readonly string[] | undefined;
   /** Renews the socket's credentials too. */
@@ -109,7 +110,7 @@ export function parseClientMessage(text: string): ClientMessage {
       return {
         type: 'subscribe',
         scope: scopeParameter(message),
-        since: sinceParameter(queryObject(message)),
+        since: cursorParameter(queryObject(message)),
         collections: collectionsParameter(queryObject(message)),
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
@@ -165,7 +166,7 @@ function positionOf({ version, seq }: Position): object {
 /** @param identity what `X-Sync-Identity` says over HTTP */
 export function subscribedText(
   collections: readonly string[],
-  since: string | undefined,
+  since: Cursor | undefined,
   scope?: string,
   identity?: string,
 ): string {
@@ -173,7 +174,7 @@ export function subscribedText(
     type: 'subscribed',
     ...scoped(scope),
     collections,
-    ...(since === undefined ? {} : { last_seq: since }),
+    ...(typeof since === 'number' ? { seq: since } : since === undefined ? {} : { last_seq: since }),
     ...(identity === undefined ? {} : { identity }),
   });
 }

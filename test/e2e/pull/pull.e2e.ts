@@ -115,6 +115,38 @@ describe('pull', () => {
     expect(quiet.body).toMatchObject({ changes: [], last_seq: log.head, seq: 35, has_more: false });
   });
 
+  it('goes on from a seq as from its version, and knows both or neither', async () => {
+    const log = new SeededScope(reading.db, 'by-seq');
+    const versions = await log.write(someWrites(12));
+    const whole = await follow('by-seq');
+    const queries: Record<string, string>[] = [{ limit: '3' }, { limit: '3', collections: 'notes' }];
+    for (const query of queries) {
+      expect((await pull('by-seq', { since_seq: '0', ...query })).body).toEqual(
+        (await pull('by-seq', query)).body,
+      );
+      for (const [index, since] of versions.entries()) {
+        const bySeq = await pull('by-seq', { since_seq: String(index + 1), ...query });
+        expect(bySeq.body).toEqual((await pull('by-seq', { since, ...query })).body);
+      }
+    }
+    expect((await pull('by-seq', { since_seq: '5' })).body.changes).toEqual(whole.slice(5));
+    const unknown = { full_resync_required: true, reason: 'unknown_cursor' };
+    expect((await pull('by-seq', { since_seq: '13' })).body).toMatchObject(unknown);
+    expect((await pull('by-seq', { since_seq: '9007199254740991' })).body).toMatchObject(unknown);
+    expect((await pull('never-written', { since_seq: '1' })).body).toMatchObject(unknown);
+    expect((await pull('never-written', { since_seq: '0' })).body).toMatchObject({ changes: [], seq: 0 });
+    await log.trim(4, true);
+    for (const since_seq of ['0', '1', '3'])
+      expect((await pull('by-seq', { since_seq })).body).toMatchObject({
+        full_resync_required: true,
+        reason: 'too_old',
+      });
+    expect((await pull('by-seq', { since_seq: '4' })).body.changes).toEqual(whole.slice(4));
+    expect((await pull('by-seq', { since_seq: '12' })).body).toMatchObject({ changes: [], seq: 12 });
+    // Another scope's seq says nothing here.
+    expect((await pull('by-seq', { since_seq: '4', scope: 'elsewhere' })).body.code).toBe('scope_forbidden');
+  });
+
   it('needs the head alone when there is nothing new', async () => {
     const log = new SeededScope(reading.db, 'quiet');
     await log.write(someWrites(3));
@@ -259,6 +291,12 @@ describe('pull', () => {
   it.each([
     ['since=yesterday', 'invalid_cursor'],
     ['since=20260502T120000.000Z-0001-a1b2%00', 'invalid_cursor'],
+    ['since_seq=-1', 'invalid_cursor'],
+    ['since_seq=1.5', 'invalid_cursor'],
+    ['since_seq=ten', 'invalid_cursor'],
+    ['since_seq=9007199254740992', 'invalid_cursor'],
+    ['since_seq=1&since_seq=2', 'malformed_request'],
+    ['since_seq=0&since=20260502T120000.000Z-0001-a1b2', 'malformed_request'],
     ['limit=0', 'invalid_limit'],
     ['limit=-5', 'invalid_limit'],
     ['limit=101', 'invalid_limit'],

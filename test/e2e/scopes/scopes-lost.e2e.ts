@@ -1,5 +1,15 @@
-import type { AccessLevel, ScopesPort, StreamMessage, SyncIdentity } from 'nest-offline-sync';
-import { SyncService } from 'nest-offline-sync';
+import {
+  formatHlc,
+  parseHlc,
+  SyncService,
+  type AccessLevel,
+  type ScopesPort,
+  type StreamMessage,
+  type SyncIdentity,
+} from 'nest-offline-sync';
+import type { EntryRecord } from '../../../libs/sync/src/log/records';
+import { noticeOf } from '../../../libs/sync/src/stream/access-notice';
+import { ScopeWatches } from '../../../libs/sync/src/stream/scope-watches';
 import { testDatabase } from '../../support/database';
 import { startStreamApp, type StreamApp } from '../../support/stream-app';
 import { eventually, upTo, type StreamClient } from '../../support/stream-client';
@@ -121,7 +131,7 @@ describe('a scope that is lost', () => {
   it('ends with fresh credentials that do not reach it', async () => {
     const client = await listening(first);
     client.say({ type: 'token', token: first.token({ business_id: own(), user_id: actor, role: 'out' }) });
-    expect(await client.until('error')).toMatchObject({ code: 'scope_forbidden', scope: team });
+    expect(await client.until('scope_lost')).toEqual({ type: 'scope_lost', scope: team });
     await onlyOwn(client, first);
   });
 
@@ -201,7 +211,73 @@ describe('while the app cannot say who may read', () => {
   });
 });
 
+describe('a subscription that was not opened in time', () => {
+  it('is not asked about for ever', async () => {
+    const slow = await startStreamApp({
+      uri,
+      options: { scopes: members, subscribeTimeoutMs: 200, scopeCheckIntervalMs: 100 },
+    });
+    try {
+      const token = slow.token({ business_id: own(), user_id: actor });
+      const client = await slow.connect(`/sync/stream?token=${token}`);
+      let answer: (level: AccessLevel) => void = () => undefined;
+      members.instead = () => new Promise((resolve) => (answer = resolve));
+      client.say({ type: 'subscribe', scope: team });
+      expect(await client.until('error')).toMatchObject({ code: 'unavailable', scope: team });
+      answer('read');
+      members.instead = undefined;
+      await eventually('the end of the watch', () => slow.app.get(ScopeWatches).size === 0);
+      expect(client.closeCode).toBeUndefined();
+    } finally {
+      slow.hangUp();
+      await slow.app.close();
+    }
+  });
+});
+
 describe('notices', () => {
+  it('come before what was written after them, also in one answer of the database', async () => {
+    const client = await listening(first);
+    await first.push(team, ['tasks']);
+    await client.untilSeq(1);
+    let answer: (level: AccessLevel) => void = () => undefined;
+    members.instead = () => new Promise((resolve) => (answer = resolve));
+    const { oplog } = first;
+    const last = await oplog.entries.findOne({ scope: team });
+    if (!last) throw new Error('The scope has an entry');
+    const ms = (parseHlc(last.version)?.ms ?? 0) + 1;
+    const entry = (seq: number): EntryRecord => {
+      const version = formatHlc({ ms: ms + seq, counter: 0, node: 'writer' });
+      const wire = JSON.stringify({ ...(JSON.parse(last.wire) as object), seq, version });
+      return {
+        scope: team,
+        seq,
+        version,
+        collection: 'tasks',
+        doc: '',
+        operation: 'upsert',
+        actor: '',
+        at: last.at,
+        wire,
+      };
+    };
+    // One transaction: its events come together.
+    await oplog.client.withSession((session) =>
+      session.withTransaction(async () => {
+        const notice = noticeOf(actor, new Date(), 'of a test', 7);
+        await oplog.entries.insertMany([entry(2), notice, entry(3)], { session });
+        const { seq, version } = entry(3);
+        await oplog.heads.updateOne({ _id: team, seq: 1 }, { $set: { seq, version } }, { session });
+      }),
+    );
+    const seq = await first.push(own(), ['tasks']);
+    await eventually('its own scope', () => client.entries.at(-1)?.doc_id === `${own()}-${String(seq)}`);
+    expect(client.entries.some((heard) => heard.version === entry(3).version)).toBe(false);
+    answer('read');
+    members.instead = undefined;
+    await eventually('the rest', () => client.entries.some((heard) => heard.version === entry(3).version));
+  });
+
   it('leave nothing behind in the log but themselves, for a while', async () => {
     await listening(first);
     await syncOf(first).accessChanged(actor);

@@ -168,6 +168,29 @@ describe('stream', () => {
     expect(atFloor.seqs).toEqual([3]);
   });
 
+  it('starts above a seq as above its version', async () => {
+    await write('tasks', 'notes', 'tasks');
+    const client = await subscribe({ since_seq: 1, ack: true });
+    expect(await client.until('subscribed')).toMatchObject({ seq: 1 });
+    await client.untilSeq(3);
+    await write('tasks');
+    await client.untilSeq(4);
+    expect(client.seqs).toEqual([2, 3, 4]);
+    const atHead = await subscribe({ since_seq: 4 });
+    await write('tasks');
+    await atHead.untilSeq(5);
+    expect(atHead.seqs).toEqual([5]);
+    const beyond = await subscribe({ since_seq: 9 });
+    expect(await beyond.until('full_resync_required')).toMatchObject({ reason: 'unknown_cursor' });
+    const rows = await stream.oplog.entries.find({ scope }).sort({ seq: 1 }).toArray();
+    await stream.oplog.heads.updateOne({ _id: scope }, { $set: { floor: rows[1]?.version, floorSeq: 2 } });
+    const below = await subscribe({ since_seq: 1 });
+    expect(await below.until('full_resync_required')).toMatchObject({ reason: 'too_old' });
+    const both = await subscribe({ since_seq: 1, since: rows[1]?.version });
+    expect(await both.untilClosed()).toBe(4400);
+    expect(both.ofType('error')).toEqual([expect.objectContaining({ path: 'since_seq' })]);
+  });
+
   it('takes the token from the query and from the Authorization header', async () => {
     await write('tasks');
     const token = stream.token({ business_id: scope });

@@ -80,6 +80,7 @@ function limitsOf(settings: SyncSettings): InfoLimits {
     default_full_limit: settings.defaultFullLimit,
     max_full_limit: settings.maxFullLimit,
     max_document_ids: MAX_DOCUMENT_IDS,
+    max_subscriptions: limits.maxSubscriptions,
     max_drift_ms: settings.maxDriftMs,
   };
 }

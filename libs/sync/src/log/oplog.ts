@@ -118,6 +118,26 @@ export class OplogRepository {
     return found?.seq;
   }
 
+  /**
+   * The version of an entry, by its seq; undefined when it is not there.
+   *
+   * @param after see at least what was committed up to here
+   */
+  async versionOf(scopeId: string, seq: number, after?: mongo.Timestamp): Promise<string | undefined> {
+    const session = this.sessionAfter(after);
+    try {
+      const found = await within(READ_HANGS_MS, (signal) =>
+        this.entries.findOne(
+          { scope: scopeId, seq },
+          { projection: { _id: 0, version: 1 }, session, signal, maxTimeMS: READ_TIME_LIMIT_MS },
+        ),
+      );
+      return found?.version;
+    } finally {
+      await session.endSession();
+    }
+  }
+
   /** Entries in order of their versions, from `since` on (inclusive). */
   readEntries(query: EntryQuery): Promise<RawEntry[]> {
     return within(READ_HANGS_MS, (signal) => this.entriesOf(query, signal));

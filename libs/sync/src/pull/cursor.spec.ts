@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { formatHlc, ZERO_VERSION, type ResyncReason } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
 import type { PullPage } from './page';
-import { headPage, locateCursor, pageOf, rowsToRead, type HeadView } from './cursor';
+import { headPage, locateCursor, locateSeq, pageOf, rowsToRead, type HeadView } from './cursor';
 
 interface Entry {
   readonly seq: number;
@@ -186,6 +186,24 @@ describe('what is read for a cursor', () => {
     const early = formatHlc({ ms: 1, counter: 0, node: '' });
     expect(locateCursor(early, whole)).toEqual({ at: 'log', from: early, mustMeet: true });
     expect(locateCursor(early, null)).toEqual({ at: 'gone', reason: 'unknown_cursor' });
+  });
+
+  it('is for a seq what it is for the version of that seq', () => {
+    const seqs = fc.integer({ min: 1, max: 40 });
+    fc.assert(
+      fc.property(writes, seqs, fc.nat({ max: 31 }), fc.nat({ max: 100 }), (given, seq, floorSeq, share) => {
+        const log = logOf(given);
+        const since = log.entries[seq - 1]?.version;
+        log.trim(floorSeq, share);
+        const floor = log.entries.find(({ version }) => version === log.floor);
+        const look = locateSeq(seq, log.head && { ...log.head, floorSeq: floor?.seq ?? 0 });
+        if (since === undefined) return expect(look).toEqual({ at: 'gone', reason: 'unknown_cursor' });
+        const byVersion = locateCursor(since, log.head);
+        const asksTheLog = byVersion.at === 'log' && byVersion.mustMeet;
+        return expect(look).toEqual(asksTheLog ? { at: 'entry' } : byVersion);
+      }),
+      runs(1000),
+    );
   });
 
   it('is one row more than asked, and the one at the cursor', () => {

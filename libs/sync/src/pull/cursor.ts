@@ -43,6 +43,20 @@ export function locateCursor(since: string | undefined, head: HeadView | null): 
   return { at: 'log', from: since, mustMeet: since !== head.floor };
 }
 
+/**
+ * The same of a cursor that is a seq. `entry`: the log has to say the version of the entry of this seq, which is then
+ * the cursor.
+ */
+export function locateSeq(
+  seq: number,
+  head: (HeadView & { readonly floorSeq: number }) | null,
+): Look | { readonly at: 'entry' } {
+  if (!head || seq > head.seq) return UNKNOWN;
+  if (seq === head.seq) return { at: 'head' };
+  if (seq < head.floorSeq) return TOO_OLD;
+  return seq === head.floorSeq ? { at: 'log', from: head.floor, mustMeet: false } : { at: 'entry' };
+}
+
 /** How many rows tell whether there is more: one above the limit, and the row at the cursor, which is not given. */
 export function rowsToRead(look: Look & { at: 'log' }, limit: number): number {
   return limit + (look.from === undefined ? 1 : 2);

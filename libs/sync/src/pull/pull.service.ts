@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import { parsePullQuery, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
+import { parsePullQuery, type Cursor, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
@@ -14,7 +14,7 @@ import type { LogEntry } from '../log/entry';
 import type { HeadRecord } from '../log/records';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { headPage, locateCursor, pageOf, rowsToRead } from './cursor';
+import { headPage, locateCursor, locateSeq, pageOf, rowsToRead, type Look } from './cursor';
 import { SharedReads } from './shared-reads';
 
 /** A page holds at most about this many bytes of wire text (invariant 9). A larger page is given in parts. */
@@ -30,8 +30,8 @@ interface SeenHead {
 }
 
 export interface PageQuery {
-  /** A version, or undefined for the beginning. */
-  readonly since: string | undefined;
+  /** Undefined for the beginning. */
+  readonly since: Cursor | undefined;
   /** What the identity may read: not checked here. */
   readonly selection: Selection;
   readonly limit: number;
@@ -99,7 +99,7 @@ export class PullService {
     const { head, time } = query.after
       ? (await this.readHeads([scopeId], query.after))(scopeId)
       : await this.heads.get(scopeId);
-    const look = locateCursor(query.since, head);
+    const look = await this.locate(scopeId, query.since, { head, time });
     if (look.at === 'gone') return look.reason;
     if (look.at === 'head' || !head) return headPage(head);
     const wanted = rowsToRead(look, query.limit);
@@ -114,6 +114,14 @@ export class PullService {
     const cutShort = read.length < wanted && bytesAbove(look.from, read) >= MAX_PAGE_BYTES;
     const rows = this.redacted(read, query.selection);
     return pageOf(look, head, rows, query.limit, cutShort);
+  }
+
+  private async locate(scopeId: string, since: Cursor | undefined, { head, time }: SeenHead): Promise<Look> {
+    if (typeof since !== 'number') return locateCursor(since, head);
+    const look = locateSeq(since, head);
+    if (look.at !== 'entry') return look;
+    const version = await this.oplog.versionOf(scopeId, since, time);
+    return version === undefined ? { at: 'gone', reason: 'unknown_cursor' } : locateCursor(version, head);
   }
 
   private redacted(rows: readonly LogEntry[], { names }: Selection): readonly LogEntry[] {

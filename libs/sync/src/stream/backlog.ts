@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { ResyncReason } from 'nest-offline-sync-protocol';
+import type { Cursor, ResyncReason } from 'nest-offline-sync-protocol';
 import type { Selection } from '../log/selection';
 import { PullPage } from '../pull/page';
 import type { PullService } from '../pull/pull.service';
@@ -24,7 +24,7 @@ export function nextPageEntries(entries: readonly { readonly bytes: number }[], 
 }
 
 export interface BacklogQuery {
-  readonly since: string | undefined;
+  readonly since: Cursor | undefined;
   readonly selection: Selection;
   readonly limit: number;
   /** {@link ChangeStreamHub.seenUpTo}. */

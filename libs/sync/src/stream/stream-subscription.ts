@@ -1,4 +1,4 @@
-import { SyncError, type Position } from 'nest-offline-sync-protocol';
+import { SyncError, type Cursor, type Position } from 'nest-offline-sync-protocol';
 import { isPassing } from '../database/errors';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { SyncIdentity } from '../identity/identity';
@@ -23,7 +23,7 @@ export type StreamMessage = StreamChange | StreamResync | StreamScopeLost;
 
 export interface SubscriptionQuery {
   readonly scopeId: string;
-  readonly since: string | undefined;
+  readonly since: Cursor | undefined;
   /** Authorized already. */
   readonly selection: Selection;
   readonly bounds: FollowerBounds;
@@ -63,7 +63,8 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     private readonly source: StreamSource,
     private readonly signal?: AbortSignal,
   ) {
-    this.follower = new Follower(query.since, query.selection, query.bounds);
+    const since = typeof query.since === 'number' ? undefined : query.since;
+    this.follower = new Follower(since, query.selection, query.bounds);
   }
 
   get collections(): readonly string[] {
@@ -79,7 +80,7 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     this.query.watch?.renew(identity);
   }
 
-  get since(): string | undefined {
+  get since(): Cursor | undefined {
     return this.query.since;
   }
 
@@ -197,7 +198,8 @@ export class StreamSubscription implements AsyncIterable<StreamMessage>, HubSubs
     // From here on what is dispatched is kept, and the page sees what was dispatched before: no gap.
     this.follower.begin();
     try {
-      const since = this.follower.readFrom;
+      // A seq leads to its version, from which the follower goes on.
+      const since = this.follower.readFrom ?? this.query.since;
       const query = { since, selection, limit: this.pageEntries, after };
       const answer = await this.source.backlog.read(scopeId, query);
       this.failures = 0;

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   clientSchemaParameter,
   collectionsParameter,
+  cursorParameter,
   expectedIdentityParameter,
   queryObject,
   scopeParameter,
-  sinceParameter,
 } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { ClientSchemas } from '../identity/client-schemas';
@@ -30,6 +30,8 @@ export interface StreamRequest {
   readonly scope?: string | null;
   /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
   readonly since?: string | null;
+  /** A `seq` of earlier answers, instead of `since`. */
+  readonly since_seq?: number | string | null;
   /** None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
   /** The version of the client's data model, as the app calls it. */
@@ -92,7 +94,7 @@ export class StreamService {
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
     this.fingerprints.expect(identity, expectedIdentityParameter(query));
-    const since = sinceParameter(query);
+    const since = cursorParameter(query);
     await this.clients.admit(clientSchemaParameter(query), identity);
     const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
     try {

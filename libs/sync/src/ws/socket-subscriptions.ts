@@ -8,6 +8,7 @@ import {
   scopeText,
   subscribedText,
   SyncError,
+  type Cursor,
   type StreamClose,
   type SubscribeMessage,
   type UnsubscribeMessage,
@@ -48,7 +49,7 @@ interface Asked {
   readonly scope: string;
   readonly collections: readonly string[] | undefined;
   readonly clientSchema: string | undefined;
-  readonly since: string | undefined;
+  readonly since: Cursor | undefined;
   readonly expectedIdentity?: string | undefined;
 }
 
@@ -71,9 +72,12 @@ export class SocketSubscriptions {
     this.running = new Subscriptions(around.streams.bounds, () => this.deliver());
   }
 
-  /** Whether a message that is one too many is a subscription of a scope, and not more of those than a socket may have. */
+  /**
+   * Whether a message that is one too many begins or ends a subscription of a scope: a socket may have many, and say so at
+   * once.
+   */
   isOneOfMany(message: { readonly type: string; readonly scope?: string | undefined }): boolean {
-    if (message.type !== 'subscribe' || message.scope === undefined) return false;
+    if (!['subscribe', 'unsubscribe'].includes(message.type) || message.scope === undefined) return false;
     const now = performance.now();
     this.bucket ??= new TokenBucket(this.limit, PER_SECOND, now);
     return this.bucket.tryConsume(now);
@@ -184,7 +188,9 @@ export class SocketSubscriptions {
       await this.start(again, wish).finally(() => this.fulfilled(wish));
     } catch (error) {
       const current = this.running.get(scope);
-      if (!current || current === subscribed) this.failOne(scope, error);
+      if (current && current !== subscribed) return;
+      if (isOut(error) && this.namesScopes) this.lose(scope);
+      else this.failOne(scope, error);
     }
   }
 
@@ -193,19 +199,22 @@ export class SocketSubscriptions {
     if (this.isOvertaken(wish, scope)) return;
     const { outbound, credentials, streams, settings } = this.around;
     const identity = await credentials.identify(undefined);
+    const request = {
+      scope,
+      ...(typeof since === 'number' ? { since_seq: since } : { since }),
+      collections,
+      client_schema: clientSchema,
+      expected_identity: expectedIdentity,
+    };
+    const opening = streams.open(identity, request, undefined, this.running);
     const subscription = await within(
       settings.subscribeTimeoutMs,
+      () => opening,
       () => {
-        const request = {
-          scope,
-          since,
-          collections,
-          client_schema: clientSchema,
-          expected_identity: expectedIdentity,
-        };
-        return streams.open(identity, request, undefined, this.running);
+        // Nobody will use it: the app is not to be asked about it for ever.
+        void opening.then((late) => late.close()).catch(() => undefined);
+        return notInTime();
       },
-      notInTime,
     );
     if (this.ended || this.isOvertaken(wish, scope)) return subscription.close();
     const fingerprint = streams.fingerprint(identity);
@@ -237,10 +246,15 @@ export class SocketSubscriptions {
       this.saidScope = this.told(scope);
       return outbound.entries(next);
     }
+    if (next.kind === 'scope_lost') return this.lose(scope);
     this.running.stop(scope);
-    if (next.kind === 'scope_lost') return outbound.text(scopeLostText(scope));
     outbound.text(fullResyncText(next.collections, next.reason, this.told(scope)));
     if (!this.namesScopes) close('done', 'Load everything again (GET full), then subscribe again.');
+  }
+
+  private lose(scope: string): void {
+    this.running.stop(scope);
+    this.around.outbound.text(scopeLostText(scope));
   }
 
   /** A subscription has failed. It ends alone, for a client that is told of scopes. */
@@ -262,4 +276,8 @@ export class SocketSubscriptions {
   private told(scope: string): string | undefined {
     return this.namesScopes ? scope : undefined;
   }
+}
+
+function isOut(error: unknown): boolean {
+  return error instanceof SyncError && error.code === 'scope_forbidden';
 }
