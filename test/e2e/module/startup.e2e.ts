@@ -131,7 +131,7 @@ describe('documents without a scope', () => {
     await running.app.get(SyncService).transaction(identity, (tx) => tx.upsert('notes', 'n', {}));
     const lines = await linesOf({}, [], {
       heartbeatFrequencyMS: 1000,
-      connectTimeoutMS: 1,
+      connectTimeoutMS: 10_000,
       serverSelectionTimeoutMS: 1000,
     });
     expect(lines.filter((line) => line.includes('notes') && !line.includes('Mapped'))).toEqual([]);

@@ -77,10 +77,13 @@ export function baseOf(
 }
 
 function documentAt(
-  { snapshot, missingBases, request }: Planning,
+  { snapshot, missingBases, request, layer }: Planning,
   change: ReadyChange,
   parent: string,
 ): JsonObject | null | undefined {
+  // The parent may be a mutation of the same plan: the log does not have it yet.
+  const planned = layer.stateAt(change.key, parent);
+  if (planned?.scopeId === request.scopeId) return wireOf(planned, change.rules.form);
   const text = baseText(change.key, parent);
   if (!snapshot.bases.has(text)) {
     const { collection, key, storedId } = change;
