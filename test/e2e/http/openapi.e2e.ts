@@ -74,7 +74,7 @@ describe("the sync routes in an app's own document", () => {
       ),
     );
     const all = Object.values(document.paths).flatMap((path) => Object.values(path));
-    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(6);
+    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(7);
     for (const { security } of all) expect(security).toEqual([{ token: [] }]);
     expect(operation('GET /sync/pull').parameters?.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['since', 'collections', 'limit', 'scope', 'client_schema']),
