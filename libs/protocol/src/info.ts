@@ -45,6 +45,8 @@ export const WIRE_FEATURES = [
   'identity',
   /** `since_seq` in pulls and subscriptions. */
   'since_seq',
+  /** GET digest. */
+  'digest',
 ] as const;
 export type WireFeature = (typeof WIRE_FEATURES)[number];
 

@@ -140,6 +140,17 @@ const SCHEMAS: Readonly<Record<string, Piece>> = {
     missing: list(docId),
     remaining: { ...list(docId), description: 'Not looked at, because the answer would grow too large.' },
   }),
+  SyncDigest: object({
+    last_seq: { ...version, description: 'The moment at which it was taken.' },
+    seq: integer,
+    collections: list(
+      object({ collection: text, live: named('SyncDigestPart'), deleted: named('SyncDigestPart') }),
+    ),
+  }),
+  SyncDigestPart: object({
+    count: integer,
+    hash: { ...text, description: '32 hex digits; the protocol page says how they are made.' },
+  }),
   SyncScopes: object({
     scopes: list(
       object({ scope: text, access: { type: 'string', enum: ['read', 'write'] }, own: flag }, { kind: text }),
@@ -274,6 +285,15 @@ const OPERATIONS: Readonly<Record<string, { readonly method: 'get' | 'post'; rea
         ...COMMON,
       ],
       responses: answers('Each id once: with its document, missing, or remaining', 'SyncDocumentsAnswer'),
+    },
+  },
+  digest: {
+    method: 'get',
+    operation: {
+      operationId: 'syncDigest',
+      summary: 'Returns counts and hashes of what the scope has',
+      parameters: [COLLECTIONS, ...COMMON],
+      responses: answers('Live and deleted documents by collection', 'SyncDigest'),
     },
   },
   info: {

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
 import {
   namedScope,
+  type DigestAnswer,
+  type DigestRequest,
   type DocumentsAnswer,
   type DocumentsRequest,
   type FullRequest,
@@ -14,6 +16,7 @@ import {
 import type { StoredId } from './codec/stored-document';
 import type { IdValue } from './options/sync.options';
 import { CollectionRegistry } from './collections/collection-registry';
+import { DigestService } from './full/digest.service';
 import { DocumentsService } from './full/documents.service';
 import { FullService, type FullPage } from './full/full.service';
 import type { SyncIdentity } from './identity/identity';
@@ -49,6 +52,7 @@ export class SyncService {
     private readonly fulls: FullService,
     private readonly streams: StreamService,
     private readonly single: DocumentsService,
+    private readonly digests: DigestService,
     private readonly server: InfoService,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
@@ -102,6 +106,11 @@ export class SyncService {
   /** Single documents of a collection as they stand, with their versions; at most 100 ids. */
   documents(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
     return this.single.read(identity, request);
+  }
+
+  /** Counts and hashes of what the scope has at one moment. */
+  digest(identity: SyncIdentity, request: DigestRequest = {}): Promise<DigestAnswer> {
+    return this.digests.take(identity, request);
   }
 
   /** What a client has to know about this server: limits, readable collections, features, the time. */

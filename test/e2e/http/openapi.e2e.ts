@@ -69,10 +69,12 @@ describe("the sync routes in an app's own document", () => {
 
   it('stand behind the global prefix, once each, with an operationId and the security of the document', () => {
     expect(Object.keys(document.paths).sort()).toEqual(
-      ['documents', 'full', 'info', 'pull', 'push', 'scopes'].map((route) => `/api/v1/sync/${route}`),
+      ['digest', 'documents', 'full', 'info', 'pull', 'push', 'scopes'].map(
+        (route) => `/api/v1/sync/${route}`,
+      ),
     );
     const all = Object.values(document.paths).flatMap((path) => Object.values(path));
-    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(6);
+    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(7);
     for (const { security } of all) expect(security).toEqual([{ token: [] }]);
     expect(operation('GET /sync/pull').parameters?.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['since', 'collections', 'limit', 'scope', 'client_schema']),

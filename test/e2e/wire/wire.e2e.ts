@@ -82,6 +82,7 @@ describe('the scenarios of test/fixtures/wire', () => {
     );
     expect([...new Set(sent)].sort()).toEqual(
       expect.arrayContaining([
+        'GET /sync/digest',
         'GET /sync/documents',
         'GET /sync/full',
         'GET /sync/info',

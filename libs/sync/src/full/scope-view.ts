@@ -52,6 +52,11 @@ export class ScopeView {
     this.session = oplog.client.startSession({ snapshot: true });
   }
 
+  /** Whether all that was read is of the same moment. */
+  get isOneMoment(): boolean {
+    return this.level === 'snapshot';
+  }
+
   async close(): Promise<void> {
     await this.session.endSession();
   }
@@ -82,8 +87,14 @@ export class ScopeView {
   /**
    * The documents of the range in the order of their ids, as BSON, a batch a time. The next batch is on its way while
    * one is used. The cursor is closed when this ends.
+   *
+   * @param projection fields to read, `_id` among them; undefined: all
    */
-  async *batches(store: Store, range: IdRange): AsyncGenerator<readonly Buffer[], undefined, undefined> {
+  async *batches(
+    store: Store,
+    range: IdRange,
+    projection?: Readonly<Record<string, 1>>,
+  ): AsyncGenerator<readonly Buffer[], undefined, undefined> {
     let last: { readonly id: StoredId } | undefined;
     let resumes = 0;
     for (;;) {
@@ -96,6 +107,7 @@ export class ScopeView {
       const options = {
         ...this.walk({ from, to: range.to }),
         raw: true,
+        ...(projection ? { projection } : {}),
         signal: hanging.signal,
         // Not `limit: 0`, with which the driver asks for larger and larger batches.
         ...(limit === undefined ? {} : { limit }),

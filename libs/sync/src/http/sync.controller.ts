@@ -17,7 +17,13 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import Negotiator from 'negotiator';
-import type { DocumentsRequest, FullRequest, InfoRequest, PullRequest } from 'nest-offline-sync-protocol';
+import type {
+  DigestRequest,
+  DocumentsRequest,
+  FullRequest,
+  InfoRequest,
+  PullRequest,
+} from 'nest-offline-sync-protocol';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
@@ -85,6 +91,16 @@ export class SyncController {
     @Res() response: unknown,
   ): Promise<void> {
     this.answer(response, Buffer.from(JSON.stringify(await this.sync.documents(identity, query))));
+  }
+
+  /** Gives counts and hashes of what the scope has. */
+  @Get('digest')
+  async digest(
+    @SyncUser() identity: SyncIdentity,
+    @Query() query: DigestRequest,
+    @Res() response: unknown,
+  ): Promise<void> {
+    this.answer(response, Buffer.from(JSON.stringify(await this.sync.digest(identity, query))));
   }
 
   /** Says what a client has to know about this server. */

@@ -11,6 +11,7 @@ import type { Connection } from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { PortResolver } from '../collections/port-resolver';
+import { DigestService } from '../full/digest.service';
 import { DocumentsService } from '../full/documents.service';
 import { FullService } from '../full/full.service';
 import { SyncHealthIndicator } from '../health/sync-health';
@@ -153,6 +154,7 @@ const SERVICES: Provider[] = [
   PullService,
   FullService,
   DocumentsService,
+  DigestService,
   InfoService,
   ChangeStreamHub,
   ScopeWatches,

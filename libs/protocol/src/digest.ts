@@ -1,0 +1,110 @@
+import type { DocId } from './change.ts';
+import {
+  clientSchemaParameter,
+  collectionsParameter,
+  expectedIdentityParameter,
+  queryObject,
+} from './read-query.ts';
+import { scopeParameter } from './scopes.ts';
+
+/**
+ * GET digest: what the scope has at one moment, as counts and hashes, so that a device that stands at the same moment
+ * can prove that it has exactly that.
+ */
+export interface DigestRequest {
+  /** The scope to read. None: the identity's own. */
+  readonly scope?: string | null;
+  /** Names, in a list or separated by commas. None: all that the identity may read. */
+  readonly collections?: string | readonly string[] | null;
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
+  /** The version of the client's data model, as the app calls it. */
+  readonly client_schema?: string | number | null;
+}
+
+/** A checked DigestRequest. */
+export interface DigestQuery {
+  readonly scope: string | undefined;
+  readonly expectedIdentity: string | undefined;
+  readonly collections: readonly string[] | undefined;
+  readonly clientSchema: string | undefined;
+}
+
+/** Of a set of documents. */
+export interface DigestPart {
+  readonly count: number;
+  /** 32 hex digits: see {@link DigestSum}. */
+  readonly hash: string;
+}
+
+export interface CollectionDigest {
+  readonly collection: string;
+  readonly live: DigestPart;
+  /** Tombstones: apart, because a device that loaded without them has not got them. */
+  readonly deleted: DigestPart;
+}
+
+export interface DigestAnswer {
+  /** The moment: everything up to this version is counted, and nothing after it. */
+  readonly last_seq: string;
+  /** The same as an integer; 0 for an empty scope. */
+  readonly seq: number;
+  readonly collections: readonly CollectionDigest[];
+}
+
+/**
+ * Reads the parameters as they came, text or typed. Unknown parameters are ignored.
+ *
+ * @throws SyncError `malformed_request`
+ */
+export function parseDigestQuery(request: unknown): DigestQuery {
+  const query = queryObject(request);
+  return {
+    scope: scopeParameter(query),
+    expectedIdentity: expectedIdentityParameter(query),
+    collections: collectionsParameter(query),
+    clientSchema: clientSchemaParameter(query),
+  };
+}
+
+/** What is hashed of a document: the first 16 bytes of the SHA-256 of this text in UTF-8 are its number. */
+export function digestText(collection: string, docId: DocId, version: string): string {
+  return JSON.stringify([collection, docId, version]);
+}
+
+const BITS = 128;
+const BYTES = BITS / 8;
+
+/**
+ * The documents of a set as one number: the sum of theirs modulo 2^128, in whatever order they come. A sum and not an
+ * exclusive or, in which a document that is there twice would count as one that is not there.
+ *
+ * A device keeps it up to date: {@link remove} the old version of a document, {@link add} the new one.
+ */
+export class DigestSum {
+  private sum = 0n;
+  private documents = 0;
+
+  /** @param hash SHA-256 of a {@link digestText}, whole or its first 16 bytes */
+  add(hash: Uint8Array): void {
+    this.sum = BigInt.asUintN(BITS, this.sum + numberOf(hash));
+    this.documents += 1;
+  }
+
+  /** @param hash of a document that was added before */
+  remove(hash: Uint8Array): void {
+    this.sum = BigInt.asUintN(BITS, this.sum - numberOf(hash));
+    this.documents -= 1;
+  }
+
+  get part(): DigestPart {
+    return { count: this.documents, hash: this.sum.toString(16).padStart(2 * BYTES, '0') };
+  }
+}
+
+/** The first 16 bytes as a number, the first byte the highest. */
+function numberOf(hash: Uint8Array): bigint {
+  let number = 0n;
+  for (const byte of hash.subarray(0, BYTES)) number = (number << 8n) | BigInt(byte);
+  return number;
+}
