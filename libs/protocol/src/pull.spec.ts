@@ -158,7 +158,13 @@ describe('parsePullQuery', () => {
 describe('parseFullQuery', () => {
   it('takes 0 for no limit, and its own bounds', () => {
     expect(parseFullQuery({ limit: '0' }, LIMITS).limit).toBe(0);
-    expect(parseFullQuery({}, LIMITS)).toEqual({ collections: undefined, limit: 1000, cursor: undefined });
+    expect(parseFullQuery({}, LIMITS)).toMatchObject({
+      collections: undefined,
+      limit: 1000,
+      cursor: undefined,
+      tombstones: true,
+      count: false,
+    });
     expect(() => parseFullQuery({ limit: '10001' }, LIMITS)).toThrow('from 0 to 10000');
   });
 });
