@@ -1,8 +1,8 @@
+import type { DocumentPiece } from './json.ts';
 import { ERROR_CODES } from './errors.ts';
 import { STREAM_CLOSE, type ClientMessage } from './stream.ts';
 
 /** A JSON object of a document. */
-type Piece = Readonly<Record<string, unknown>>;
 
 /** What an app's own document says of the socket. */
 export interface SocketDocumentOptions {
@@ -11,39 +11,42 @@ export interface SocketDocumentOptions {
   readonly title?: string;
   readonly version?: string;
   /** Servers as AsyncAPI 3 describes them. Default: none. */
-  readonly servers?: Piece;
+  readonly servers?: DocumentPiece;
 }
 
-const text: Piece = { type: 'string' };
-const version: Piece = { type: 'string', examples: ['20260502T120000.000Z-0001-a1b2'] };
-const names: Piece = { type: 'array', items: text };
-const ownScope: Piece = {
+const text: DocumentPiece = { type: 'string' };
+const version: DocumentPiece = { type: 'string', examples: ['20260502T120000.000Z-0001-a1b2'] };
+const names: DocumentPiece = { type: 'array', items: text };
+const ownScope: DocumentPiece = {
   ...text,
   description: 'One of several that the identity may use. Missing: its own.',
 };
-const ofScope: Piece = { ...text, description: 'For a client that has named scopes: which one it is about.' };
-const code: Piece = { type: 'string', enum: Object.keys(ERROR_CODES) };
-const identity: Piece = {
+const ofScope: DocumentPiece = {
+  ...text,
+  description: 'For a client that has named scopes: which one it is about.',
+};
+const code: DocumentPiece = { type: 'string', enum: Object.keys(ERROR_CODES) };
+const identity: DocumentPiece = {
   ...text,
   description:
     '`identity` of an earlier `subscribed`, or `X-Sync-Identity`. With other credentials: `identity_changed`.',
 };
-const pushId: Piece = {
+const pushId: DocumentPiece = {
   description: 'Chosen by the client, unlike that of any push of this socket that has no answer yet.',
   oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
 };
 
-const clientSchema: Piece = {
+const clientSchema: DocumentPiece = {
   description: "The version of the client's data model, as the app calls it.",
   oneOf: [{ type: 'string', maxLength: 128 }, { type: 'integer' }],
 };
-const serverTime: Piece = {
+const serverTime: DocumentPiece = {
   type: 'string',
   format: 'date-time',
   description: 'The clock that stamps are judged by.',
 };
 /** Of refusals. */
-const bounds: Readonly<Record<string, Piece>> = {
+const bounds: Readonly<Record<string, DocumentPiece>> = {
   limit: { type: 'integer', description: 'How much may be sent, where it was too much.' },
   minimum: {
     description: 'With `client_outdated`: the oldest `client_schema` that is served.',
@@ -54,8 +57,8 @@ const bounds: Readonly<Record<string, Piece>> = {
 interface Described {
   readonly about: string;
   /** By name; those that must be there first. */
-  readonly required: Readonly<Record<string, Piece>>;
-  readonly optional?: Readonly<Record<string, Piece>>;
+  readonly required: Readonly<Record<string, DocumentPiece>>;
+  readonly optional?: Readonly<Record<string, DocumentPiece>>;
 }
 
 // The type makes sure that none is forgotten.
@@ -171,7 +174,7 @@ const FROM_SERVER: Readonly<Record<string, Described>> = {
   },
 };
 
-const ENTRY: Piece = {
+const ENTRY: DocumentPiece = {
   summary: 'An entry of the log, exactly as in pull, in order, each once. It has no `type`.',
   payload: {
     type: 'object',
@@ -198,7 +201,7 @@ export function socketDocument({
   title = 'nest-offline-sync: the socket',
   version: documentVersion = '1.0.0',
   servers,
-}: SocketDocumentOptions = {}): Piece {
+}: SocketDocumentOptions = {}): DocumentPiece {
   return {
     asyncapi: '3.0.0',
     info: { title, version: documentVersion, description: DESCRIPTION },
@@ -234,9 +237,9 @@ const DESCRIPTION = [
   ...Object.entries(STREAM_CLOSE).map(([name, close]) => `- ${close} ${name}`),
 ].join('\n');
 
-const CHANNEL: Piece = { $ref: '#/channels/stream' };
+const CHANNEL: DocumentPiece = { $ref: '#/channels/stream' };
 
-const MESSAGES: Readonly<Record<string, Piece>> = {
+const MESSAGES: Readonly<Record<string, DocumentPiece>> = {
   ...Object.fromEntries(
     Object.entries({ ...FROM_CLIENT, ...FROM_SERVER }).map(([name, described]) => [
       name,
@@ -246,7 +249,7 @@ const MESSAGES: Readonly<Record<string, Piece>> = {
   entry: { name: 'entry', ...ENTRY },
 };
 
-function message(name: string, { about, required, optional = {} }: Described): Piece {
+function message(name: string, { about, required, optional = {} }: Described): DocumentPiece {
   return {
     name,
     summary: about,
@@ -258,17 +261,17 @@ function message(name: string, { about, required, optional = {} }: Described): P
   };
 }
 
-function received(name: string): Piece {
+const PUSH_REPLY: DocumentPiece = { channel: CHANNEL, messages: ['pushed', 'push_failed'].map(inChannel) };
+
+function received(name: string): DocumentPiece {
   return {
     action: 'receive',
     channel: CHANNEL,
     messages: [inChannel(name)],
-    ...(name === 'push'
-      ? { reply: { channel: CHANNEL, messages: ['pushed', 'push_failed'].map(inChannel) } }
-      : {}),
+    ...(name === 'push' ? { reply: PUSH_REPLY } : {}),
   };
 }
 
-function inChannel(name: string): Piece {
+function inChannel(name: string): DocumentPiece {
   return { $ref: `#/channels/stream/messages/${name}` };
 }

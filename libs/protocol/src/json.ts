@@ -7,3 +7,6 @@ export interface JsonObject {
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** A part of an OpenAPI or AsyncAPI document. */
+export type DocumentPiece = Readonly<Record<string, unknown>>;

@@ -1,9 +1,7 @@
 /* eslint-disable max-lines -- a document: one piece for each route and body */
 import { ERROR_CODES } from './errors.ts';
 import { MAX_DOCUMENT_IDS } from './documents.ts';
-
-/** A JSON object of a document. */
-type Piece = Readonly<Record<string, unknown>>;
+import type { DocumentPiece } from './json.ts';
 
 export interface HttpDocumentOptions {
   /** Path of the routes, with the app's global prefix. Default `sync`. */
@@ -11,39 +9,39 @@ export interface HttpDocumentOptions {
   readonly title?: string;
   readonly version?: string;
   /** Of each operation, as OpenAPI has it. Default: a bearer token. */
-  readonly security?: readonly Piece[];
+  readonly security?: readonly DocumentPiece[];
 }
 
-const text: Piece = { type: 'string' };
-const integer: Piece = { type: 'integer' };
-const flag: Piece = { type: 'boolean' };
-const version: Piece = { type: 'string', example: '20260502T120000.000Z-0001-a1b2' };
-const time: Piece = {
+const text: DocumentPiece = { type: 'string' };
+const integer: DocumentPiece = { type: 'integer' };
+const flag: DocumentPiece = { type: 'boolean' };
+const version: DocumentPiece = { type: 'string', example: '20260502T120000.000Z-0001-a1b2' };
+const time: DocumentPiece = {
   type: 'string',
   format: 'date-time',
   description: 'The clock that stamps are judged by.',
 };
-const docId: Piece = { oneOf: [text, integer], example: 'task-abc-123' };
-const data: Piece = { type: 'object', nullable: true, additionalProperties: true };
-const nullable = (piece: Piece): Piece => ({ ...piece, nullable: true });
-const list = (items: Piece): Piece => ({ type: 'array', items });
-const named = (schema: string): Piece => ({ $ref: `#/components/schemas/${schema}` });
+const docId: DocumentPiece = { oneOf: [text, integer], example: 'task-abc-123' };
+const data: DocumentPiece = { type: 'object', nullable: true, additionalProperties: true };
+const nullable = (piece: DocumentPiece): DocumentPiece => ({ ...piece, nullable: true });
+const list = (items: DocumentPiece): DocumentPiece => ({ type: 'array', items });
+const named = (schema: string): DocumentPiece => ({ $ref: `#/components/schemas/${schema}` });
 const object = (
-  required: Readonly<Record<string, Piece>>,
-  optional: Readonly<Record<string, Piece>> = {},
-): Piece => ({
+  required: Readonly<Record<string, DocumentPiece>>,
+  optional: Readonly<Record<string, DocumentPiece>> = {},
+): DocumentPiece => ({
   type: 'object',
   required: Object.keys(required),
   properties: { ...required, ...optional },
 });
 
-const clientSchema: Piece = {
+const clientSchema: DocumentPiece = {
   oneOf: [{ type: 'string', maxLength: 128 }, integer],
   description: 'The version of the client’s own data model, as the app calls it.',
 };
 
 /** The bodies of the sync routes, by name. docs/protocol.md has every field and code. */
-const SCHEMAS: Readonly<Record<string, Piece>> = {
+const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
   SyncPush: object(
     {
       client_id: { ...text, maxLength: 128, example: 'device-1' },
@@ -199,9 +197,14 @@ const REFUSALS: Readonly<Record<string, string>> = {
   '503': 'Busy, or the database cannot be reached: retry after Retry-After seconds',
 };
 
-const content = (schema: Piece): Piece => ({ 'application/json': { schema } });
+const content = (schema: DocumentPiece): DocumentPiece => ({ 'application/json': { schema } });
 
-function parameter(name: string, schema: Piece, description: string, required = false): Piece {
+function parameter(
+  name: string,
+  schema: DocumentPiece,
+  description: string,
+  required = false,
+): DocumentPiece {
   return { name, in: 'query', required, description, schema };
 }
 const COLLECTIONS = parameter('collections', text, 'Names, separated by commas; none: all.');
@@ -210,11 +213,11 @@ const COMMON = [
   parameter('client_schema', clientSchema, 'The version of the client’s own data model.'),
 ];
 
-function answers(description: string, schema: string): Piece {
+function answers(description: string, schema: string): DocumentPiece {
   return { ...refusals(), '200': { description, content: content(named(schema)) } };
 }
 
-function refusals(): Piece {
+function refusals(): DocumentPiece {
   return Object.fromEntries(
     Object.entries(REFUSALS).map(([status, description]) => [
       status,
@@ -224,7 +227,9 @@ function refusals(): Piece {
 }
 
 /** By the last segment of the path. */
-const OPERATIONS: Readonly<Record<string, { readonly method: 'get' | 'post'; readonly operation: Piece }>> = {
+const OPERATIONS: Readonly<
+  Record<string, { readonly method: 'get' | 'post'; readonly operation: DocumentPiece }>
+> = {
   push: {
     method: 'post',
     operation: {
@@ -329,9 +334,12 @@ export function httpDocument({
   security = [{ bearer: [] }],
 }: HttpDocumentOptions = {}): {
   readonly openapi: string;
-  readonly info: Piece;
-  readonly paths: Readonly<Record<string, Piece>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Piece>>; readonly securitySchemes: Piece };
+  readonly info: DocumentPiece;
+  readonly paths: Readonly<Record<string, DocumentPiece>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, DocumentPiece>>;
+    readonly securitySchemes: DocumentPiece;
+  };
 } {
   return {
     openapi: '3.0.3',

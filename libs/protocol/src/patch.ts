@@ -3,7 +3,7 @@ import { isObject, type Json } from './json.ts';
 import { utf8Length } from './text.ts';
 
 /** By path: a field's name, or the names on the way to a field of nested objects with dots between them. */
-type ByPath<T> = Readonly<Record<string, T>>;
+export type ByPath<T> = Readonly<Record<string, T>>;
 
 /** What a patch does to a document, its shape checked. No field stands in two of the five parts. */
 export interface PatchBody {

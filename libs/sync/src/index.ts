@@ -4,6 +4,8 @@
 export { InjectSync, SyncModule } from './sync.module';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
+  ClientSchemaFunction,
+  ClientSchemaRefusal,
   IdValue,
   Port,
   SyncCollectionOptions,
@@ -24,7 +26,7 @@ export {
 export { OPTION_TABLE } from './options/table';
 export type { OptionKind, OptionPath, OptionRow, OptionSection } from './options/table';
 export type { SyncExtras } from './options/extras';
-export type { SyncSettings } from './options/settings';
+export type { OfKind, Rows, SettingName, SyncSettings, WithDefault } from './options/settings';
 
 // What the app's own providers inject.
 export { SyncService } from './sync.service';
@@ -83,9 +85,17 @@ export { NoMetrics, SyncMetrics } from './metrics/metrics';
 // What travels.
 export type {
   Atomicity,
+  ByPath,
+  CollectionDigest,
+  Cursor,
+  DigestAnswer,
+  DigestPart,
+  DigestRequest,
   DocId,
+  DocumentPiece,
   DocumentsAnswer,
   DocumentsRequest,
+  FirstAnswer,
   FullEnd,
   FullLine,
   FullRequest,
@@ -101,6 +111,7 @@ export type {
   LogOperation,
   Operation,
   ParsedChange,
+  PatchBody,
   Position,
   PullPageResponse,
   PullRequest,
@@ -148,8 +159,11 @@ export type { ChangeStreamState, SyncHealth } from './health/health';
 export type { IdCodec } from './codec/id-codec';
 export type { StoredDocument, StoredId } from './codec/stored-document';
 export type { Prepared, SyncedCollection } from './collections/collection';
-export type { CollectionRules } from './plan/conflict';
+export type { CheckedPatch } from './collections/patch-rules';
+export type { CollectionRules, DocumentLimits } from './plan/conflict';
+export type { PatchPreparation } from './plan/plan';
 export type {
+  CastOutcome,
   Content,
   DocumentForm,
   Problem,

@@ -3,13 +3,13 @@ import type { SyncLimits, SyncOptions } from './sync.options';
 import type { OPTION_TABLE, OptionPath, OptionRow } from './table';
 import { OPTION_ROWS, optionRows, problemWith } from './value';
 
-type Rows = typeof OPTION_TABLE;
-type OfKind<K> = {
+export type Rows = typeof OPTION_TABLE;
+export type OfKind<K> = {
   [P in keyof SyncOptions]-?: Rows[P]['kind'] extends K ? P : never;
 }[keyof SyncOptions];
 /** The options that are checked as plain values. */
-type SettingName = OfKind<'flag' | 'whole' | 'number' | 'name'>;
-type WithDefault = {
+export type SettingName = OfKind<'flag' | 'whole' | 'number' | 'name'>;
+export type WithDefault = {
   [P in SettingName]: Rows[P] extends { readonly default: unknown } ? P : never;
 }[SettingName];
 
