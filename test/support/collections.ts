@@ -9,6 +9,7 @@ import type { Prepared, SyncedCollection } from '../../libs/sync/src/collections
 import { CollectionRegistry } from '../../libs/sync/src/collections/collection-registry';
 import { PortResolver } from '../../libs/sync/src/collections/port-resolver';
 import type { SyncIdentity } from '../../libs/sync/src/identity/identity';
+import { ScopeAccess } from '../../libs/sync/src/identity/scope-access';
 import type { SyncCollectionOptions, SyncOptions } from '../../libs/sync/src/options/sync.options';
 import { resolveSettings } from '../../libs/sync/src/options/settings';
 import { SYNC_CONNECTION, SYNC_OPTIONS, SYNC_SETTINGS } from '../../libs/sync/src/options/tokens';
@@ -86,6 +87,7 @@ export async function registryOf(
       { provide: SYNC_OPTIONS, useValue: options },
       { provide: SYNC_SETTINGS, useValue: resolveSettings(options) },
       PortResolver,
+      ScopeAccess,
       CollectionRegistry,
       ...providers,
     ],
