@@ -43,8 +43,8 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'full/lines.ts',
-        find: 'if (!this.isOfScope) this.out.back(start);',
-        replace: '',
+        find: 'if (!this.isOfScope || (this.isDeleted && !this.tombstones)) this.out.back(start);',
+        replace: 'if (this.isDeleted && !this.tombstones) this.out.back(start);',
       },
     ],
   },
