@@ -68,7 +68,7 @@ export interface PushRequest {
   readonly clientId: string;
   /** Undefined: the identity's own. */
   readonly scope: string | undefined;
-  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  /** `X-Sync-Identity` of an earlier answer; undefined: not asked. */
   readonly expectedIdentity: string | undefined;
   /** The version of the client's data model, as the app calls it. */
   readonly clientSchema: string | undefined;

@@ -59,7 +59,7 @@ export interface SubscribeMessage {
   readonly token: string | undefined;
   /** Older clients send their scope. It widens nothing: another one than the identity's is refused. */
   readonly scopeId: string | undefined;
-  /** `X-Sync-Identity` of an earlier answer; undefined: whoever it is. */
+  /** `X-Sync-Identity` of an earlier answer; undefined: not asked. */
   readonly expectedIdentity: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;

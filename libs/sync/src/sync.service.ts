@@ -82,7 +82,7 @@ export class SyncService {
   }
 
   /**
-   * Call it when what an actor may do in other scopes has changed, once that is committed. Whoever listens as this actor,
+   * Call it when what an actor may do in other scopes has changed, once that is committed. Every listener of this actor,
    * in any process, gets nothing more of those scopes until the option `scopes` has been asked again, which happens within a
    * second; a lost scope ends with `scope_lost`. Requests ask each time, also without this.
    *

@@ -13,7 +13,7 @@ export function optionRows(): [OptionPath, OptionRow][] {
  * What is wrong with a value, as the end of a sentence that begins with the option.
  *
  * @param max takes the place of the row's own bound
- * @returns undefined when the value will do, and for texts, lists and code: whoever reads those checks them
+ * @returns undefined when the value will do, and for texts, lists and code: the reader of those checks them
  */
 export function problemWith(
   { kind, min = 0, max: bound }: OptionRow,

@@ -16,7 +16,7 @@ export interface CollectionRules {
   readonly deleteUpdatePolicy: DeleteUpdatePolicy;
   /** What is special about the collection's documents; absent where they are stored as they come. */
   readonly form?: DocumentForm;
-  /** What a patched document may measure: whoever sends a patch cannot tell. Absent: anything. */
+  /** What a patched document may measure: the sender of a patch cannot tell. Absent: anything. */
   readonly limits?: DocumentLimits;
   /** A transform or a DTO of the app sees each document before it is stored, a patched one too. */
   readonly preparesByApp?: boolean;
