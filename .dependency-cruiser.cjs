@@ -10,7 +10,7 @@
  *
  * and under all of them, for servers and devices, the package libs/protocol.
  */
-const { FOLDERS, FILES, SOURCES } = require('./purity.cjs');
+const { CLIENT, CLIENT_RULES, FOLDERS, FILES, SOURCES } = require('./purity.cjs');
 
 const room = (...names) => `^${SOURCES}/(${names.join('|')})/`;
 const PURE = [
@@ -62,6 +62,18 @@ module.exports = {
       'The protocol is shared with devices: it knows nothing of the server, of Node or of a browser.',
       { path: '^libs/protocol/' },
       { pathNot: '^libs/protocol/' },
+    ),
+    error(
+      'client-core-alone',
+      'The core of the client knows the protocol and itself: no storage but memory, nothing of Node or of a browser.',
+      { path: `^${CLIENT}/([^/]+\\.ts$|rules/)` },
+      { pathNot: [`^${CLIENT}/([^/]+\\.ts$|rules/)`, '^libs/protocol/'] },
+    ),
+    error(
+      'client-rules-decide',
+      'The rules of the client decide by values: they stand on the protocol, on each other and on types.',
+      { path: `^${CLIENT_RULES}/` },
+      { path: `^${CLIENT}/`, pathNot: `^${CLIENT_RULES}/`, dependencyTypesNot: ['type-only'] },
     ),
     error(
       'codec-on-protocol',
