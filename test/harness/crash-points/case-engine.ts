@@ -1,6 +1,6 @@
 import type { PushResult } from 'nest-offline-sync';
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
-import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
+import { Admission } from '../../../libs/sync/src/identity/admission';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { EngineSessions } from '../../../libs/sync/src/cluster/engine-sessions';
@@ -10,8 +10,6 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
-import { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
-import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
@@ -51,13 +49,11 @@ export class CaseEngine {
     );
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
-      of(ScopeAccess),
-      of(Fingerprints),
+      of(Admission),
       of(PushIntake),
       of(PushAnswers),
       this.queue,
       of(ResolverService),
-      of(ClientSchemas),
       of(WallClock),
       settings,
       metrics,

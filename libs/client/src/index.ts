@@ -1,0 +1,3 @@
+export * from './errors.ts';
+export * from './memory.ts';
+export * from './storage.ts';
