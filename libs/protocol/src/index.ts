@@ -6,6 +6,7 @@ export * from './asyncapi.ts';
 export * from './change.ts';
 export * from './digest.ts';
 export * from './documents.ts';
+export * from './envelope.ts';
 export * from './errors.ts';
 export * from './full.ts';
 export * from './hlc.ts';
