@@ -3,6 +3,7 @@ import { startWorkload, type Progress, type WorkloadOptions } from '../../../lib
 import { judge } from '../../../libs/conformance/src/oracle/judge';
 import type { History } from '../../../libs/conformance/src/history';
 import type { Verdict } from '../../../libs/conformance/src/verdict';
+import { clubsOf } from './clubs';
 import type { FaultCluster } from './cluster';
 import { conduct, type Conducted } from './conduct';
 import { figuresOf, type Figures } from './figures';
@@ -38,9 +39,20 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
     token: cluster.token('main', 'checker'),
     otherToken: cluster.token('other', 'neighbour'),
     collections: [
-      { name: 'notes', template: { text: '{marker}', kept: [1, 2, 3] }, ids: 'text' },
-      { name: 'tasks', template: { title: '{marker}', done: false }, ids: 'text' },
+      {
+        name: 'notes',
+        template: { text: '{marker}', kept: [1, 2, 3], visits: 0, tags: [] },
+        ids: 'text',
+        patch: { count: 'visits', list: 'tags', optional: 'more.due' },
+      },
+      {
+        name: 'tasks',
+        template: { title: '{marker}', done: false, tags: [] },
+        ids: 'text',
+        patch: { list: 'tags' },
+      },
     ],
+    membership: clubsOf(cluster, { main: 'checker', other: 'neighbour' }),
     appWrite: { method: 'POST', path: '/app-writes', body: { text: '{marker}' } },
     seed,
     seconds: lengthMs / 1000,

@@ -65,6 +65,7 @@ export class PushSocket {
     });
   }
 
+  /** What is in flight gets no answer. */
   close(): void {
     this.socket?.terminate();
   }
@@ -79,6 +80,7 @@ export class PushSocket {
     // A close event follows.
     socket.on('error', () => undefined);
     socket.once('close', () => {
+      if (this.socket !== socket) return;
       this.socket = undefined;
       this.token = undefined;
       if (this.waiting.size > 0) endpoints.moveOn();
@@ -110,6 +112,10 @@ export class PushSocket {
         : { answer: { status: STATUS[known ?? ''] ?? 400, code: known }, results: null };
     if (typeof id !== 'number' || !this.settle(id, pushed))
       credentials.stray?.(`${type} with the id ${String(id)}, which no push was waiting for`);
+    // As over HTTP: the next server may be well.
+    if (pushed.answer?.status !== 503) return;
+    this.device.endpoints.moveOn();
+    this.close();
   }
 
   private settle(id: number, pushed: Pushed): boolean {
