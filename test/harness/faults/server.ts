@@ -79,7 +79,7 @@ class ClubScopes implements SyncScopes {
   }
 
   private get members(): mongo.Collection<Member> {
-    return this.connection.collection<Member>('fault_members') as unknown as mongo.Collection<Member>;
+    return this.connection.collection<Member>('fault_members');
   }
 }
 

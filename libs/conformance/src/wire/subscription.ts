@@ -143,7 +143,9 @@ export class Subscription {
    */
   private begin(since: string | null, seq?: unknown): void {
     const at = this.asked.findIndex((asked) =>
-      asked.sinceSeq === undefined ? asked.since === since : asked.sinceSeq === seq,
+      typeof seq === 'number'
+        ? asked.sinceSeq === seq
+        : asked.sinceSeq === undefined && asked.since === since,
     );
     const question = this.asked.splice(0, (at < 0 ? this.asked.length : at) + 1).at(-1);
     if (!question) return;

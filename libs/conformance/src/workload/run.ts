@@ -11,6 +11,7 @@ import { Party } from './party';
 import { pause } from './pause';
 import { probe } from './probes';
 import type { Reader } from './reader';
+import { compareRefusals } from './socket-parity';
 import { fewReaders, readersOf } from './readers';
 import { changeMemberships, changingScopes, otherScopes } from './scopes';
 import { ScopesReader } from './scopes-reader';
@@ -100,6 +101,7 @@ class Run implements Workload {
       this.changing = await changingScopes(this.parties());
       for (const party of this.logs()) if (party.scope?.access !== 'read') await preflight(party);
       await probe(main, true);
+      if (main.features.has('socket_push')) await compareRefusals(main);
       this.enter('writing');
       begun();
       const readers = this.readers();
