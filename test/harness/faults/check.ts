@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startWorkload, type Progress, type WorkloadOptions } from '../../../libs/conformance/src/workload';
 import { judge } from '../../../libs/conformance/src/oracle/judge';
+import { clubsAt } from '../../support/club-scopes';
 import type { History } from '../../../libs/conformance/src/history';
 import type { Verdict } from '../../../libs/conformance/src/verdict';
-import { clubsOf } from './clubs';
 import type { FaultCluster } from './cluster';
 import { conduct, type Conducted } from './conduct';
 import { figuresOf, type Figures } from './figures';
 import { PrimaryWatch } from './primary-watch';
 import type { Fault } from './schedule';
+
+/** Longest time in or out of a club: now and then all sockets have noticed. */
+const CLUB_TIME_MS = 45_000;
 
 export interface CheckOptions {
   readonly seed: number;
@@ -52,7 +55,7 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
         patch: { list: 'tags' },
       },
     ],
-    membership: clubsOf(cluster, { main: 'checker', other: 'neighbour' }),
+    membership: clubsAt(cluster.urls, { main: 'checker', other: 'neighbour' }, ['1', '2'], CLUB_TIME_MS),
     appWrite: { method: 'POST', path: '/app-writes', body: { text: '{marker}' } },
     seed,
     seconds: lengthMs / 1000,

@@ -90,6 +90,8 @@ export interface WorkloadOptions {
   readonly maxPushBytes?: number;
   /** Writers stop there, so that the history fits into memory. Default 400,000. */
   readonly maxChanges?: number;
+  /** Each writer stops after so many pushes, and when all have, the writing is over. Default: no limit. */
+  readonly maxPushes?: number;
 
   /** How long an answer may take. Default 20,000. */
   readonly answerLimitMs?: number;

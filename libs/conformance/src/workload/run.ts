@@ -155,7 +155,8 @@ class Run implements Workload {
         writers.push(new Writer(other, index));
     for (const party of [...this.extra, ...this.changing])
       if (party.scope?.access === 'write' && party.collections.length > 0) writers.push(new Writer(party, 0));
-    const work = writers.map((writer) => writer.write(end));
+    const writing = writers.map((writer) => writer.write(end));
+    const work: Promise<void>[] = [...writing];
     if (settings.appWrite) work.push(writeThroughTheApp(main, settings.appWrite, end));
     if (other) work.push(trespass(main, other, end));
     work.push(
@@ -164,7 +165,7 @@ class Run implements Workload {
         end,
       ),
     );
-    await pause(settings.seconds * 1000, end);
+    await Promise.race([pause(settings.seconds * 1000, end), Promise.all(writing)]);
     this.end.abort();
     await Promise.all(work);
     return writers;

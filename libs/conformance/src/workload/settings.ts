@@ -41,6 +41,7 @@ export function settingsOf(options: WorkloadOptions): Settings {
     maxDocumentBytes: 1024 * 1024,
     maxPushBytes: 8 * 1024 * 1024,
     maxChanges: 400_000,
+    maxPushes: Infinity,
     answerLimitMs: 20_000,
     silenceLimitMs: 65_000,
     settleMs: 20_000,

@@ -61,10 +61,11 @@ export class Writer {
     this.maker = new ChangeMaker(name, collections, maxDocumentBytes, () => Date.now());
   }
 
-  /** Until `end`. */
+  /** Until `end`, or the run's limits. */
   async write(end: AbortSignal): Promise<void> {
     const { journal, settings } = this.party;
-    while (!end.aborted && journal.count.changes < settings.maxChanges) {
+    for (let pushes = 0; pushes < settings.maxPushes; pushes++) {
+      if (end.aborted || journal.count.changes >= settings.maxChanges) return;
       const plan = this.planner.next();
       await pause(plan.pause * settings.writerPauseMs, end);
       if (end.aborted) return;
