@@ -23,8 +23,9 @@ export async function learnFeatures(party: Party): Promise<void> {
   party.features = names;
   if (!Array.isArray(collections)) return;
   const here = new Map(collections.map(fieldsOf).map(({ name, conflict }) => [name, conflict]));
-  party.collections = party.collections.filter(({ name }) => here.has(name));
+  // In the own scope a missing one is a mistake, which the first push tells.
+  if (party.scope !== undefined) party.collections = party.collections.filter(({ name }) => here.has(name));
   if (!names.has('patch')) return;
   // What the app's resolver makes of a patch, only the app knows.
-  party.patchable = new Set(party.names.filter((name) => here.get(name) !== 'custom'));
+  party.patchable = new Set(party.names.filter((name) => here.has(name) && here.get(name) !== 'custom'));
 }
