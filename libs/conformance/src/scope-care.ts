@@ -1,7 +1,7 @@
 import type { FullRow } from './history';
 import type { Outgoing } from './wire/device';
 import { isOwnId } from './wire/marker';
-import { learnFeatures } from './workload/features';
+import { learnFeatures } from './workload/server-info';
 import { Journal } from './workload/journal';
 import type { WorkloadOptions } from './workload/options';
 import { holdsOthersData, PAGE, pagesOf } from './workload/own-data';

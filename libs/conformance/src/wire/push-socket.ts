@@ -1,6 +1,6 @@
 import { WebSocket, type RawData } from 'ws';
 import type { Answer, ChangeResult } from '../history';
-import type { Device } from './device';
+import type { Endpoints } from './endpoints';
 import { jsonOf } from './exchange';
 import { fieldsOf, resultsOf } from './parse';
 
@@ -28,6 +28,17 @@ const STATUS: Readonly<Record<string, number>> = {
   internal: 500,
 };
 
+/** What it takes of the device: `Device` is one. */
+interface Pushing {
+  readonly credentials: {
+    readonly token: () => string;
+    readonly received: (bytes: string, where: string) => void;
+    readonly stray?: (what: string) => void;
+  };
+  readonly endpoints: Endpoints;
+  readonly timing: { readonly answerLimitMs: number };
+}
+
 interface Waiting {
   readonly settle: (pushed: Pushed) => void;
   readonly timer: NodeJS.Timeout;
@@ -44,7 +55,7 @@ export class PushSocket {
   private token: string | undefined;
 
   constructor(
-    private readonly device: Device,
+    private readonly device: Pushing,
     private readonly streamPath: string,
   ) {}
 

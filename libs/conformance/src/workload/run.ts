@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { History } from '../history';
 import { writeThroughTheApp } from './app-writer';
-import { learnFeatures } from './features';
+import { learnFeatures } from './server-info';
 import { preflight } from './preflight';
 import { readEverything, sendAgain } from './final-reading';
 import { Journal } from './journal';

@@ -1,7 +1,7 @@
 import type { Answer, Tenant } from '../history';
 import { jsonOf } from '../wire/exchange';
 import { fieldsOf } from '../wire/parse';
-import { learnFeatures } from './features';
+import { learnFeatures } from './server-info';
 import { holdsOthersData } from './own-data';
 import type { Membership } from './options';
 import { Party } from './party';
