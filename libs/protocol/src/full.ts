@@ -30,6 +30,8 @@ export interface FullRequest {
   readonly tombstones?: boolean | string | null;
   /** True: `X-Sync-Count` says about how many rows there are, unless counting takes too long. First page only. */
   readonly count?: boolean | string | null;
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** The version of the client's data model, as the app calls it. */
   readonly client_schema?: string | number | null;
 }
@@ -86,6 +88,8 @@ export interface FullEnd {
   readonly end: true;
   /** As in `X-Sync-LastSeq`. */
   readonly last_seq: string;
+  /** As in `X-Sync-Seq`; null on a later page whose entry has been trimmed. */
+  readonly seq: number | null;
   /** As in `X-Sync-Cursor`; null on the last page. */
   readonly cursor: string | null;
 }
