@@ -1,7 +1,12 @@
 import { isDocId, MAX_ID_BYTES, type DocId } from './change.ts';
 import { SyncError } from './errors.ts';
 import type { FullLine } from './full.ts';
-import { clientSchemaParameter, queryObject, textParameter } from './read-query.ts';
+import {
+  clientSchemaParameter,
+  expectedIdentityParameter,
+  queryObject,
+  textParameter,
+} from './read-query.ts';
 import { scopeParameter } from './scopes.ts';
 
 /**
@@ -14,9 +19,11 @@ export interface DocumentsRequest {
   readonly collection?: string | null;
   /**
    * At most {@link MAX_DOCUMENT_IDS}: a JSON array (`["a",7]`), or the parameter repeated with the text of one id each. A
-   * single text that begins with `[` is an array.
+   * single text that begins with `[` is an array. Commas separate nothing: an id may hold one.
    */
   readonly ids?: string | readonly DocId[] | null;
+  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
+  readonly expected_identity?: string | null;
   /** The version of the client's data model, as the app calls it. */
   readonly client_schema?: string | number | null;
 }
@@ -29,13 +36,14 @@ export interface DocumentsQuery {
   readonly scope: string | undefined;
   readonly collection: string;
   readonly ids: readonly DocId[];
+  readonly expectedIdentity: string | undefined;
   readonly clientSchema: string | undefined;
 }
 
 export interface DocumentsAnswer {
   /** Those that exist, in the order of the ids; a deleted one with `deleted: true`. */
   readonly documents: readonly FullLine[];
-  /** Ids of which this scope has no document, and has never had one. */
+  /** Ids of which this scope has no document, or none any more: its tombstone was removed. */
   readonly missing: readonly DocId[];
   /** Ids that were not looked at, because the answer would have grown too large: ask for these again. */
   readonly remaining: readonly DocId[];
@@ -71,6 +79,7 @@ export function parseDocumentsQuery(request: unknown): DocumentsQuery {
     scope: scopeParameter(query),
     collection,
     ids: ids as readonly DocId[],
+    expectedIdentity: expectedIdentityParameter(query),
     clientSchema: clientSchemaParameter(query),
   };
 }

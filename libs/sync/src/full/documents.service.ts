@@ -14,6 +14,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import { decodeStored } from '../collections/native-collection';
 import { within } from '../database/waiting';
 import { ClientSchemas } from '../identity/client-schemas';
+import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS } from '../log/oplog';
@@ -29,17 +30,19 @@ export class DocumentsService {
     private readonly collections: CollectionRegistry,
     private readonly clients: ClientSchemas,
     private readonly access: ScopeAccess,
+    private readonly fingerprints: Fingerprints,
   ) {}
 
   /**
    * Each id is answered once: with its document, as missing, or as remaining. An id of another scope is missing like one
    * that nobody has.
    *
-   * @throws SyncError `malformed_request`, `invalid_doc_id`, `unknown_collection`, `forbidden`,
+   * @throws SyncError `malformed_request`, `invalid_doc_id`, `identity_changed`, `unknown_collection`, `forbidden`,
    *   `scope_forbidden`, `client_outdated`
    */
   async read(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
-    const { scope, collection: name, ids, clientSchema } = parseDocumentsQuery(request);
+    const { scope, collection: name, ids, expectedIdentity, clientSchema } = parseDocumentsQuery(request);
+    this.fingerprints.expect(identity, expectedIdentity);
     await this.clients.admit(clientSchema, identity);
     const reader = await this.access.enter(identity, scope, 'read');
     const { scopeId } = reader;
