@@ -222,8 +222,8 @@ const COLLECTIONS = parameter('collections', text, 'Names, separated by commas; 
 const COMMON = [
   parameter('scope', text, 'One of several scopes of the identity; none: its own.'),
   parameter('client_schema', clientSchema, 'The version of the client’s own data model.'),
+  parameter('expected_identity', text, EXPECTED),
 ];
-const READING = [...COMMON, parameter('expected_identity', text, EXPECTED)];
 
 function answers(description: string, schema: string): DocumentPiece {
   return { ...refusals(), '200': { description, content: content(named(schema)) } };
@@ -261,7 +261,7 @@ const OPERATIONS: Readonly<
         parameter('since_seq', integer, 'seq of the previous answer, instead of since.'),
         COLLECTIONS,
         parameter('limit', integer, 'Maximum number of entries in the answer.'),
-        ...READING,
+        ...COMMON,
       ],
       responses: answers('Changes in order', 'SyncPullAnswer'),
     },
@@ -277,7 +277,7 @@ const OPERATIONS: Readonly<
         parameter('cursor', text, 'X-Sync-Cursor of the previous page.'),
         parameter('tombstones', flag, 'false: no lines for deleted documents.'),
         parameter('count', flag, 'true: X-Sync-Count on the first page.'),
-        ...READING,
+        ...COMMON,
       ],
       responses: {
         ...refusals(),
@@ -308,7 +308,7 @@ const OPERATIONS: Readonly<
           `A JSON array of at most ${MAX_DOCUMENT_IDS} ids, or one text id. Commas separate nothing.`,
           true,
         ),
-        ...READING,
+        ...COMMON,
       ],
       responses: answers('Each id once: with its document, missing, or remaining', 'SyncDocumentsAnswer'),
     },
@@ -318,7 +318,7 @@ const OPERATIONS: Readonly<
     operation: {
       operationId: 'syncDigest',
       summary: 'Returns counts and hashes of what the scope has',
-      parameters: [COLLECTIONS, ...READING],
+      parameters: [COLLECTIONS, ...COMMON],
       responses: answers('Live and deleted documents by collection', 'SyncDigest'),
     },
   },

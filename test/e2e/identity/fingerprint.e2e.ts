@@ -107,7 +107,8 @@ describe.each([
         await ask(app, other, `pull?${query}`),
         await ask(app, other, `full?${query}`),
         await ask(app, other, `digest?${query}`),
-        await ask(app, other, `documents?collection=notes&ids=n&${query}`),
+        await ask(app, other, `documents?${query}&collection=tasks&ids=["a"]`),
+        await ask(app, other, `info?${query}`),
       ];
       for (const answer of answers) {
         expect(answer).toMatchObject({ status: 409, body: refused });

@@ -14,8 +14,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { decodeStored } from '../collections/native-collection';
-import { ClientSchemas } from '../identity/client-schemas';
-import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { OplogRepository } from '../log/oplog';
@@ -43,9 +42,8 @@ export class DigestService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
+    private readonly admission: Admission,
     private readonly access: ScopeAccess,
-    private readonly fingerprints: Fingerprints,
   ) {}
 
   /**
@@ -55,10 +53,8 @@ export class DigestService {
    *   `client_outdated`; `busy` when this process takes enough of them already, or when it takes too long
    */
   async take(identity: SyncIdentity, request: DigestRequest = {}): Promise<DigestAnswer> {
-    const { scope, expectedIdentity, collections: asked, clientSchema } = parseDigestQuery(request);
-    this.fingerprints.expect(identity, expectedIdentity);
-    await this.clients.admit(clientSchema, identity);
-    const reader = await this.access.enter(identity, scope, 'read');
+    const { collections: asked, ...envelope } = parseDigestQuery(request);
+    const reader = await this.admission.admit(identity, envelope);
     const collections = await this.collections.readable(reader, asked);
     if (this.underWay >= AT_ONCE)
       throw busy('This process takes enough digests already. Try again later.', RETRY_SECONDS.full);

@@ -29,7 +29,7 @@ import { SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
 import { SyncService } from '../sync.service';
 import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson, zipped } from './response';
-import { describeFailure } from './failure';
+import { describeFailure } from '../failures/failure';
 import { SyncRouteFilter } from './sync-error.filter';
 import { SyncRouteGuard } from './sync-route.guard';
 
