@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { ZERO_VERSION, type JsonObject, type LogChange } from 'nest-offline-sync-protocol';
+import { ZERO_VERSION, type JsonObject, type LogChange, type PatchBody } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS } from '../../libs/sync/src/codec/stored-document';
 import type { PullPage } from '../../libs/sync/src/pull/page';
 import { headPage, locateCursor, pageOf, rowsToRead } from '../../libs/sync/src/pull/cursor';
@@ -143,8 +143,8 @@ export class Fleet {
     assert.deepStrictEqual(first, second);
   }
 
-  /** The app's own write, which nothing can refuse but a foreign id. */
-  serverWrite(scope: string, name: DocumentName, data: JsonObject | null): void {
+  /** The app's own write, which nothing can refuse but a foreign id; and, of a patch, that nothing stands. */
+  serverWrite(scope: string, name: DocumentName, data: JsonObject | null, patch?: PatchBody): void {
     const rules = FLEET_RULES.get(name.collection)!;
     const request: PlanRequest = {
       scopeId: scope,
@@ -156,11 +156,12 @@ export class Fleet {
           kind: 'ready',
           collection: name.collection,
           rules,
-          operation: data ? 'upsert' : 'delete',
+          operation: patch ? 'patch' : data ? 'upsert' : 'delete',
           key: keyOf(name),
           storedId: name.id,
           wireId: name.id,
           document: data && { owner: `owned by ${scope}`, ...data },
+          ...(patch ? { patch } : {}),
           parent: null,
           hlc: null,
           byServer: { reserved: undefined },

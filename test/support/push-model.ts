@@ -198,7 +198,12 @@ class ModelRequest {
     if (change.verdict) return no(change.verdict.code);
     const current = this.state.documents.get(change.key);
     if (current && current.scope !== scopeId) return no('id_unavailable');
-    if (change.byServer) return this.write(change, undefined, change.document);
+    if (change.byServer) {
+      if (!change.patch) return this.write(change, undefined, change.document);
+      if (!current) return no('document_missing');
+      if (!current.data) return { ...no('conflict_deleted'), server_version: current.version };
+      return this.write(change, undefined, patched(current.data, change.patch));
+    }
     const head = this.state.heads.get(scopeId) ?? '';
     for (const stamp of [change.parent, change.hlc])
       if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');

@@ -56,3 +56,43 @@ export class StorageFailedError extends ClientError {
     );
   }
 }
+
+/** There is no token, or it does not say whose it is. Nothing is dropped because of it. */
+export class AuthError extends ClientError {
+  readonly code = 'auth';
+}
+
+/** An edit that cannot be made of the document as it is on this device. Nothing was changed. */
+export class InvalidEditError extends ClientError {
+  constructor(
+    readonly code: 'document_exists' | 'document_missing' | 'patch_mismatch' | 'invalid_data',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Another tab has taken over. What was on its way was not kept; the other one does it. */
+export class FencedError extends ClientError {
+  readonly code = 'fenced';
+
+  constructor() {
+    super('Another tab of this app syncs this data now.');
+  }
+}
+
+/** A call that makes no sense just now, or options that cannot work. */
+export class UsageError extends ClientError {
+  readonly code = 'usage';
+}
+
+/** There are changes that the server has not taken, and `logout` was not told what to do with them. */
+export class UnsentChangesError extends ClientError {
+  readonly code = 'unsent_changes';
+
+  constructor(readonly count: number) {
+    super(
+      `${count} changes were not taken by the server yet. Call logout with unsent: "flush" (wait for them), "keep" (send them when this user is back) or "discard".`,
+    );
+  }
+}

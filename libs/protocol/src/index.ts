@@ -19,3 +19,4 @@ export * from './push.ts';
 export * from './read-query.ts';
 export * from './scopes.ts';
 export * from './stream.ts';
+export { utf8Length } from './text.ts';

@@ -31,10 +31,11 @@ const SETTLED_MS = 10_000;
 export class CaseEngine {
   private readonly queue: CaseQueue;
   private readonly service: PushService;
+  private readonly settings: SyncSettings & { shutdownTimeoutMs: number };
 
   constructor({ of }: EngineProcess) {
     const given = of<SyncSettings>(SYNC_SETTINGS);
-    const settings = { ...given, lanes: 1, shutdownTimeoutMs: SETTLED_MS };
+    const settings = (this.settings = { ...given, lanes: 1, shutdownTimeoutMs: SETTLED_MS });
     const metrics = new NoMetrics();
     const committer = new Committer(
       of(EngineSessions),
@@ -72,6 +73,12 @@ export class CaseEngine {
     const results = await Promise.all(answers);
     await this.queue.beforeApplicationShutdown();
     return results;
+  }
+
+  /** Tries nothing again. */
+  async stop(): Promise<void> {
+    this.settings.shutdownTimeoutMs = 0;
+    await this.queue.beforeApplicationShutdown();
   }
 }
 

@@ -33,7 +33,10 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
   const refused = refuseStamps(change, found, layer.head(request.scopeId), clock);
   if (refused) return rejected(refused);
   const at = { change, index };
-  if (change.byServer) return write(planning, at, found, change.document, 'accepted');
+  if (change.byServer)
+    return isPatch(change)
+      ? patch(planning, { change, index }, found, onWhatStands(found))
+      : write(planning, at, found, change.document, 'accepted');
   if (pending.has(change.key)) return WAITING;
   const orphaned = takeParent(planning, change);
   if (orphaned) return rejected(orphaned);
@@ -62,6 +65,11 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
     case 'missing':
       return rejected(DOCUMENT_MISSING);
   }
+}
+
+/** The app's own patch is made on the document that its transaction sees. */
+function onWhatStands(found: DocumentState | undefined): Ancestry {
+  return { parent: found?.version ?? null, unseen: false, sent: undefined };
 }
 
 /** A patch, on the document as it stands now: so one that others write at the same time is no reason to start again. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import * as fc from 'fast-check';
-import { formatHlc, type Atomicity, type Operation } from 'nest-offline-sync-protocol';
+import { formatHlc, type Atomicity, type Operation, type PatchBody } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
 import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
@@ -48,6 +48,7 @@ type Step =
       readonly scope: number;
       readonly document: number;
       readonly value: number | null;
+      readonly patches: boolean;
     }
   /** The app takes a device's scope from it, or gives it back. A device may notice only when it is back. */
   | { readonly do: 'access'; readonly device: number; readonly notices: boolean }
@@ -126,12 +127,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('access' as const), device, notices: fc.boolean() }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       do: fc.constant('server' as const),
       scope: fc.nat({ max: 1 }),
       document,
       value: fc.option(fc.nat({ max: 2 }), { freq: 3 }),
+      patches: fc.boolean(),
     }),
   },
   {
@@ -159,6 +161,8 @@ const setting = fc.record({
   ),
 });
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
+
+const NO_PATCH: PatchBody = { set: {}, unset: [], inc: {}, add: {}, remove: {} };
 
 class History {
   readonly fleet = new Fleet(START);
@@ -207,8 +211,11 @@ class History {
         return;
       case 'server': {
         const scope = FLEET_SCOPES[step.scope]!;
-        const data = step.value === null ? null : { p: step.value };
-        return fleet.serverWrite(scope, this.named(scope, step.document), data);
+        const name = this.named(scope, step.document);
+        const { value } = step;
+        if (!step.patches) return fleet.serverWrite(scope, name, value === null ? null : { p: value });
+        const patch = value === null ? { unset: ['p'] } : { set: { p: value }, inc: { n: 1 } };
+        return fleet.serverWrite(scope, name, null, { ...NO_PATCH, ...patch });
       }
       case 'access': {
         const member = this.device(step.device);
