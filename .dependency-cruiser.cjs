@@ -5,12 +5,12 @@
  *   doors       http  ws  cli  sync.module  index
  *   ways        push  app-writes | pull  full  stream  info | retention  health
  *   commit
- *   ground      options  collections  identity  database  log  cluster  clock  metrics
+ *   ground      options  collections  identity  database  log  cluster  clock  metrics  failures
  *   pure        plan, codec
  *
  * and under all of them, for servers and devices, the package libs/protocol.
  */
-const { FOLDERS, FILES, SOURCES } = require('./purity.cjs');
+const { CLIENT, CLIENT_RULES, FOLDERS, FILES, SOURCES } = require('./purity.cjs');
 
 const room = (...names) => `^${SOURCES}/(${names.join('|')})/`;
 const PURE = [
@@ -24,12 +24,20 @@ const DOORS = ['http', 'ws', 'cli', 'testing'];
 const WRITES = ['push', 'app-writes'];
 const READS = ['pull', 'full', 'stream', 'info'];
 const WAYS = [...WRITES, ...READS, 'retention', 'health'];
-const GROUND = ['options', 'collections', 'identity', 'database', 'log', 'cluster', 'clock', 'metrics'];
+const GROUND = [
+  'options',
+  'collections',
+  'identity',
+  'database',
+  'log',
+  'cluster',
+  'clock',
+  'metrics',
+  'failures',
+];
 
 /** Knows all rooms, because it puts them together. */
 const ASSEMBLY = `^${SOURCES}/(options/module-definition|sync\\.module|index)\\.ts$`;
-/** The status of an error: the one file of a door that the floors below it share. */
-const STATUS = `^${SOURCES}/http/failure\\.ts$`;
 
 const error = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
 
@@ -56,6 +64,18 @@ module.exports = {
       { pathNot: '^libs/protocol/' },
     ),
     error(
+      'client-core-alone',
+      'The core of the client knows the protocol and itself: no storage but memory, nothing of Node or of a browser.',
+      { path: `^${CLIENT}/([^/]+\\.ts$|rules/)` },
+      { pathNot: [`^${CLIENT}/([^/]+\\.ts$|rules/)`, '^libs/protocol/'] },
+    ),
+    error(
+      'client-rules-decide',
+      'The rules of the client decide by values: they stand on the protocol, on each other and on types.',
+      { path: `^${CLIENT_RULES}/` },
+      { path: `^${CLIENT}/`, pathNot: `^${CLIENT_RULES}/`, dependencyTypesNot: ['type-only'] },
+    ),
+    error(
       'codec-on-protocol',
       'Codecs turn values into others: they stand on the protocol alone.',
       { path: room('codec') },
@@ -77,7 +97,7 @@ module.exports = {
       'ground-under-ways',
       'What everything stands on knows none of the ways that use it.',
       { path: room(...GROUND), pathNot: ASSEMBLY },
-      { path: room('commit', ...WAYS, ...DOORS), pathNot: STATUS },
+      { path: room('commit', ...WAYS, ...DOORS) },
     ),
     error(
       'commit-under-ways',
@@ -108,7 +128,7 @@ module.exports = {
         `${door}-is-entered`,
         'Nobody but the module imports a transport; the command line and the testing tools are entered from outside.',
         { path: '^(libs|apps)/', pathNot: [ASSEMBLY, room(door)] },
-        { path: room(door), pathNot: [STATUS, `^${SOURCES}/testing/index\\.ts$`] },
+        { path: room(door), pathNot: `^${SOURCES}/testing/index\\.ts$` },
       ),
     ),
     error(
@@ -127,7 +147,10 @@ module.exports = {
       'libs-through-index',
       'Another package is used by what it exports.',
       { path: '^(libs/[^/]+|apps/[^/]+)/' },
-      { path: '^libs/[^/]+/', pathNot: ['^$1/', '^libs/[^/]+/src/(testing/)?index\\.ts$'] },
+      {
+        path: '^libs/[^/]+/',
+        pathNot: ['^$1/', '^libs/[^/]+/src/((testing|indexeddb|sqlite)/)?index\\.ts$'],
+      },
     ),
     error(
       'packages-stand-alone',

@@ -1,6 +1,6 @@
 const tseslint = require('typescript-eslint');
 
-const { PROTOCOL, PURE } = require('./purity.cjs');
+const { CLIENT, PROTOCOL, PURE } = require('./purity.cjs');
 
 const impure = 'take it as an argument, or take the file out of purity.cjs.';
 const FRAMEWORKS =
@@ -112,4 +112,38 @@ const protocol = {
   },
 };
 
-module.exports = [purity, protocol];
+/** The client's core, but for the one file through which the platform comes in, and the storages and tools beside it. */
+const client = {
+  name: 'nest-offline-sync/client',
+  files: [`${CLIENT}/*.ts`, `${CLIENT}/rules/*.ts`],
+  ignores: ['**/*.spec.ts', `${CLIENT}/environment.ts`],
+  plugins: { '@typescript-eslint': tseslint.plugin },
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: '^(?!\\.|nest-offline-sync-protocol$)',
+            message: 'The core of the client imports its own files and the protocol.',
+          },
+        ],
+      },
+    ],
+    'no-restricted-globals': [
+      'error',
+      ...[...globals, ...PLACES.split(' '), 'globalThis'].map((name) => ({
+        name,
+        message:
+          'The core runs everywhere: take what the platform has from the environment that is injected.',
+      })),
+    ],
+    'no-restricted-properties': [
+      'error',
+      { object: 'Date', property: 'now', message: 'Take the time from the environment that is injected.' },
+      { object: 'Math', property: 'random', message: 'Take chance from the environment that is injected.' },
+    ],
+  },
+};
+
+module.exports = [purity, protocol, client];

@@ -1,33 +1,19 @@
+import { parseEnvelope, type Envelope, type EnvelopeFields } from './envelope.ts';
 import type { DocId } from './change.ts';
-import {
-  clientSchemaParameter,
-  collectionsParameter,
-  expectedIdentityParameter,
-  queryObject,
-} from './read-query.ts';
-import { scopeParameter } from './scopes.ts';
+import { collectionsParameter, queryObject } from './read-query.ts';
 
 /**
  * GET digest: what the scope has at one moment, as counts and hashes, so that a device that stands at the same moment
  * can prove that it has exactly that.
  */
-export interface DigestRequest {
-  /** The scope to read. None: the identity's own. */
-  readonly scope?: string | null;
+export interface DigestRequest extends EnvelopeFields {
   /** Names, in a list or separated by commas. None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
-  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
-  readonly expected_identity?: string | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
 }
 
 /** A checked DigestRequest. */
-export interface DigestQuery {
-  readonly scope: string | undefined;
-  readonly expectedIdentity: string | undefined;
+export interface DigestQuery extends Envelope {
   readonly collections: readonly string[] | undefined;
-  readonly clientSchema: string | undefined;
 }
 
 /** Of a set of documents. */
@@ -40,7 +26,7 @@ export interface DigestPart {
 export interface CollectionDigest {
   readonly collection: string;
   readonly live: DigestPart;
-  /** Tombstones: apart, because a device that loaded without them has not got them. */
+  /** Tombstones above `tombstone_floor`: apart, because a device that loaded without them has not got them. */
   readonly deleted: DigestPart;
 }
 
@@ -49,6 +35,11 @@ export interface DigestAnswer {
   readonly last_seq: string;
   /** The same as an integer; 0 for an empty scope. */
   readonly seq: number;
+  /**
+   * Deleted documents up to this version are not counted: the server need not have their tombstones any more. A device leaves
+   * out its own, and may drop them. Null: all are counted.
+   */
+  readonly tombstone_floor: string | null;
   readonly collections: readonly CollectionDigest[];
 }
 
@@ -60,10 +51,8 @@ export interface DigestAnswer {
 export function parseDigestQuery(request: unknown): DigestQuery {
   const query = queryObject(request);
   return {
-    scope: scopeParameter(query),
-    expectedIdentity: expectedIdentityParameter(query),
+    ...parseEnvelope(query),
     collections: collectionsParameter(query),
-    clientSchema: clientSchemaParameter(query),
   };
 }
 

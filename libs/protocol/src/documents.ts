@@ -1,41 +1,35 @@
+import { parseEnvelope, type Envelope, type EnvelopeFields } from './envelope.ts';
 import { isDocId, MAX_ID_BYTES, type DocId } from './change.ts';
 import { SyncError } from './errors.ts';
 import type { FullLine } from './full.ts';
-import { clientSchemaParameter, queryObject, textParameter } from './read-query.ts';
-import { scopeParameter } from './scopes.ts';
+import { queryObject, textParameter } from './read-query.ts';
 
 /**
  * GET documents: single documents of one collection as they stand, with their versions. For a client that has to look at
  * one before it goes on (after a rejection, say), not for loading many: that is what pull and full are for.
  */
-export interface DocumentsRequest {
-  /** The scope to read. None: the identity's own. */
-  readonly scope?: string | null;
+export interface DocumentsRequest extends EnvelopeFields {
   readonly collection?: string | null;
   /**
    * At most {@link MAX_DOCUMENT_IDS}: a JSON array (`["a",7]`), or the parameter repeated with the text of one id each. A
-   * single text that begins with `[` is an array.
+   * single text that begins with `[` is an array. Commas separate nothing: an id may hold one.
    */
   readonly ids?: string | readonly DocId[] | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
 }
 
 /** Ids of one request. */
 export const MAX_DOCUMENT_IDS = 100;
 
 /** A checked DocumentsRequest. */
-export interface DocumentsQuery {
-  readonly scope: string | undefined;
+export interface DocumentsQuery extends Envelope {
   readonly collection: string;
   readonly ids: readonly DocId[];
-  readonly clientSchema: string | undefined;
 }
 
 export interface DocumentsAnswer {
   /** Those that exist, in the order of the ids; a deleted one with `deleted: true`. */
   readonly documents: readonly FullLine[];
-  /** Ids of which this scope has no document, and has never had one. */
+  /** Ids of which this scope has no document, or none any more: its tombstone was removed. */
   readonly missing: readonly DocId[];
   /** Ids that were not looked at, because the answer would have grown too large: ask for these again. */
   readonly remaining: readonly DocId[];
@@ -68,10 +62,9 @@ export function parseDocumentsQuery(request: unknown): DocumentsQuery {
       { path: `ids[${bad}]` },
     );
   return {
-    scope: scopeParameter(query),
+    ...parseEnvelope(query),
     collection,
     ids: ids as readonly DocId[],
-    clientSchema: clientSchemaParameter(query),
   };
 }
 

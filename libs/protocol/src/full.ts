@@ -1,15 +1,13 @@
+import { parseEnvelope, type Envelope, type EnvelopeFields } from './envelope.ts';
 import type { DocId } from './change.ts';
 import type { JsonObject } from './json.ts';
 import {
-  clientSchemaParameter,
   collectionsParameter,
-  expectedIdentityParameter,
   flagParameter,
   limitParameter,
   queryObject,
   textParameter,
 } from './read-query.ts';
-import { scopeParameter } from './scopes.ts';
 
 /**
  * GET full: every document of the scope as it stands, in pages or in one stream, for a client that starts or has
@@ -17,9 +15,7 @@ import { scopeParameter } from './scopes.ts';
  * are `X-Sync-LastSeq`, the cursor to pull from afterwards, and `X-Sync-Cursor`, the next page's cursor, while there is
  * more.
  */
-export interface FullRequest {
-  /** The scope to read, the same on all pages. None: the identity's own. */
-  readonly scope?: string | null;
+export interface FullRequest extends EnvelopeFields {
   /** Names, in a list or separated by commas. None: all that the identity may read and that allow a full resync. */
   readonly collections?: string | readonly string[] | null;
   /** Documents in the page: 1 to maxFullLimit, or 0 for everything in one stream. Default: defaultFullLimit. */
@@ -30,18 +26,13 @@ export interface FullRequest {
   readonly tombstones?: boolean | string | null;
   /** True: `X-Sync-Count` says about how many rows there are, unless counting takes too long. First page only. */
   readonly count?: boolean | string | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
 }
 
 /** A checked FullRequest; `limit` 0 stands for no limit. */
-export interface FullQuery {
-  readonly scope: string | undefined;
-  readonly expectedIdentity: string | undefined;
+export interface FullQuery extends Envelope {
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
   readonly cursor: string | undefined;
-  readonly clientSchema: string | undefined;
   readonly tombstones: boolean;
   readonly count: boolean;
 }
@@ -59,9 +50,7 @@ export interface FullLimits {
 export function parseFullQuery(request: unknown, limits: FullLimits): FullQuery {
   const query = queryObject(request);
   return {
-    scope: scopeParameter(query),
-    clientSchema: clientSchemaParameter(query),
-    expectedIdentity: expectedIdentityParameter(query),
+    ...parseEnvelope(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 0, max: limits.maxFullLimit, default: limits.defaultFullLimit }),
     cursor: textParameter(query, 'cursor'),
@@ -86,6 +75,8 @@ export interface FullEnd {
   readonly end: true;
   /** As in `X-Sync-LastSeq`. */
   readonly last_seq: string;
+  /** As in `X-Sync-Seq`; null on a later page whose entry has been trimmed. */
+  readonly seq: number | null;
   /** As in `X-Sync-Cursor`; null on the last page. */
   readonly cursor: string | null;
 }

@@ -1,13 +1,10 @@
+import type { EnvelopeFields } from './envelope.ts';
+
 /**
  * GET info: what a client has to know about this server before it relies on it. The answer is for the identity that asks:
  * it names the collections that this one may read.
  */
-export interface InfoRequest {
-  /** The scope that the collections are named for. None: the identity's own. */
-  readonly scope?: string | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
-}
+export type InfoRequest = EnvelopeFields;
 
 /** The version of the wire. It only rises when a client of before would no longer understand the server. */
 export const WIRE_VERSION = 1;
@@ -70,6 +67,8 @@ export interface SyncInfo {
     readonly log_days: number;
     /** Days that receipts outlive the log. */
     readonly receipt_days: number;
+    /** Days that tombstones are kept, and at least as long as the log; 0: for ever. */
+    readonly tombstone_days: number;
   };
   /** Those that this identity may read, in the order of the server's options. */
   readonly collections: readonly InfoCollection[];

@@ -1,14 +1,12 @@
+import { parseEnvelope, type Envelope, type EnvelopeFields } from './envelope.ts';
 import type { LogChange } from './change.ts';
 import {
-  clientSchemaParameter,
   collectionsParameter,
   cursorParameter,
-  expectedIdentityParameter,
   limitParameter,
   queryObject,
   type Cursor,
 } from './read-query.ts';
-import { scopeParameter } from './scopes.ts';
 
 /**
  * GET pull: the entries of a scope's log above a cursor.
@@ -16,11 +14,7 @@ import { scopeParameter } from './scopes.ts';
  * The answer is `{"changes":[…],"last_seq":"…","seq":12,"has_more":false}`, or, when the cursor is older than what the
  * log keeps or from another database, `{"full_resync_required":true,"collections":[…],"reason":"too_old"}`.
  */
-export interface PullRequest {
-  /** The scope to read. None: the identity's own. */
-  readonly scope?: string | null;
-  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
-  readonly expected_identity?: string | null;
+export interface PullRequest extends EnvelopeFields {
   /** `last_seq` of the answer before. Missing, blank or zero: from the beginning. */
   readonly since?: string | null;
   /** The same as `seq` of the answer before; 0: from the beginning. Not together with `since`. */
@@ -29,20 +23,15 @@ export interface PullRequest {
   readonly collections?: string | readonly string[] | null;
   /** At most this many changes in the answer: 1 to maxPullLimit. Default: defaultPullLimit. */
   readonly limit?: number | string | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
 }
 
 /** A checked PullRequest. */
-export interface PullQuery {
-  readonly scope: string | undefined;
-  readonly expectedIdentity: string | undefined;
+export interface PullQuery extends Envelope {
   /** Undefined reads from the beginning. */
   readonly since: Cursor | undefined;
   /** No blanks, no repetitions; undefined stands for all. */
   readonly collections: readonly string[] | undefined;
   readonly limit: number;
-  readonly clientSchema: string | undefined;
 }
 
 export interface PullLimits {
@@ -58,9 +47,7 @@ export interface PullLimits {
 export function parsePullQuery(request: unknown, limits: PullLimits): PullQuery {
   const query = queryObject(request);
   return {
-    scope: scopeParameter(query),
-    clientSchema: clientSchemaParameter(query),
-    expectedIdentity: expectedIdentityParameter(query),
+    ...parseEnvelope(query),
     since: cursorParameter(query),
     collections: collectionsParameter(query),
     limit: limitParameter(query, { min: 1, max: limits.maxPullLimit, default: limits.defaultPullLimit }),

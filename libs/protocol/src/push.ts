@@ -1,10 +1,9 @@
+import { parseEnvelope, type Envelope } from './envelope.ts';
 import { parseHlc } from './hlc.ts';
 import { isDocId, MAX_ID_BYTES, type DocId, type Operation } from './change.ts';
 import { SyncError, type ErrorCode, type Rejection } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { isShortText } from './text.ts';
-import { clientSchemaParameter, expectedIdentityParameter } from './read-query.ts';
-import { scopeParameter } from './scopes.ts';
 import { parsePatch, type PatchBody } from './patch.ts';
 
 /** `batch`: all changes of the push or none. `mutation`: each for itself, or each group of them. */
@@ -64,14 +63,8 @@ export type ParsedChange = { readonly group?: string } & (
     }
 );
 
-export interface PushRequest {
+export interface PushRequest extends Envelope {
   readonly clientId: string;
-  /** Undefined: the identity's own. */
-  readonly scope: string | undefined;
-  /** `X-Sync-Identity` of an earlier answer; undefined: not asked. */
-  readonly expectedIdentity: string | undefined;
-  /** The version of the client's data model, as the app calls it. */
-  readonly clientSchema: string | undefined;
   /** Undefined: the module's default. */
   readonly atomic: Atomicity | undefined;
   readonly changes: readonly ParsedChange[];
@@ -157,9 +150,7 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   const parsed = withoutCircles(changes.map(parseChange));
   return {
     clientId,
-    scope: scopeParameter(body),
-    expectedIdentity: expectedIdentityParameter(body),
-    clientSchema: clientSchemaParameter(body),
+    ...parseEnvelope(body),
     atomic: atomic ?? undefined,
     changes: parsed.map((change, index) => {
       const group = groups[index];

@@ -1,7 +1,6 @@
 import { parseHlc, isZeroCursor } from './hlc.ts';
 import { SyncError } from './errors.ts';
 import { isObject } from './json.ts';
-import { isShortText } from './text.ts';
 
 /**
  * The pieces that the query strings of pull and full share. Values are texts of a query string, or what the app's own
@@ -75,27 +74,6 @@ export function limitParameter(
   return limit;
 }
 
-const MAX_SCHEMA_BYTES = 128;
-
-/**
- * `client_schema` of a query, a push or a message: which version of its own data model the client has, in words that
- * the app chooses. An integer counts as its decimal text, because a query has only text.
- *
- * @returns undefined when none is named
- * @throws SyncError `malformed_request` for anything but a short text or a safe integer, given once
- */
-export function clientSchemaParameter(fields: QueryObject): string | undefined {
-  const value = fields['client_schema'];
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
-  if (isShortText(value, MAX_SCHEMA_BYTES)) return value;
-  throw new SyncError(
-    'malformed_request',
-    `client_schema must be given once, as a string of 1 to ${MAX_SCHEMA_BYTES} bytes or a safe integer.`,
-    { path: 'client_schema' },
-  );
-}
-
 /** Where to read on from: a version, or the seq of one. Undefined where one is expected: the beginning. */
 export type Cursor = string | number;
 
@@ -140,24 +118,6 @@ function versionCursor(text: string | undefined): string | undefined {
       { path: 'since' },
     );
   return isZeroCursor(stamp) ? undefined : text;
-}
-
-/**
- * As whom the client expects to be answered: `X-Sync-Identity` of an earlier answer.
- *
- * An empty text is no missing one: a client that has lost what it expects must not send its data to anybody.
- *
- * @throws SyncError `malformed_request` for anything but a text, given once
- */
-export function expectedIdentityParameter(request: QueryObject): string | undefined {
-  const value = request['expected_identity'];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' && value !== '') return value;
-  throw new SyncError(
-    'malformed_request',
-    'expected_identity must be given once, as the text of X-Sync-Identity. Leave it out to be answered as anybody.',
-    { path: 'expected_identity' },
-  );
 }
 
 /**

@@ -1,16 +1,10 @@
 import { SyncError, errorBody, type ErrorCode } from './errors.ts';
 import { isObject } from './json.ts';
 import type { Position, ResyncReason } from './pull.ts';
-import {
-  clientSchemaParameter,
-  collectionsParameter,
-  cursorParameter,
-  expectedIdentityParameter,
-  queryObject,
-  type Cursor,
-} from './read-query.ts';
+import { collectionsParameter, cursorParameter, queryObject, type Cursor } from './read-query.ts';
 import { utf8Length } from './text.ts';
 import type { PushResponse } from './push.ts';
+import { parseEnvelope, type Envelope } from './envelope.ts';
 import { scopeParameter } from './scopes.ts';
 
 /**
@@ -47,10 +41,8 @@ export type StreamClose = keyof typeof STREAM_CLOSE;
  * Asks for everything above a cursor, and for what follows. Takes the place of an earlier one of the same scope on the same
  * socket.
  */
-export interface SubscribeMessage {
+export interface SubscribeMessage extends Envelope {
   readonly type: 'subscribe';
-  /** Undefined: the identity's own. */
-  readonly scope: string | undefined;
   /** `last_seq`, a version or a seq of earlier answers; undefined starts at the beginning. */
   readonly since: Cursor | undefined;
   /** Names, without repetitions; undefined stands for all that the identity may read. */
@@ -59,12 +51,8 @@ export interface SubscribeMessage {
   readonly token: string | undefined;
   /** Older clients send their scope. It widens nothing: another one than the identity's is refused. */
   readonly scopeId: string | undefined;
-  /** `X-Sync-Identity` of an earlier answer; undefined: not asked. */
-  readonly expectedIdentity: string | undefined;
   /** Whether the client wants a `subscribed` message before the first entry. */
   readonly ack: boolean;
-  /** The version of the client's data model, as the app calls it. */
-  readonly clientSchema: string | undefined;
 }
 
 /** Credentials that take the place of those before: of the same scope and actor. */
@@ -109,14 +97,12 @@ export function parseClientMessage(text: string): ClientMessage {
     case 'subscribe':
       return {
         type: 'subscribe',
-        scope: scopeParameter(message),
+        ...parseEnvelope(message),
         since: cursorParameter(queryObject(message)),
         collections: collectionsParameter(queryObject(message)),
         token: optionalText(message, 'token'),
         scopeId: optionalText(message, 'scope_id'),
-        expectedIdentity: expectedIdentityParameter(message),
         ack: optionalFlag(message, 'ack'),
-        clientSchema: clientSchemaParameter(message),
       };
     case 'token': {
       const token = optionalText(message, 'token');

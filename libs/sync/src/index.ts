@@ -37,6 +37,7 @@ export { SyncHealthIndicator } from './health/sync-health';
 export { IdentityService } from './identity/identity.service';
 
 // The app's own writes.
+export type { DocumentPatch } from './app-writes/app-patch';
 export { SyncTransaction, type TransactionWriteOptions } from './app-writes/sync-transaction';
 export type { SyncTransactionOptions } from './app-writes/transactions';
 export type { AppDocId } from './app-writes/target';

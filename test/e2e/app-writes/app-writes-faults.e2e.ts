@@ -4,6 +4,7 @@ import { agreedState, pullAll, startWritesApp, type WritesApp } from '../../supp
 
 /** LockTimeout: the server labels it as transient inside a transaction. */
 const LOCK_TIMEOUT = 24;
+const NO_SUCH_TRANSACTION = 251;
 
 describe('writes of the app while the database fails', () => {
   const appName = 'app-writes-faults';
@@ -42,6 +43,28 @@ describe('writes of the app while the database fails', () => {
       });
     return { id, counts, take };
   }
+
+  it.each([
+    ['find', { errorCode: LOCK_TIMEOUT }],
+    ['insert', { errorCode: LOCK_TIMEOUT }],
+    ['commitTransaction', { errorCode: NO_SUCH_TRANSACTION, errorLabels: ['TransientTransactionError'] }],
+    ['commitTransaction', { closeConnection: true }],
+  ])('a patch counts once when its transaction runs again: %s %j', async (command, how) => {
+    const who = identity();
+    await running.sync.transaction(who, (tx) => tx.upsert('notes', 'n', { n: 1 }));
+    let runs = 0;
+    const hit = await faults.set({ commands: [command], appName, times: 1, ...how });
+    const written = await running.sync.transaction(who, (tx) => {
+      runs++;
+      return tx.patch('notes', 'n', { inc: { n: 1 }, add: { by: ['app'] } });
+    });
+    await hit();
+    expect(runs).toBe('closeConnection' in how ? 1 : 2);
+    const log = await pullAll(running, who);
+    expect(log.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2, by: ['app'] }]);
+    expect(log[1]).toMatchObject(written);
+    await agreedState(running, who);
+  });
 
   it('a lost answer to the commit changes nothing: once is once', async () => {
     const who = identity();

@@ -1,12 +1,10 @@
-import type { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
-import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
+import type { Admission } from '../../../libs/sync/src/identity/admission';
 import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { TrimMemory } from '../../../libs/sync/src/retention/trim-plan';
 import { trimOnce, type TrimReport, type TrimSettings } from '../../../libs/sync/src/retention/trim-once';
 import { FullResyncRequired, PullPage } from '../../../libs/sync/src/pull/page';
-import type { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PullService } from '../../../libs/sync/src/pull/pull.service';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import { DAY_MS, SeededLog, versionOf } from '../../support/seeded-log';
@@ -29,9 +27,7 @@ describe('retention', () => {
     pulls = new PullService(
       log.oplog,
       { get: () => undefined } as unknown as CollectionRegistry,
-      new ClientSchemas({}, resolveSettings({})),
-      {} as ScopeAccess,
-      {} as Fingerprints,
+      {} as Admission,
       resolveSettings({}),
       new NoMetrics(),
     );
@@ -46,6 +42,7 @@ describe('retention', () => {
         oplogTtlDays: 30,
         oplogMaxEntries: undefined,
         receiptTtlDays: 30,
+        tombstoneTtlDays: 0,
         trimGraceMs: GRACE_MS,
         ...settings,
       },
@@ -138,7 +135,13 @@ describe('retention', () => {
     let batches = 0;
     const stopped = await trimOnce(
       { oplog: log.oplog, mayContinue: () => Promise.resolve(++batches < 2) },
-      { oplogTtlDays: 30, oplogMaxEntries: undefined, receiptTtlDays: 30, trimGraceMs: GRACE_MS },
+      {
+        oplogTtlDays: 30,
+        oplogMaxEntries: undefined,
+        receiptTtlDays: 30,
+        tombstoneTtlDays: 0,
+        trimGraceMs: GRACE_MS,
+      },
     );
     expect(stopped).toMatchObject({ finished: false, deletedEntries: 2000 });
     const left = await log.seqs('a');

@@ -1,6 +1,6 @@
 import type { PushResult } from 'nest-offline-sync';
 import { HlcService } from '../../../libs/sync/src/clock/hlc-service';
-import { ClientSchemas } from '../../../libs/sync/src/identity/client-schemas';
+import { Admission } from '../../../libs/sync/src/identity/admission';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { EngineSessions } from '../../../libs/sync/src/cluster/engine-sessions';
@@ -10,8 +10,6 @@ import { FairTurns } from '../../../libs/sync/src/cluster/fair-turns';
 import { PlanWriter } from '../../../libs/sync/src/commit/plan-writer';
 import { Sieve } from '../../../libs/sync/src/commit/sieve';
 import { TakenValues } from '../../../libs/sync/src/commit/taken-values';
-import { Fingerprints } from '../../../libs/sync/src/identity/fingerprints';
-import { ScopeAccess } from '../../../libs/sync/src/identity/scope-access';
 import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
@@ -33,10 +31,11 @@ const SETTLED_MS = 10_000;
 export class CaseEngine {
   private readonly queue: CaseQueue;
   private readonly service: PushService;
+  private readonly settings: SyncSettings & { shutdownTimeoutMs: number };
 
   constructor({ of }: EngineProcess) {
     const given = of<SyncSettings>(SYNC_SETTINGS);
-    const settings = { ...given, lanes: 1, shutdownTimeoutMs: SETTLED_MS };
+    const settings = (this.settings = { ...given, lanes: 1, shutdownTimeoutMs: SETTLED_MS });
     const metrics = new NoMetrics();
     const committer = new Committer(
       of(EngineSessions),
@@ -50,13 +49,11 @@ export class CaseEngine {
     );
     this.queue = new CaseQueue(committer, new FairTurns(of(OplogRepository), settings), settings, metrics);
     this.service = new PushService(
-      of(ScopeAccess),
-      of(Fingerprints),
+      of(Admission),
       of(PushIntake),
       of(PushAnswers),
       this.queue,
       of(ResolverService),
-      of(ClientSchemas),
       of(WallClock),
       settings,
       metrics,
@@ -76,6 +73,12 @@ export class CaseEngine {
     const results = await Promise.all(answers);
     await this.queue.beforeApplicationShutdown();
     return results;
+  }
+
+  /** Tries nothing again. */
+  async stop(): Promise<void> {
+    this.settings.shutdownTimeoutMs = 0;
+    await this.queue.beforeApplicationShutdown();
   }
 }
 

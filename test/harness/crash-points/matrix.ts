@@ -5,7 +5,7 @@ import { inParallel } from './in-parallel';
 import type { MortalProcess } from './mortal-process';
 import { Reader } from './reader';
 import { record, type Look, type Recording } from './recording';
-import { recover } from './recovery';
+import { hideTheDead, recover, type Recovered } from './recovery';
 import { scenariosOf } from './scenarios';
 import { seedFor, storeSeeds } from './seed';
 import { Trial } from './trial';
@@ -27,8 +27,8 @@ const SIDE_BY_SIDE = 8;
 export class CrashMatrix {
   readonly recordings = new Map<Kind, Recording>();
   readonly findings = new Findings();
-  /** How many pushes of an unrelated scope went through while the dead processes held their locks. */
-  neighbourPushes = 0;
+  /** Who came through while the dead processes held their locks, and after that. */
+  recovered: readonly Recovered[] = [];
   private readonly cases = new Map<number, Case>();
   private readonly trials: Trial[] = [];
 
@@ -45,7 +45,7 @@ export class CrashMatrix {
     await this.breakAll();
     const left = await this.truth();
     for (const trial of this.trials) trial.checkLeft(left);
-    this.neighbourPushes = await recover(this.world.survivor, this.trials, left, () => this.pullAll());
+    this.recovered = await recover(this.world.survivor, this.trials, left, () => this.pullAll());
     await this.pullAll();
     const truth = await this.truth();
     await inParallel(this.trials, (trial) => trial.checkEnd(left, truth));
@@ -92,13 +92,19 @@ export class CrashMatrix {
     });
   }
 
-  /** Each trial up to its last fault; then all processes but the survivor die at once. */
+  /**
+   * Each trial up to its last fault; then all processes but the survivor die at once. Those that leave locks come last:
+   * a victim that lives on gives up what has stopped in it after a while, and ends its transaction.
+   */
   private async breakAll(): Promise<void> {
     const { victims, cutOff } = this.world;
     const cutting = this.trials.filter(({ scenario }) => scenario.cuts);
-    const dying = this.trials.filter(({ scenario }) => !scenario.cuts);
+    const locking = this.trials.filter(({ scenario }) => scenario.locks);
+    const dying = this.trials.filter(({ scenario }) => !scenario.cuts && !scenario.locks);
     await Promise.all([...shared(dying, victims, SIDE_BY_SIDE), ...shared(cutting, cutOff, 1)]);
+    await Promise.all(shared(locking, victims, SIDE_BY_SIDE));
     for (const process of [...victims, ...cutOff]) process.proxy.kill();
+    await hideTheDead(this.world.survivor);
   }
 
   private async pullAll(): Promise<void> {

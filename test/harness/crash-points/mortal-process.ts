@@ -18,6 +18,8 @@ const CLIENT = {
 
 /** A process that can be made to die: its only way to the database is its own proxy. */
 export class MortalProcess {
+  private readonly cases: CaseEngine[] = [];
+
   private constructor(
     private readonly engine: EngineProcess,
     readonly proxy: CrashingProxy,
@@ -35,7 +37,11 @@ export class MortalProcess {
 
   /** What the process does when the case's requests come, up to the last command that they cause. */
   async run(on: Case): Promise<PushResult[][]> {
-    if (!on.kind.write) return new CaseEngine(this.engine).push(on);
+    if (!on.kind.write) {
+      const engine = new CaseEngine(this.engine);
+      this.cases.push(engine);
+      return engine.push(on);
+    }
     on.allSent();
     await on.kind.write(on, this.engine);
     return [];
@@ -43,6 +49,7 @@ export class MortalProcess {
 
   /** Ends what a dead process still waits for. */
   async close(): Promise<void> {
+    await Promise.all(this.cases.map((engine) => engine.stop()));
     await this.proxy.close();
     await this.engine.close();
   }

@@ -11,7 +11,7 @@ export interface Scenario {
   readonly left: string | undefined;
   /** Breaks a connection, which its process's other commands feel too. */
   readonly cuts: boolean;
-  /** Dies with all written and nothing committed: the scope is locked until the transaction is ended. */
+  /** Dies with something written and nothing committed: that is locked until the transaction is ended. */
   readonly locks: boolean;
 }
 
@@ -23,7 +23,10 @@ export function scenariosOf(recording: Recording): Scenario[] {
 /** Where a process can die: before and after each command of the recorded run. */
 function deaths({ steps, before, after }: Recording): Scenario[] {
   return steps.flatMap((step) => [
-    scenario([[step, 'dies-before']], before[step.index]),
+    {
+      ...scenario([[step, 'dies-before']], before[step.index]),
+      locks: isCommit(step) && before[step.index] !== after[step.index],
+    },
     scenario([[step, 'dies-after']], after[step.index]),
   ]);
 }
@@ -64,13 +67,12 @@ function isCommit({ name }: Step): boolean {
 }
 
 function scenario(struck: readonly (readonly [Step, Fault])[], left: string | undefined): Scenario {
-  const [[step, fault] = []] = struck;
   return {
     name: struck.map(([at, how]) => `${how} ${String(at.index)} ${describeStep(at)}`).join(', then '),
     faults: new Map(struck.map(([at, how]) => [at.index, how])),
     steps: struck.map(([at]) => at),
     left,
     cuts: struck.some(([, how]) => !isFatal(how)),
-    locks: step !== undefined && isCommit(step) && fault === 'dies-before',
+    locks: false,
   };
 }

@@ -8,6 +8,7 @@ import { INC_ONE_DOCUMENT_ROW, ONE_DOCUMENT_ROW } from './one-document';
 import { PULL_ROWS } from './pull';
 import { PULL_NOTHING_ROW } from './pull-nothing';
 import { PUSH_ROWS } from './push';
+import { SCOPES_ROW } from './scopes';
 import { SOCKETS_ROW } from './sockets';
 import { START_UP_ROW } from './start-up';
 import { STREAM_ROWS } from './stream';
@@ -23,6 +24,7 @@ export const ROWS: readonly Row[] = [
   FULL_MILLION_ROW,
   FLOW_ROW,
   ...STREAM_ROWS,
+  SCOPES_ROW,
   BURST_ROW,
   SOCKETS_ROW,
   GROWTH_ROW,

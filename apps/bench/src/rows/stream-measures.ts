@@ -9,14 +9,14 @@ import { BareBatches } from '../bare/bare-push';
 import type { Server } from '../processes/child';
 
 const WRITES_PER_SECOND = 50;
-const BETWEEN_MS = 1000 / WRITES_PER_SECOND;
+export const BETWEEN_MS = 1000 / WRITES_PER_SECOND;
 const SECONDS = 3;
-const LATE_MS = 10_000;
+export const LATE_MS = 10_000;
 /** So that a slow write does not hold up the next one. The original fails when two writes meet. */
 const CONNECTIONS = { ours: 4, original: 1 };
 
 /** How many writes a turn has: p99 needs more of them than a rate. */
-function writesOf(bench: Bench, round: number): number {
+export function writesOf(bench: Bench, round: number): number {
   return WRITES_PER_SECOND * (bench.quick || round === 0 ? 1 : SECONDS);
 }
 

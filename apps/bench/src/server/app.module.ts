@@ -1,8 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
-import { RECOMMENDED_DRIVER_TIMES, SyncModule } from 'nest-offline-sync';
+import { RECOMMENDED_DRIVER_TIMES, SyncModule, type SyncScopes } from 'nest-offline-sync';
 import type { ServerEnvironment } from './environment';
 import { Task, TaskSchema } from './task.schema';
+
+/** What begins with the own scope may be used too. Nothing is looked up: it is the engine that is measured. */
+const SCOPES: Pick<SyncScopes, 'list' | 'access'> = {
+  list: () => [],
+  access: ({ scopeId }, scope) => (scope.startsWith(`${scopeId}-`) ? 'write' : 'none'),
+};
 
 /** A host app with nothing but sync in it: defaults everywhere, a token a request. */
 @Module({})
@@ -22,6 +28,7 @@ export class AppModule {
           jwt: { secret },
           actorIdField: 'user_id',
           scopeIdField: 'business_id',
+          scopes: SCOPES,
           ...(pingIntervalMs === undefined ? {} : { pingIntervalMs }),
         }),
       ],

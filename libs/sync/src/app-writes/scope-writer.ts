@@ -7,7 +7,9 @@ import { asLostConnection } from '../database/transaction';
 import { Turns } from '../database/waiting';
 import { PlanWriter } from '../commit/plan-writer';
 import { RefusedWrite } from '../commit/refused-write';
+import { withFinding, type Plan, type PlanRequest, type PlanSnapshot } from '../plan/plan';
 import { planPushes } from '../plan/planner';
+import { MAX_TRIES, ResolverService } from '../push/resolver';
 import { transactionOf } from './caller-session';
 import { ScopeHeads, type OpenHead, type OpenHeads } from './scope-heads';
 import { asRequest, snapshotFor, type ServerChange } from './server-change';
@@ -64,6 +66,7 @@ export class ScopeWriter {
   constructor(
     private readonly heads: ScopeHeads,
     private readonly writer: PlanWriter,
+    private readonly resolvers: ResolverService,
   ) {}
 
   /** The attempt that a session's open transaction is: begun by the engine, or by the caller. */
@@ -155,25 +158,23 @@ export class ScopeWriter {
     if (ifVersion !== undefined) checkVersion(stored, ifVersion);
     const stands = stored === 'foreign' || stored?.[SYNC_FIELDS.deleted] === true ? undefined : stored;
     const document = become && stored !== 'foreign' ? await become(stands) : null;
-    return this.plan(attempt, open, asRequest(identity, change, document), target, found);
+    const request = asRequest(identity, change, document);
+    return this.store(attempt, identity, open, request, target, found);
   }
 
-  private async plan(
+  private async store(
     attempt: Attempt,
+    identity: SyncIdentity,
     open: OpenHead,
-    request: ReturnType<typeof asRequest>,
+    request: PlanRequest,
     target: Target,
     found: Found,
   ): Promise<WrittenChange> {
     const { session, heads } = attempt;
     const snapshot = snapshotFor(request.scopeId, target, open.head, found.document);
-    const plan = planPushes(snapshot, [request], this.heads.clock());
-    const outcome = plan.outcomes[0];
-    const decision = outcome?.kind === 'decided' ? outcome.decisions[0] : undefined;
-    if (decision?.status === 'rejected')
-      throw new SyncError(decision.code ?? 'internal', decision.error ?? 'The change was rejected.');
+    const plan = await this.plan(identity, snapshot, request);
     const move = plan.heads[0];
-    if (!decision || !move) throw new Error('A plan of the app’s own write must write');
+    if (!move) throw new Error('A plan of the app’s own write must write');
     attempt.held.add(request.scopeId);
     if (found.ownerless)
       // The planner's writes find a document by its scope and version.
@@ -185,6 +186,24 @@ export class ScopeWriter {
     await this.writer.write(session, plan);
     this.heads.advance(heads, open, move);
     return { version: move.version, seq: move.seq };
+  }
+
+  /** Asks the app's validators about a patched document, which is not known before. */
+  private async plan(identity: SyncIdentity, snapshot: PlanSnapshot, request: PlanRequest): Promise<Plan> {
+    let asked = request;
+    for (let tries = 0; ; tries++) {
+      const plan = planPushes(snapshot, [asked], this.heads.clock());
+      const outcome = plan.outcomes[0];
+      if (outcome?.kind === 'decided') {
+        const [decision] = outcome.decisions;
+        if (decision?.status !== 'rejected') return plan;
+        throw new SyncError(decision.code ?? 'internal', decision.error ?? 'The change was rejected.');
+      }
+      const need = outcome?.needs[0];
+      if (!need) throw new Error('A plan lacks an outcome');
+      if (tries === MAX_TRIES) throw new SyncError('validation_failed', MAKES_ANOTHER);
+      asked = withFinding(asked, need.index, await this.resolvers.ask(identity, need));
+    }
   }
 
   private async read(session: mongo.ClientSession, scopeId: string, target: Target): Promise<Found> {
@@ -202,6 +221,9 @@ export class ScopeWriter {
     };
   }
 }
+
+const MAKES_ANOTHER =
+  'The schema of this collection makes another document of the same patch each time: use tx.upsert.';
 
 function checkVersion(stored: Found['document'], ifVersion: string): void {
   if (stored !== 'foreign' && stored?.[SYNC_FIELDS.version] === ifVersion) return;

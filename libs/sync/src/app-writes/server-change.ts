@@ -1,3 +1,4 @@
+import type { PatchBody } from 'nest-offline-sync-protocol';
 import type { StoredDocument } from '../codec/stored-document';
 import type { HeadRecord } from '../log/records';
 import { documentKey, type PlanRequest, type PlanSnapshot, type ReadyChange } from '../plan/plan';
@@ -8,10 +9,12 @@ import type { Target } from './target';
 export interface ServerChange {
   readonly target: Target;
   /**
-   * Null for a delete; else the new document, from what stands there now (undefined: nothing, or a tombstone). Runs
-   * inside the transaction, and may run again.
+   * Null for a delete and for a patch; else the new document, from what stands there now (undefined: nothing, or a
+   * tombstone). Runs inside the transaction, and may run again.
    */
   readonly become: ((stored: StoredDocument | undefined) => Promise<StoredDocument>) | null;
+  /** Applied by the plan to the document that stands. */
+  readonly patch?: PatchBody;
   /** Only written while the document has this version; undefined: whatever it has. */
   readonly ifVersion?: string | undefined;
   /** What the log tells as the parent. */
@@ -23,18 +26,20 @@ export interface ServerChange {
 /** The app's change as a push of one, so that one planner rules over all writes (invariant 11). */
 export function asRequest(
   identity: SyncIdentity,
-  { target: { collection, storedId, wireId }, parent, reserved }: ServerChange,
+  { target: { collection, storedId, wireId }, patch, parent, reserved }: ServerChange,
   document: StoredDocument | null,
 ): PlanRequest {
   const change: ReadyChange = {
     kind: 'ready',
     collection: collection.name,
-    rules: collection.rules,
-    operation: document === null ? 'delete' : 'upsert',
+    // The app's transform and DTO are about what devices send.
+    rules: { ...collection.rules, preparesByApp: false },
+    operation: patch ? 'patch' : document === null ? 'delete' : 'upsert',
     key: documentKey(collection.name, storedId, wireId),
     storedId,
     wireId,
     document,
+    ...(patch ? { patch } : {}),
     parent,
     hlc: null,
     byServer: { reserved },

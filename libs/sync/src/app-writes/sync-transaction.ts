@@ -4,6 +4,7 @@ import type { mongo } from 'mongoose';
 import type { Collections } from '../collections/collection';
 import type { SyncIdentity } from '../identity/identity';
 import { Turns } from '../database/waiting';
+import { patchOrThrow, type DocumentPatch } from './app-patch';
 import type { Attempt, MovedChange, ScopeWriter, WrittenChange } from './scope-writer';
 import { castOrThrow, settleOrThrow, targetOf, type AppDocId } from './target';
 
@@ -61,6 +62,28 @@ export class SyncTransaction {
       const cast = await castOrThrow(target, data);
       const become = (stored: StoredDocument | undefined) => settleOrThrow(target, cast, stored);
       return this.writer.write(this.attempt, this.identity, { target, become, ifVersion, parent: null });
+    });
+  }
+
+  /**
+   * Changes the fields that a patch names in the document that stands, and leaves all others alone: one rule for the app
+   * and for devices. It conflicts with nobody: the transaction sees the newest document, or starts again.
+   *
+   * @param patch its values are JSON, as devices send them: a Date as its ISO text
+   * @throws SyncError `document_missing`, `conflict_deleted` for a tombstone, `patch_mismatch`, `invalid_patch`,
+   *   `invalid_data`, `validation_failed` and its like, `id_unavailable`, `conflict_stale`: nothing is written, and the
+   *   transaction can go on; `unique_violation`: the transaction is over
+   */
+  patch(
+    collection: string,
+    docId: AppDocId,
+    patch: DocumentPatch,
+    { ifVersion }: TransactionWriteOptions = {},
+  ): Promise<WrittenChange> {
+    return this.inTurn(async () => {
+      const target = targetOf(this.collections, collection, this.identity.scopeId, docId);
+      const change = { target, become: null, patch: patchOrThrow(target, patch), ifVersion, parent: null };
+      return this.writer.write(this.attempt, this.identity, change);
     });
   }
 

@@ -14,8 +14,7 @@ import { SYNC_FIELDS } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { decodeStored } from '../collections/native-collection';
-import { ClientSchemas } from '../identity/client-schemas';
-import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { OplogRepository } from '../log/oplog';
@@ -43,9 +42,8 @@ export class DigestService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
+    private readonly admission: Admission,
     private readonly access: ScopeAccess,
-    private readonly fingerprints: Fingerprints,
   ) {}
 
   /**
@@ -55,10 +53,8 @@ export class DigestService {
    *   `client_outdated`; `busy` when this process takes enough of them already, or when it takes too long
    */
   async take(identity: SyncIdentity, request: DigestRequest = {}): Promise<DigestAnswer> {
-    const { scope, expectedIdentity, collections: asked, clientSchema } = parseDigestQuery(request);
-    this.fingerprints.expect(identity, expectedIdentity);
-    await this.clients.admit(clientSchema, identity);
-    const reader = await this.access.enter(identity, scope, 'read');
+    const { collections: asked, ...envelope } = parseDigestQuery(request);
+    const reader = await this.admission.admit(identity, envelope);
     const collections = await this.collections.readable(reader, asked);
     if (this.underWay >= AT_ONCE)
       throw busy('This process takes enough digests already. Try again later.', RETRY_SECONDS.full);
@@ -66,10 +62,16 @@ export class DigestService {
     const view = new ScopeView(this.oplog, reader.scopeId);
     try {
       const head = await view.head();
-      const walk = new Walk(view, reader.scopeId, this.access.stillIn(reader));
+      const tombstoneFloor = head?.tombstoneFloor ?? null;
+      const walk = new Walk(view, reader.scopeId, tombstoneFloor, this.access.stillIn(reader));
       const digests: CollectionDigest[] = [];
       for (const collection of collections) digests.push(await walk.digest(collection));
-      return { last_seq: head?.version ?? ZERO_VERSION, seq: head?.seq ?? 0, collections: digests };
+      return {
+        last_seq: head?.version ?? ZERO_VERSION,
+        seq: head?.seq ?? 0,
+        tombstone_floor: tombstoneFloor,
+        collections: digests,
+      };
     } finally {
       this.underWay -= 1;
       await view.close();
@@ -83,6 +85,7 @@ class Walk {
   constructor(
     private readonly view: ScopeView,
     private readonly scopeId: string,
+    private readonly tombstoneFloor: string | null,
     private readonly stillIn: (() => Promise<void>) | undefined,
   ) {}
 
@@ -94,8 +97,11 @@ class Walk {
         const version = stored[SYNC_FIELDS.version];
         // MongoDB takes a list that holds the scope for the scope: a document in two scopes is in none.
         if (stored[SYNC_FIELDS.scope] !== this.scopeId || typeof version !== 'string') continue;
+        const isDeleted = stored[SYNC_FIELDS.deleted] === true;
+        // It may go at any moment, and devices cannot know whether it has gone.
+        if (isDeleted && this.tombstoneFloor !== null && version <= this.tombstoneFloor) continue;
         const text = digestText(collection.name, collection.ids.toWire(stored['_id']), version);
-        const sum = stored[SYNC_FIELDS.deleted] === true ? deleted : live;
+        const sum = isDeleted ? deleted : live;
         sum.add(createHash('sha256').update(text).digest());
       }
       await this.stillIn?.();

@@ -13,9 +13,8 @@ import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { decodeStored } from '../collections/native-collection';
 import { within } from '../database/waiting';
-import { ClientSchemas } from '../identity/client-schemas';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
-import { ScopeAccess } from '../identity/scope-access';
 import { READ_HANGS_MS, READ_TIME_LIMIT_MS } from '../log/oplog';
 import { encodeLine } from './lines';
 
@@ -27,21 +26,19 @@ const MAX_ANSWER_BYTES = 8 << 20;
 export class DocumentsService {
   constructor(
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
-    private readonly access: ScopeAccess,
+    private readonly admission: Admission,
   ) {}
 
   /**
    * Each id is answered once: with its document, as missing, or as remaining. An id of another scope is missing like one
    * that nobody has.
    *
-   * @throws SyncError `malformed_request`, `invalid_doc_id`, `unknown_collection`, `forbidden`,
-   *   `scope_forbidden`, `client_outdated`
+   * @throws SyncError `malformed_request`, `invalid_doc_id`, `unknown_collection`, `forbidden`, `scope_forbidden`,
+   *   `identity_changed`, `client_outdated`
    */
   async read(identity: SyncIdentity, request: DocumentsRequest): Promise<DocumentsAnswer> {
-    const { scope, collection: name, ids, clientSchema } = parseDocumentsQuery(request);
-    await this.clients.admit(clientSchema, identity);
-    const reader = await this.access.enter(identity, scope, 'read');
+    const { collection: name, ids, ...envelope } = parseDocumentsQuery(request);
+    const reader = await this.admission.admit(identity, envelope);
     const { scopeId } = reader;
     const [collection] = await this.collections.readable(reader, [name], 'collection');
     // It does not live in scopes of this kind.

@@ -6,8 +6,7 @@ import type { SyncedCollection } from '../collections/collection';
 import { decodeStored } from '../collections/native-collection';
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import { within } from '../database/waiting';
-import { ClientSchemas } from '../identity/client-schemas';
-import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
@@ -54,9 +53,8 @@ export class FullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
+    private readonly admission: Admission,
     private readonly access: ScopeAccess,
-    private readonly fingerprints: Fingerprints,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
@@ -70,9 +68,7 @@ export class FullService {
   async open(identity: SyncIdentity, request: FullRequest = {}): Promise<FullPage> {
     const started = performance.now();
     const query = parseFullQuery(request, this.settings);
-    this.fingerprints.expect(identity, query.expectedIdentity);
-    await this.clients.admit(query.clientSchema, identity);
-    const reader = await this.access.enter(identity, query.scope, 'read');
+    const reader = await this.admission.admit(identity, query);
     const { scopeId } = reader;
     const known = this.collections.names();
     const token = query.cursor === undefined ? undefined : decodePageToken(query.cursor, scopeId, known);

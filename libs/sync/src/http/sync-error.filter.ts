@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { errorBody, SyncError } from 'nest-offline-sync-protocol';
-import { describeFailure, retryAfter, toldFailure } from './failure';
+import { describeFailure, retryAfter, toldFailure } from '../failures/failure';
 import { destroyResponse, exposeHeaders } from './response';
 
 /**

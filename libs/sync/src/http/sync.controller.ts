@@ -29,7 +29,7 @@ import { SyncUser } from '../identity/sync.guard';
 import { encodeEnd } from '../full/lines';
 import { SyncService } from '../sync.service';
 import { destroyResponse, exposeHeaders, fullBody, rawResponse, sendJson, zipped } from './response';
-import { describeFailure } from './failure';
+import { describeFailure } from '../failures/failure';
 import { SyncRouteFilter } from './sync-error.filter';
 import { SyncRouteGuard } from './sync-route.guard';
 
@@ -123,7 +123,7 @@ export class SyncController {
   ): Promise<void> {
     const { lastSeq, seq, count, nextCursor, lines } = await this.sync.full(identity, query);
     const gzip = acceptsGzip(headers);
-    const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, nextCursor))), gzip);
+    const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, seq, nextCursor))), gzip);
     // Whatever becomes of the response, also if the client went away before it began.
     finished(rawResponse(response), () => body.destroy());
     exposeHeaders(response);

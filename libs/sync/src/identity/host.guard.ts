@@ -5,7 +5,7 @@ import { SyncError } from 'nest-offline-sync-protocol';
 import { failureTrace } from '../collections/answers';
 import type { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
-import { hostRefusal } from '../http/failure';
+import { hostRefusal } from '../failures/host-refusal';
 
 /**
  * The app's own guard, run by hand so that HTTP and the socket share it. Found among the app's providers, else made

@@ -12,7 +12,7 @@ import { SyncError } from 'nest-offline-sync-protocol';
 import { inWords, isObservable } from '../collections/answers';
 import { PortAnswers } from '../collections/port-answers';
 import { isDatabaseError } from '../database/errors';
-import { hostRefusal } from '../http/failure';
+import { hostRefusal } from '../failures/host-refusal';
 import type { IdValue, SyncOptions, SyncRequest } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_OPTIONS, SYNC_SETTINGS } from '../options/tokens';

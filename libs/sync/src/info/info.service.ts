@@ -6,16 +6,14 @@ import {
   type SyncInfo,
   WIRE_FEATURES,
   WIRE_VERSION,
-  clientSchemaParameter,
+  parseEnvelope,
   queryObject,
-  scopeParameter,
 } from 'nest-offline-sync-protocol';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { ClientSchemas } from '../identity/client-schemas';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
-import { ScopeAccess } from '../identity/scope-access';
 import type { SyncExtras } from '../options/extras';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_EXTRAS, SYNC_SETTINGS } from '../options/tokens';
@@ -28,8 +26,7 @@ export class InfoService {
 
   constructor(
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
-    private readonly access: ScopeAccess,
+    private readonly admission: Admission,
     private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_EXTRAS) private readonly extras: SyncExtras,
@@ -38,12 +35,10 @@ export class InfoService {
   /**
    * Names only the collections that the identity may read (invariant 5).
    *
-   * @throws SyncError `malformed_request`, `client_outdated`, `scope_forbidden`, and what an authorizer throws
+   * @throws SyncError `malformed_request`, `identity_changed`, `client_outdated`, `scope_forbidden`, and what an authorizer throws
    */
   async info(identity: SyncIdentity, request: InfoRequest = {}): Promise<SyncInfo> {
-    const query = queryObject(request);
-    await this.clients.admit(clientSchemaParameter(query), identity);
-    const reader = await this.access.enter(identity, scopeParameter(query), 'read');
+    const reader = await this.admission.admit(identity, parseEnvelope(queryObject(request)));
     const { settings } = this;
     const readable = await this.collections.readable(reader, undefined);
     return {
@@ -55,7 +50,11 @@ export class InfoService {
       stream: this.extras.stream
         ? { ping_interval_ms: settings.pingIntervalMs, subscribe_timeout_ms: settings.subscribeTimeoutMs }
         : null,
-      retention: { log_days: settings.oplogTtlDays, receipt_days: settings.receiptTtlDays },
+      retention: {
+        log_days: settings.oplogTtlDays,
+        receipt_days: settings.receiptTtlDays,
+        tombstone_days: settings.tombstoneTtlDays,
+      },
       collections: readable.map(({ name, rules, idMode, allowFullResync }) => ({
         name,
         conflict: rules.strategy,

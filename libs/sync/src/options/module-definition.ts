@@ -20,6 +20,7 @@ import { WallClock } from '../clock/wall-clock';
 import { ParserErrors } from '../http/parser-errors';
 import { LastAnswers, SyncController } from '../http/sync.controller';
 import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import { ClientSchemas } from '../identity/client-schemas';
 import { IdentityService } from '../identity/identity.service';
 import { ScopeAccess } from '../identity/scope-access';
@@ -151,6 +152,7 @@ const SERVICES: Provider[] = [
   IdentityService,
   SyncGuard,
   ClientSchemas,
+  Admission,
   PullService,
   FullService,
   DocumentsService,

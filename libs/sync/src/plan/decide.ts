@@ -29,17 +29,21 @@ import { standing, unless, write, type Indexed } from './storing';
 export function decide(planning: Planning, change: ReadyChange, index: number): Decision {
   const { layer, request, clock, lineage, pending } = planning;
   if (change.verdict) return rejected(change.verdict);
-  const found = layer.document(change.key);
-  if (found === 'foreign' || (found && found.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
-  const refused = refuseStamps(change, found, layer.head(request.scopeId), clock);
+  const stored = layer.document(change.key);
+  if (stored === 'foreign' || (stored && stored.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
+  const refused = refuseStamps(change, stored, layer.head(request.scopeId), clock);
   if (refused) return rejected(refused);
   const at = { change, index };
-  if (change.byServer) return write(planning, at, found, change.document, 'accepted');
+  if (change.byServer)
+    return isPatch(change)
+      ? patch(planning, { change, index }, stored, onWhatStands(stored))
+      : write(planning, at, stored, change.document, 'accepted');
   if (pending.has(change.key)) return WAITING;
   const orphaned = takeParent(planning, change);
   if (orphaned) return rejected(orphaned);
 
   const ancestry = lineage.of(change);
+  const found = stored ?? layer.forgotten(request.scopeId, ancestry.parent);
   if (isPatch(change)) return patch(planning, { change, index }, found, ancestry);
   const { operation, hlc, rules } = change;
   const { parent, unseen } = ancestry;
@@ -63,6 +67,11 @@ export function decide(planning: Planning, change: ReadyChange, index: number): 
     case 'missing':
       return rejected(DOCUMENT_MISSING);
   }
+}
+
+/** The app's own patch is made on the document that its transaction sees. */
+function onWhatStands(found: DocumentState | undefined): Ancestry {
+  return { parent: found?.version ?? null, unseen: false, sent: undefined };
 }
 
 /** A patch, on the document as it stands now: so one that others write at the same time is no reason to start again. */

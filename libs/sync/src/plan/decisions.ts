@@ -107,9 +107,19 @@ export function conflictBody(
   return { version: state.version ?? '', deleted: state.deleted, data: wireOf(state, form) };
 }
 
-/** The first decision again, as its receipt has kept it. */
-export function replayed(receipt: ReceiptRecord): Decision {
-  const { status, new_version, server_version, code, error, seq, changed } = receipt;
+/** What a receipt keeps of a decision, and what a late duplicate is answered with. */
+export function keptAnswer({
+  status,
+  new_version,
+  server_version,
+  code,
+  error,
+  seq,
+  changed,
+}: Decision | ReceiptRecord): Pick<
+  ReceiptRecord,
+  'status' | 'new_version' | 'server_version' | 'code' | 'error' | 'seq' | 'changed'
+> {
   return {
     status,
     new_version,
@@ -118,8 +128,12 @@ export function replayed(receipt: ReceiptRecord): Decision {
     error,
     ...(seq === undefined ? {} : { seq }),
     ...(changed ? { changed } : {}),
-    replayed: true,
   };
+}
+
+/** The first decision again. */
+export function replayed(receipt: ReceiptRecord): Decision {
+  return { ...keptAnswer(receipt), replayed: true };
 }
 
 export function standingOf({ version, deleted, fields }: DocumentState): Standing {

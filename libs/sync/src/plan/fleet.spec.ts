@@ -1,6 +1,5 @@
-import assert from 'node:assert';
 import * as fc from 'fast-check';
-import { formatHlc, type Atomicity, type Operation } from 'nest-offline-sync-protocol';
+import { formatHlc, type Atomicity, type Operation, type PatchBody } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
 import { Fleet, FLEET_SCOPES, travel, type Travelling } from '../../../../test/support/fleet';
 import { runs } from '../../../../test/support/runs';
@@ -48,12 +47,20 @@ type Step =
       readonly scope: number;
       readonly document: number;
       readonly value: number | null;
+      readonly patches: boolean;
     }
   /** The app takes a device's scope from it, or gives it back. A device may notice only when it is back. */
   | { readonly do: 'access'; readonly device: number; readonly notices: boolean }
   /** A request that was sent before comes once more, late. */
   | { readonly do: 'late'; readonly pick: number }
   | { readonly do: 'trim'; readonly scope: number; readonly upTo: number; readonly removed: number }
+  | {
+      readonly do: 'forget';
+      readonly scope: number;
+      readonly kept: number;
+      readonly removed: number;
+      readonly trims: boolean;
+    }
   | { readonly do: 'checkpoint' | 'restore' };
 
 /** By weights: a number that is drawn is drawn from the ends of its range more often than not. */
@@ -126,12 +133,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('access' as const), device, notices: fc.boolean() }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       do: fc.constant('server' as const),
       scope: fc.nat({ max: 1 }),
       document,
       value: fc.option(fc.nat({ max: 2 }), { freq: 3 }),
+      patches: fc.boolean(),
     }),
   },
   {
@@ -141,6 +149,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       scope: fc.nat({ max: 1 }),
       upTo: fc.nat({ max: 12 }),
       removed: fc.constantFrom(0, 50, 100),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('forget' as const),
+      scope: fc.nat({ max: 1 }),
+      kept: fc.constantFrom(0, 0, 1, 2),
+      removed: fc.constantFrom(0, 50, 100, 100),
+      // Tombstones go with the log that tells of them.
+      trims: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('checkpoint' as const, 'restore' as const) }) },
@@ -159,6 +178,8 @@ const setting = fc.record({
   ),
 });
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
+
+const NO_PATCH: PatchBody = { set: {}, unset: [], inc: {}, add: {}, remove: {} };
 
 class History {
   readonly fleet = new Fleet(START);
@@ -207,8 +228,11 @@ class History {
         return;
       case 'server': {
         const scope = FLEET_SCOPES[step.scope]!;
-        const data = step.value === null ? null : { p: step.value };
-        return fleet.serverWrite(scope, this.named(scope, step.document), data);
+        const name = this.named(scope, step.document);
+        const { value } = step;
+        if (!step.patches) return fleet.serverWrite(scope, name, value === null ? null : { p: value });
+        const patch = value === null ? { unset: ['p'] } : { set: { p: value }, inc: { n: 1 } };
+        return fleet.serverWrite(scope, name, null, { ...NO_PATCH, ...patch });
       }
       case 'access': {
         const member = this.device(step.device);
@@ -221,6 +245,9 @@ class History {
         return fleet.late(step.pick);
       case 'trim':
         return fleet.trim(FLEET_SCOPES[step.scope]!, step.upTo, step.removed);
+      case 'forget':
+        if (step.trims) fleet.trim(FLEET_SCOPES[step.scope]!, 1000, step.removed);
+        return fleet.forget(FLEET_SCOPES[step.scope]!, step.kept, step.removed);
       default:
         return fleet[step.do]();
     }
@@ -249,7 +276,7 @@ class History {
     }
     for (const each of devices) {
       for (let page = 0; fleet.pull(each, 3); page++) if (page > 500) throw new Error('a pull without end');
-      assert.deepStrictEqual(each.local, fleet.full(each.scope), 'a device that has pulled has the scope');
+      fleet.expectSame(each);
     }
   }
 
@@ -287,7 +314,7 @@ class History {
 }
 
 describe('a fleet of devices that are offline for a while', () => {
-  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored, misdated or lost', () => {
+  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, forgotten, restored, misdated or lost', () => {
     fc.assert(
       fc.property(setting, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
         const history = new History(given);

@@ -68,7 +68,7 @@ export interface ReadyChange extends Grouped {
   readonly returns?: boolean;
   /** Absent: no receipt, a retry is a new change. */
   readonly mutation?: Mutation;
-  /** The app's own write: taken as it is, under a version that it was promised, if any. */
+  /** The app's own write: taken as it is, or patched onto what stands, under a version that it was promised, if any. */
   readonly byServer?: { readonly reserved: string | undefined };
   readonly resolution?: Resolution;
   /** What MongoDB said to an earlier plan (a unique index), or that the resolver's tries are used up. */

@@ -4,6 +4,7 @@ import { decide } from './decide';
 import {
   AFTER_FALLEN_GROUP,
   conflictBody,
+  keptAnswer,
   mutationIdReused,
   rejected,
   replayed,
@@ -61,11 +62,11 @@ export function decideOrReplay(
 export function keepReceipt(
   { layer, request, clock, mutations }: Planning,
   change: PreparedChange,
-  { status, new_version, server_version, code, error, seq, changed, sent }: Decision,
+  decision: Decision,
 ): void {
   const { mutation } = change;
   if (!mutation) return;
-  if (change.kind === 'refused' || JUDGED_AGAIN.has(code)) {
+  if (change.kind === 'refused' || JUDGED_AGAIN.has(decision.code)) {
     mutations.leavesOut = true;
     return;
   }
@@ -74,14 +75,8 @@ export function keepReceipt(
     hash: mutation.hash,
     collection: change.collection,
     doc_id: change.wireId,
-    status,
-    new_version,
-    server_version,
-    code,
-    error,
-    ...(seq === undefined ? {} : { seq }),
-    ...(changed ? { changed } : {}),
-    ...(sent === undefined ? {} : { sent }),
+    ...keptAnswer(decision),
+    ...(decision.sent === undefined ? {} : { sent: decision.sent }),
     at: new Date(clock.wallMs),
   });
 }

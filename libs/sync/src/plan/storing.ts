@@ -54,8 +54,10 @@ export function write(
     return answer(change, current, current, status, wireOf(current, form), knowledge);
   }
   const basis = basisOf(planning, change.key, current);
+  // A whole document of the app's has its times already.
+  const isStamped = change.byServer && !change.patch;
   const stamped =
-    document === null || !form || change.byServer ? document : form.stamp(document, standing(current));
+    document === null || !form || isStamped ? document : form.stamp(document, standing(current));
   const writer = { request, requestIndex, change, changeIndex: index };
   const { state, wire, seq } = recordWrite(layer, clock, writer, current, stamped);
   planning.ownBasis.set(change.key, `${basis}+${index}`);

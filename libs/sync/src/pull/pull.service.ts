@@ -3,10 +3,8 @@ import type { mongo } from 'mongoose';
 import { parsePullQuery, type Cursor, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { ClientSchemas } from '../identity/client-schemas';
-import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
-import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import { OplogRepository } from '../log/oplog';
 import { FullResyncRequired, PullPage, type PullAnswer } from './page';
@@ -47,9 +45,7 @@ export class PullService {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
-    private readonly access: ScopeAccess,
-    private readonly fingerprints: Fingerprints,
+    private readonly admission: Admission,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -64,13 +60,8 @@ export class PullService {
    */
   async pull(identity: SyncIdentity, request: PullRequest = {}): Promise<PullAnswer> {
     const started = performance.now();
-    const { scope, expectedIdentity, since, collections, limit, clientSchema } = parsePullQuery(
-      request,
-      this.settings,
-    );
-    this.fingerprints.expect(identity, expectedIdentity);
-    await this.clients.admit(clientSchema, identity);
-    const reader = await this.access.enter(identity, scope, 'read');
+    const { since, collections, limit, ...envelope } = parsePullQuery(request, this.settings);
+    const reader = await this.admission.admit(identity, envelope);
     const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));
     const answer = await this.page(reader.scopeId, { since, selection, limit });

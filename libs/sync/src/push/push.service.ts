@@ -2,10 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { parsePushRequest, type PushResponse } from 'nest-offline-sync-protocol';
 import { isoTime } from '../clock/bounded-wall';
 import { WallClock } from '../clock/wall-clock';
-import { ClientSchemas } from '../identity/client-schemas';
-import { Fingerprints } from '../identity/fingerprints';
+import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
-import { ScopeAccess } from '../identity/scope-access';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
@@ -22,13 +20,11 @@ import { MAX_TRIES, MOVES_TOO_FAST, ResolverService } from './resolver';
 @Injectable()
 export class PushService {
   constructor(
-    private readonly access: ScopeAccess,
-    private readonly fingerprints: Fingerprints,
+    private readonly admission: Admission,
     private readonly intake: PushIntake,
     private readonly answers: PushAnswers,
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
-    private readonly clients: ClientSchemas,
     private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
@@ -45,9 +41,7 @@ export class PushService {
       const { limits, batchAtomic } = this.settings;
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
-      this.fingerprints.expect(identity, parsed.expectedIdentity);
-      await this.clients.admit(parsed.clientSchema, identity);
-      const writer = await this.access.enter(identity, parsed.scope, 'write');
+      const writer = await this.admission.admit(identity, parsed, 'write');
       const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
       const intake = await this.intake.prepareChanges(writer, parsed.changes, permissions, time);

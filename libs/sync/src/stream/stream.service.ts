@@ -1,14 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  clientSchemaParameter,
   collectionsParameter,
   cursorParameter,
-  expectedIdentityParameter,
+  parseEnvelope,
   queryObject,
-  scopeParameter,
+  type EnvelopeFields,
 } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { ClientSchemas } from '../identity/client-schemas';
+import { Admission } from '../identity/admission';
 import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
 import { ScopeAccess } from '../identity/scope-access';
@@ -23,19 +22,13 @@ import { ScopeWatches } from './scope-watches';
 import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
 /** What a subscriber asks for. */
-export interface StreamRequest {
-  /** `X-Sync-Identity` of an earlier answer: with credentials of anybody else the request is refused. */
-  readonly expected_identity?: string | null;
-  /** None: the identity's own. */
-  readonly scope?: string | null;
+export interface StreamRequest extends EnvelopeFields {
   /** `last_seq` or a version of earlier answers. Missing, blank or zero: from the beginning of the log. */
   readonly since?: string | null;
   /** A `seq` of earlier answers, instead of `since`. */
   readonly since_seq?: number | string | null;
   /** None: all that the identity may read. */
   readonly collections?: string | readonly string[] | null;
-  /** The version of the client's data model, as the app calls it. */
-  readonly client_schema?: string | number | null;
 }
 
 /** Live entries that may wait for one subscriber before it goes back to reading the log. */
@@ -53,7 +46,7 @@ export class StreamService {
     hub: ChangeStreamHub,
     pull: PullService,
     private readonly collections: CollectionRegistry,
-    private readonly clients: ClientSchemas,
+    private readonly admission: Admission,
     private readonly fingerprints: Fingerprints,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
@@ -93,10 +86,10 @@ export class StreamService {
     bounds = this.bounds,
   ): Promise<StreamSubscription> {
     const query = queryObject(request);
-    this.fingerprints.expect(identity, expectedIdentityParameter(query));
+    const envelope = parseEnvelope(query);
     const since = cursorParameter(query);
-    await this.clients.admit(clientSchemaParameter(query), identity);
-    const { identity: reader, watch } = await this.watches.enter(identity, scopeParameter(query));
+    await this.admission.check(identity, envelope);
+    const { identity: reader, watch } = await this.watches.enter(identity, envelope.scope);
     try {
       const names = await this.readable(reader, collectionsParameter(query));
       const selection = this.selections.of(names);

@@ -7,7 +7,7 @@ import {
   type PushId,
   type PushMessage,
 } from 'nest-offline-sync-protocol';
-import { retryAfter, toldFailure } from '../http/failure';
+import { retryAfter, toldFailure } from '../failures/failure';
 import type { SyncIdentity } from '../identity/identity';
 import type { PushService } from '../push/push.service';
 import type { SyncSettings } from '../options/settings';

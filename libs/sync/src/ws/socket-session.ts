@@ -16,7 +16,7 @@ import type { IdentityService } from '../identity/identity.service';
 import type { PushService } from '../push/push.service';
 import type { StreamService } from '../stream/stream.service';
 import type { SyncSettings } from '../options/settings';
-import { asSocketError } from '../http/failure';
+import { asSocketError } from '../failures/failure';
 import { Liveness, type Phase, type Pulsing } from './pulse';
 import { Outbound, type SharedFrames } from './outbound';
 import type { ServerSocket } from './socket-server';

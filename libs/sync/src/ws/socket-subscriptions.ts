@@ -16,7 +16,7 @@ import {
 import { isoTime } from '../clock/bounded-wall';
 import type { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
-import { asSocketError } from '../http/failure';
+import { asSocketError } from '../failures/failure';
 import type { SyncIdentity } from '../identity/identity';
 import { sameNames } from '../log/selection';
 import type { SyncSettings } from '../options/settings';

@@ -1,0 +1,217 @@
+import { isObject, type PushResponse } from 'nest-offline-sync-protocol';
+import { Alarm } from './alarm.ts';
+import { isFenced, type Replica } from './replica.ts';
+import {
+  freezePush,
+  park,
+  refuseUnit,
+  takeAnswer,
+  type Answered,
+  type Conflict,
+  type FrozenPush,
+} from './pushing.ts';
+import { waitFor } from './rules/backoff.ts';
+import { offsetOf } from './rules/clock.ts';
+import type { Failure } from './rules/failure.ts';
+import type { PushLimits } from './rules/push-plan.ts';
+import { blockOf, type BlockedBy } from './rules/reader-state.ts';
+import type { Answer } from './transport.ts';
+
+export interface PusherPorts {
+  /** Sends a push body: over the socket if one stands, else over HTTP. */
+  readonly send: (body: object) => Promise<Answer>;
+  /** Something has changed in what the pusher does. */
+  readonly changed: () => void;
+  readonly conflicts: (conflicts: readonly Conflict[]) => void;
+  /** Everything has to be loaded again: a parent is of another database. */
+  readonly reload: () => void;
+  /** Another leader has come, or the database is gone. */
+  readonly over: (error: unknown) => void;
+}
+
+/** What a pusher does. Each state but `idle` ends by itself; that one ends with the next edit. */
+export type PusherState =
+  | { readonly phase: 'idle' }
+  | { readonly phase: 'sending'; readonly count: number }
+  | { readonly phase: 'waiting'; readonly until: number; readonly failure: Failure }
+  | { readonly phase: 'blocked'; readonly by: BlockedBy; readonly until: number; readonly failure: Failure };
+
+const FIRST_LIMITS: PushLimits = { changes: 1_000, bytes: 8 * 1_024 * 1_024 };
+/** Failures of the server at the same push, before it is halved. */
+const FAULTS = 5;
+const PARKED_MS = 3_600_000;
+const BLOCK_MS = 60_000;
+
+/** Takes mutations to the server, one push at a time. It reads nothing, and a reader that stands still does not stop it. */
+export class Pusher {
+  state: PusherState = { phase: 'idle' };
+  private readonly alarm: Alarm;
+  private isStopped = false;
+  private failures = 0;
+  private faults = 0;
+  /** Less than the server's limits, after it has refused a push as too large or failed at it. */
+  private cap: PushLimits = FIRST_LIMITS;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly replica: Replica,
+    private readonly ports: PusherPorts,
+  ) {
+    this.alarm = new Alarm(replica.environment);
+  }
+
+  start(): void {
+    this.isStopped = false;
+    this.running ??= this.run().finally(() => (this.running = undefined));
+  }
+
+  /** After a push that is on its way has ended: abort the transport to make that soon. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.alarm.ring();
+    await this.running;
+  }
+
+  /** There is something new to send, or a reason to try again at once. */
+  kick(): void {
+    this.alarm.ring();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopped)
+      try {
+        await this.step();
+      } catch (error) {
+        if (isFenced(error) || isStorageLost(error)) return this.ports.over(error);
+        await this.pause(storageFailure(error));
+      }
+  }
+
+  private async step(): Promise<void> {
+    const push = await freezePush(this.replica, await this.limits());
+    if (!push) {
+      this.enter({ phase: 'idle' });
+      return this.alarm.sleep(this.nextParked());
+    }
+    this.enter({ phase: 'sending', count: push.units.flat().length });
+    const answer = await this.ports.send(await this.body(push));
+    // It stays frozen, and goes again when this starts again.
+    if (this.isStopped) return;
+    if (!answer.ok) return this.failed(push, answer.failure);
+    const { body, sentAt, receivedAt } = answer;
+    if (!isPushResponse(body, push.changes.length)) return this.failed(push, BAD_ANSWER);
+    const offset =
+      body.server_time === undefined ? undefined : offsetOf(body.server_time, sentAt, receivedAt);
+    await this.taken(await takeAnswer(this.replica, push, body, offset));
+  }
+
+  private async taken({ again, conflicts }: Answered): Promise<void> {
+    this.ports.conflicts(conflicts);
+    this.faults = 0;
+    if (this.cap.changes < FIRST_LIMITS.changes)
+      this.cap = { changes: this.cap.changes * 2, bytes: this.cap.bytes * 2 };
+    if (again.includes('orphan')) this.ports.reload();
+    if (!again.includes('later')) this.failures = 0;
+    else
+      await this.pause({
+        ...BAD_ANSWER,
+        code: 'later',
+        message: 'The server could not judge a change just now.',
+      });
+  }
+
+  private async failed(push: FrozenPush, failure: Failure): Promise<void> {
+    const by = blockOf(failure);
+    if (by) {
+      this.enter({ phase: 'blocked', by, until: this.now() + BLOCK_MS, failure });
+      return this.alarm.sleep(this.now() + BLOCK_MS);
+    }
+    if (failure.kind === 'too-large' || failure.kind === 'malformed') return this.halve(push, failure);
+    if (failure.kind === 'internal') {
+      this.faults += 1;
+      if (this.faults >= FAULTS) {
+        this.faults = 0;
+        if (push.units.length > 1) this.cap = { ...this.cap, changes: half(push.units.flat().length) };
+        else await park(this.replica, push.units, this.now() + PARKED_MS);
+        return;
+      }
+    }
+    await this.pause(failure);
+  }
+
+  /** Fewer at a time, until it is clear which one the server, or something before it, does not take. */
+  private async halve(push: FrozenPush, failure: Failure): Promise<void> {
+    const [first] = push.units;
+    if (first && push.units.length === 1)
+      return refuseUnit(this.replica, first, 'transport_refused', failure.message);
+    const changes = half(push.units.flat().length);
+    this.cap = { changes, bytes: failure.kind === 'too-large' ? half(this.cap.bytes) : this.cap.bytes };
+  }
+
+  private async pause(failure: Failure): Promise<void> {
+    this.failures += 1;
+    const { environment } = this.replica;
+    const until = this.now() + waitFor(this.failures, environment.random(), failure.retryAfterMs);
+    this.enter({ phase: 'waiting', until, failure });
+    await this.alarm.sleep(until);
+  }
+
+  private async limits(): Promise<PushLimits> {
+    const { info } = await this.replica.meta('server');
+    const { max_changes: changes = Infinity, max_push_bytes: bytes = Infinity } = info?.limits ?? {};
+    return { changes: Math.min(changes, this.cap.changes), bytes: Math.min(bytes, this.cap.bytes) };
+  }
+
+  private async body({ changes }: FrozenPush): Promise<object> {
+    const { scope, client } = this.replica;
+    const { identity } = await this.replica.meta('server');
+    return {
+      client_id: client.id,
+      ...(scope === undefined ? {} : { scope }),
+      ...(identity === undefined ? {} : { expected_identity: identity }),
+      atomic: 'mutation',
+      changes,
+    };
+  }
+
+  private nextParked(): number {
+    const times = this.replica
+      .pending()
+      .flatMap(({ parkedUntil: until }) => (until === undefined ? [] : [until]));
+    return Math.min(Infinity, ...times.filter((until) => until > this.now()));
+  }
+
+  private now(): number {
+    return this.replica.environment.now();
+  }
+
+  private enter(state: PusherState): void {
+    this.state = state;
+    this.ports.changed();
+  }
+}
+
+const BAD_ANSWER: Failure = {
+  kind: 'transient',
+  code: 'bad_answer',
+  message: 'The answer to a push could not be read.',
+  retryAfterMs: 0,
+};
+
+function half(count: number): number {
+  return Math.max(1, Math.ceil(count / 2));
+}
+
+function isPushResponse(body: unknown, count: number): body is PushResponse {
+  return isObject(body) && Array.isArray(body['results']) && body['results'].length === count;
+}
+
+function isStorageLost(error: unknown): boolean {
+  return isObject(error) && error['code'] === 'storage_lost';
+}
+
+export function storageFailure(error: unknown): Failure {
+  const code = isObject(error) && typeof error['code'] === 'string' ? error['code'] : 'client';
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: 'transient', code, message, retryAfterMs: 0 };
+}

@@ -1,0 +1,281 @@
+import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest-offline-sync-protocol';
+import { Alarm } from './alarm.ts';
+import { LiveFeed } from './live-feed.ts';
+import { storageFailure } from './pusher.ts';
+import { beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
+import { isFenced, type Replica } from './replica.ts';
+import { offsetOf } from './rules/clock.ts';
+import { NETWORK, type Failure } from './rules/failure.ts';
+import {
+  afterFailure,
+  afterSocketFailure,
+  CALM,
+  nextStep,
+  type Conditions,
+  type Position,
+  type ReaderState,
+  type Temper,
+} from './rules/reader-state.ts';
+import type { Answer, Transport } from './transport.ts';
+import type { Auth } from './auth.ts';
+
+export interface ReaderPorts {
+  readonly transport: Transport;
+  readonly auth: Auth;
+  /** Undefined: no socket is wanted. */
+  readonly socketUrl: string | undefined;
+  /** The collections of the client's options. */
+  readonly collections: readonly string[];
+  readonly changed: () => void;
+  /** The server's time is known, or another right to try again. */
+  readonly informed: () => void;
+  readonly over: (error: unknown) => void;
+}
+
+/** Brings what the server says into the base: loads, pulls, follows. It never waits for the pusher. */
+export class Reader {
+  state: ReaderState = { phase: 'opening' };
+  /** When the server was last heard, and when everything was last here. Of the device's clock. */
+  lastContactAt: number | undefined;
+  lastCaughtUpAt: number | undefined;
+  private temper: Temper = CALM;
+  private isCaughtUp = false;
+  private isInformed = false;
+  private isStopped = false;
+  private mustReload = false;
+  private feed: LiveFeed | undefined;
+  private info: SyncInfo | undefined;
+  private readonly alarm: Alarm;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly replica: Replica,
+    private readonly ports: ReaderPorts,
+  ) {
+    this.alarm = new Alarm(replica.environment);
+  }
+
+  start(): void {
+    this.isStopped = false;
+    this.isInformed = false;
+    this.running ??= this.run().finally(() => (this.running = undefined));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.feed?.close();
+    this.alarm.ring();
+    await this.running;
+  }
+
+  /** A reason to try again at once: back online, another token, somebody waits. */
+  kick(): void {
+    this.temper = CALM;
+    this.isCaughtUp = false;
+    this.alarm.ring();
+  }
+
+  reload(): void {
+    this.mustReload = true;
+    this.feed?.close();
+    this.kick();
+  }
+
+  /** A push over the socket; undefined where none stands. */
+  push(body: object): Promise<Answer> | undefined {
+    return this.feed?.push(body);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopped)
+      try {
+        await this.step();
+      } catch (error) {
+        if (isFenced(error) || (isObject(error) && error['code'] === 'storage_lost'))
+          return this.ports.over(error);
+        await this.failed(storageFailure(error));
+      }
+  }
+
+  private async step(): Promise<void> {
+    if (!this.isInformed) return this.inform();
+    if (this.mustReload) {
+      this.mustReload = false;
+      await beginLoad(this.replica, true);
+    }
+    const position = await this.replica.meta('position');
+    const next = nextStep(position, this.isCaughtUp, this.temper, this.conditions());
+    this.enter(next);
+    switch (next.phase) {
+      case 'loading':
+        return this.load(position);
+      case 'sweeping':
+        await sweep(this.replica, this.readable());
+        // What was in doubt, or without a parent, may go now.
+        return this.ports.informed();
+      case 'catching-up':
+        return this.pull(position.cursor);
+      case 'live':
+        return this.follow(position.cursor ?? '');
+      default:
+        if ('until' in next) await this.alarm.sleep(next.until);
+        this.isCaughtUp = false;
+    }
+  }
+
+  private async inform(): Promise<void> {
+    const answer = await this.get('info', {});
+    if (!answer) return;
+    const info = answer.body as SyncInfo;
+    if (!isObject(info) || !Array.isArray(info.collections)) return this.failed(NETWORK);
+    await takeInfo(this.replica, info, offsetOf(info.server_time, answer.sentAt, answer.receivedAt));
+    this.info = info;
+    this.isInformed = true;
+    this.ports.informed();
+  }
+
+  private async load(position: Position): Promise<void> {
+    if (!position.load) return beginLoad(this.replica, false);
+    const { page } = position.load;
+    const isFirst = page === undefined;
+    const answer = await this.get(
+      'full',
+      {
+        collections: this.readable().join(','),
+        cursor: page,
+        tombstones: 'false',
+        count: isFirst ? 'true' : undefined,
+      },
+      true,
+    );
+    if (!answer) return;
+    const whole = fullPage(answer.body as Record<string, unknown>[], answer.header('x-sync-count'));
+    if (!whole) return this.failed(NETWORK);
+    const rows = whole.rows.filter((each) => this.ports.collections.includes(each.collection));
+    await takePage(this.replica, page, rows, whole);
+  }
+
+  private async pull(since: string | undefined): Promise<void> {
+    const answeredBefore = new Set(this.replica.answered().map((each) => each.seq));
+    const answer = await this.get('pull', { since, collections: this.readable().join(',') });
+    if (!answer) return;
+    if (!isObject(answer.body)) return this.failed(NETWORK);
+    const page = answer.body as unknown as PullResponse;
+    if (page.full_resync_required) return beginLoad(this.replica, page.reason === 'unknown_cursor');
+    if (!Array.isArray(page.changes)) return this.failed(NETWORK);
+    const isStored = await takeEntries(
+      this.replica,
+      since,
+      page.changes as readonly LogChange[],
+      page.last_seq,
+      {
+        isEnd: !page.has_more,
+        answeredBefore,
+      },
+    );
+    if (!isStored || page.has_more) return;
+    this.isCaughtUp = true;
+    this.lastCaughtUpAt = this.now();
+    this.ports.changed();
+  }
+
+  private async follow(since: string): Promise<void> {
+    const { ports, replica } = this;
+    let token: string;
+    try {
+      token = await ports.auth.token();
+    } catch {
+      return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
+    }
+    const { identity } = await replica.meta('server');
+    const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
+    const feed = new LiveFeed(replica, ports.auth, {
+      url: ports.socketUrl ?? '',
+      token,
+      scope: replica.scope,
+      since,
+      collections: this.readable(),
+      identity,
+      silenceMs: Math.max(5_000, 2.5 * ping),
+    });
+    this.feed = feed;
+    if (this.isStopped) feed.close();
+    feed.onLive = () => {
+      this.temper = CALM;
+      this.lastContactAt = this.lastCaughtUpAt = this.now();
+      this.ports.changed();
+      this.ports.informed();
+    };
+    const end = await feed.run();
+    this.feed = undefined;
+    this.isCaughtUp = false;
+    if (this.isStopped) return;
+    if (end.resync) return beginLoad(replica, end.resync === 'unknown_cursor');
+    if (end.failure && end.failure.kind !== 'transient') {
+      if (end.failure.kind === 'auth') ports.auth.refused(token);
+      else return this.failed(end.failure);
+    }
+    if (!end.wasLive || end.failure) this.temper = afterSocketFailure(this.temper, this.conditions());
+    else if (end.after === 'soon')
+      await this.alarm.sleep(this.now() + Math.round(5_000 * replica.environment.random()));
+  }
+
+  private async get(
+    path: string,
+    query: Readonly<Record<string, string | undefined>>,
+    lines?: true,
+  ): Promise<(Answer & { ok: true }) | undefined> {
+    const { scope } = this.replica;
+    const { identity } = await this.replica.meta('server');
+    const answer = await this.ports.transport.request({
+      method: 'GET',
+      path,
+      query: { scope, expected_identity: identity, ...query },
+      ...(lines ? { lines } : {}),
+    });
+    if (this.isStopped) return undefined;
+    if (answer.ok) {
+      this.temper = { ...this.temper, failures: 0 };
+      this.lastContactAt = this.replica.environment.now();
+      await this.recognise(answer.header('x-sync-identity'), identity);
+      return answer;
+    }
+    if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);
+    else await this.failed(answer.failure);
+    return undefined;
+  }
+
+  /** Who this data belongs to, from the first answer on. */
+  private async recognise(identity: string | null, known: string | undefined): Promise<void> {
+    if (identity !== null && known === undefined) await this.replica.identify(identity);
+  }
+
+  /** Waits as the failure asks for. */
+  private async failed(failure: Failure): Promise<void> {
+    const [state, temper] = afterFailure(failure, this.temper, this.conditions());
+    this.temper = temper;
+    this.enter(state);
+    if ('until' in state) await this.alarm.sleep(state.until);
+  }
+
+  private readable(): readonly string[] {
+    const known = new Set(this.info?.collections.filter((each) => each.full_resync).map(({ name }) => name));
+    return this.ports.collections.filter((name) => known.has(name));
+  }
+
+  private conditions(): Conditions {
+    const { environment } = this.replica;
+    const hasSocket =
+      environment.socket !== undefined && this.ports.socketUrl !== undefined && !!this.info?.stream;
+    return { now: environment.now(), chance: environment.random(), hasSocket };
+  }
+
+  private now(): number {
+    return this.replica.environment.now();
+  }
+
+  private enter(state: ReaderState): void {
+    this.state = state;
+    this.ports.changed();
+  }
+}

@@ -1,0 +1,218 @@
+import type { FullLine, LogChange, SyncInfo } from 'nest-offline-sync-protocol';
+import { readMeta, writeMeta } from './meta.ts';
+import { quarantine } from './pushing.ts';
+import type { Replica } from './replica.ts';
+import { repinned } from './rules/chain.ts';
+import { later } from './rules/clock.ts';
+import { isLost, type Stretch } from './rules/echo.ts';
+import type { Mutation } from './rules/mutation.ts';
+import { begunLoad, loadEnded, pageLoaded } from './rules/reader-state.ts';
+import type { BaseRow } from './storage.ts';
+import type { Work } from './work.ts';
+
+/**
+ * Stores entries of the log and the cursor behind them, in one transaction (C5). What is older than the base is skipped.
+ *
+ * @param since the cursor that they were asked with; if it is another one by now, nothing is stored
+ * @returns false as well if they prove that the server has lost what it had taken: a load was begun then
+ */
+export async function takeEntries(
+  replica: Replica,
+  since: string | undefined,
+  entries: readonly LogChange[],
+  cursor: string,
+  end: Pick<Stretch, 'isEnd' | 'answeredBefore'> = { isEnd: false, answeredBefore: new Set() },
+): Promise<boolean> {
+  const answered = replica.answered();
+  const stretch = { since, next: cursor, versions: new Set(entries.map((each) => each.version)), ...end };
+  return replica.write('leader', async (work) => {
+    const position = await readMeta(work.stores.meta, 'position');
+    if (position.load || position.cursor !== since) return false;
+    const { info } = await readMeta(work.stores.meta, 'server');
+    const readable = new Set(info?.collections.map(({ name }) => name));
+    if (answered.some((each) => isLost(each, stretch, (name) => readable.has(name)))) {
+      await writeMeta(work.stores.meta, 'position', begunLoad(position));
+      await doubtAnswered(work);
+      return false;
+    }
+    const ids = new Map<string, LogChange['doc_id'][]>();
+    for (const { collection, doc_id: id } of entries)
+      ids.set(collection, [...(ids.get(collection) ?? []), id]);
+    for (const [collection, all] of ids) await work.hold(collection, all);
+    const strategy = await replica.strategies(work);
+    const { generation } = position;
+    for (const { collection, doc_id: id, version, data } of entries)
+      await work.learn(collection, { id, version, data, generation });
+    const next = later(position.cursor ?? null, cursor) ?? cursor;
+    for (const [collection, all] of ids)
+      for (const id of all) await work.settle(collection, id, next, strategy(collection));
+    await settleAnswered(work, replica, next);
+    await writeMeta(work.stores.meta, 'position', { ...position, cursor: next });
+    await see(work, next);
+    return true;
+  });
+}
+
+/** R7: gives the cursor up and begins a load. What was answered by a database that was restored is in doubt until the end of it. */
+export async function beginLoad(replica: Replica, isRestored: boolean): Promise<void> {
+  await replica.write('leader', async (work) => {
+    const position = await readMeta(work.stores.meta, 'position');
+    await writeMeta(work.stores.meta, 'position', begunLoad(position));
+    if (isRestored) await doubtAnswered(work);
+  });
+}
+
+async function doubtAnswered(work: Work): Promise<void> {
+  for (const each of await work.outbox()) if (each.state === 'answered') await work.doubt(each);
+}
+
+/** A page of a load; undefined if it was cut off. */
+export interface FullPage {
+  readonly rows: readonly FullLine[];
+  readonly lastSeq: string;
+  readonly next: string | undefined;
+  /** About how many rows all pages have. */
+  readonly of: number | undefined;
+}
+
+/** @param count `X-Sync-Count` */
+export function fullPage(
+  lines: readonly Record<string, unknown>[],
+  count: string | null,
+): FullPage | undefined {
+  const end = lines.at(-1);
+  if (end?.['end'] !== true || typeof end['last_seq'] !== 'string') return undefined;
+  const next = typeof end['cursor'] === 'string' ? end['cursor'] : undefined;
+  const of = count === null || !Number.isFinite(Number(count)) ? undefined : Number(count);
+  return { rows: lines.slice(0, -1) as unknown as FullLine[], lastSeq: end['last_seq'], next, of };
+}
+
+/** Stores a page of a load, and where the next one begins. */
+export async function takePage(
+  replica: Replica,
+  page: string | undefined,
+  rows: readonly FullLine[],
+  { lastSeq, next, of }: FullPage,
+): Promise<boolean> {
+  return replica.write('leader', async (work) => {
+    const position = await readMeta(work.stores.meta, 'position');
+    if (!position.load || position.load.isSweeping || position.load.page !== page) return false;
+    const { generation } = position;
+    const ids = new Map<string, BaseRow['id'][]>();
+    for (const { collection, doc_id: id } of rows) ids.set(collection, [...(ids.get(collection) ?? []), id]);
+    for (const [collection, all] of ids) await work.hold(collection, all);
+    for (const { collection, doc_id: id, version, data, deleted } of rows)
+      await work.learn(collection, { id, version, data: deleted ? null : data, generation });
+    await writeMeta(
+      work.stores.meta,
+      'position',
+      pageLoaded(position, { lastSeq, next, of, rows: rows.length }),
+    );
+    return true;
+  });
+}
+
+const SWEEP_ROWS = 500;
+
+/** Removes what older loads have left and this one has not found. Then the load has ended. */
+export async function sweep(replica: Replica, collections: readonly string[]): Promise<void> {
+  for (const collection of collections) {
+    let after: BaseRow['id'] | undefined;
+    do
+      after = await replica.write('leader', async (work) => {
+        const { generation } = await readMeta(work.stores.meta, 'position');
+        const rows = await work.stores.base.scan(collection, {
+          ...(after === undefined ? {} : { after }),
+          limit: SWEEP_ROWS,
+        });
+        const old = rows.filter((row) => row.generation < generation).map((row) => row.id);
+        await work.remove(collection, old);
+        return rows.length < SWEEP_ROWS ? undefined : rows.at(-1)?.id;
+      });
+    while (after !== undefined);
+  }
+  await replica.write('leader', async (work) => {
+    const position = loadEnded(await readMeta(work.stores.meta, 'position'));
+    await writeMeta(work.stores.meta, 'position', position);
+    await see(work, position.cursor ?? null);
+    await resolveDoubts(work);
+    await adoptOrphans(work, replica);
+    await settleAnswered(work, replica, position.cursor);
+    work.loaded();
+  });
+}
+
+/** What the server says about itself, and its time. */
+export async function takeInfo(replica: Replica, info: SyncInfo, offset: number | undefined): Promise<void> {
+  await replica.write('leader', async (work) => {
+    const { meta } = work.stores;
+    await writeMeta(meta, 'server', { ...(await readMeta(meta, 'server')), info });
+    if (offset !== undefined) await writeMeta(meta, 'clock', { ...(await readMeta(meta, 'clock')), offset });
+  });
+  replica.offset = offset ?? replica.offset;
+}
+
+/** The server's clock, as a socket tells it. Written only when it has moved, since pings are many. */
+export async function takeTime(replica: Replica, offset: number): Promise<void> {
+  const clock = await replica.meta('clock');
+  if (clock.offset !== undefined && Math.abs(clock.offset - offset) < 1_000) return;
+  await replica.write('leader', async ({ stores: { meta } }) => {
+    await writeMeta(meta, 'clock', { ...(await readMeta(meta, 'clock')), offset });
+  });
+  replica.offset = offset;
+}
+
+/** R3: mutations whose document nothing tells about any more, because the cursor has passed them. */
+async function settleAnswered(work: Work, replica: Replica, cursor: string | undefined): Promise<void> {
+  if (replica.answered().length === 0) return;
+  const strategy = await replica.strategies(work);
+  for (const each of replica.answered())
+    if (!each.aside) await work.settle(each.collection, each.doc, cursor, strategy(each.collection));
+    else if (cursor !== undefined && cursor >= (each.answer?.version ?? '')) work.end(each);
+}
+
+/** R7: what the restored database does not have goes again, under the same id and in the same words. */
+async function resolveDoubts(work: Work): Promise<void> {
+  for (const mutation of await work.outbox()) {
+    if (!mutation.doubtful) continue;
+    const { nextBase } = await work.document(mutation.collection, mutation.doc);
+    const isThere = (nextBase?.version ?? '') >= (mutation.answer?.version ?? '');
+    const { doubtful: _, answer, ...rest } = mutation;
+    await work.put(isThere ? { ...rest, answer } : { ...rest, state: 'sent' });
+  }
+}
+
+/** Edits whose parent was of another database are made on what is here now, or go to the user. */
+async function adoptOrphans(work: Work, replica: Replica): Promise<void> {
+  const strategy = await replica.strategies(work);
+  for (const mutation of await work.outbox()) {
+    if (!mutation.orphan) continue;
+    const { nextBase } = await work.document(mutation.collection, mutation.doc);
+    const { orphan: _, ...rest } = mutation;
+    const ground = { base: nextBase, cursor: undefined, strategy: strategy(mutation.collection) };
+    const adopted = repinned(rest, ground);
+    if (adopted) await work.put(adopted);
+    else {
+      const told = { code: 'parent_unknown' as const, error: ORPHANED };
+      const unit = await unitOf(work, mutation);
+      const results = unit.map((each) =>
+        each.seq === mutation.seq ? told : { code: 'batch_rolled_back' as const, error: ORPHANED },
+      );
+      const fallen = await quarantine(work, unit, results, replica.environment.now());
+      for (const each of fallen) await work.settle(each.collection, each.doc, undefined, undefined);
+    }
+  }
+}
+
+const ORPHANED =
+  'The server was reset or restored, and others have changed the same fields since: try the change again, or discard it.';
+
+async function unitOf(work: Work, mutation: Mutation): Promise<Mutation[]> {
+  if (mutation.tx === undefined) return [mutation];
+  return (await work.outbox()).filter((each) => each.tx === mutation.tx);
+}
+
+async function see(work: Work, version: string | null): Promise<void> {
+  const clock = await readMeta(work.stores.meta, 'clock');
+  await writeMeta(work.stores.meta, 'clock', { ...clock, seen: later(clock.seen, version) });
+}

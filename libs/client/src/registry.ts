@@ -1,0 +1,57 @@
+import type { Identity } from './auth.ts';
+import type { Environment } from './environment.ts';
+import { randomId } from './ids.ts';
+import type { ClientStorage, KeyedStore } from './storage.ts';
+
+export interface DatabaseKey {
+  readonly app: string;
+  readonly url: string;
+  readonly identity: Identity;
+  readonly scope: string | undefined;
+}
+
+/**
+ * Which database belongs to whom: one for each server, scope and actor, under a name that says nothing of them. Two users of a device
+ * never meet in one (C8), however alike their names are.
+ */
+export async function databaseName(
+  storage: ClientStorage,
+  chance: Pick<Environment, 'randomBytes'>,
+  { app, url, identity, scope }: DatabaseKey,
+): Promise<string> {
+  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);
+  const fresh = `${app}.${randomId(chance)}`;
+  return inRegistry(storage, app, async (meta) => {
+    const known = (await meta.get(key)) as { readonly name: string } | undefined;
+    const name = known?.name ?? fresh;
+    if (!known) await meta.put(key, { name });
+    await meta.put(LAST, { identity });
+    return name;
+  });
+}
+
+/** Of the last one that was opened, for a start without network. */
+export async function lastIdentity(storage: ClientStorage, app: string): Promise<Identity | undefined> {
+  const last = await inRegistry(storage, app, (meta) => meta.get(LAST));
+  return (last as { readonly identity?: Identity } | undefined)?.identity;
+}
+
+/** After a logout nobody is the last one. */
+export async function forgetIdentity(storage: ClientStorage, app: string): Promise<void> {
+  await inRegistry(storage, app, (meta) => meta.put(LAST, {}));
+}
+
+const LAST = 'last';
+
+async function inRegistry<T>(
+  storage: ClientStorage,
+  app: string,
+  body: (meta: KeyedStore<string>) => Promise<T>,
+): Promise<T> {
+  const database = await storage.open(`${app}.clients`);
+  try {
+    return await database.transaction('durable', ['meta'], ({ meta }) => body(meta));
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,99 @@
+import type { Environment } from './environment.ts';
+import { makeEdits, type Intent } from './edits.ts';
+import { UsageError } from './errors.ts';
+import { patchOf } from './fields-of.ts';
+import { randomId } from './ids.ts';
+import { Value, type Observable } from './observable.ts';
+import type { Replica } from './replica.ts';
+import type { Change, RefusedChange, RefusedEntry } from './rules/mutation.ts';
+
+/** What the server refused. Nothing leaves it but by the user's decision. */
+export class Rejected {
+  private readonly value = new Value<readonly RefusedEntry[]>([]);
+
+  constructor(
+    private readonly replica: () => Promise<Replica>,
+    private readonly environment: Environment,
+  ) {}
+
+  async list(): Promise<readonly RefusedEntry[]> {
+    return (await this.replica()).refused();
+  }
+
+  /** The entries, as they come and go. */
+  live(): Observable<readonly RefusedEntry[]> {
+    return this.value;
+  }
+
+  /**
+   * Makes the edits again on what the server has now. An edit of a document that is gone creates it again.
+   *
+   * @param fields in place of the ones that were refused; only for an entry of one change
+   * @throws UsageError if there is no such entry
+   */
+  async retry(id: string, fields?: Readonly<Record<string, unknown>>): Promise<void> {
+    const replica = await this.replica();
+    const entry = await this.entry(replica, id);
+    if (fields && entry.changes.length !== 1)
+      throw new UsageError(
+        'Other fields can be given for an entry of one change only. Retry it as it is, or discard it and edit again.',
+      );
+    const { environment } = this;
+    const ids = entry.changes.map((each) => (each.rolledBack ? each.mutation : randomId(environment)));
+    const tx = entry.transaction || entry.changes.length > 1 ? randomId(environment) : undefined;
+    const editedAt = environment.now();
+    await replica.write('user', async (work) => {
+      const intents: Intent[] = [];
+      for (const [index, refused] of entry.changes.entries()) {
+        const { nextBase } = await work.document(refused.collection, refused.id);
+        const change = fields ? patchOf(fields) : refused.change;
+        intents.push(intentOf(refused, change, ids[index] ?? '', nextBase?.data != null));
+      }
+      await makeEdits(
+        work,
+        intents.filter((each) => each.kind !== 'delete' || each.mutation !== ''),
+        {
+          editedAt,
+          tx,
+          coalesces: () => false,
+        },
+      );
+      await work.forget(entry);
+    });
+  }
+
+  /** Gives the edits up: what the server has counts. */
+  async discard(id: string): Promise<void> {
+    const replica = await this.replica();
+    const entry = await this.entry(replica, id);
+    await replica.write('user', (work) => work.forget(entry));
+  }
+
+  /** Called when entries may have come or gone. */
+  async refresh(replica: Replica): Promise<void> {
+    try {
+      this.value.set(await replica.refused());
+    } catch {
+      // The database is gone: whoever works with it says so.
+    }
+  }
+
+  private async entry(replica: Replica, id: string): Promise<RefusedEntry> {
+    const entry = (await replica.refused()).find((each) => each.id === id);
+    if (!entry)
+      throw new UsageError(
+        `There is no refused change ${JSON.stringify(id)}: it was retried or discarded already.`,
+      );
+    return entry;
+  }
+}
+
+function intentOf(refused: RefusedChange, change: Change, mutation: string, isThere: boolean): Intent {
+  const { collection, id: doc, mine } = refused;
+  // A patch of what is gone makes the document again, as the user had it.
+  if (change.operation === 'patch' && !isThere && mine)
+    return { collection, doc, kind: 'upsert', change: () => ({ operation: 'upsert', data: mine }), mutation };
+  if (change.operation === 'delete' && !isThere)
+    return { collection, doc, kind: 'delete', change: () => change, mutation: '' };
+  return { collection, doc, kind: change.operation, change: () => change, mutation };
+}

@@ -1,0 +1,186 @@
+import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
+import type { Environment } from './environment.ts';
+import { FencedError } from './errors.ts';
+import { randomId } from './ids.ts';
+import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
+import type { Strategy } from './rules/chain.ts';
+import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
+import type { Database, Stores } from './storage.ts';
+import { ALL_STORES, Work, type Outcome, type Settlement } from './work.ts';
+
+export type Listener = (outcome: Outcome) => void;
+
+/**
+ * The device's copy of one scope as one actor sees it: its database, who watches it, and what waits in its outbox. What is written
+ * goes through {@link Replica.write}; nothing else touches the stores.
+ */
+export class Replica {
+  /** State of each mutation that is not finished, for counts. */
+  private readonly waiting = new Map<number, Mutation>();
+  private readonly listeners = new Set<Listener>();
+  private readonly settling = new Map<string, ((settlement: Settlement) => void)[]>();
+  private epoch = 0;
+  /** How far the server's clock is ahead, as far as that is known. Milliseconds. */
+  offset: number | undefined;
+
+  private constructor(
+    readonly database: Database,
+    readonly environment: Environment,
+    /** Undefined: the identity's own scope. */
+    readonly scope: string | undefined,
+    readonly client: MetaRecords['client'],
+  ) {}
+
+  static async open(
+    database: Database,
+    environment: Environment,
+    scope: string | undefined,
+  ): Promise<Replica> {
+    const fresh = { id: randomId(environment), node: randomId(environment, 4) };
+    const [client, outbox] = await database.transaction(
+      'durable',
+      ALL_STORES,
+      async ({ meta, outbox: all }) => {
+        const known = (await meta.get('client')) as MetaRecords['client'] | undefined;
+        if (!known) await writeMeta(meta, 'client', fresh);
+        return [known ?? fresh, await all.range()] as const;
+      },
+    );
+    const replica = new Replica(database, environment, scope, client);
+    for (const [seq, mutation] of outbox) replica.waiting.set(seq, mutation as Mutation);
+    return replica;
+  }
+
+  /** From now on this client alone writes what the server says: see {@link FencedError}. */
+  async lead(): Promise<void> {
+    this.epoch = await this.database.transaction('write', ['meta'], async ({ meta }) => {
+      const n = (await readMeta(meta, 'epoch')).n + 1;
+      await writeMeta(meta, 'epoch', { n });
+      return n;
+    });
+  }
+
+  /**
+   * One transaction of edits (`durable`), or of what the server said.
+   *
+   * @param body may be run again: it changes nothing but its stores
+   */
+  async write<T>(by: 'user' | 'leader', body: (work: Work) => Promise<T>): Promise<T> {
+    const mode = by === 'user' ? 'durable' : 'write';
+    const [result, outcome] = await this.database.transaction(mode, ALL_STORES, async (stores: Stores) => {
+      const work = new Work(stores);
+      if (by === 'leader') await work.expectEpoch(this.epoch);
+      const value = await body(work);
+      return [value, await work.finish()] as const;
+    });
+    this.tell(outcome);
+    return result;
+  }
+
+  async meta<N extends keyof MetaRecords>(name: N): Promise<MetaRecords[N]> {
+    return this.database.transaction('read', ['meta'], ({ meta }) => readMeta(meta, name));
+  }
+
+  /** @param identity `X-Sync-Identity`: requests with the credentials of anybody else are refused from now on */
+  async identify(identity: string): Promise<void> {
+    await this.database.transaction('durable', ['meta'], async ({ meta }) => {
+      await writeMeta(meta, 'server', { ...(await readMeta(meta, 'server')), identity });
+    });
+  }
+
+  /** Removes what the server said. What it was not told stays, with the installation's id: a retry has to be known as one. */
+  async forgetServer(): Promise<void> {
+    await this.database.transaction('durable', ['base', 'meta'], async ({ base, meta }) => {
+      const { generation } = await readMeta(meta, 'position');
+      await Promise.all([
+        base.clear(),
+        writeMeta(meta, 'position', { generation, isComplete: false }),
+        meta.delete('clock'),
+      ]);
+    });
+  }
+
+  /** What the user sees; in the order of the ids, null where there is nothing. */
+  async look(collection: string, ids: readonly DocId[]): Promise<readonly (JsonObject | null)[]> {
+    return this.database.transaction('read', ['base', 'view'], async ({ base, view }) => {
+      const [rows, views] = await Promise.all([
+        base.get(collection, ids),
+        Promise.all(ids.map((id) => view.get(collection, id) as Promise<ViewRow | undefined>)),
+      ]);
+      return ids.map((_, index) => {
+        const over = views[index];
+        return over ? over.data : (rows[index]?.data ?? null);
+      });
+    });
+  }
+
+  /** Everything that the user sees of a collection, and whether that is all there is. */
+  async lookThrough(
+    collection: string,
+  ): Promise<{ readonly rows: ReadonlyMap<DocId, JsonObject>; readonly isComplete: boolean }> {
+    return this.database.transaction('read', ['base', 'view', 'meta'], async ({ base, view, meta }) => {
+      const { isComplete } = await readMeta(meta, 'position');
+      const rows = new Map<DocId, JsonObject>();
+      for (const { id, data } of await base.scan(collection)) if (data) rows.set(id, data);
+      for (const [id, row] of await view.scan(collection)) {
+        const { data } = row as ViewRow;
+        if (data) rows.set(id, data);
+        else rows.delete(id);
+      }
+      return { rows, isComplete };
+    });
+  }
+
+  async refused(): Promise<RefusedEntry[]> {
+    const all = await this.database.transaction('read', ['rejected'], ({ rejected }) => rejected.range());
+    return all.map(([, entry]) => entry as RefusedEntry).sort((a, b) => a.at - b.at);
+  }
+
+  /** Mutations that the server has not answered, in order. */
+  pending(): Mutation[] {
+    return [...this.waiting.values()].filter((each) => each.state !== 'answered');
+  }
+
+  /** Whether mutations wait for the base to hold what became of them. */
+  answered(): Mutation[] {
+    return [...this.waiting.values()].filter((each) => each.state === 'answered');
+  }
+
+  /** How a mutation ends; at once, if it is not waiting any more (undefined: that was before this client was opened). */
+  async settlement(mutation: string): Promise<Settlement | undefined> {
+    const isOpen = this.pending().some(({ id }) => id === mutation);
+    if (isOpen)
+      return new Promise((resolve) => {
+        this.settling.set(mutation, [...(this.settling.get(mutation) ?? []), resolve]);
+      });
+    const entry = (await this.refused()).find((each) =>
+      each.changes.some((change) => change.mutation === mutation),
+    );
+    return entry && { status: 'rejected', entry };
+  }
+
+  onChange(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async strategies(work: Work): Promise<(collection: string) => Strategy> {
+    const { info } = await readMeta(work.stores.meta, 'server');
+    const known = new Map(info?.collections.map(({ name, conflict }) => [name, conflict]));
+    return (collection) => known.get(collection);
+  }
+
+  private tell(outcome: Outcome): void {
+    for (const mutation of outcome.put) this.waiting.set(mutation.seq, mutation);
+    for (const seq of outcome.gone) this.waiting.delete(seq);
+    for (const [mutation, settlement] of outcome.settlements) {
+      for (const resolve of this.settling.get(mutation) ?? []) resolve(settlement);
+      this.settling.delete(mutation);
+    }
+    for (const listener of [...this.listeners]) listener(outcome);
+  }
+}
+
+export function isFenced(error: unknown): boolean {
+  return error instanceof FencedError;
+}

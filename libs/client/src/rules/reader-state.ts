@@ -1,0 +1,145 @@
+import type { Failure } from './failure.ts';
+import { waitFor } from './backoff.ts';
+
+/**
+ * Where a reader stands, kept in the database: written in the same transaction as what was read.
+ *
+ *            load
+ *   nothing ------> loading --pages--> sweeping --> reading (has a cursor)
+ *                      ^                               |
+ *                      +-------- full_resync_required -+
+ */
+export interface Position {
+  /** Everything up to here is in the base. Missing while a load is on its way. */
+  readonly cursor?: string | undefined;
+  readonly load?: Load | undefined;
+  /** Of the last load that was begun; 0: none. */
+  readonly generation: number;
+  /** A load has been whole once: what is shown is complete, if maybe old. */
+  readonly isComplete: boolean;
+}
+
+export interface Load {
+  /** `X-Sync-LastSeq` of the first page; missing until it has come. */
+  readonly lastSeq?: string | undefined;
+  /** The next page's cursor; missing on the first page. */
+  readonly page?: string | undefined;
+  /** All pages are here: what older loads have left is being removed. */
+  readonly isSweeping: boolean;
+  readonly rows: number;
+  /** About how many there are. */
+  readonly of?: number | undefined;
+}
+
+/** A load from the beginning; the cursor is given up at once, so that nothing counts as read up to it (R7). */
+export function begunLoad({ generation, isComplete }: Position): Position {
+  return { generation: generation + 1, isComplete, load: { isSweeping: false, rows: 0 } };
+}
+
+/** A page of a load has been stored. */
+export function pageLoaded(
+  position: Position,
+  page: {
+    readonly lastSeq: string;
+    readonly next: string | undefined;
+    readonly rows: number;
+    readonly of?: number | undefined;
+  },
+): Position {
+  const { load } = position;
+  if (!load) return position;
+  return {
+    ...position,
+    load: {
+      lastSeq: load.lastSeq ?? page.lastSeq,
+      page: page.next,
+      isSweeping: page.next === undefined,
+      rows: load.rows + page.rows,
+      of: load.of ?? page.of,
+    },
+  };
+}
+
+/** The load is whole, and nothing of older ones is left. */
+export function loadEnded({ generation, load }: Position): Position {
+  return { generation, isComplete: true, cursor: load?.lastSeq };
+}
+
+export type BlockedBy = 'auth' | 'forbidden' | 'identity' | 'outdated' | 'storage';
+
+/** What a reader does next. `until` is of the device's clock, milliseconds. */
+export type ReaderState =
+  | { readonly phase: 'opening' }
+  | { readonly phase: 'loading' }
+  | { readonly phase: 'sweeping' }
+  | { readonly phase: 'catching-up' }
+  | { readonly phase: 'live' }
+  /** Pulls now and then, because a socket cannot be had. */
+  | { readonly phase: 'polling'; readonly until: number }
+  | { readonly phase: 'waiting'; readonly until: number; readonly failure: Failure }
+  | { readonly phase: 'blocked'; readonly by: BlockedBy; readonly until: number; readonly failure: Failure };
+
+/** What is remembered between steps, and lost with the process. */
+export interface Temper {
+  /** Failures in a row, of requests. */
+  readonly failures: number;
+  /** Sockets in a row that did not come to be. */
+  readonly socketFailures: number;
+  /** No socket before this time of the device's clock. */
+  readonly noSocketUntil: number;
+}
+
+export const CALM: Temper = { failures: 0, socketFailures: 0, noSocketUntil: 0 };
+
+export interface Conditions {
+  readonly now: number;
+  /** 0 to 1. */
+  readonly chance: number;
+  readonly hasSocket: boolean;
+}
+
+const POLL_MS = 15_000;
+const SOCKET_AGAIN_MS = 300_000;
+const MAX_SOCKET_FAILURES = 3;
+/** A block ends by an event (another token, a wake-up); this is for the event that never comes. */
+const BLOCK_MS = { auth: 60_000, forbidden: 60_000, identity: 60_000, outdated: 600_000, storage: 30_000 };
+
+/** The step that the position asks for. */
+export function nextStep(
+  position: Position,
+  isCaughtUp: boolean,
+  temper: Temper,
+  at: Conditions,
+): ReaderState {
+  if (position.load) return { phase: position.load.isSweeping ? 'sweeping' : 'loading' };
+  if (position.cursor === undefined) return { phase: 'loading' };
+  if (!isCaughtUp) return { phase: 'catching-up' };
+  if (at.hasSocket && at.now >= temper.noSocketUntil) return { phase: 'live' };
+  const poll = at.now + Math.round(POLL_MS * (1 + 3 * at.chance));
+  return { phase: 'polling', until: at.hasSocket ? Math.min(poll, temper.noSocketUntil) : poll };
+}
+
+/** After a request that failed. Each of these states has an end by itself. */
+export function afterFailure(failure: Failure, temper: Temper, at: Conditions): [ReaderState, Temper] {
+  const by = blockOf(failure);
+  if (by) return [{ phase: 'blocked', by, until: at.now + BLOCK_MS[by], failure }, temper];
+  const failures = temper.failures + 1;
+  const until = at.now + waitFor(failures, at.chance, failure.retryAfterMs);
+  return [
+    { phase: 'waiting', until, failure },
+    { ...temper, failures },
+  ];
+}
+
+export function blockOf({ kind, code }: Failure): BlockedBy | undefined {
+  if (kind === 'auth' || kind === 'forbidden' || kind === 'identity' || kind === 'outdated') return kind;
+  return code === 'storage_full' ? 'storage' : undefined;
+}
+
+/** After a socket that never came to be, or broke at once. */
+export function afterSocketFailure(temper: Temper, at: Conditions): Temper {
+  const socketFailures = temper.socketFailures + 1;
+  const isHopeless = socketFailures >= MAX_SOCKET_FAILURES;
+  const pause = isHopeless ? SOCKET_AGAIN_MS : waitFor(socketFailures, at.chance, 0);
+  return { ...temper, socketFailures, noSocketUntil: at.now + pause };
+}
