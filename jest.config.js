@@ -24,6 +24,7 @@ module.exports = {
     '^nest-offline-sync$': '<rootDir>/libs/sync/src/index.ts',
     '^nest-offline-sync-protocol$': '<rootDir>/libs/protocol/src/index.ts',
     '^nest-offline-sync-client$': '<rootDir>/libs/client/src/index.ts',
+    '^nest-offline-sync-client/testing$': '<rootDir>/libs/client/src/testing/index.ts',
     '^nest-offline-sync-conformance$': '<rootDir>/libs/conformance/src/index.ts',
     '^nest-offline-sync-embedded-mongo$': '<rootDir>/libs/embedded-mongo/src/index.ts',
     '^nest-offline-sync/testing$': '<rootDir>/libs/sync/src/testing/index.ts',

@@ -112,6 +112,19 @@ describe('tx.patch', () => {
     expectOrder(await pullAll(running, who));
   });
 
+  it('moves the times of a schema that asks nobody', async () => {
+    const who = identity();
+    const id = new Types.ObjectId();
+    await other.sync.transaction(who, (tx) => tx.upsert('items', id, { name: 'Tea' }));
+    const first = await other.items.findById(id).orFail().lean();
+    await until(() => Date.now() > first.updatedAt.getTime());
+    await other.sync.transaction(who, (tx) => tx.patch('items', id, { inc: { stock: 1 } }));
+    const second = await other.items.findById(id).orFail().lean();
+    expect(second).toMatchObject({ name: 'Tea', stock: 1, createdAt: first.createdAt });
+    expect(second.updatedAt.getTime()).toBeGreaterThan(first.updatedAt.getTime());
+    await agreedState(other, who);
+  });
+
   it('keeps the schema and its times, and asks the validators of the app, but not what is for devices', async () => {
     const who = identity();
     const id = new Types.ObjectId();

@@ -1,7 +1,8 @@
 import { of } from 'rxjs';
 import { SyncError, type SyncOptions } from 'nest-offline-sync';
 import { testDatabase } from '../../support/database';
-import { startHttpApp, upsert, type HttpApp } from '../../support/http-app';
+import { startHttpApp, upsert, type Device, type HttpApp } from '../../support/http-app';
+import { eventually, StreamClient } from '../../support/stream-client';
 
 type Answer = (schema: string | undefined, scopeId: string) => unknown;
 
@@ -16,6 +17,7 @@ describe('the option clientSchema', () => {
       return answer(schema, scopeId) as true;
     };
     app = await startHttpApp(testDatabase(__filename).uri, {
+      stream: true,
       options: {
         clientSchema,
         retryDeadlineMs: 200,
@@ -27,6 +29,15 @@ describe('the option clientSchema', () => {
     });
   });
   afterAll(() => app.close());
+
+  /** The first answer to a message. */
+  async function told({ token }: Device, message: object): Promise<unknown> {
+    const client = await StreamClient.open(`${app.url.replace('http', 'ws')}/sync/stream?token=${token}`);
+    client.say(message);
+    await eventually('an answer', () => client.messages.some(({ type }) => type !== 'ping'));
+    client.socket.terminate();
+    return client.messages.find(({ type }) => type !== 'ping');
+  }
   beforeEach(() => asked.splice(0));
 
   it('is asked with what the client sent, or that it sent nothing', async () => {
@@ -60,6 +71,23 @@ describe('the option clientSchema', () => {
     answer = () => true;
     expect(await device.pull()).toMatchObject({ seq: 0, changes: [] });
     answer = () => said;
+  });
+
+  it.each<[string, (device: Device) => Promise<unknown>]>([
+    ['push', async (device) => (await device.tryPush([upsert('notes', 'n', {})])).body],
+    ['pull', async (device) => (await device.send('/sync/pull')).body],
+    ['full', async (device) => (await device.send('/sync/full')).body],
+    ['documents', async (device) => (await device.send('/sync/documents?collection=notes&ids=n')).body],
+    ['digest', async (device) => (await device.send('/sync/digest')).body],
+    ['info', async (device) => (await device.send('/sync/info')).body],
+    ['subscribe', (device) => told(device, { type: 'subscribe', scope: 'doors' })],
+    [
+      'push over the socket',
+      (device) => told(device, { type: 'push', id: 1, client_id: 'c', changes: [{}] }),
+    ],
+  ])('is refused at every door: %s', async (_door, ask) => {
+    answer = (schema) => schema !== undefined || { minimum: 2 };
+    expect(await ask(app.as('doors'))).toMatchObject({ code: 'client_outdated', minimum: 2 });
   });
 
   it('says the minimum itself where the app has no words', async () => {

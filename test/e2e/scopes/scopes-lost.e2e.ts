@@ -10,6 +10,7 @@ import {
 import type { EntryRecord } from '../../../libs/sync/src/log/records';
 import { noticeOf } from '../../../libs/sync/src/stream/access-notice';
 import { ScopeWatches } from '../../../libs/sync/src/stream/scope-watches';
+import { openChangeStreams } from '../../support/change-streams';
 import { testDatabase } from '../../support/database';
 import { startStreamApp, type StreamApp } from '../../support/stream-app';
 import { eventually, upTo, type StreamClient } from '../../support/stream-client';
@@ -40,14 +41,22 @@ const members = new SharedMembers();
 let first: StreamApp;
 let second: StreamApp;
 let eager: StreamApp;
+/** Asks by itself once in an hour, and nothing tells it what has changed. */
+let lonely: StreamApp;
+const LONELY = `lonely-${String(process.pid)}`;
 let runs = 0;
 let actor: string;
 let team: string;
 
 beforeAll(async () => {
-  const start = (scopeCheckIntervalMs: number): Promise<StreamApp> =>
-    startStreamApp({ uri, options: { scopes: members, scopeCheckIntervalMs, retryDeadlineMs: 500 } });
+  const start = (scopeCheckIntervalMs: number, appName = 'app'): Promise<StreamApp> =>
+    startStreamApp({
+      uri,
+      appName,
+      options: { scopes: members, scopeCheckIntervalMs, retryDeadlineMs: 500 },
+    });
   [first, second, eager] = [await start(HOUR_MS), await start(HOUR_MS), await start(200)];
+  lonely = await start(HOUR_MS, LONELY);
 });
 beforeEach(() => {
   runs += 1;
@@ -56,10 +65,10 @@ beforeEach(() => {
 });
 afterEach(() => {
   members.instead = undefined;
-  for (const app of [first, second, eager]) app.hangUp();
+  for (const app of [first, second, eager, lonely]) app.hangUp();
 });
 afterAll(async () => {
-  for (const app of [first, second, eager]) await app.app.close();
+  for (const app of [first, second, eager, lonely]) await app.app.close();
 });
 
 const syncOf = ({ app }: StreamApp): SyncService => app.get(SyncService);
@@ -149,6 +158,19 @@ describe('a scope that is lost', () => {
     await first.push(team, ['tasks']);
     await reading;
     expect(seen).toEqual(['change', 'scope_lost']);
+  });
+
+  it('ends where its notice was missed with a change stream that was lost', async () => {
+    const client = await listening(lonely);
+    withdraw();
+    const { oplog } = lonely;
+    await eventually('its change stream between two questions', async () => {
+      const cursors = await openChangeStreams(oplog.client, LONELY);
+      if (cursors.length > 0) await oplog.db.command({ killCursors: oplog.entries.collectionName, cursors });
+      return cursors.length > 0;
+    });
+    await client.until('scope_lost');
+    await onlyOwn(client, lonely);
   });
 
   it('ends a response of a full resync that is still being written', async () => {

@@ -33,3 +33,9 @@ export function applyPatch(source: string, { file, find, replace }: Patch): stri
   if (found !== 1) throw new StalePatch(`The text of a patch is ${String(found)} times in ${file}:\n${find}`);
   return source.replace(find, () => replace);
 }
+
+/** A deliberately broken build that breaks one rule of the protocol: the tests of that rule have to fail. */
+export interface RuleMutant extends Pick<Mutant, 'name' | 'about' | 'patches'> {
+  /** From the root on: the cheapest test file that notices, and of that the tests whose names match. */
+  readonly noticedBy: { readonly file: string; readonly tests: string };
+}

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { INVARIANTS } from '../../../libs/conformance/src';
 import { MUTANTS } from './list';
 import { applyPatch, StalePatch, type Mutant } from './mutant';
+import { RULES } from './rules';
 
 const SOURCES = join(__dirname, '../../../libs/sync/src');
 
-function broken({ patches }: Mutant): Map<string, string> {
+function broken({ patches }: Pick<Mutant, 'patches'>): Map<string, string> {
   const sources = new Map<string, string>();
   for (const patch of patches) {
     const source = sources.get(patch.file) ?? readFileSync(join(SOURCES, patch.file), 'utf8');
@@ -17,7 +18,7 @@ function broken({ patches }: Mutant): Map<string, string> {
 }
 
 describe('the broken builds', () => {
-  it.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))(
+  it.each([...MUTANTS, ...RULES].map((mutant) => [mutant.name, mutant] as const))(
     '%s: its patches fit the sources of today, and what they make can be compiled',
     (_, mutant) => {
       for (const source of broken(mutant).values())
@@ -28,10 +29,20 @@ describe('the broken builds', () => {
   );
 
   it('have unique names, and at least one for each invariant', () => {
-    expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+    const names = [...MUTANTS, ...RULES].map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
     const violates = new Set(MUTANTS.flatMap((mutant) => mutant.violates));
     expect([...violates].sort((a, b) => a - b)).toEqual(Object.keys(INVARIANTS).map(Number));
   });
+
+  it.each(RULES.map(({ name, noticedBy }) => [name, noticedBy] as const))(
+    '%s: there are the tests that notice it',
+    (_, { file, tests }) => {
+      // The parts of a name that are not made of a table.
+      const [fixed = ''] = tests.split(': ');
+      expect(readFileSync(join(__dirname, '../../..', file), 'utf8')).toContain(fixed);
+    },
+  );
 
   it('a patch whose text is missing, or occurs twice, is stale', () => {
     const patch = { file: 'any', find: 'head', replace: '$& tail' };

@@ -1,15 +1,19 @@
 /**
  * Shows that the conformance check can fail: runs it on deliberately broken builds, and on the unbroken one under the
- * same conditions. Names of mutants as arguments, or `whole`; none: everything. `--repeat=3` repeats all of it,
+ * same conditions. And that each rule of the protocol has a test that can fail: runs the tests of a rule on builds that
+ * break it. Names of mutants as arguments, or `whole` or `rules`; none: everything. `--repeat=3` repeats all of it,
  * `--verbose` prints what was found.
  *
  * `node -r ./test/support/ts-hook.cjs test/harness/mutants/run.ts [name…]`
  */
 import { renderVerdict } from '../../../libs/conformance/src';
 import { CONDITIONS, type ConditionName } from './conditions';
+import type { EmbeddedMongo } from '../../../libs/embedded-mongo/src';
 import { inLanes } from './lanes';
 import { MUTANTS, mutantNamed } from './list';
-import type { Mutant } from './mutant';
+import type { Mutant, RuleMutant } from './mutant';
+import { tryRule } from './rule-trial';
+import { RULES, ruleNamed } from './rules';
 import { tryMutant, tryWhole, type Outcome } from './trial';
 
 const LANES = 2;
@@ -17,25 +21,41 @@ const LANES = 2;
 interface Row {
   readonly name: string;
   readonly expected: string;
-  readonly run: (mongod: Parameters<typeof tryMutant>[0]) => Promise<Outcome>;
-  readonly isRight: (outcome: Outcome) => boolean;
+  readonly run: (mongod: EmbeddedMongo) => Promise<Shown>;
+}
+
+/** What came of a row. */
+interface Shown {
+  readonly isRight: boolean;
+  readonly found: string;
+  readonly seconds: number;
+  readonly more: string;
+  readonly details: () => string;
 }
 
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
   const names = words.filter((word) => !word.startsWith('--'));
   const repeat = Number(words.find((word) => word.startsWith('--repeat='))?.slice('--repeat='.length) ?? 1);
-  const mutants = names.length === 0 ? MUTANTS : names.filter((name) => name !== 'whole').map(mutantNamed);
-  const conditions = names.length === 0 || names.includes('whole') ? Object.keys(CONDITIONS) : [];
-  const rows = [...conditions.map((name) => wholeRow(name as ConditionName)), ...mutants.map(mutantRow)];
+  const isAll = names.length === 0;
+  const conditions = isAll || names.includes('whole') ? Object.keys(CONDITIONS) : [];
+  const single = names.filter((name) => name !== 'whole' && name !== 'rules');
+  const rows = [
+    ...conditions.map((name) => wholeRow(name as ConditionName)),
+    ...(isAll ? MUTANTS.map(mutantRow) : []),
+    ...(isAll || names.includes('rules') ? RULES.map(ruleRow) : []),
+    ...single.map((name) =>
+      RULES.some((rule) => rule.name === name) ? ruleRow(ruleNamed(name)) : mutantRow(mutantNamed(name)),
+    ),
+  ];
   let wrong = 0;
   for (let time = 1; time <= repeat; time++) {
-    const tasks = rows.map((row) => async (mongod: Parameters<Row['run']>[0]) => {
+    const tasks = rows.map((row) => async (mongod: EmbeddedMongo) => {
       try {
-        const outcome = await row.run(mongod);
-        print(row, outcome);
-        if (words.includes('--verbose')) console.log(renderVerdict(outcome.verdict));
-        if (!row.isRight(outcome)) wrong++;
+        const shown = await row.run(mongod);
+        print(row, shown);
+        if (words.includes('--verbose')) console.log(shown.details());
+        if (!shown.isRight) wrong++;
       } catch (error) {
         wrong++;
         console.log(`${row.name.padEnd(34)} did not run: ${String(error)}`);
@@ -53,8 +73,7 @@ function wholeRow(name: ConditionName): Row {
   return {
     name: `whole, ${name}`,
     expected: 'holds',
-    run: (mongod) => tryWhole(mongod, name),
-    isRight: ({ found }) => found.length === 0,
+    run: async (mongod) => shownOf(await tryWhole(mongod, name), ({ found }) => found.length === 0),
   };
 }
 
@@ -62,21 +81,50 @@ function mutantRow(mutant: Mutant): Row {
   return {
     name: mutant.name,
     expected: mutant.violates.join(' or '),
-    run: (mongod) => tryMutant(mongod, mutant),
-    isRight: ({ found }) => mutant.violates.some((invariant) => found.includes(invariant)),
+    run: async (mongod) =>
+      shownOf(await tryMutant(mongod, mutant), ({ found }) =>
+        mutant.violates.some((invariant) => found.includes(invariant)),
+      ),
   };
 }
 
-function print(row: Row, outcome: Outcome): void {
+function shownOf(outcome: Outcome, isRight: (outcome: Outcome) => boolean): Shown {
   const { found, violations, rounds, seconds } = outcome;
+  return {
+    isRight: isRight(outcome),
+    found: found.join(', '),
+    seconds,
+    more: `${String(rounds)} round(s)  ${String(violations)} violations`,
+    details: () => renderVerdict(outcome.verdict),
+  };
+}
+
+function ruleRow(rule: RuleMutant): Row {
+  return {
+    name: rule.name,
+    expected: 'a failure',
+    run: async (mongod) => {
+      const { failed, problem, seconds } = await tryRule(rule, mongod.uri);
+      if (problem !== undefined) throw new Error(problem);
+      return {
+        isRight: failed.length > 0,
+        found: failed.length > 0 ? `${String(failed.length)} failure(s)` : '',
+        seconds,
+        more: rule.noticedBy.file,
+        details: () => failed.map((name) => `  ${name}`).join('\n'),
+      };
+    },
+  };
+}
+
+function print(row: Row, { isRight, found, seconds, more }: Shown): void {
   const cells = [
     row.name.padEnd(34),
     `expected ${row.expected}`.padEnd(22),
-    `found ${found.join(', ') || 'nothing'}`.padEnd(24),
+    `found ${found || 'nothing'}`.padEnd(24),
     `${seconds.toFixed(1)} s`.padStart(7),
-    `${String(rounds)} round(s)`,
-    `${String(violations)} violations`,
-    row.isRight(outcome) ? '' : '  <-- NOT AS EXPECTED',
+    more,
+    isRight ? '' : '  <-- NOT AS EXPECTED',
   ];
   console.log(cells.join('  '));
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runs } from '../../../../test/support/runs';
-import { Beats } from './pulse';
+import { Beats, Pulse, type Pulsing } from './pulse';
 
 describe('beats of many members by one clock', () => {
   it('come once an interval for each, whenever it joined and however late the clock is looked at', () => {
@@ -46,5 +46,32 @@ describe('beats of many members by one clock', () => {
     });
     expect(at.slice(0, 11).every((count) => count === 0)).toBe(true);
     expect(at.slice(11)).toEqual(Array<number>(10).fill(100));
+  });
+});
+
+describe('the pulse of a process', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('notices at most a quarter of a second late that credentials have run out', () => {
+    const ended: string[] = [];
+    const member = (name: string, endsAt: number): Pulsing => ({
+      phase: 0,
+      endsAt,
+      beat: () => undefined,
+      ended: () => void ended.push(name),
+    });
+    const now = Date.now();
+    const members = new Set([
+      member('soon', now + 1_000),
+      member('later', now + 9_000),
+      member('never', Infinity),
+    ]);
+    const pulse = new Pulse(members, 60_000);
+    jest.advanceTimersByTime(999);
+    expect(ended).toEqual([]);
+    jest.advanceTimersByTime(251);
+    expect(new Set(ended)).toEqual(new Set(['soon']));
+    pulse.stop();
   });
 });
