@@ -98,7 +98,10 @@ describe('conformance', () => {
       });
       return said;
     };
-    const collections = ['--collection', 'notes', '--data', '{"text":"{marker}"}'];
+    const collections = [
+      ...['--collection', 'notes', '--data', '{"text":"{marker}"}'],
+      ...['--patch', '{"count":"visits","list":"tags"}'],
+    ];
 
     it('ends with 0 when every invariant held, deletes what it wrote, and shows no token', async () => {
       const token = app.token('cli');

@@ -149,7 +149,7 @@ function recoveryOf({ at }: Election, pushes: readonly PushEvent[], injected: re
 
 function kindsOf({ operation, patch, group, parentMutation, marker }: SentChange): string[] {
   return [
-    operation === 'patch' && marker === null ? 'patches that set nothing' : `${operation}s`,
+    operation !== 'patch' ? `${operation}s` : marker === null ? 'patches that set nothing' : 'other patches',
     ...(patch !== undefined && patch.inc > 0 ? ['incs'] : []),
     ...(group === undefined ? [] : ['changes in groups']),
     ...(parentMutation === undefined ? [] : ['changes on an own mutation']),
