@@ -113,6 +113,16 @@ describe('a client of the fake server', () => {
     expect(await client.db.tasks.find()).toEqual([]);
   });
 
+  it('has everything when it has synced once, though it follows and the news is on its way', async () => {
+    const server = world();
+    const { client } = await device(server);
+    for (const n of [1, 2, 3]) {
+      server.edit('ann', 'tasks', 't', { title: 'Milk', count: n });
+      expect(await client.syncOnce()).toBe(true);
+      expect(await client.db.tasks.get('t')).toMatchObject({ count: n });
+    }
+  });
+
   it('loads everything again when the log is trimmed, and loses nothing of its own', async () => {
     const server = world({ pageSize: 2 });
     const { client, network } = await device(server);

@@ -2,27 +2,15 @@ import {
   isObject,
   parseClientMessage,
   STREAM_CLOSE,
-  WIRE_FEATURES,
   type DocId,
   type JsonObject,
   type ServerDocument,
-  type SyncInfo,
 } from 'nest-offline-sync-protocol';
 import type { ClientSocket, Fetch, FetchAnswer } from '../environment.ts';
 import { answerOf, base64url, failure, json, parameters } from './fake-answer.ts';
 import { FakeSocket, type FakeSession } from './fake-socket.ts';
-import { FakeScope, type FakeConflict, type PushedChange, type Refusal } from './fake-scope.ts';
-
-export interface FakeServerOptions {
-  readonly collections: readonly string[];
-  /** Default: last-writer-wins. */
-  readonly conflict?: FakeConflict;
-  /** Its clock. Milliseconds since 1970. */
-  readonly now?: () => number;
-  /** Changes in a page of a pull, and documents in one of a full resync. Default 1,000. */
-  readonly pageSize?: number;
-  readonly maxChanges?: number;
-}
+import { infoOf, type FakeServerOptions } from './fake-info.ts';
+import { FakeScope, type PushedChange, type Refusal } from './fake-scope.ts';
 
 /** A request as it came. */
 export interface ReceivedRequest {
@@ -250,39 +238,4 @@ export class FakeServer {
   private time(): string {
     return new Date((this.options.now ?? (() => Date.now()))()).toISOString();
   }
-}
-
-function infoOf(
-  { collections, pageSize = 1000, maxChanges = 1000, conflict = 'last-writer-wins' }: FakeServerOptions,
-  server_time: string,
-): SyncInfo {
-  return {
-    server_time,
-    versions: { package: 'fake', wire: 1 },
-    features: WIRE_FEATURES,
-    limits: {
-      max_changes: maxChanges,
-      max_push_bytes: 8 << 20,
-      max_document_bytes: 1 << 20,
-      max_depth: 64,
-      max_socket_message_bytes: 1 << 20,
-      default_pull_limit: pageSize,
-      max_pull_limit: pageSize,
-      default_full_limit: pageSize,
-      max_full_limit: pageSize,
-      max_document_ids: 100,
-      max_subscriptions: 100,
-      max_drift_ms: 60_000,
-    },
-    default_atomic: 'mutation',
-    stream: { ping_interval_ms: 30_000, subscribe_timeout_ms: 10_000 },
-    retention: { log_days: 30, receipt_days: 30 },
-    collections: collections.map((name) => ({
-      name,
-      conflict,
-      delete_policy: 'delete-wins',
-      full_resync: true,
-      ids: 'scoped',
-    })),
-  };
 }
