@@ -8,6 +8,7 @@ import {
   DOCUMENT_MISSING,
   ID_UNAVAILABLE,
   rejected,
+  standingOf,
   WAITING,
 } from './decisions';
 import { encodeBy } from '../codec/wire-codec';
@@ -111,7 +112,7 @@ function alreadyDeleted(
 ): Decision {
   const version = found?.version ?? null;
   if (version !== null) lineage.advance(change, version, 'as sent');
-  return accepted(version);
+  return { ...accepted(version), ...(change.returns && found ? { standing: standingOf(found) } : {}) };
 }
 
 /** The change as it came, on the document that it meets. */
