@@ -77,7 +77,7 @@ export class ScopeClient<C extends Definitions> {
     return runTransaction<C, T>(this.opened().replica, Object.keys(this.ports.collections), ports, body);
   }
 
-  /** How a mutation ends. Undefined: it ended before this client was opened. */
+  /** How a mutation ends. Undefined: it ended before this client was opened, or more than 1,000 mutations ago. */
   async settled(mutation: string): Promise<Settlement | undefined> {
     return this.opened().replica.settlement(mutation);
   }
