@@ -51,19 +51,23 @@ async function withOwn<T>(work: (database: Database) => Promise<T>): Promise<T> 
   }
 }
 
-/** Rows as a user of IndexedDB would write them without our storage: so many a record, or one. */
+/** Rows and a cursor, as one would write them without our storage to an empty database: so many rows a record. */
 async function bare(lines: readonly string[], perRecord: number): Promise<number> {
   await settled(indexedDB.deleteDatabase(NAME));
   const request = indexedDB.open(NAME, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore('rows');
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore('rows');
+    request.result.createObjectStore('meta');
+  };
   const database = await settled(request);
   const time = await timed(async () => {
     for (const rows of pages(lines)) {
-      const transaction = database.transaction('rows', 'readwrite', { durability: 'relaxed' });
+      const transaction = database.transaction(['rows', 'meta'], 'readwrite', { durability: 'relaxed' });
       const end = new Promise((resolve) => (transaction.oncomplete = resolve));
       const store = transaction.objectStore('rows');
       for (let at = 0; at < rows.length; at += perRecord)
         store.put(perRecord === 1 ? rows[at] : rows.slice(at, at + perRecord), ['tasks', rows[at]?.id ?? '']);
+      transaction.objectStore('meta').put({ at: rows.at(-1)?.id }, 'cursor');
       await end;
     }
   });
