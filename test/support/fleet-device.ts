@@ -78,6 +78,9 @@ export class Device {
   private count = 0;
   /** The last mutation of each document. */
   private readonly last = new Map<string, string>();
+  /** Ids that a patch has had, and those that a child has named: what a child of a patch becomes is not the model's to say. */
+  private readonly ofPatches = new Set<string>();
+  private readonly followed = new Set<string>();
 
   constructor(
     readonly scope: string,
@@ -95,8 +98,12 @@ export class Device {
     const key = keyOf(name);
     const seen = this.seen(key);
     const before = this.queue.findLast((each) => keyOf(each) === key)?.data ?? seen?.data ?? {};
-    const number = reuse !== null && this.count > 0 ? reuse % this.count : this.count++;
     const patch = edit.operation === 'patch' ? patchOf(edit) : undefined;
+    const mutation = this.idFor(reuse, patch !== undefined);
+    const last = this.last.get(key);
+    const follows = edit.follows && !patch && last !== undefined && !this.ofPatches.has(last);
+    if (follows) this.followed.add(last);
+    if (patch) this.ofPatches.add(mutation);
     const { [edit.field]: was, ...rest } = before;
     const value = edit.adds === 'only' && patch ? was : edit.value;
     const data: JsonObject = {
@@ -107,19 +114,25 @@ export class Device {
     };
     this.queue.push({
       ...name,
-      mutation: `m${String(number)}`,
+      mutation,
       operation: edit.operation,
       data: edit.operation === 'delete' ? null : data,
       ...(patch ? { patch } : {}),
       hlc: edit.hlc,
       parent: seen?.version ?? null,
       // Children of patches are told apart by what their receipts keep: see parent-mutations.e2e.ts.
-      parentMutation: edit.follows && !patch ? this.last.get(key) : undefined,
+      parentMutation: follows ? last : undefined,
       sent: false,
       again: 0,
     });
     if (patch) this.last.delete(key);
-    else this.last.set(key, `m${String(number)}`);
+    else this.last.set(key, mutation);
+  }
+
+  private idFor(reuse: number | null, isPatch: boolean): string {
+    const reused = reuse !== null && this.count > 0 ? `m${String(reuse % this.count)}` : undefined;
+    const isFree = reused !== undefined && !(isPatch && this.followed.has(reused));
+    return isFree ? reused : `m${String(this.count++)}`;
   }
 
   request({ skip, take, atomic, refused, doubled, grouped }: Portion): PlanRequest | undefined {
