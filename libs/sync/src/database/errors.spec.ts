@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import mongoose from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
 import {
@@ -73,6 +74,22 @@ describe('an error of the database', () => {
   ])('is none of the moment: %s', (_what, error) => {
     expect(isPassing(error)).toBe(false);
     expect(isRetryable(error)).toBe(false);
+  });
+
+  it('is one of the moment where the driver itself fails over a version of the topology in raw bytes', () => {
+    // Mongoose's own one, wherever that is.
+    const [driver, paths] = ['mongodb', [require.resolve('mongoose')]];
+    const { compareTopologyVersion } = jest.requireActual<{
+      readonly compareTopologyVersion: (one: unknown, other: unknown) => number;
+    }>(join(dirname(require.resolve(driver, { paths })), 'sdam/server_description'));
+    let thrown: unknown;
+    try {
+      compareTopologyVersion(Buffer.alloc(8), { processId: new mongoose.mongo.ObjectId() });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(TypeError);
+    expect(isPassing(thrown)).toBe(true);
   });
 
   it('means the same wherever it comes up: what is waited out is run again, and read again', () => {
