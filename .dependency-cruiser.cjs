@@ -147,7 +147,10 @@ module.exports = {
       'libs-through-index',
       'Another package is used by what it exports.',
       { path: '^(libs/[^/]+|apps/[^/]+)/' },
-      { path: '^libs/[^/]+/', pathNot: ['^$1/', '^libs/[^/]+/src/(testing/)?index\\.ts$'] },
+      {
+        path: '^libs/[^/]+/',
+        pathNot: ['^$1/', '^libs/[^/]+/src/((testing|indexeddb|sqlite)/)?index\\.ts$'],
+      },
     ),
     error(
       'packages-stand-alone',

@@ -8,7 +8,7 @@ function withRuns(folder) {
   return readdirSync(folder, { recursive: true })
     .filter((name) => /\.(spec|e2e)\.ts$/.test(name) && !name.includes('node_modules'))
     .map((name) => path.join(folder, name))
-    .filter((file) => readFileSync(file, 'utf8').includes("support/runs'"));
+    .filter((file) => /support\/runs(\.ts)?'/.test(readFileSync(file, 'utf8')));
 }
 
 /** @type {import('jest').Config} What `npm run check` runs: the long tests, and the properties at full length. */

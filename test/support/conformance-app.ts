@@ -12,16 +12,27 @@ import {
   type SyncOptions,
 } from 'nest-offline-sync';
 import { randomUUID } from 'node:crypto';
-import type { AppWrite, WorkloadCollection } from '../../libs/conformance/src/workload';
+import type { AppWrite, Membership, WorkloadCollection } from '../../libs/conformance/src/workload';
 import { inSeconds, testToken } from './jwt';
+import { Memberships } from './memberships';
 import { startApp } from './sync-app';
 
 const SECRET = 'a secret of the conformance runs that is long enough';
 
 /** What a run writes into the app of {@link startConformanceApp}. */
 export const APP_COLLECTIONS: readonly WorkloadCollection[] = [
-  { name: 'notes', template: { text: '{marker}' }, ids: 'text' },
-  { name: 'tasks', template: { title: '{marker}', done: false }, ids: 'text' },
+  {
+    name: 'notes',
+    template: { text: '{marker}', visits: 0, tags: [] },
+    ids: 'text',
+    patch: { count: 'visits', list: 'tags', optional: 'more.due' },
+  },
+  {
+    name: 'tasks',
+    template: { title: '{marker}', done: false, at: { count: 5 } },
+    ids: 'text',
+    patch: { count: 'at.count', list: 'at.list' },
+  },
 ];
 
 /** The app's own write: a note with the text, through SyncService. */
@@ -43,7 +54,11 @@ class AppNotesController {
 
 export interface ConformanceApp {
   readonly url: string;
-  readonly token: (scope: string) => string;
+  /** @param actor default: one of this scope alone */
+  readonly token: (scope: string, actor?: string) => string;
+  readonly memberships: Memberships;
+  /** Of a scope that tenants are let into: the actors of their tokens. */
+  membership(scope: string, actors: Readonly<Record<'main' | 'other', string>>): Membership;
   close(): Promise<void>;
 }
 
@@ -52,6 +67,7 @@ export async function startConformanceApp(
   uri: string,
   options: Partial<SyncOptions> = {},
 ): Promise<ConformanceApp> {
+  const memberships = new Memberships();
   const running = await startApp(
     {
       imports: [
@@ -62,6 +78,7 @@ export async function startConformanceApp(
           scopeIdField: 'business_id',
           trimIntervalMs: 0,
           metricsEnabled: false,
+          scopes: memberships,
           collections: [
             { name: 'notes', freeForm: true, ids: 'scoped' },
             { name: 'tasks', freeForm: true, ids: 'global' },
@@ -80,7 +97,17 @@ export async function startConformanceApp(
   return {
     url: running.url,
     close: running.close,
-    token: (scope) =>
-      testToken({ payload: { user_id: 'ann', business_id: scope, exp: inSeconds(3600) }, key: SECRET }),
+    memberships,
+    membership: (scope, actors) => ({
+      scopes: [scope],
+      longestMs: 1_500,
+      set: async (tenant, name, level) => {
+        memberships.set(actors[tenant], name, level);
+        await running.app.get(SyncService).accessChanged(actors[tenant]);
+        return { status: 200, code: null };
+      },
+    }),
+    token: (scope, actor = `of ${scope}`) =>
+      testToken({ payload: { user_id: actor, business_id: scope, exp: inSeconds(3600) }, key: SECRET }),
   };
 }

@@ -75,6 +75,7 @@ export class ClientDevice<C extends Definitions> {
   private process = 0;
   private readonly sockets = new Set<FleetSocket>();
   private draws = 0;
+  private readonly tabs: SyncClient<C>[] = [];
 
   constructor(
     readonly name: string,
@@ -101,6 +102,14 @@ export class ClientDevice<C extends Definitions> {
     this.storage = new CrashingStorage(this.inside, () => this.die());
     this.client = this.made();
     await this.client.open();
+  }
+
+  /** Another tab on the same storage, which takes the lead. The first one goes on until it notices. */
+  async second(): Promise<void> {
+    const tab = this.made();
+    this.tabs.push(tab);
+    // Its process may die under it.
+    await tab.open().catch(() => undefined);
   }
 
   setOnline(isOnline: boolean): void {

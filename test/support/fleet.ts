@@ -67,6 +67,11 @@ export class Fleet {
   private floors = new Map<string, number>();
   /** The edit stamp of each document. */
   private stamps = new Map<string, string>();
+  /**
+   * Up to which version of each scope a device may lack tombstones. A restore leaves it: a device that has loaded before
+   * that lacks what is there again.
+   */
+  private readonly forgotten = new Map<string, string>();
   private saved: Checkpoint | undefined;
   private restores = 0;
 
@@ -181,6 +186,43 @@ export class Fleet {
     this.model.trim(scope, all - gone);
   }
 
+  /**
+   * Tombstones that every device has seen which need not load everything again are removed, up to the newest but `kept`
+   * of them; `removed` percent of them are gone at once.
+   */
+  forget(scope: string, kept: number, removed: number): void {
+    const floor = this.floorOf(scope);
+    const tombstones = [...this.full(scope)]
+      .filter(([, { version, data }]) => data === null && version <= floor)
+      .sort(([, a], [, b]) => (a.version < b.version ? -1 : 1));
+    const due = tombstones.slice(0, Math.max(0, tombstones.length - kept));
+    const last = due.at(-1)?.[1].version;
+    const before = this.world.heads.get(scope)?.tombstoneFloor ?? '';
+    if (last === undefined) return;
+    const upTo = last > before ? last : before;
+    const gone = new Set(due.slice(0, Math.ceil((due.length * removed) / 100)).map(([key]) => key));
+    this.world.forget(scope, upTo, gone);
+    this.model.forget(scope, upTo, gone);
+    for (const key of gone) this.stamps.delete(key);
+    if (upTo > (this.forgotten.get(scope) ?? '')) this.forgotten.set(scope, upTo);
+  }
+
+  /** A device has what the scope has, but for tombstones that the scope need not have any more. */
+  expectSame(device: Device): void {
+    const forgotten = this.forgotten.get(device.scope) ?? '';
+    const known = (rows: ReadonlyMap<string, LocalDocument>): Map<string, LocalDocument> =>
+      new Map([...rows].filter(([, { version, data }]) => data !== null || version > forgotten));
+    assert.deepStrictEqual(
+      known(device.local),
+      known(this.full(device.scope)),
+      'a device that has pulled has the scope',
+    );
+  }
+
+  private floorOf(scope: string): string {
+    return this.world.versions(scope)[(this.floors.get(scope) ?? 0) - 1] ?? ZERO_VERSION;
+  }
+
   /** One page of a pull; a device whose cursor is unknown loads everything again. */
   pull(device: Device, limit: number): boolean {
     const page = this.page(device.scope, device.cursor, limit);
@@ -241,7 +283,7 @@ export class Fleet {
   private page(scope: string, since: string | undefined, limit: number): PullPage | string {
     const stored = this.world.heads.get(scope);
     const log = this.world.log.filter((entry) => entry.scope === scope);
-    const floor = log[(this.floors.get(scope) ?? 0) - 1]?.version ?? ZERO_VERSION;
+    const floor = this.floorOf(scope);
     const head = stored ? { version: stored.version, seq: stored.seq, floor } : null;
     const look = locateCursor(since, head);
     if (look.at === 'gone') return look.reason;

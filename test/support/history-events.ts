@@ -1,6 +1,8 @@
 import type {
+  AccessEvent,
   AppWriteEvent,
   ChangeResult,
+  DigestEvent,
   FullEvent,
   FullRow,
   History,
@@ -11,6 +13,7 @@ import type {
   PushEvent,
   Seen,
   SentChange,
+  SentPatch,
   StreamEvent,
 } from '../../libs/conformance/src/history';
 import { accepted, STARTED_AT, versionOf } from './simulated-history';
@@ -22,7 +25,7 @@ export const OK = { status: 200, code: null };
 let pushes = 0;
 
 export function history(...events: HistoryEvent[]): History {
-  return { seed: 7, events, clock: { startedAt: STARTED_AT, serverAhead: null } };
+  return { seed: 7, events, clock: { startedAt: STARTED_AT, serverAhead: null }, features: ['echo'] };
 }
 
 /** The log entry with this number, of the document `d<number>`. */
@@ -52,6 +55,32 @@ export function change(number: number, fields: Partial<SentChange> = {}): SentCh
     flaw: null,
     ...fields,
   };
+}
+
+/** The same, and it says that it is `change(number)` of `w0`. */
+export function echoed(number: number, fields: Partial<Seen> = {}): Seen {
+  return entry(number, { client: 'w0', mutation: `m${number}`, ...fields });
+}
+
+/** Of the document `hot`: what it counts, and what its list has. */
+export function hot(
+  number: number,
+  count: number,
+  list: readonly string[] = [],
+  fields: Partial<Seen> = {},
+): Seen {
+  const patched = { docId: 'hot', marker: 'main-1', fields: { count, list, optional: null } };
+  return echoed(number, { ...patched, digest: `${count} ${list.join()}`, ...fields });
+}
+
+/** A patch of the document `hot` that sets nothing. */
+export function patch(
+  number: number,
+  parts: Partial<SentPatch>,
+  fields: Partial<SentChange> = {},
+): SentChange {
+  const whole = { inc: 0, add: [], remove: [], ...parts };
+  return change(number, { operation: 'patch', docId: 'hot', marker: null, patch: whole, ...fields });
 }
 
 /** Accepted as `entry(number)`. */
@@ -141,6 +170,26 @@ export function full(at: number, lastSeq: string, rows: readonly FullRow[]): Ful
   };
 }
 
+export function digest(
+  at: number,
+  lastSeq: string,
+  collections: DigestEvent['collections'],
+  fields: Partial<DigestEvent> = {},
+): DigestEvent {
+  const times = { sentAt: at, answeredAt: at + 1, answer: OK };
+  return { kind: 'digest', reader: 'f0', tenant: 'main', ...times, lastSeq, collections, ...fields };
+}
+
+/** The app lets the main tenant into the scope `club`, or puts it out. */
+export function access(
+  at: number,
+  level: AccessEvent['level'],
+  fields: Partial<AccessEvent> = {},
+): AccessEvent {
+  const times = { sentAt: at, answeredAt: at + 1, answer: OK };
+  return { kind: 'access', tenant: 'main', scope: 'club', level, ...times, ...fields };
+}
+
 export function row(seen: Seen, fields: Partial<FullRow> = {}): FullRow {
   const { collection, docId, version, digest, marker } = seen;
   return { collection, docId, version, digest, marker, deleted: seen.operation === 'delete', ...fields };
@@ -158,8 +207,13 @@ export function appWrite(at: number, marker: string, fields: Partial<AppWriteEve
   };
 }
 
-export function probe(name: Probe, status: number, code: string | null): ProbeEvent {
-  return { kind: 'probe', probe: name, at: 50, answer: { status, code }, detail: 'a pull' };
+export function probe(
+  name: Probe,
+  status: number,
+  code: string | null,
+  fields: Partial<ProbeEvent> = {},
+): ProbeEvent {
+  return { kind: 'probe', probe: name, at: 50, answer: { status, code }, detail: 'a pull', ...fields };
 }
 
 /** Pushes of ten changes each, which three streams and a pulling reader follow. */

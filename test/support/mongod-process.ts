@@ -70,8 +70,19 @@ export class MongodProcess {
     return this.direct;
   }
 
-  admin(command: mongo.Document): Promise<mongo.Document> {
-    return this.client.db('admin').command(command);
+  async admin(command: mongo.Document): Promise<mongo.Document> {
+    const { client } = this;
+    try {
+      return await client.db('admin').command(command);
+    } catch (error) {
+      // A client that could not connect at its first try stays closed for ever.
+      const isLost = /^Mongo(ServerSelection|TopologyClosed)Error$/.test((error as Error).name);
+      if (isLost && this.direct === client) {
+        this.direct = undefined;
+        await client.close();
+      }
+      throw error;
+    }
   }
 
   /** What it says of itself; undefined while it does not answer. */

@@ -28,6 +28,8 @@ interface State {
   heads: Map<string, string>;
   log: Map<string, ModelEntry[]>;
   receipts: Map<string, ModelReceipt>;
+  /** Of each scope: up to which version its tombstones may be gone. */
+  forgotten: Map<string, string>;
 }
 
 interface ModelReceipt {
@@ -44,7 +46,13 @@ interface ModelReceipt {
  * copy of everything that is thrown away when a batch fails. Shares no code with the planner.
  */
 export class PushModel {
-  state: State = { documents: new Map(), heads: new Map(), log: new Map(), receipts: new Map() };
+  state: State = {
+    documents: new Map(),
+    heads: new Map(),
+    log: new Map(),
+    receipts: new Map(),
+    forgotten: new Map(),
+  };
   /** The end of the stamps that are drawn: four letters. */
   node = 'node';
   private begun: ReadonlyMap<string, string> | undefined;
@@ -87,6 +95,12 @@ export class PushModel {
     return expected;
   }
 
+  /** Tombstones up to a version may be gone; some are. */
+  forget(scope: string, upTo: string, gone: ReadonlySet<string>): void {
+    this.state.forgotten.set(scope, upTo);
+    for (const key of gone) this.state.documents.delete(key);
+  }
+
   /** The oldest entries of a scope are gone. */
   trim(scope: string, kept: number): void {
     const log = this.state.log.get(scope) ?? [];
@@ -115,6 +129,8 @@ interface Mine {
 
 class ModelRequest {
   private readonly mine = new Map<string, Mine>();
+  /** Stands for the tombstone of the present change that is gone. */
+  private gone: ModelDocument | undefined;
   /** Documents of changes that were taken back. */
   private readonly fallen = new Set<string>();
 
@@ -159,7 +175,9 @@ class ModelRequest {
     const isRepeated = told.replayed && !before.receipts.has(key);
     if ((told.replayed || change.kind === 'refused') && !isRepeated) return told;
     const current = this.state.documents.get(named!);
-    const own = current?.scope === this.request.scopeId ? current.version : null;
+    const gone = this.state.forgotten.get(this.request.scopeId);
+    const wasGone = told.server_version !== null && told.server_version === gone;
+    const own = current?.scope === this.request.scopeId ? current.version : wasGone ? gone : null;
     const refusal = { ...told, server_version: told.server_version === null ? null : own };
     if (
       change.mutation &&
@@ -195,23 +213,29 @@ class ModelRequest {
   private decide(change: ReadyChange): Expected | undefined {
     const { scopeId } = this.request;
     const { wallMs, driftMs, begun } = this.clock;
+    this.gone = undefined;
     if (change.verdict) return no(change.verdict.code);
-    const current = this.state.documents.get(change.key);
-    if (current && current.scope !== scopeId) return no('id_unavailable');
+    const stored = this.state.documents.get(change.key);
+    if (stored && stored.scope !== scopeId) return no('id_unavailable');
     if (change.byServer) {
       if (!change.patch) return this.write(change, undefined, change.document);
-      if (!current) return no('document_missing');
-      if (!current.data) return { ...no('conflict_deleted'), server_version: current.version };
-      return this.write(change, undefined, patched(current.data, change.patch));
+      if (!stored) return no('document_missing');
+      if (!stored.data) return { ...no('conflict_deleted'), server_version: stored.version };
+      return this.write(change, undefined, patched(stored.data, change.patch));
     }
     const head = this.state.heads.get(scopeId) ?? '';
     for (const stamp of [change.parent, change.hlc])
       if (stamp && ms(stamp) > Math.max(wallMs, ms(head)) + driftMs) return no('clock_drift');
-    if (current && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
+    if (stored && (change.parent ?? '') > (begun.get(scopeId) ?? '')) return no('parent_unknown');
 
     const orphaned = this.follow(change);
     if (orphaned) return orphaned;
     const { parent, stamp, unseen, built } = this.ancestry(change);
+    // Its client knows a document that is gone without a trace: for all that is known it was deleted since.
+    const gone = this.state.forgotten.get(scopeId) ?? '';
+    const lost = parent !== null && parent < gone;
+    if (!stored && lost) this.gone = { scope: scopeId, version: gone, stamp: gone, data: null };
+    const current = stored ?? this.gone;
     if (change.patch) return this.patch(change, change.patch, current);
     const upsert = change.operation === 'upsert';
     const { strategy, deleteUpdatePolicy: policy } = change.rules;
@@ -223,11 +247,11 @@ class ModelRequest {
     }
     if (parent === current.version && !goesOn) return this.write(change, undefined, change.document);
 
-    const lost = no(
+    const refusal = no(
       current.data === null && policy !== 'resurrect_on_update' ? 'conflict_deleted' : 'conflict_stale',
     );
-    const rejection = { ...lost, server_version: current.version };
-    if (lost.code === 'conflict_deleted' && upsert) return rejection;
+    const rejection = { ...refusal, server_version: current.version };
+    if (refusal.code === 'conflict_deleted' && upsert) return rejection;
     const wins = (): Expected => this.write(change, current.version, change.document);
     if (!upsert && policy === 'delete_wins') return wins();
     if (strategy === 'reject-stale') return { ...rejection, code: 'conflict_stale' };
@@ -362,7 +386,7 @@ class ModelRequest {
         : { ...yes('conflict_resolved', standing.version), server_version: over };
     }
     const version = next(heads.get(scopeId), this.clock);
-    const before = documents.get(change.key);
+    const before = documents.get(change.key) ?? this.gone;
     const edited = change.hlc ?? version;
     const stamp = before && !notOlder(edited, before.stamp) ? before.stamp : edited;
     documents.set(change.key, { scope: scopeId, version, stamp, data });

@@ -117,13 +117,21 @@ export class PushWorld {
     for (const { scopeId, fromSeq, version, seq } of plan.heads) {
       const head = this.heads.get(scopeId);
       if (head?.seq !== fromSeq) throw new Error('a head that moved');
-      this.heads.set(scopeId, { _id: scopeId, version, seq, floor: '', floorSeq: 0 });
+      this.heads.set(scopeId, { ...head, _id: scopeId, version, seq, floor: '', floorSeq: 0 });
       const last = this.log.findLast((each) => each.scope === scopeId);
       if (last?.seq !== seq || last.version !== version)
         throw new Error('a head that does not match the log');
     }
     const moved = new Set(plan.heads.map((head) => head.scopeId));
     if (plan.entries.some((entry) => !moved.has(entry.scope))) throw new Error('entries without their head');
+  }
+
+  /** Tombstones up to a version may be gone: the head says so, then these go. */
+  forget(scopeId: string, upTo: string, gone: ReadonlySet<string>): void {
+    const head = this.heads.get(scopeId);
+    if (!head) throw new Error('tombstones without a head');
+    this.heads.set(scopeId, { ...head, tombstoneFloor: upTo });
+    for (const key of gone) this.documents.delete(key);
   }
 
   versions(scopeId: string): string[] {

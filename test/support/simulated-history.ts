@@ -248,7 +248,7 @@ class SimulatedTenant {
   private write(
     collection: string,
     docId: string,
-    operation: 'upsert' | 'delete',
+    operation: 'upsert' | 'patch' | 'delete',
     marker: string | null,
   ): Seen {
     const entry: Seen = {

@@ -1,7 +1,7 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { MongooseModule } from '@nestjs/mongoose';
-import { SyncModule } from 'nest-offline-sync';
+import { SyncModule, type SyncScopes } from 'nest-offline-sync';
 import { DevTokenModule } from './auth/dev-token.module';
 import { isProduction, type Environment } from './config/environment';
 import { signingSecret } from './config/signing-secret';
@@ -14,8 +14,11 @@ import { SiteModule } from './site/site.module';
 /** What a host adds for sync is SyncModule.forRoot here, and SyncModule.forFeature in each module of ShopModule. */
 @Module({})
 export class AppModule {
-  /** @param environment with a MONGODB_URI: that of the embedded server, when there is no other */
-  static register(environment: Environment): DynamicModule {
+  /**
+   * @param environment with a MONGODB_URI: that of the embedded server, when there is no other
+   * @param scopes who may use which scope
+   */
+  static register(environment: Environment, scopes: Type<SyncScopes> = ShopScopes): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -29,7 +32,7 @@ export class AppModule {
         MongooseModule.forRootAsync({ useFactory: () => mongooseOptions(environment) }),
         SyncModule.forRootAsync({
           ...syncExtras(environment),
-          useFactory: () => ({ ...syncOptions(environment), scopes: ShopScopes }),
+          useFactory: () => ({ ...syncOptions(environment), scopes }),
         }),
         ShopModule,
         SiteModule,

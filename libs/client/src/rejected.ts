@@ -71,7 +71,11 @@ export class Rejected {
 
   /** Called when entries may have come or gone. */
   async refresh(replica: Replica): Promise<void> {
-    this.value.set(await replica.refused());
+    try {
+      this.value.set(await replica.refused());
+    } catch {
+      // The database is gone: whoever works with it says so.
+    }
   }
 
   private async entry(replica: Replica, id: string): Promise<RefusedEntry> {

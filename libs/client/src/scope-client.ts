@@ -16,7 +16,7 @@ import { objectId, randomId, uuid } from './ids.ts';
 import { Value, type Observable } from './observable.ts';
 import type { Conflict } from './pushing.ts';
 import { Rejected } from './rejected.ts';
-import type { Replica } from './replica.ts';
+import { isFenced, type Replica } from './replica.ts';
 import type { Mutation, RefusedEntry } from './rules/mutation.ts';
 import { Session } from './session.ts';
 import { CLOSED, type Status } from './status.ts';
@@ -38,7 +38,7 @@ export interface ScopeClientPorts<C extends Definitions> {
 export interface ClientEvents {
   /** The server has brought an edit and those of others together: what the user made, and what became of it. */
   readonly conflict: Conflict;
-  /** The sync has ended by itself: another tab does it now, or the database is gone. */
+  /** The database is gone: why. The client is closed then. */
   readonly ended: unknown;
 }
 
@@ -143,7 +143,9 @@ export class ScopeClient<C extends Definitions> {
       },
       rejected: () => void this.rejected.refresh(session.replica),
       over: (error) => {
-        void this.end().then(() => this.emit('ended', error));
+        // Edits and queries go on in this tab; the other one sends and reads.
+        if (isFenced(error)) void session.follow();
+        else void this.end().then(() => this.emit('ended', error));
       },
     });
     this.session = session;

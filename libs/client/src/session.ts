@@ -20,7 +20,7 @@ export interface SessionOptions {
   readonly status: (status: Status) => void;
   readonly conflicts: (conflicts: readonly Conflict[]) => void;
   readonly rejected: () => void;
-  /** It has ended by itself: another tab leads, or the database is gone. */
+  /** It cannot go on: another tab leads ({@link isFenced}), or the database is gone. */
   readonly over: (error: unknown) => void;
 }
 
@@ -30,6 +30,7 @@ export class Session {
   readonly pusher: Pusher;
   private readonly transport: Transport;
   private isPaused = true;
+  private isFollowing = false;
   private rejected = 0;
   private position: Position | undefined;
   private told = '';
@@ -81,7 +82,7 @@ export class Session {
 
   async start(): Promise<void> {
     if (!this.isPaused) return;
-    this.isPaused = false;
+    this.isPaused = this.isFollowing = false;
     await this.replica.lead();
     this.reader.start();
     this.pusher.start();
@@ -95,6 +96,12 @@ export class Session {
     this.transport.abort();
     await stopped;
     this.tell();
+  }
+
+  /** Another tab leads from now on. */
+  async follow(): Promise<void> {
+    this.isFollowing = true;
+    await this.stop();
   }
 
   async close(): Promise<void> {
@@ -125,9 +132,9 @@ export class Session {
   }
 
   private tell(): void {
-    const { position, rejected, isPaused } = this;
+    const { position, rejected, isPaused, isFollowing } = this;
     const { storage, status } = this.options;
-    const facts = { kind: storage.kind, rejected, isPaused, position };
+    const facts = { kind: storage.kind, rejected, isPaused, isFollowing, position };
     const now = statusOf(this.replica, this.reader, this.pusher, facts);
     const text = JSON.stringify(now);
     if (text === this.told) return;

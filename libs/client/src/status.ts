@@ -16,7 +16,8 @@ export interface Status {
    *   waiting      the server cannot answer just now; tried again at `retryAt`
    *   blocked      see `blockedBy`; tried again at `retryAt`, and with the next token
    *   paused       `client.pause()`
-   *   closed       not opened, logged out, or another tab syncs
+   *   following    another tab sends and reads; edits and queries work here as well
+   *   closed       not opened, or logged out
    */
   readonly phase:
     | 'opening'
@@ -28,6 +29,7 @@ export interface Status {
     | 'waiting'
     | 'blocked'
     | 'paused'
+    | 'following'
     | 'closed';
   readonly blockedBy?: BlockedBy;
   /** Edits that the server has not answered. */
@@ -63,6 +65,7 @@ export function statusOf(
     readonly kind: string;
     readonly rejected: number;
     readonly isPaused: boolean;
+    readonly isFollowing: boolean;
     readonly position: Position | undefined;
   },
 ): Status {
@@ -72,7 +75,7 @@ export function statusOf(
   const load = facts.position?.load;
   const held = heldBy(state) ?? heldBy(pusher.state);
   return {
-    phase: facts.isPaused ? 'paused' : phaseOf(state, pusher.state),
+    phase: facts.isFollowing ? 'following' : facts.isPaused ? 'paused' : phaseOf(state, pusher.state),
     ...(held?.phase === 'blocked' ? { blockedBy: held.by } : {}),
     pending: pending.length,
     sending: pusher.state.phase === 'sending' ? pusher.state.count : 0,

@@ -1,12 +1,13 @@
 import type { FullRow } from './history';
-import type { Device, Outgoing } from './wire/device';
+import type { Outgoing } from './wire/device';
 import { isOwnId } from './wire/marker';
+import { learnFeatures } from './workload/server-info';
 import { Journal } from './workload/journal';
 import type { WorkloadOptions } from './workload/options';
+import { holdsOthersData, PAGE, pagesOf } from './workload/own-data';
 import { Party } from './workload/party';
+import { otherScopes } from './workload/scopes';
 import { settingsOf, WorkloadError } from './workload/settings';
-
-const PAGE = 200;
 
 /** Checks the scopes that a run would write to, and tidies them up afterwards. None of this is in a history. */
 export class ScopeCare {
@@ -40,34 +41,15 @@ export class ScopeCare {
    */
   async tidy(made: ReadonlyMap<string, ReadonlySet<string>>): Promise<number> {
     let left = 0;
-    for (const party of this.parties) left += await tidyScope(party, made);
+    for (const party of this.parties) {
+      left += await tidyScope(party, made);
+      if (party.tenant !== 'main') continue;
+      await learnFeatures(party);
+      for (const other of await otherScopes(party))
+        if (other.scope?.access === 'write') left += await tidyScope(other, new Map());
+    }
     return left;
   }
-}
-
-async function holdsOthersData(device: Device): Promise<boolean> {
-  for await (const rows of pagesOf(device))
-    if (rows.some(({ deleted, docId }) => !deleted && !isOwnId(docId))) return true;
-  return false;
-}
-
-async function* pagesOf(device: Device): AsyncGenerator<readonly FullRow[]> {
-  let cursor: string | null = null;
-  do {
-    const { answer, rows, next }: Awaited<ReturnType<Device['fullPage']>> = await device.fullPage(
-      PAGE,
-      cursor,
-    );
-    if (rows === null)
-      throw new WorkloadError(
-        answer === null
-          ? 'No answer from the server. Is it up, and is the URL right?'
-          : `GET /${device.prefix}/full answers ${String(answer.status)} ${answer.code ?? ''}. ` +
-              'The check needs a valid token, a full resync that is allowed, and pages that end with their end line; is the URL right?',
-      );
-    yield rows;
-    cursor = next;
-  } while (cursor !== null);
 }
 
 async function tidyScope(party: Party, made: ReadonlyMap<string, ReadonlySet<string>>): Promise<number> {

@@ -26,7 +26,7 @@ export interface DigestPart {
 export interface CollectionDigest {
   readonly collection: string;
   readonly live: DigestPart;
-  /** Tombstones: apart, because a device that loaded without them has not got them. */
+  /** Tombstones above `tombstone_floor`: apart, because a device that loaded without them has not got them. */
   readonly deleted: DigestPart;
 }
 
@@ -35,6 +35,11 @@ export interface DigestAnswer {
   readonly last_seq: string;
   /** The same as an integer; 0 for an empty scope. */
   readonly seq: number;
+  /**
+   * Deleted documents up to this version are not counted: the server need not have their tombstones any more. A device leaves
+   * out its own, and may drop them. Null: all are counted.
+   */
+  readonly tombstone_floor: string | null;
   readonly collections: readonly CollectionDigest[];
 }
 

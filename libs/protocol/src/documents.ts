@@ -12,7 +12,7 @@ export interface DocumentsRequest extends EnvelopeFields {
   readonly collection?: string | null;
   /**
    * At most {@link MAX_DOCUMENT_IDS}: a JSON array (`["a",7]`), or the parameter repeated with the text of one id each. A
-   * single text that begins with `[` is an array.
+   * single text that begins with `[` is an array. Commas separate nothing: an id may hold one.
    */
   readonly ids?: string | readonly DocId[] | null;
 }
@@ -29,7 +29,7 @@ export interface DocumentsQuery extends Envelope {
 export interface DocumentsAnswer {
   /** Those that exist, in the order of the ids; a deleted one with `deleted: true`. */
   readonly documents: readonly FullLine[];
-  /** Ids of which this scope has no document, and has never had one. */
+  /** Ids of which this scope has no document, or none any more: its tombstone was removed. */
   readonly missing: readonly DocId[];
   /** Ids that were not looked at, because the answer would have grown too large: ask for these again. */
   readonly remaining: readonly DocId[];

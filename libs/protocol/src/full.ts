@@ -75,6 +75,8 @@ export interface FullEnd {
   readonly end: true;
   /** As in `X-Sync-LastSeq`. */
   readonly last_seq: string;
+  /** As in `X-Sync-Seq`; null on a later page whose entry has been trimmed. */
+  readonly seq: number | null;
   /** As in `X-Sync-Cursor`; null on the last page. */
   readonly cursor: string | null;
 }

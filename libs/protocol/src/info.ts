@@ -67,6 +67,8 @@ export interface SyncInfo {
     readonly log_days: number;
     /** Days that receipts outlive the log. */
     readonly receipt_days: number;
+    /** Days that tombstones are kept, and at least as long as the log; 0: for ever. */
+    readonly tombstone_days: number;
   };
   /** Those that this identity may read, in the order of the server's options. */
   readonly collections: readonly InfoCollection[];

@@ -40,6 +40,8 @@ const clientSchema: DocumentPiece = {
   description: 'The version of the client’s own data model, as the app calls it.',
 };
 
+const EXPECTED = 'X-Sync-Identity of an earlier answer: as anybody else the request is refused.';
+
 /** The bodies of the sync routes, by name. docs/protocol.md has every field and code. */
 const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
   SyncPush: object(
@@ -51,6 +53,7 @@ const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
       atomic: { type: 'string', enum: ['batch', 'mutation'] },
       scope: nullable({ ...text, example: 'user:alice', description: 'One of GET scopes; none: your own.' }),
       client_schema: clientSchema,
+      expected_identity: nullable({ ...text, description: EXPECTED }),
     },
   ),
   SyncPushedChange: object(
@@ -141,6 +144,10 @@ const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
   SyncDigest: object({
     last_seq: { ...version, description: 'The moment at which it was taken.' },
     seq: integer,
+    tombstone_floor: nullable({
+      ...version,
+      description: 'Deleted documents up to this version are not counted; null: all are.',
+    }),
     collections: list(
       object({ collection: text, live: named('SyncDigestPart'), deleted: named('SyncDigestPart') }),
     ),
@@ -161,7 +168,11 @@ const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
     limits: { type: 'object', additionalProperties: integer },
     default_atomic: { type: 'string', enum: ['batch', 'mutation'] },
     stream: nullable(object({ ping_interval_ms: integer, subscribe_timeout_ms: integer })),
-    retention: object({ log_days: { type: 'number' }, receipt_days: { type: 'number' } }),
+    retention: object({
+      log_days: { type: 'number' },
+      receipt_days: { type: 'number' },
+      tombstone_days: { type: 'number' },
+    }),
     collections: list(
       object({
         name: text,
@@ -191,7 +202,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   '400': 'A parameter or the body is malformed',
   '401': 'No token, an invalid or an expired one',
   '403': 'The credentials do not allow this',
-  '409': 'The app no longer serves clients with this client_schema',
+  '409': 'Not served with this client_schema or this expected_identity',
   '413': 'Too large: send several pushes',
   '500': 'An error in the server; the message contains its id in the log',
   '503': 'Busy, or the database cannot be reached: retry after Retry-After seconds',
@@ -211,6 +222,7 @@ const COLLECTIONS = parameter('collections', text, 'Names, separated by commas; 
 const COMMON = [
   parameter('scope', text, 'One of several scopes of the identity; none: its own.'),
   parameter('client_schema', clientSchema, 'The version of the client’s own data model.'),
+  parameter('expected_identity', text, EXPECTED),
 ];
 
 function answers(description: string, schema: string): DocumentPiece {
@@ -263,15 +275,19 @@ const OPERATIONS: Readonly<
         COLLECTIONS,
         parameter('limit', integer, 'Documents per page; 0: everything in one response.'),
         parameter('cursor', text, 'X-Sync-Cursor of the previous page.'),
+        parameter('tombstones', flag, 'false: no lines for deleted documents.'),
+        parameter('count', flag, 'true: X-Sync-Count on the first page.'),
         ...COMMON,
       ],
       responses: {
         ...refusals(),
         '200': {
           description:
-            'Lines of {collection, doc_id, data, deleted, version}; the last one is {end: true, last_seq, cursor}',
+            'Lines of {collection, doc_id, data, deleted, version}; the last one is {end: true, last_seq, seq, cursor}',
           headers: {
             'X-Sync-LastSeq': { description: 'Pull from here afterwards.', schema: version },
+            'X-Sync-Seq': { description: 'The same as an integer, if it is known.', schema: integer },
+            'X-Sync-Count': { description: 'About how many rows all pages have.', schema: integer },
             'X-Sync-Cursor': { description: 'The next page, if there is one.', schema: text },
           },
           content: { 'application/x-ndjson': { schema: text } },
@@ -286,7 +302,12 @@ const OPERATIONS: Readonly<
       summary: 'Returns single documents with their versions',
       parameters: [
         parameter('collection', text, 'One name.', true),
-        parameter('ids', text, `A JSON array of at most ${MAX_DOCUMENT_IDS} ids, or one text id.`, true),
+        parameter(
+          'ids',
+          text,
+          `A JSON array of at most ${MAX_DOCUMENT_IDS} ids, or one text id. Commas separate nothing.`,
+          true,
+        ),
         ...COMMON,
       ],
       responses: answers('Each id once: with its document, missing, or remaining', 'SyncDocumentsAnswer'),

@@ -154,7 +154,13 @@ describe('reserved versions, and the head of a scope', () => {
     const empty = await running.sync.pull(who);
     expect(empty).toMatchObject({ changes: [], seq: 0, has_more: false });
     const { lastSeq } = await running.sync.full(who);
-    const everything = { oplogTtlDays: 1e-9, oplogMaxEntries: 1, receiptTtlDays: 30, trimGraceMs: 0 };
+    const everything = {
+      oplogTtlDays: 1e-9,
+      oplogMaxEntries: 1,
+      receiptTtlDays: 30,
+      tombstoneTtlDays: 0,
+      trimGraceMs: 0,
+    };
     expect(await trimOnce({ oplog: running.oplog }, everything)).toMatchObject({ finished: true });
     const stop = new AbortController();
     const live = running.sync.stream(who, { since: lastSeq }, stop.signal)[Symbol.asyncIterator]();

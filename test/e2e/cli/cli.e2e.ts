@@ -204,6 +204,45 @@ describe('nest-offline-sync', () => {
       expect(await log.seqs('ann')).toEqual([4, 5]);
     });
 
+    it('removes tombstones of the named collections, by the index that init has made', async () => {
+      await log.append('ann', [OLD, OLD, 0]);
+      const of = ['--collections', 'tasks', '--tombstone-ttl-days', '20'];
+      await log.oplog.db.collection<{ _id: string }>('tasks').insertMany(
+        [1, 3].map((n) => ({
+          _id: `t${String(n)}`,
+          _sync_scope_id: 'ann',
+          _sync_deleted: true,
+          _sync_version: versionOf(n),
+        })),
+      );
+      await log.oplog.db.collection('tasks').dropIndexes();
+      const early = await run('trim', ...here(), ...of);
+      expect(early).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('nest-offline-sync init') as string,
+      });
+      expect((await run('init', ...here(), ...of)).out).toContain(
+        'made      tasks {"_sync_scope_id":1,"_sync_deleted":1',
+      );
+
+      await run('trim', ...here(), ...of);
+      const { out } = await run('trim', ...here(), ...of);
+      expect(out).toContain('and 1 tombstones');
+      expect(await log.oplog.db.collection('tasks').distinct('_id')).toEqual(['t3']);
+    });
+
+    it.each([
+      [['--tombstone-ttl-days', '20'], '--collections'],
+      [
+        ['--tombstone-ttl-days', '20', '--collections', 'sync_oplog'],
+        'sync_oplog is not a collection of yours',
+      ],
+      [['--tombstone-ttl-days', '20', '--oplog-ttl-days', '0'], 'needs oplogTtlDays or oplogMaxEntries'],
+    ])('refuses %j', async (argv, words) => {
+      const { code, err } = await run('trim', ...here(), ...argv);
+      expect([code, err]).toEqual([1, expect.stringContaining(words)]);
+    });
+
     it.each([
       ['--oplog-ttl-days', 'soon'],
       ['--grace', '-1'],

@@ -5,14 +5,15 @@ import { WebSocketServer } from 'ws';
 import type { History, StreamEvent } from '../../../libs/conformance/src';
 import { Device } from '../../../libs/conformance/src/wire/device';
 import { Endpoints } from '../../../libs/conformance/src/wire/endpoints';
-import { markerOf, secretOf } from '../../../libs/conformance/src/wire/marker';
+import { markerOf, secretOf, secretsOf } from '../../../libs/conformance/src/wire/marker';
 import { SeenPool } from '../../../libs/conformance/src/wire/seen-pool';
 import { Subscription } from '../../../libs/conformance/src/wire/subscription';
 import { Journal } from '../../../libs/conformance/src/workload/journal';
 import { Party } from '../../../libs/conformance/src/workload/party';
 import { settingsOf } from '../../../libs/conformance/src/workload/settings';
 
-const secrets = { own: secretOf('run', 'main'), foreign: secretOf('run', 'other') };
+const secrets = secretsOf('run', 'main');
+const foreign = secretOf('run', 'other');
 const PAGE = { changes: [], last_seq: '', seq: 0, has_more: false };
 
 describe("the checker's device", () => {
@@ -34,7 +35,7 @@ describe("the checker's device", () => {
   const device = (urls: readonly string[], answerLimitMs = 300): Device =>
     new Device(
       {
-        ...{ token: () => 'token', secrets, pool: new SeenPool(secrets) },
+        ...{ token: () => 'token', reading: { secrets }, pool: new SeenPool({ secrets }) },
         ...{ received: () => undefined, serverTime: () => undefined },
       },
       new Endpoints(urls, 0),
@@ -88,7 +89,7 @@ describe("the checker's device", () => {
       await party.pull(party.device(), 'reader', { since: null, collections: null });
       return journal.events.filter(({ kind }) => kind === 'leak');
     };
-    const secret = markerOf(secrets.foreign, 'w0', 1);
+    const secret = markerOf(foreign, 'w0', 1);
     const own = markerOf(secrets.own, 'w0', 1);
     expect(await leaks((_, response) => response.end(`{"message":"taken by ${secret}"}`))).toMatchObject([
       { to: 'main', where: 'pull' },

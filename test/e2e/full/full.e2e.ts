@@ -16,6 +16,7 @@ interface Page {
   readonly text: string;
   readonly lines: FullLine[];
   readonly lastSeq: string | null;
+  readonly seq: number | null;
   readonly cursor: string | null;
 }
 
@@ -28,9 +29,10 @@ const linesOf = (text: string): FullLine[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as FullLine)
     .filter((line) => !('end' in line));
+const numberOf = (text: string | null): number | null => (text === null ? null : Number(text));
 /** The last line, as it must be for a page to be whole. */
-const endOf = ({ lastSeq, cursor }: Pick<Page, 'lastSeq' | 'cursor'>): string =>
-  `${JSON.stringify({ end: true, last_seq: lastSeq, cursor })}\n`;
+const endOf = ({ lastSeq, seq, cursor }: Pick<Page, 'lastSeq' | 'seq' | 'cursor'>): string =>
+  `${JSON.stringify({ end: true, last_seq: lastSeq, seq, cursor })}\n`;
 
 describe('full', () => {
   let faults: FailPoints;
@@ -76,6 +78,7 @@ describe('full', () => {
       text,
       lines: response.ok ? linesOf(text) : [],
       lastSeq: response.headers.get('x-sync-lastseq'),
+      seq: numberOf(response.headers.get('x-sync-seq')),
       cursor: response.headers.get('x-sync-cursor'),
     };
   }
@@ -218,7 +221,7 @@ describe('full', () => {
 
   it('of an empty scope leads to its first write', async () => {
     const empty = await full('empty');
-    const text = endOf({ lastSeq: ZERO_VERSION, cursor: null });
+    const text = endOf({ lastSeq: ZERO_VERSION, seq: 0, cursor: null });
     expect(empty).toMatchObject({ status: 200, text, lastSeq: ZERO_VERSION, cursor: null });
     const seeded = new SeededScope(reading.db, 'empty');
     const [version] = await seeded.write([{ collection: 'tasks', id: 'empty-1', data: {} }]);

@@ -81,6 +81,14 @@ describe("the sync routes in an app's own document", () => {
     );
   });
 
+  it('name what every read takes', () => {
+    const takes = (route: string): (string | undefined)[] =>
+      operation(`GET /sync/${route}`).parameters?.map(({ name }) => name) ?? [];
+    for (const route of ['pull', 'full', 'documents', 'digest', 'info'])
+      expect(takes(route)).toEqual(expect.arrayContaining(['scope', 'client_schema', 'expected_identity']));
+    expect(takes('full')).toEqual(expect.arrayContaining(['tombstones', 'count']));
+  });
+
   it('lead from every reference to a schema', () => {
     const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)];
     expect(references.length).toBeGreaterThan(20);

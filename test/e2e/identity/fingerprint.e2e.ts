@@ -123,12 +123,15 @@ describe.each([
     expect((await ask(app, token, 'push', push({ expected_identity: identity }))).status).toBe(200);
     expect((await ask(app, token, `pull?${query}`)).status).toBe(200);
     expect((await ask(app, token, `full?${query}&scope=shared`)).status).toBe(200);
+    expect((await ask(app, token, `documents?collection=notes&ids=n&${query}`)).status).toBe(200);
   });
 
   it.each([
     'pull?expected_identity=',
     'pull?expected_identity=a&expected_identity=b',
     'full?expected_identity=',
+    'digest?expected_identity=',
+    'documents?collection=notes&ids=n&expected_identity=',
   ])('is malformed in %s', async (path) => {
     const { status, body } = await ask(app, token, path);
     expect({ status, body }).toMatchObject({

@@ -356,6 +356,21 @@ describe('code of the app that sees documents', () => {
     expect(await stored()).toMatchObject({ t: 'a', n: 2 });
   });
 
+  it('sees a document that the same push has just written, whose times are others with each try', async () => {
+    const schema = new Schema({ _id: String, t: String, n: Number }, { timestamps: true });
+    const app = await open(schema, { transform: (_, data) => ({ ...data }) });
+    const change = (operation: string, id: string, parts: object) => ({
+      ...{ collection: 'docs', doc_id: 'd', operation, mutation_id: id, ...parts },
+    });
+    const results = await app.one.push([
+      change('upsert', 'u1', { data: { t: 'a', n: 1 } }),
+      change('patch', 'p1', { inc: { n: 1 } }),
+      change('patch', 'p2', { inc: { n: 1 }, data: { t: 'b' } }),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(await app.stored()).toMatchObject({ t: 'b', n: 3 });
+  });
+
   it('a DTO judges the whole document, changes what was sent alone, and minds no other field that it does not know', async () => {
     @Exclude()
     class Dto {

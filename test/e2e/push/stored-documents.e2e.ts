@@ -99,6 +99,8 @@ describe('what became of a change', () => {
       remove('notes', 'd', { parent_version: plain.new_version, return: 'document' }),
     );
     expect(gone.server_document).toEqual({ version: gone.new_version, deleted: true, data: null });
+    const again = await device.one(remove('notes', 'd', { return: 'document' }));
+    expect(again).toMatchObject({ status: 'accepted', server_document: gone.server_document });
     expect(await device.one(upsert('notes', 'd', {}, { return: 'all' }))).toMatchObject({
       code: 'invalid_change',
     });

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import * as prom from 'prom-client';
+import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
 import { NoMetrics, type SyncMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { PromMetrics } from '../../../libs/sync/src/metrics/prom-metrics';
 import { TrimmingService } from '../../../libs/sync/src/retention/trimming';
@@ -21,7 +22,7 @@ describe('the retention job', () => {
     metrics: SyncMetrics = new PromMetrics(prom, registry),
   ): TrimmingService => {
     const settings = resolveSettings({ trimGraceMs: 0, ...options });
-    const service = new TrimmingService(log.oplog, settings, metrics);
+    const service = new TrimmingService(log.oplog, settings, metrics, {} as CollectionRegistry);
     running.push(service);
     return service;
   };

@@ -42,6 +42,7 @@ describe('retention', () => {
         oplogTtlDays: 30,
         oplogMaxEntries: undefined,
         receiptTtlDays: 30,
+        tombstoneTtlDays: 0,
         trimGraceMs: GRACE_MS,
         ...settings,
       },
@@ -134,7 +135,13 @@ describe('retention', () => {
     let batches = 0;
     const stopped = await trimOnce(
       { oplog: log.oplog, mayContinue: () => Promise.resolve(++batches < 2) },
-      { oplogTtlDays: 30, oplogMaxEntries: undefined, receiptTtlDays: 30, trimGraceMs: GRACE_MS },
+      {
+        oplogTtlDays: 30,
+        oplogMaxEntries: undefined,
+        receiptTtlDays: 30,
+        tombstoneTtlDays: 0,
+        trimGraceMs: GRACE_MS,
+      },
     );
     expect(stopped).toMatchObject({ finished: false, deletedEntries: 2000 });
     const left = await log.seqs('a');

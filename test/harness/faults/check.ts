@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startWorkload, type Progress, type WorkloadOptions } from '../../../libs/conformance/src/workload';
 import { judge } from '../../../libs/conformance/src/oracle/judge';
+import { clubsAt } from '../../support/club-scopes';
 import type { History } from '../../../libs/conformance/src/history';
 import type { Verdict } from '../../../libs/conformance/src/verdict';
 import type { FaultCluster } from './cluster';
@@ -8,6 +9,9 @@ import { conduct, type Conducted } from './conduct';
 import { figuresOf, type Figures } from './figures';
 import { PrimaryWatch } from './primary-watch';
 import type { Fault } from './schedule';
+
+/** Longest time in or out of a club: now and then all sockets have noticed. */
+const CLUB_TIME_MS = 45_000;
 
 export interface CheckOptions {
   readonly seed: number;
@@ -38,9 +42,20 @@ export async function check(cluster: FaultCluster, options: CheckOptions): Promi
     token: cluster.token('main', 'checker'),
     otherToken: cluster.token('other', 'neighbour'),
     collections: [
-      { name: 'notes', template: { text: '{marker}', kept: [1, 2, 3] }, ids: 'text' },
-      { name: 'tasks', template: { title: '{marker}', done: false }, ids: 'text' },
+      {
+        name: 'notes',
+        template: { text: '{marker}', kept: [1, 2, 3], visits: 0, tags: [] },
+        ids: 'text',
+        patch: { count: 'visits', list: 'tags', optional: 'more.due' },
+      },
+      {
+        name: 'tasks',
+        template: { title: '{marker}', done: false, tags: [] },
+        ids: 'text',
+        patch: { list: 'tags' },
+      },
     ],
+    membership: clubsAt(cluster.urls, { main: 'checker', other: 'neighbour' }, ['1', '2'], CLUB_TIME_MS),
     appWrite: { method: 'POST', path: '/app-writes', body: { text: '{marker}' } },
     seed,
     seconds: lengthMs / 1000,

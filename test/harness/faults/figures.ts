@@ -1,4 +1,4 @@
-import type { History, PullEvent, PushEvent } from '../../../libs/conformance/src/history';
+import type { History, PullEvent, PushEvent, SentChange } from '../../../libs/conformance/src/history';
 import type { InvariantNumber, Verdict } from '../../../libs/conformance/src/verdict';
 import type { Injected } from './conduct';
 import type { Election } from './primary-watch';
@@ -21,6 +21,8 @@ export interface Figures {
   readonly pushes: number;
   readonly changesSent: number;
   readonly changesAcknowledged: number;
+  /** Changes by what they are, and pushes by how they went and where: what the workload was made of. */
+  readonly made: Readonly<Record<string, number>>;
   /** Of pushes, by status and code; `none` where no answer came. */
   readonly answers: Readonly<Record<string, number>>;
   /** Violations of invariants 2 and 3. */
@@ -68,6 +70,19 @@ export function figuresOf(
       (sum, { results }) => sum + (results ?? []).filter(({ newVersion }) => newVersion !== null).length,
       0,
     ),
+    made: count([
+      ...pushes.flatMap(({ changes }) => changes.flatMap(kindsOf)),
+      ...pushes.flatMap(({ via, scope }) => [
+        `pushes over ${via ?? 'http'}`,
+        ...(scope === undefined ? [] : ['pushes into other scopes']),
+      ]),
+      ...history.events.flatMap((event) => {
+        if (event.kind === 'access') return [`scopes ${event.level === 'none' ? 'taken away' : 'given'}`];
+        if (event.kind === 'digest') return ['digests'];
+        if (event.kind === 'pull' && event.bySeq) return ['pulls by seq'];
+        return event.kind === 'stream' && event.what.is === 'lost' ? ['scope_lost on a socket'] : [];
+      }),
+    ]),
     answers: count(
       pushes.map(({ answer }) =>
         answer === null ? 'none' : [answer.status, answer.code].filter((part) => part !== null).join(' '),
@@ -118,7 +133,8 @@ function recoveryOf({ at }: Election, pushes: readonly PushEvent[], injected: re
   );
   const firsts = new Map<string, number>();
   for (const push of pushes)
-    if (isAcknowledged(push) && push.answeredAt > at)
+    // Who is put out of a scope waits for something else.
+    if (isAcknowledged(push) && push.scope === undefined && push.answeredAt > at)
       firsts.set(who(push), Math.min(firsts.get(who(push)) ?? Infinity, push.answeredAt));
   const acks = [...firsts.values()];
   const first = acks.length === 0 ? null : Math.min(...acks);
@@ -129,6 +145,15 @@ function recoveryOf({ at }: Election, pushes: readonly PushEvent[], injected: re
     firstAckMs: first === null ? null : Math.round(first - at),
     everyClientMs: acks.length === 0 ? null : Math.round(Math.max(...acks) - at),
   };
+}
+
+function kindsOf({ operation, patch, group, parentMutation, marker }: SentChange): string[] {
+  return [
+    operation !== 'patch' ? `${operation}s` : marker === null ? 'patches that set nothing' : 'other patches',
+    ...(patch !== undefined && patch.inc > 0 ? ['incs'] : []),
+    ...(group === undefined ? [] : ['changes in groups']),
+    ...(parentMutation === undefined ? [] : ['changes on an own mutation']),
+  ];
 }
 
 /** Both tenants' clients have the same names. */

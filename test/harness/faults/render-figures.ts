@@ -10,6 +10,7 @@ export function renderFigures(figures: Figures): string {
   return [
     `${String(total)} faults: ${list(faults)}`,
     `${String(figures.pushes)} pushes with ${String(figures.changesSent)} changes, ${String(figures.changesAcknowledged)} acknowledged`,
+    `made of: ${list(figures.made)}`,
     `answers: ${list(answers)}`,
     `holes ${String(figures.holes)}, doubles ${String(figures.doubles)}, leaks ${String(figures.leaks)}, half batches ${String(figures.halfBatches)}, other violations ${String(figures.otherViolations)}`,
     `longest outage that a client saw: ${seconds(figures.longestPushOutageMs)} of pushes, ${seconds(figures.longestPullOutageMs)} of pulls`,

@@ -60,6 +60,8 @@ export class ServerProcess {
         PORT: String(port),
         MONGODB_URI: `${mongoUri}&appName=${name}`,
         JWT_SECRET: secret,
+        // A notice that a broken change stream lost is made up for within this time.
+        SYNC_SCOPE_CHECK_INTERVAL_MS: '8000',
         CLOCK_FILE: this.clockFile,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

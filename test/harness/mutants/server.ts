@@ -24,6 +24,7 @@ import {
   type SyncIdentity,
   type SyncOptions,
 } from 'nest-offline-sync';
+import { ClubsController, ClubScopes } from '../../support/club-scopes';
 import { SECRET, type ServerTask } from './server-task';
 
 /** A route of the app: what it gets becomes a document, written through SyncService. */
@@ -57,10 +58,11 @@ class ServerModule {
             { name: 'notes', freeForm: true, ids: 'scoped' },
             { name: 'cards', freeForm: true, ids: 'global', conflict: 'merge' },
           ],
+          scopes: ClubScopes,
           ...(options as Partial<SyncOptions>),
         }),
       ],
-      controllers: [AppController],
+      controllers: [AppController, ClubsController],
     };
   }
 }

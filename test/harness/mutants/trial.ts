@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { judge, runWorkload, type InvariantNumber, type Verdict } from '../../../libs/conformance/src';
 import type { EmbeddedMongo } from '../../../libs/embedded-mongo/src';
+import { clubsAt } from '../../support/club-scopes';
 import { CONDITIONS, type Condition, type ConditionName } from './conditions';
 import { deploy, type Deployment } from './deployment';
 import type { Mutant } from './mutant';
@@ -23,7 +24,16 @@ const SEED = 5;
 const WRITING = { changes: 400, leastMs: 1_000, mostSeconds: 60 };
 
 /** Large enough that a socket that is not read fills up within seconds. */
-const template = { title: '{marker}', done: false, lines: [{ text: 'x'.repeat(600), count: 1 }] };
+const template = {
+  title: '{marker}',
+  done: false,
+  visits: 0,
+  tags: [],
+  lines: [{ text: 'x'.repeat(600), count: 1 }],
+};
+const patch = { count: 'visits', list: 'tags', optional: 'more.due' };
+/** Longest time in or out of a scope. */
+const CLUB_TIME_MS = 600;
 
 /** Checks a broken build until one of its invariants is found violated, on one deployment. */
 export async function tryMutant(mongod: EmbeddedMongo, mutant: Mutant): Promise<Outcome> {
@@ -82,9 +92,15 @@ async function checkOnce(deployment: Deployment, condition: Condition, seed: num
       token: deployment.tokenOf(`main ${run}`),
       otherToken: deployment.tokenOf(`other ${run}`),
       collections: [
-        { name: 'notes', template, ids: 'text' },
-        { name: 'cards', template, ids: 'text' },
+        { name: 'notes', template, ids: 'text', patch },
+        { name: 'cards', template, ids: 'text', patch },
       ],
+      membership: clubsAt(
+        deployment.urls,
+        { main: `user of main ${run}`, other: `user of other ${run}` },
+        [run],
+        CLUB_TIME_MS,
+      ),
       appWrite: { method: 'POST', path: '/app/writes', body: template },
       seed,
       run,

@@ -17,7 +17,7 @@ function judgeWrite(scope: ScopeIndex, write: AppWriteEvent, found: FindingBuild
   const done = status !== null && status < 300;
   if (entries.length === 0 && done && !scope.settled(write.answeredAt)) {
     found.unchecked(
-      `The log of ${scope.tenant} was not read as a whole: writes of the app that nobody saw are not judged.`,
+      `The log of ${scope.name} was not read as a whole: writes of the app that nobody saw are not judged.`,
     );
     return;
   }
@@ -26,17 +26,17 @@ function judgeWrite(scope: ScopeIndex, write: AppWriteEvent, found: FindingBuild
   if (entries.length > 1) {
     found.violated(
       () =>
-        `A write of the app (${scope.tenant}) is in the log ${entries.length} times: ${entries.map(({ version }) => version).join(', ')}.`,
+        `A write of the app (${scope.name}) is in the log ${entries.length} times: ${entries.map(({ version }) => version).join(', ')}.`,
       shown,
     );
   } else if (entries.length === 0 && done) {
     found.violated(
-      () => `A write of the app (${scope.tenant}) was answered ${status}, and is not in the log.`,
+      () => `A write of the app (${scope.name}) was answered ${status}, and is not in the log.`,
       () => [write, ...scope.lastFinalPage()],
     );
   } else if (entries.length === 1 && status !== null && status >= 400 && status < 500) {
     found.violated(
-      () => `A write of the app (${scope.tenant}) was refused with ${status}, and is in the log.`,
+      () => `A write of the app (${scope.name}) was refused with ${status}, and is in the log.`,
       shown,
     );
   }

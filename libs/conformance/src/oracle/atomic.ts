@@ -1,4 +1,7 @@
+import type { SentChange } from '../history';
+import { judgeEcho } from './echo';
 import { judgeOnePiece } from './one-piece';
+import { judgeParents } from './parents';
 import type { FindingBuilder } from './finding-builder';
 import { nameOf } from './gaps';
 import type { HistoryIndex } from './history-index';
@@ -25,8 +28,12 @@ export function judgeAtomic(index: HistoryIndex, found: FindingBuilder): void {
         else if (outcomeUnknown(push)) allOrNoneUnanswered(scope, together, found);
       }
     }
-    for (const [marker, sendings] of scope.sendingsByMarker) refused(scope, marker, sendings, found);
+    for (const sendings of scope.sendingsByMarker.values()) refused(scope, sendings, found);
+    for (const sendings of scope.sendingsByMutation.values())
+      if (sendings[0]?.change.marker === null) refused(scope, sendings, found);
     judgeOnePiece(scope, found);
+    judgeParents(scope, found);
+    judgeEcho(index, scope, found);
   }
 }
 
@@ -42,7 +49,7 @@ function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): v
     found.checked();
     found.violated(
       () =>
-        `${push.client} (${scope.tenant}) was answered ${result.status} ${version} for ${textOf(sending)}, and the log has no such entry.`,
+        `${push.client} (${scope.name}) was answered ${result.status} ${version} for ${textOf(sending)}, and the log has no such entry.`,
       () => [...evidenceOf(sending), ...scope.lastFinalPage()],
     );
     return;
@@ -52,7 +59,7 @@ function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): v
   const wrong =
     seen.collection !== change.collection || seen.docId !== (result.docId ?? change.docId)
       ? 'another document'
-      : result.status === 'accepted' && change.operation !== seen.operation
+      : result.status === 'accepted' && operationOf(change) !== seen.operation
         ? 'another operation'
         : result.status === 'accepted' && change.marker !== seen.marker && change.marker !== null
           ? 'other content'
@@ -60,7 +67,7 @@ function answered(scope: ScopeIndex, sending: Sending, found: FindingBuilder): v
   if (wrong === null) return;
   found.violated(
     () =>
-      `${push.client} (${scope.tenant}) was answered ${result.status} ${version} for ${textOf(sending)}; in the log that is ${wrong}: ${nameOf(entry)}.`,
+      `${push.client} (${scope.name}) was answered ${result.status} ${version} for ${textOf(sending)}; in the log that is ${wrong}: ${nameOf(entry)}.`,
     () => [...evidenceOf(sending), ...evidenceFor(entry)],
   );
 }
@@ -73,7 +80,7 @@ function allOrNoneAnswered(scope: ScopeIndex, sendings: readonly Sending[], foun
   if (rejected === undefined || taken === undefined) return;
   found.violated(
     () =>
-      `Of one batch of ${taken.push.client} (${scope.tenant}), ${textOf(taken)} was ${taken.result?.status ?? ''} and ` +
+      `Of one batch of ${taken.push.client} (${scope.name}), ${textOf(taken)} was ${taken.result?.status ?? ''} and ` +
       `${textOf(rejected)} rejected (${rejected.result?.code ?? 'no code'}).`,
     () => evidenceOf(rejected, taken),
   );
@@ -86,9 +93,10 @@ function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], fo
   const missing: Sending[] = [];
   let present: { sending: Sending; entry: SeenEntry } | null = null;
   for (const sending of sendings) {
-    const { marker, collection } = sending.change;
-    if (marker === null) continue;
-    const entry = scope.byMarker.get(marker)?.[0];
+    const { marker, collection, patch } = sending.change;
+    // What adds and removes nothing new, or deletes what is deleted, leaves no entry.
+    if (marker === null && (patch?.inc ?? 0) === 0) continue;
+    const [entry] = scope.writtenBy(sending);
     if (entry === undefined) {
       if (!scope.merging.has(collection)) missing.push(sending);
     } else if (present === null && entry.version > final.from && entry.version <= final.to) {
@@ -103,43 +111,46 @@ function allOrNoneUnanswered(scope: ScopeIndex, sendings: readonly Sending[], fo
   if (!onlyTogether(scope, here.sending, gone)) return;
   found.violated(
     () =>
-      `Of one batch of ${gone.push.client} (${scope.tenant}), ${textOf(here.sending)} is in the log and ` +
+      `Of one batch of ${gone.push.client} (${scope.name}), ${textOf(here.sending)} is in the log and ` +
       `${textOf(gone)} is not.`,
     () => [...evidenceOf(here.sending, gone), ...evidenceFor(here.entry), ...scope.lastFinalPage()],
   );
 }
 
 function onlyTogether(scope: ScopeIndex, present: Sending, gone: Sending): boolean {
-  const causes = scope.sendingsByMarker.get(present.change.marker ?? '') ?? [];
+  const causes = scope.sendingsOf(present);
   return causes
     .filter(mayHaveTakenEffect)
     .every(({ push, change }) =>
       togetherIn(push).some(
         (together) =>
           together.some((each) => each.change === change) &&
-          together.some((each) => each.change.marker === gone.change.marker),
+          together.some(
+            (each) =>
+              each.change.marker === gone.change.marker && each.change.mutation === gone.change.mutation,
+          ),
       ),
     );
 }
 
 /** What was refused each time is not in the log. */
-function refused(
-  scope: ScopeIndex,
-  marker: string,
-  sendings: readonly Sending[],
-  found: FindingBuilder,
-): void {
-  if (sendings.some(mayHaveTakenEffect)) return;
-  found.checked();
-  const entry = scope.byMarker.get(marker)?.[0];
+function refused(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
   const [first] = sendings;
-  if (entry === undefined || first === undefined) return;
+  if (first === undefined || sendings.some(mayHaveTakenEffect)) return;
+  found.checked();
+  const [entry] = scope.writtenBy(first);
+  if (entry === undefined) return;
   found.violated(
     () =>
-      `${textOf(first)} of ${first.push.client} (${scope.tenant}) was refused (` +
+      `${textOf(first)} of ${first.push.client} (${scope.name}) was refused (` +
       `${first.result?.code ?? String(first.push.answer?.status ?? 'as a whole')}), and is in the log as ${entry.version}.`,
     () => [...evidenceOf(...sendings), ...evidenceFor(entry)],
   );
+}
+
+/** As the log tells it: the whole document after a patch. */
+function operationOf({ operation }: SentChange): string {
+  return operation === 'patch' ? 'upsert' : operation;
 }
 
 function textOf({ change }: Sending): string {

@@ -35,7 +35,7 @@ function stampsAhead(scope: ScopeIndex, found: FindingBuilder): void {
       if (result?.code === 'parent_refused') continue;
       found.violated(
         () =>
-          `A change of ${push.client} (${scope.tenant}) with a stamp far ahead was ${result?.status ?? 'not answered'} ` +
+          `A change of ${push.client} (${scope.name}) with a stamp far ahead was ${result?.status ?? 'not answered'} ` +
           `(${result?.code ?? result?.newVersion ?? ''}), not rejected with clock_drift.`,
         () => [cutPush(push, (_, index) => index === sending.index)],
       );
@@ -59,8 +59,8 @@ function versionsAhead(scope: ScopeIndex, startedAt: number, found: FindingBuild
     found.violated(
       () =>
         millis === null
-          ? `${version} (${scope.tenant}) is no stamp.`
-          : `${version} (${scope.tenant}) was ${millis - (startedAt + knownAt)} ms ahead when it was seen; ` +
+          ? `${version} (${scope.name}) is no stamp.`
+          : `${version} (${scope.name}) was ${millis - (startedAt + knownAt)} ms ahead when it was seen; ` +
             `at most ${ALLOWED_AHEAD_MS} are allowed.`,
       () => (sight === null && ack !== null ? evidenceOf(ack) : evidenceFor(entry)),
     );

@@ -15,6 +15,9 @@ export const MALFORMED_CODES: ReadonlySet<string> = new Set([
   'unknown_collection',
   'wrong_scope',
   'forbidden',
+  'invalid_patch',
+  'mutation_id_required',
+  'patch_mismatch',
 ]);
 
 /** Another writer came first; the answer shows what is stored. */
@@ -26,6 +29,7 @@ export const CHANGE_CODES: ReadonlySet<string> = new Set([
   ...CONFLICT_CODES,
   'parent_unknown',
   'parent_refused',
+  'document_missing',
   'id_unavailable',
   'unique_violation',
   'refused_by_database',

@@ -21,7 +21,7 @@ export function judgeComplete(
     for (const gap of search.gaps) {
       found.violated(
         () =>
-          `${gap.reader} (${scope.tenant}), reading from ${gap.since || 'the beginning'}, was never given ` +
+          `${gap.reader} (${scope.name}), reading from ${gap.since || 'the beginning'}, was never given ` +
           `${nameOf(gap.first)}${gap.count > 1 ? ` and ${gap.count - 1} more` : ''}, but got beyond it.`,
         () => gap.shown,
       );
@@ -47,16 +47,15 @@ function acknowledged(scope: ScopeIndex, found: FindingBuilder): void {
     if (entry.sight === null && !scope.mustBeRead(entry.version, ack.push.answeredAt)) {
       found.unchecked(
         scope.final === null
-          ? `No reader came to the end of the log of ${scope.tenant}: acknowledged changes that nobody saw are not judged.`
-          : `The log of ${scope.tenant} was read from ${scope.final.from || 'the beginning'} only: older changes that nobody saw are not judged.`,
+          ? `No reader came to the end of the log of ${scope.name}: acknowledged changes that nobody saw are not judged.`
+          : `The log of ${scope.name} was read from ${scope.final.from || 'the beginning'} only: older changes that nobody saw are not judged.`,
       );
       continue;
     }
     found.checked();
     if (entry.sight !== null) continue;
     found.violated(
-      () =>
-        `${nameOf(entry)} was acknowledged to ${ack.push.client} (${scope.tenant}) and is not in the log.`,
+      () => `${nameOf(entry)} was acknowledged to ${ack.push.client} (${scope.name}) and is not in the log.`,
       () => [...evidenceOf(ack), ...scope.lastFinalPage()],
     );
   }
@@ -71,14 +70,14 @@ function pages(scope: ScopeIndex, pull: PullEvent, found: FindingBuilder): void 
   if (cursorText(lastSeq) < cursorText(pull.since)) {
     found.violated(
       () =>
-        `${pull.reader} (${scope.tenant}) asked from ${pull.since ?? 'the beginning'} and got ${lastSeq} as its next cursor, which is below.`,
+        `${pull.reader} (${scope.name}) asked from ${pull.since ?? 'the beginning'} and got ${lastSeq} as its next cursor, which is below.`,
       () => [cutPull(pull, [])],
     );
   }
   if (last !== undefined && (hasMore ? last.version !== lastSeq : last.version > lastSeq)) {
     found.violated(
       () =>
-        `${pull.reader} (${scope.tenant}) was given ${last.version} last, and ${lastSeq} as its next cursor` +
+        `${pull.reader} (${scope.name}) was given ${last.version} last, and ${lastSeq} as its next cursor` +
         `${hasMore ? ', though there is more' : ''}.`,
       () => [cutPull(pull, [last.version])],
     );
@@ -94,7 +93,7 @@ function collectionsAsked(scope: ScopeIndex, found: FindingBuilder): void {
       if (pull.collections.includes(entry.collection)) continue;
       found.violated(
         () =>
-          `${pull.reader} (${scope.tenant}) asked for ${pull.collections?.join(', ') ?? ''} and got an entry of ${entry.collection}.`,
+          `${pull.reader} (${scope.name}) asked for ${pull.collections?.join(', ') ?? ''} and got an entry of ${entry.collection}.`,
         () => [cutPull(pull, [entry.version])],
       );
     }

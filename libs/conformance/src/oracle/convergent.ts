@@ -1,5 +1,6 @@
 import type { FullEvent, FullRow } from '../history';
 import { cutFull } from './evidence';
+import { judgeDigests } from './digests';
 import type { FindingBuilder } from './finding-builder';
 import type { FinalRead } from './final-read';
 import type { HistoryIndex } from './history-index';
@@ -16,11 +17,12 @@ export function judgeConvergent(index: HistoryIndex, found: FindingBuilder): voi
     for (const full of scope.fulls) {
       if (full.rows === null || full.lastSeq === null) continue;
       if (scope.final === null) {
-        found.unchecked(`The log of ${scope.tenant} was not read to its end: full resyncs are not compared.`);
+        found.unchecked(`The log of ${scope.name} was not read to its end: full resyncs are not compared.`);
         continue;
       }
       new Comparison(scope, full, full.rows, full.lastSeq, scope.final, found).run();
     }
+    judgeDigests(scope, found);
   }
 }
 
@@ -98,7 +100,7 @@ class Comparison {
     what: string,
   ): void {
     this.found.violated(
-      () => `Full resync of ${this.full.reader} (${this.scope.tenant}): ${collection} ${docId} ${what}.`,
+      () => `Full resync of ${this.full.reader} (${this.scope.name}): ${collection} ${docId} ${what}.`,
       () => [
         cutFull(this.full, collection, docId),
         ...(entry === null ? this.scope.lastFinalPage() : evidenceFor(entry)),

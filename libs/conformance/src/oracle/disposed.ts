@@ -3,8 +3,11 @@ import { cutFull, cutPull, cutPush } from './evidence';
 import { CHANGE_CODES, CONFLICT_CODES, MALFORMED_CODES, UNAVAILABLE_CODES } from './codes';
 import type { FindingBuilder } from './finding-builder';
 import type { HistoryIndex } from './history-index';
+import { parentsOf } from './parents';
+import { wrongDocument, wrongPatch } from './wrong-answers';
 import type { ScopeIndex } from './scope-index';
 import { evidenceOf, sendingsOf, togetherIn, tookEffect, type Sending } from './sendings';
+import { judgeSocketPushes } from './socket-pushes';
 
 /** Invariant 10: each change gets its own answer, which says what to do; one bad change does not hold up others. */
 export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void {
@@ -12,6 +15,7 @@ export function judgeDisposed(index: HistoryIndex, found: FindingBuilder): void 
     serverErrors(scope, found);
     for (const push of scope.pushes) wholePush(scope, push, found);
   }
+  judgeSocketPushes(index, found);
   for (const probe of index.probes) {
     found.checked();
     const status = probe.answer?.status ?? 0;
@@ -29,6 +33,7 @@ function serverErrors(scope: ScopeIndex, found: FindingBuilder): void {
     ...scope.pushes.map((event) => ({ event, cut: () => cutPush(event, (_, index) => index === 0) })),
     ...scope.pulls.map((event) => ({ event, cut: () => cutPull(event, []) })),
     ...scope.fulls.map((event) => ({ event, cut: () => cutFull(event, '', '') })),
+    ...scope.digests.map((event) => ({ event, cut: () => event })),
     ...scope.appWrites.map((event) => ({ event, cut: () => event })),
   ];
   for (const { event, cut } of requests) {
@@ -39,7 +44,7 @@ function serverErrors(scope: ScopeIndex, found: FindingBuilder): void {
     // A route of the app has its own way to say it.
     if (status === 503 && (event.kind === 'app-write' || UNAVAILABLE_CODES.has(code ?? ''))) continue;
     found.violated(
-      () => `A ${event.kind} of ${scope.tenant} was answered ${status} ${code ?? 'without a code'}.`,
+      () => `A ${event.kind} of ${scope.name} was answered ${status} ${code ?? 'without a code'}.`,
       () => [cut()],
     );
   }
@@ -54,7 +59,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
     found.checked();
     if (status === 413 && push.changes.some(({ flaw }) => flaw === 'too-large')) return;
     found.violated(
-      () => `A push of ${push.client} (${scope.tenant}) was refused as a whole: ${status} ${code ?? ''}.`,
+      () => `A push of ${push.client} (${scope.name}) was refused as a whole: ${status} ${code ?? ''}.`,
       () => [cutPush(push, ({ flaw }, index) => flaw !== null || index === 0)],
     );
     return;
@@ -63,7 +68,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
   if (push.results?.length !== push.changes.length) {
     found.violated(
       () =>
-        `A push of ${push.client} (${scope.tenant}) with ${push.changes.length} changes got ${push.results?.length ?? 0} results.`,
+        `A push of ${push.client} (${scope.name}) with ${push.changes.length} changes got ${push.results?.length ?? 0} results.`,
       () => [cutPush(push, (_, index) => index === 0)],
     );
     return;
@@ -74,12 +79,16 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
     if (sending.result === null) continue;
     found.checked();
     const others = together.find((all) => all.some(({ index }) => index === sending.index));
-    const wrong = wrongResult(sending.result) ?? wrongFor(sending, sending.result, others);
+    const wrong =
+      wrongResult(sending.result, isOfUndone(sending, others)) ??
+      wrongFor(scope, sending, sending.result, others) ??
+      wrongPatch(scope, sending, sending.result) ??
+      wrongDocument(scope, sending, sending.result);
     if (wrong === null) continue;
     const { change } = sending;
     found.violated(
       () =>
-        `${change.operation} ${change.collection} ${change.docId} of ${push.client} (${scope.tenant}) was ` +
+        `${change.operation} ${change.collection} ${change.docId} of ${push.client} (${scope.name}) was ` +
         `${sending.result?.status ?? ''}${sending.result?.code == null ? '' : ` (${sending.result.code})`}: ${wrong}.`,
       () => evidenceOf(sending),
     );
@@ -87,7 +96,7 @@ function wholePush(scope: ScopeIndex, push: PushEvent, found: FindingBuilder): v
 }
 
 /** What is wrong with a result, independent of the change. */
-function wrongResult(result: ChangeResult): string | null {
+function wrongResult(result: ChangeResult, isUndone: boolean): string | null {
   if (tookEffect(result)) {
     if (result.newVersion === null) return 'it has no new_version';
     if (result.code !== null) return 'it has a code though it was taken';
@@ -100,28 +109,64 @@ function wrongResult(result: ChangeResult): string | null {
   }
   const conflict = result.status === 'conflict_resolved' || CONFLICT_CODES.has(result.code ?? '');
   // A replay shows the document only as long as it is unchanged.
-  if (conflict && !result.replayed && result.serverDocument === null) {
+  if (conflict && !result.replayed && result.serverDocument === null && !isUndone) {
     return 'it was a conflict, and server_document is missing';
   }
   return null;
 }
 
+/** Whether it conflicted with what its own batch or group had made, and that was rolled back: the document may not be there. */
+function isOfUndone({ change, index, result }: Sending, together: readonly Sending[] | undefined): boolean {
+  return (
+    result?.serverVersion === null &&
+    (together ?? []).some(
+      (each) =>
+        each.index < index &&
+        each.change.collection === change.collection &&
+        each.change.docId === change.docId &&
+        each.result?.code === 'batch_rolled_back',
+    )
+  );
+}
+
 /** What is wrong with it for this change. */
 function wrongFor(
-  { change, push }: Sending,
+  scope: ScopeIndex,
+  sending: Sending,
   result: ChangeResult,
   together: readonly Sending[] | undefined,
 ): string | null {
+  const { change } = sending;
   if (change.flaw !== null)
     return result.status === 'rejected' ? null : `it is wrong on purpose (${change.flaw})`;
   if (result.status !== 'rejected' || result.code === null) return null;
   if (MALFORMED_CODES.has(result.code)) return 'nothing is wrong with it';
-  if (result.code === 'parent_refused')
-    return push.changes.some(({ group }) => group !== undefined) ? null : 'it names no parent';
+  if (result.code === 'parent_refused') return wrongRefusal(scope, sending);
   if (result.code !== 'batch_rolled_back') return null;
   if (!together) return 'each change of this push is independent';
   const hasCulprit = together.some(
     (each) => each.result?.status === 'rejected' && each.result.code !== 'batch_rolled_back',
   );
   return hasCulprit ? null : 'no change of its batch was rejected for its own reason';
+}
+
+/** `parent_refused` is right only where something that the change builds on was refused, or may have been. */
+function wrongRefusal(scope: ScopeIndex, sending: Sending): string | null {
+  const { change, push, index } = sending;
+  const isClosed = sendingsOf(push).some(
+    (each) =>
+      each.index < index &&
+      each.result?.status === 'rejected' &&
+      each.change.collection === change.collection &&
+      each.change.docId === change.docId &&
+      (each.change.group !== undefined || each.result.code === 'parent_refused'),
+  );
+  if (isClosed) return null;
+  if (change.parentMutation === undefined) return 'it names no parent';
+  const taken = parentsOf(scope, sending).some(
+    (parent) =>
+      tookEffect(parent.result) &&
+      (parent.push.answeredAt < push.sentAt || (parent.push === push && parent.index < index)),
+  );
+  return taken ? 'the mutation that it builds on was taken' : null;
 }

@@ -28,7 +28,7 @@ export function judgeFreshness(scope: ScopeIndex, found: FindingBuilder): void {
     const { sending, version } = newest;
     found.violated(
       () =>
-        `${version} was acknowledged to ${sending.push.client} (${scope.tenant}) before ${pull.reader} asked, whose ` +
+        `${version} was acknowledged to ${sending.push.client} (${scope.name}) before ${pull.reader} asked, whose ` +
         `pull came to the end of the log at ${lastSeq} without it.`,
       () => [...evidenceOf(sending), cutPull(pull, [])],
     );

@@ -146,7 +146,7 @@ class Walk implements GapSearch {
 }
 
 function isListening({ what }: StreamEvent): boolean {
-  return what.is !== 'closed' && what.is !== 'error' && what.is !== 'resync' && what.is !== 'stalled';
+  return !['closed', 'error', 'resync', 'lost', 'stalled'].includes(what.is);
 }
 
 /** An entry as a person reads it. */

@@ -1,34 +1,39 @@
-import type { History, HistoryEvent, LeakEvent, ProbeEvent, Tenant } from '../history';
+import type { AccessEvent, History, HistoryEvent, LeakEvent, ProbeEvent, StrayEvent } from '../history';
 import { ScopeIndex } from './scope-index';
 
 /** The history by what the judges ask of it. Built once; linear in the history, except for sorting versions. */
 export interface HistoryIndex {
   readonly history: History;
+  /** One a log: of each tenant's own scope, and of the others that were named. */
   readonly scopes: readonly ScopeIndex[];
   readonly probes: readonly ProbeEvent[];
   readonly leaks: readonly LeakEvent[];
-  /** Whose a marker is. */
-  readonly ownerOf: ReadonlyMap<string, Tenant>;
+  readonly strays: readonly StrayEvent[];
+  readonly accesses: readonly AccessEvent[];
+  /** In which log a marker was written. */
+  readonly ownerOf: ReadonlyMap<string, ScopeIndex>;
 }
 
 export function indexHistory(history: History): HistoryIndex {
-  const scopes = { main: new ScopeIndex('main'), other: new ScopeIndex('other') };
-  const probes: ProbeEvent[] = [];
-  const leaks: LeakEvent[] = [];
-  const ownerOf = new Map<string, Tenant>();
+  const scopes = new Map(['main', 'other'].map((name) => [name, new ScopeIndex(name)]));
+  const [probes, leaks, strays]: [ProbeEvent[], LeakEvent[], StrayEvent[]] = [[], [], []];
+  const accesses: AccessEvent[] = [];
+  const ownerOf = new Map<string, ScopeIndex>();
   for (const event of history.events) {
-    if (event.kind === 'probe') {
-      probes.push(event);
-    } else if (event.kind === 'leak') {
-      leaks.push(event);
-    } else {
-      scopes[event.tenant].add(event);
-      for (const marker of markersOf(event)) ownerOf.set(marker, event.tenant);
+    if (event.kind === 'probe') probes.push(event);
+    else if (event.kind === 'leak') leaks.push(event);
+    else if (event.kind === 'stray') strays.push(event);
+    else if (event.kind === 'access') accesses.push(event);
+    else {
+      const name = event.scope === undefined ? event.tenant : `scope ${event.scope}`;
+      const scope = scopes.get(name) ?? new ScopeIndex(name, event.scope);
+      scopes.set(name, scope);
+      scope.add(event);
+      for (const marker of markersOf(event)) ownerOf.set(marker, scope);
     }
   }
-  scopes.main.finish();
-  scopes.other.finish();
-  return { history, scopes: [scopes.main, scopes.other], probes, leaks, ownerOf };
+  for (const scope of scopes.values()) scope.finish();
+  return { history, scopes: [...scopes.values()], probes, leaks, strays, accesses, ownerOf };
 }
 
 function markersOf(event: HistoryEvent): string[] {

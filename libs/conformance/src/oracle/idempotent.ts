@@ -4,10 +4,18 @@ import { nameOf } from './gaps';
 import type { HistoryIndex } from './history-index';
 import { entriesOf } from './merges';
 import { evidenceFor, type ScopeIndex, type SeenEntry } from './scope-index';
-import { evidenceOf, outcomeUnknown, sameBody, sameMeaning, tookEffect, type Sending } from './sendings';
+import {
+  evidenceOf,
+  mutationKey,
+  outcomeUnknown,
+  sameBody,
+  sameMeaning,
+  tookEffect,
+  type Sending,
+} from './sendings';
 
 /** Conflicts whose rejection leaves a receipt. */
-const KEPT_CONFLICTS = ['conflict_stale', 'conflict_deleted'];
+const KEPT_CONFLICTS = ['conflict_stale', 'conflict_deleted', 'document_missing'];
 
 /** Invariant 4: a mutation takes effect at most once, and every retry gets the first answer. */
 export function judgeIdempotent(index: HistoryIndex, found: FindingBuilder): void {
@@ -34,8 +42,14 @@ function onceByMarker(
   if (entries.length > 1) twice(scope, sendings, entries, found);
 }
 
-/** One id with several bodies: at most one of them. */
+/** One id: at most one entry, and of several bodies at most one. */
 function onceByMutation(scope: ScopeIndex, sendings: readonly Sending[], found: FindingBuilder): void {
+  const told = scope.byMutation.get(mutationKey(sendings[0] as Sending) ?? '') ?? [];
+  if (told.length > 0) found.checked();
+  if (told.length > 1) {
+    twice(scope, sendings, told, found);
+    return;
+  }
   const markers = new Set(sendings.map(({ change }) => change.marker));
   if (markers.size < 2) return;
   const entries = [...markers].flatMap((marker) =>
@@ -55,7 +69,7 @@ function twice(
   const mutation = sendings[0]?.change.mutation ?? 'without an id';
   found.violated(
     () =>
-      `Mutation ${mutation} of ${client} (${scope.tenant}) is in the log ${entries.length} times: ` +
+      `Mutation ${mutation} of ${client} (${scope.name}) is in the log ${entries.length} times: ` +
       `${entries.map(nameOf).join(', ')}.`,
     () => [...evidenceOf(...sendings), ...entries.slice(0, 2).flatMap(evidenceFor)],
   );
@@ -114,7 +128,7 @@ function sameAnswer(scope: ScopeIndex, first: Sending, sending: Sending, found: 
   if (a.status === b.status && a.newVersion === b.newVersion && a.code === b.code && !twiceNew) return;
   found.violated(
     () =>
-      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.tenant}) was answered ` +
+      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.name}) was answered ` +
       `${answerText(a)}, and as ${answerText(b)} when it was sent again.`,
     () => evidenceOf(first, sending),
   );
@@ -127,7 +141,7 @@ function reused(scope: ScopeIndex, first: Sending, sending: Sending, found: Find
   if (code === 'mutation_id_reused' || code === 'batch_rolled_back') return;
   found.violated(
     () =>
-      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.tenant}) was sent again as another ` +
+      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.name}) was sent again as another ` +
       `change, and answered ${answerText(sending.result)}, not mutation_id_reused.`,
     () => evidenceOf(first, sending),
   );
@@ -145,7 +159,7 @@ function replayOfSomething(
   if (earlier) return;
   found.violated(
     () =>
-      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.tenant}) was answered as replayed, ` +
+      `Mutation ${sending.change.mutation ?? ''} of ${sending.push.client} (${scope.name}) was answered as replayed, ` +
       `and had never been sent before.`,
     () => evidenceOf(sending),
   );

@@ -1,4 +1,5 @@
-import type { HistoryEvent, Tenant } from '../history';
+import type { HistoryEvent } from '../history';
+import { judgeAccess } from './access';
 import { cutFull, cutPull } from './evidence';
 import type { FindingBuilder } from './finding-builder';
 import type { HistoryIndex } from './history-index';
@@ -52,18 +53,19 @@ export function judgeIsolated(index: HistoryIndex, found: FindingBuilder): void 
     );
   }
   for (const scope of index.scopes) foreignRows(index, scope, found);
+  judgeAccess(index, found);
 }
 
-/** No reader gets what the other tenant wrote. */
+/** No reader gets what was written in another log: of the other tenant, or of another scope. */
 function foreignRows(index: HistoryIndex, scope: ScopeIndex, found: FindingBuilder): void {
   const look = (marker: string | null, reader: string, shown: () => HistoryEvent): void => {
     if (marker === null) return;
     found.checked();
     const owner = index.ownerOf.get(marker);
-    if (owner === undefined || owner === scope.tenant) return;
+    if (owner === undefined || owner === scope) return;
     found.violated(
-      () => `${reader} of ${scope.tenant} was given what ${owner} wrote.`,
-      () => [...writing(index, owner, marker), shown()],
+      () => `${reader} of ${scope.name} was given what ${owner.name} wrote.`,
+      () => [...writing(owner, marker), shown()],
     );
   };
   for (const pull of scope.pulls) {
@@ -84,10 +86,9 @@ function foreignRows(index: HistoryIndex, scope: ScopeIndex, found: FindingBuild
   }
 }
 
-function writing(index: HistoryIndex, owner: Tenant, marker: string): HistoryEvent[] {
-  const scope = index.scopes.find(({ tenant }) => tenant === owner);
-  const sending = scope?.sendingsByMarker.get(marker)?.[0];
+function writing(owner: ScopeIndex, marker: string): HistoryEvent[] {
+  const sending = owner.sendingsByMarker.get(marker)?.[0];
   if (sending !== undefined) return evidenceOf(sending);
-  const write = scope?.appWriteByMarker.get(marker);
+  const write = owner.appWriteByMarker.get(marker);
   return write === undefined ? [] : [write];
 }

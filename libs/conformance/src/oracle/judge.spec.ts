@@ -1,13 +1,18 @@
 import type { HistoryEvent } from '../history';
 import type { Finding, InvariantNumber } from '../verdict';
 import {
+  access,
   appWrite,
   change,
+  digest,
+  echoed,
   entry,
   finalPull,
   full,
   got,
   history,
+  hot,
+  patch,
   probe,
   pull,
   push,
@@ -22,6 +27,30 @@ import { judge } from './judge';
 const v = versionOf;
 const BATCH = [change(1), change(2)];
 const STALE = { ...rejected('d1', 'conflict_stale'), serverDocument: { version: v(1), deleted: false } };
+
+/** The digest of docs/protocol.md, "Digest", for the document `n1` at this version. */
+const DIGESTED = {
+  seen: entry(1, { docId: 'n1', version: '20260502T120000.000Z-0001-a1b2' }),
+  live: { count: 1, hash: 'f5907afcaebcc65f0a44e7f08df78b21' },
+  nothing: { count: 0, hash: '0'.repeat(32) },
+};
+
+function digested(at: number, part: Partial<typeof DIGESTED.live>): HistoryEvent {
+  const live = { ...DIGESTED.live, ...part };
+  return digest(at, DIGESTED.seen.version, [{ collection: 'notes', live, deleted: DIGESTED.nothing }]);
+}
+
+/** Its version is half a day after the run began. */
+const HALF_DAY = 12 * 3600 * 1000;
+
+const CLUB = { scope: 'club' };
+/** A conflict with the first entry of `hot`. */
+const HOT_STALE = {
+  ...rejected('hot', 'conflict_stale'),
+  serverVersion: v(1),
+  serverDocument: { version: v(1), deleted: false },
+};
+const created = push(0, [change(1, { docId: 'hot' })], [taken(1, { docId: 'hot' })]);
 
 function findingOf(invariant: InvariantNumber, ...events: HistoryEvent[]): Finding {
   return judge(history(...events)).findings.find((finding) => finding.invariant === invariant)!;
@@ -113,6 +142,67 @@ const BROKEN: readonly Broken[] = [
       finalPull([entry(1), entry(2)]),
     ],
   ],
+  [
+    'an entry that says that another mutation wrote it',
+    1,
+    /the entry says/,
+    [push(1, [change(1)], [taken(1, { seq: 1 })]), finalPull([echoed(1, { mutation: 'm9' })])],
+  ],
+  [
+    'an entry that does not say whose it is',
+    1,
+    /the entry says seq 1, nobody's/,
+    [push(1, [change(1)], [taken(1, { seq: 1 })]), finalPull([entry(1)])],
+  ],
+  [
+    'an answer with the seq of another entry',
+    1,
+    /the entry says seq 1/,
+    [push(1, [change(1)], [taken(1, { seq: 2 })]), finalPull([echoed(1)])],
+  ],
+  [
+    'an entry of a mutation that was never sent',
+    1,
+    /was never sent/,
+    [push(1, [change(1)], [taken(1)]), finalPull([echoed(1, { mutation: 'm9' })])],
+  ],
+  [
+    'a patch that was refused and counted',
+    1,
+    /was refused .* and is in the log/,
+    [
+      push(1, [patch(2, { inc: 1 })], [{ ...rejected('hot', 'document_missing') }]),
+      finalPull([hot(1, 0), hot(2, 1)]),
+    ],
+  ],
+  [
+    'an unanswered batch of which one patch is in the log',
+    1,
+    /is in the log and .* is not/,
+    [created, push(1, [patch(2, { inc: 1 }), patch(3, { inc: 1 })], null), finalPull([hot(1, 0), hot(2, 1)])],
+  ],
+  [
+    'a change that was taken though its parent was refused',
+    1,
+    /builds on mutation m1, which was refused/,
+    [
+      push(1, [change(1)], [STALE], { atomic: 'mutation' }),
+      push(3, [change(2, { docId: 'd1', parentMutation: 'm1' })], [taken(2, { docId: 'd1' })]),
+    ],
+  ],
+  [
+    'a change that was taken after a group of its document was rolled back',
+    1,
+    /builds on mutation m1, which was refused/,
+    [
+      push(
+        1,
+        [change(1, { group: 'a' }), change(2, { group: 'a' }), change(3, { docId: 'd1' })],
+        [rejected('d1', 'batch_rolled_back'), { ...STALE, docId: 'd2' }, taken(3, { docId: 'd1' })],
+        { atomic: 'mutation' },
+      ),
+    ],
+  ],
   // 2 Order
   [
     'a reader whose versions go back',
@@ -150,6 +240,21 @@ const BROKEN: readonly Broken[] = [
       pull(1, 'p0', null, [entry(1, { seq: 2 })], entry(1, { seq: 2 })),
       pull(3, 'p1', v(1), [entry(2, { seq: 1 })], entry(2, { seq: 1 })),
     ],
+  ],
+  [
+    'a version that two readers see from other senders',
+    2,
+    /has another sender/,
+    [
+      pull(1, 'p0', null, [echoed(1)], entry(1)),
+      pull(3, 'p1', null, [echoed(1, { client: 'w1' })], entry(1)),
+    ],
+  ],
+  [
+    'a full resync with another seq than its version has',
+    2,
+    /was told that .* is seq 2/,
+    [{ ...full(3, v(1), [row(entry(1))]), seq: 2 }, finalPull([entry(1)])],
   ],
   // 3 Complete
   [
@@ -221,6 +326,60 @@ const BROKEN: readonly Broken[] = [
       }),
     ],
   ],
+  [
+    'a count that is lost',
+    3,
+    /adds 2 to 5, and left 5/,
+    [
+      created,
+      push(1, [patch(2, { inc: 2 })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 5), hot(2, 5)]),
+    ],
+  ],
+  [
+    'a value of a list that is lost',
+    3,
+    /adds b to and removes nothing from a, and left a/,
+    [
+      created,
+      push(1, [patch(2, { add: ['b'] })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 5, ['a']), hot(2, 5, ['a'])]),
+    ],
+  ],
+  [
+    'a value of a list that others had added, and a patch wiped',
+    3,
+    /adds c to .* from a,b, and left a,c/,
+    [
+      created,
+      push(1, [patch(2, { add: ['c'] })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 5, ['a', 'b']), hot(2, 5, ['a', 'c'])]),
+    ],
+  ],
+  [
+    'a text that a patch was to remove',
+    3,
+    /left the text "old"/,
+    [
+      created,
+      push(1, [patch(2, { optional: null })], [taken(2, { docId: 'hot' })]),
+      finalPull([
+        hot(1, 5, [], { fields: { count: 5, list: [], optional: 'old' } }),
+        hot(2, 5, [], { fields: { count: 5, list: [], optional: 'old' } }),
+      ]),
+    ],
+  ],
+  [
+    'a count that was answered and never made',
+    3,
+    /was only patched: 2 patches make 7, and it has 5/,
+    [
+      created,
+      push(1, [patch(2, { inc: 5 })], [taken(2, { docId: 'hot' })]),
+      push(3, [patch(3, { inc: 2 })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 0), hot(2, 5)]),
+    ],
+  ],
   // 4 Idempotent
   [
     'a mutation that is in the log twice',
@@ -271,6 +430,58 @@ const BROKEN: readonly Broken[] = [
     /never been sent/,
     [push(1, [change(1)], [taken(1, { replayed: true })])],
   ],
+  [
+    'a deletion that is in the log twice',
+    4,
+    /is in the log 2 times/,
+    [
+      push(1, [change(1, { operation: 'delete', marker: null })], null),
+      finalPull([
+        echoed(1, { operation: 'delete', marker: null, digest: null }),
+        echoed(2, { operation: 'delete', marker: null, digest: null, mutation: 'm1' }),
+      ]),
+    ],
+  ],
+  [
+    'a patch that counts twice in one entry',
+    4,
+    /adds 2 to 5, and left 9/,
+    [
+      created,
+      push(1, [patch(2, { inc: 2 })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 5), hot(2, 9)]),
+    ],
+  ],
+  [
+    'a patch that counts twice in two entries',
+    4,
+    /is in the log 2 times/,
+    [
+      created,
+      push(1, [patch(2, { inc: 2 })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 5), hot(2, 7), hot(3, 9, [], { mutation: 'm2' })]),
+    ],
+  ],
+  [
+    'more than the patches of a document make',
+    4,
+    /was only patched: 1 patches make 2, and it has 4/,
+    [
+      created,
+      push(1, [patch(2, { inc: 2 })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 0), hot(2, 4)]),
+    ],
+  ],
+  [
+    'a list with more than a patch adds',
+    4,
+    /and left a,b,b/,
+    [
+      created,
+      push(1, [patch(2, { add: ['b'] })], [taken(2, { docId: 'hot' })]),
+      finalPull([hot(1, 0, ['a']), hot(2, 0, ['a', 'b', 'b'])]),
+    ],
+  ],
   // 5 Isolated
   ['bytes with a secret', 5, /a secret/, [{ kind: 'leak', to: 'other', at: 1, where: 'an error text' }]],
   ['an answer without a token', 5, /no token was answered 200/, [probe('without-token', 200, null)]],
@@ -282,6 +493,60 @@ const BROKEN: readonly Broken[] = [
     5,
     /was given what main wrote/,
     [push(1, [change(1)], [taken(1)]), pull(3, 'p0', null, [entry(1)], entry(1), { tenant: 'other' })],
+  ],
+  [
+    'an entry of another scope of the same tenant',
+    5,
+    /was given what scope club wrote/,
+    [push(1, [change(1)], [taken(1)], CLUB), pull(3, 'p0', null, [entry(1)], entry(1))],
+  ],
+  [
+    'a pull from a scope that was taken away',
+    5,
+    /was answered 200 .*after the app took that scope away/,
+    [access(1, 'none'), pull(10, 'p0', null, [], entry(1), CLUB), access(20, 'write')],
+  ],
+  [
+    'a push into a scope that was taken away',
+    5,
+    /A push of main in scope club was answered 200/,
+    [access(1, 'none'), push(10, [change(1)], [taken(1)], CLUB)],
+  ],
+  [
+    'a digest of a scope that was taken away',
+    5,
+    /A digest of main in scope club was answered 200/,
+    [access(1, 'none'), digest(10, v(1), [], CLUB)],
+  ],
+  [
+    'a scope that is refused to who is in it',
+    5,
+    /though the app lets it in/,
+    [
+      access(1, 'write'),
+      pull(10, 'p0', null, [], entry(1), {
+        ...CLUB,
+        page: null,
+        answer: { status: 403, code: 'scope_forbidden' },
+      }),
+    ],
+  ],
+  [
+    'an entry after scope_lost',
+    5,
+    /was told that scope club is lost, and then given/,
+    [subscribed(0, null, CLUB), stream(2, { is: 'lost' }, CLUB), got(3, entry(1), CLUB)],
+  ],
+  [
+    'an entry for a socket long after its scope was taken away',
+    5,
+    /it was written after that/,
+    [
+      subscribed(0, null, CLUB),
+      access(10, 'none'),
+      push(8_000, [change(1)], [taken(1)], { ...CLUB, tenant: 'other', client: 'o0' }),
+      got(8_100, entry(1), CLUB),
+    ],
   ],
   // 6 Convergent
   [
@@ -322,6 +587,34 @@ const BROKEN: readonly Broken[] = [
     6,
     /twice/,
     [full(3, v(1), [row(entry(1)), row(entry(1))]), finalPull([entry(1)])],
+  ],
+  [
+    'a digest with a document less',
+    6,
+    /The digest of notes .* is 0 documents/,
+    [digested(3, DIGESTED.nothing), finalPull([DIGESTED.seen])],
+  ],
+  [
+    'a digest with another hash',
+    6,
+    /a device there has 1 documents f5907afcaebcc65f0a44e7f08df78b21/,
+    [digested(3, { hash: 'f5907afcaebcc65f0a44e7f08df78b20' }), finalPull([DIGESTED.seen])],
+  ],
+  [
+    'a digest without a collection',
+    6,
+    /is missing; a device there has/,
+    [digest(3, DIGESTED.seen.version, []), finalPull([DIGESTED.seen])],
+  ],
+  [
+    'a digest that is not what a full resync just before it has, of a trimmed log',
+    6,
+    /The digest of notes/,
+    [
+      full(1, DIGESTED.seen.version, [row(DIGESTED.seen)]),
+      digested(3, { count: 2 }),
+      pull(5, 'final-main', DIGESTED.seen.version, [], DIGESTED.seen),
+    ],
   ],
   // 7 Never silently too late
   [
@@ -431,6 +724,120 @@ const BROKEN: readonly Broken[] = [
     /without a code/,
     [push(1, [change(1)], null, { answer: { status: 503, code: null } })],
   ],
+  [
+    'a parent_refused of a change that names no parent',
+    10,
+    /it names no parent/,
+    [push(1, [change(1)], [rejected('d1', 'parent_refused')])],
+  ],
+  [
+    'a parent_refused although the parent was taken',
+    10,
+    /that it builds on was taken/,
+    [
+      push(1, [change(1)], [taken(1)]),
+      push(3, [change(2, { docId: 'd1', parentMutation: 'm1' })], [rejected('d1', 'parent_refused')]),
+    ],
+  ],
+  [
+    'a parent_refused where a group of another document was rolled back',
+    10,
+    /it names no parent/,
+    [
+      push(
+        1,
+        [change(1, { group: 'a' }), change(2, { group: 'a' }), change(3)],
+        [rejected('d1', 'batch_rolled_back'), { ...STALE, docId: 'd2' }, rejected('d3', 'parent_refused')],
+        { atomic: 'mutation' },
+      ),
+    ],
+  ],
+  [
+    'a child that is stale against its own parent',
+    10,
+    /which is its own parent/,
+    [
+      push(1, [change(1)], [taken(1, { seq: 1 })]),
+      push(3, [change(2, { docId: 'd1', parentMutation: 'm1' })], [{ ...STALE, serverVersion: v(1) }], {
+        atomic: 'mutation',
+      }),
+    ],
+  ],
+  [
+    'a patch that only counts, and was a conflict',
+    10,
+    /which never conflicts/,
+    [created, push(3, [patch(2, { inc: 1 })], [HOT_STALE]), finalPull([hot(1, 0)])],
+  ],
+  [
+    'a patch that only adds, and was resolved',
+    10,
+    /which never conflicts/,
+    [
+      created,
+      push(
+        3,
+        [patch(2, { add: ['a'] })],
+        [{ ...HOT_STALE, code: null, status: 'conflict_resolved', newVersion: v(2) }],
+      ),
+      finalPull([hot(1, 0), hot(2, 0, ['a'])]),
+    ],
+  ],
+  [
+    'a patch of a document that is said not to be there',
+    10,
+    /the document is there since/,
+    [created, push(3, [patch(2, { inc: 1 })], [rejected('hot', 'document_missing')]), finalPull([hot(1, 0)])],
+  ],
+  [
+    'a document that was asked for and not shown',
+    10,
+    /server_document is missing/,
+    [push(1, [change(1, { returns: true })], [taken(1)])],
+  ],
+  [
+    'a document that is older than what the change wrote',
+    10,
+    /older than what it wrote/,
+    [
+      push(
+        1,
+        [change(2, { returns: true })],
+        [taken(2, { serverDocument: { version: v(1), deleted: false, digest: 'digest of 1' } })],
+      ),
+    ],
+  ],
+  [
+    'a document that the log has with other content',
+    10,
+    /is not what the log has/,
+    [
+      push(
+        1,
+        [change(1, { returns: true })],
+        [taken(1, { serverDocument: { version: v(1), deleted: false, digest: 'other' } })],
+      ),
+      finalPull([entry(1)]),
+    ],
+  ],
+  [
+    'a second answer to a push over the socket',
+    10,
+    /was sent pushed with the id 3/,
+    [{ kind: 'stray', tenant: 'main', at: 1, what: 'pushed with the id 3, which no push was waiting for' }],
+  ],
+  [
+    'a push that is refused over the socket with another code than over HTTP',
+    10,
+    /over the socket it was answered internal, and over HTTP malformed_request/,
+    [probe('socket-push', 400, 'internal', { expected: { status: 400, code: 'malformed_request' } })],
+  ],
+  [
+    'a push that is taken over the socket and refused over HTTP',
+    10,
+    /over the socket it was answered 200/,
+    [probe('socket-push', 200, null, { expected: { status: 400, code: 'malformed_request' } })],
+  ],
   // 11 Same for the server
   [
     'a write of the app that is lost',
@@ -459,6 +866,92 @@ describe('a history that breaks an invariant', () => {
 });
 
 describe('what is no violation', () => {
+  const NEW_HELD: readonly (readonly [string, HistoryEvent[]])[] = [
+    [
+      'patches of two writers, answered or not, that add up',
+      [
+        created,
+        push(1, [patch(2, { inc: 2, add: ['a'] })], [taken(2, { docId: 'hot', seq: 2 })]),
+        push(2, [patch(3, { inc: 3, remove: ['a'] })], null),
+        finalPull([hot(1, 0), hot(2, 2, ['a']), hot(3, 5)]),
+      ],
+    ],
+    [
+      'a patch that changes nothing, and has no entry',
+      [
+        created,
+        push(1, [patch(2, { add: ['a'] })], [taken(1, { docId: 'hot' })]),
+        finalPull([hot(1, 0, ['a'])]),
+      ],
+    ],
+    [
+      'a patch against a deletion',
+      [
+        created,
+        push(3, [patch(3, { inc: 1 })], [{ ...HOT_STALE, code: 'conflict_deleted' }], { atomic: 'mutation' }),
+        finalPull([hot(1, 0)]),
+      ],
+    ],
+    [
+      'a change that conflicts with what others wrote, on top of an own patch',
+      [
+        created,
+        push(1, [patch(2, { inc: 1 })], [taken(2, { docId: 'hot', seq: 2 })]),
+        push(
+          3,
+          [change(3, { docId: 'hot', parentMutation: 'm2' })],
+          [{ ...HOT_STALE, serverVersion: v(2), serverDocument: { version: v(2), deleted: false } }],
+        ),
+        finalPull([hot(1, 0), hot(2, 1)]),
+      ],
+    ],
+    [
+      'a child of what was refused, and one of what was not answered',
+      [
+        push(1, [change(1)], [STALE], { atomic: 'mutation' }),
+        push(3, [change(2, { docId: 'd1', parentMutation: 'm1' })], [rejected('d1', 'parent_refused')]),
+        push(5, [change(3)], null),
+        push(7, [change(4, { docId: 'd3', parentMutation: 'm3' })], [rejected('d3', 'parent_refused')]),
+      ],
+    ],
+    [
+      'a conflict with what the same batch had made, which is gone',
+      [
+        push(
+          1,
+          [change(1), patch(2, { inc: 1 }, { docId: 'd1' })],
+          [rejected('d1', 'batch_rolled_back'), rejected('d1', 'conflict_deleted')],
+        ),
+      ],
+    ],
+    [
+      'scopes that are taken away and given again',
+      [
+        access(1, 'write'),
+        pull(3, 'p0', null, [], entry(1), CLUB),
+        access(10, 'none'),
+        pull(12, 'p0', v(1), [], entry(1), {
+          ...CLUB,
+          page: null,
+          answer: { status: 403, code: 'scope_forbidden' },
+        }),
+        // Sent before, answered after: either is right.
+        pull(19, 'p1', v(1), [], entry(1), { ...CLUB, answeredAt: 22 }),
+        access(20, 'write', { answer: null }),
+        pull(30, 'p0', v(1), [], entry(1), CLUB),
+      ],
+    ],
+    ['digests that are right', [digested(HALF_DAY, {}), finalPull([DIGESTED.seen], HALF_DAY + 5)]],
+    [
+      'a push that is refused in the same way over the socket',
+      [
+        probe('socket-push', 400, 'malformed_request', {
+          expected: { status: 400, code: 'malformed_request' },
+        }),
+      ],
+    ],
+  ];
+
   const HELD: readonly (readonly [string, HistoryEvent[]])[] = [
     [
       'an unanswered batch that never arrived',
@@ -550,6 +1043,13 @@ describe('what is no violation', () => {
       [full(3, v(1), [row(entry(2, { docId: 'd1' }))]), finalPull([entry(1), entry(2, { docId: 'd1' })])],
     ],
   ];
+
+  it.each(NEW_HELD)('%s', (_, events) => {
+    const verdict = judge(history(...events));
+    expect(verdict.findings.flatMap(({ violations }) => violations.map(({ message }) => message))).toEqual(
+      [],
+    );
+  });
 
   it.each(HELD)('%s', (_, events) => {
     const verdict = judge(history(...events));

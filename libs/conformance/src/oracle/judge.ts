@@ -13,6 +13,7 @@ import { indexHistory, type HistoryIndex } from './history-index';
 import { judgeIdempotent } from './idempotent';
 import { judgeIsolated } from './isolated';
 import { judgeOrder } from './order';
+import { findPatchFaults, judgePatches } from './patches';
 import { judgeTooLate } from './too-late';
 
 /**
@@ -22,11 +23,18 @@ import { judgeTooLate } from './too-late';
 export function judge(history: History): Verdict {
   const index = indexHistory(history);
   const gaps = new Map(index.scopes.map((scope) => [scope, findGaps(scope)]));
+  const patches = index.scopes.map(findPatchFaults);
   const judges: Record<InvariantNumber, (index: HistoryIndex, found: FindingBuilder) => void> = {
     1: judgeAtomic,
     2: judgeOrder,
-    3: (_, found) => judgeComplete(index, gaps, found),
-    4: judgeIdempotent,
+    3: (_, found) => {
+      judgeComplete(index, gaps, found);
+      for (const faults of patches) judgePatches(faults, 'lost', found);
+    },
+    4: (_, found) => {
+      judgeIdempotent(index, found);
+      for (const faults of patches) judgePatches(faults, 'twice', found);
+    },
     5: judgeIsolated,
     6: judgeConvergent,
     7: (_, found) => judgeTooLate(index, gaps, found),

@@ -61,7 +61,7 @@ function onePiece(
   if (end === undefined || end.version >= last.version) return;
   found.violated(
     () =>
-      `A push of ${push.client} (${scope.tenant}) wrote ${first.version} to ${last.version}; a reader was told in ` +
+      `A push of ${push.client} (${scope.name}) wrote ${first.version} to ${last.version}; a reader was told in ` +
       `between that the log ends at ${end.version}.`,
     () => [
       ...evidenceOf(first.sending, last.sending),
@@ -91,16 +91,15 @@ function endsOf(scope: ScopeIndex): Ends[] {
 }
 
 /** The entry that this sending wrote; null when another sending of the mutation may have written it. */
-function wroteEntry(scope: ScopeIndex, { change, result, push }: Sending): SeenEntry | null {
-  if (change.marker === null) return null;
-  const entries = scope.byMarker.get(change.marker);
-  const [entry] = entries ?? [];
-  if (entry === undefined || entries?.length !== 1) return null;
+function wroteEntry(scope: ScopeIndex, sending: Sending): SeenEntry | null {
+  const { result, push } = sending;
+  const entries = scope.writtenBy(sending);
+  const [entry] = entries;
+  if (entry === undefined || entries.length !== 1) return null;
   if (result !== null) {
     return result.status === 'accepted' && !result.replayed && result.newVersion === entry.version
       ? entry
       : null;
   }
-  const sendings = scope.sendingsByMarker.get(change.marker) ?? [];
-  return outcomeUnknown(push) && sendings.length === 1 ? entry : null;
+  return outcomeUnknown(push) && scope.sendingsOf(sending).length === 1 ? entry : null;
 }

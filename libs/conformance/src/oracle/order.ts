@@ -1,5 +1,5 @@
-import type { HistoryEvent, PullEvent, Seen, StreamEvent } from '../history';
-import { cutPull, cutRead } from './evidence';
+import type { FullEvent, HistoryEvent, PullEvent, Seen, StreamEvent } from '../history';
+import { cutFull, cutPull, cutRead } from './evidence';
 import type { FindingBuilder } from './finding-builder';
 import type { HistoryIndex } from './history-index';
 import { judgeRealTime } from './real-time';
@@ -11,6 +11,7 @@ export function judgeOrder(index: HistoryIndex, found: FindingBuilder): void {
   for (const scope of index.scopes) {
     for (const pull of scope.pulls) readPull(scope, pull, found);
     for (const events of scope.streams.values()) readStream(scope, events, found);
+    for (const full of scope.fulls) seqOfFull(scope, full, found);
     logOrder(scope, found);
     judgeRealTime(scope, found);
   }
@@ -40,9 +41,21 @@ function readPull(scope: ScopeIndex, pull: PullEvent, found: FindingBuilder): vo
   found.checked();
   if (known === seq) return;
   found.violated(
-    () =>
-      `${pull.reader} (${scope.tenant}) was told that ${lastSeq} is seq ${seq}; in the log it is ${known}.`,
+    () => `${pull.reader} (${scope.name}) was told that ${lastSeq} is seq ${seq}; in the log it is ${known}.`,
     () => [cutPull(pull, [lastSeq]), ...evidenceAt(scope, lastSeq)],
+  );
+}
+
+/** The cursor of a full resync is the same as an integer. */
+function seqOfFull(scope: ScopeIndex, full: FullEvent, found: FindingBuilder): void {
+  const known = full.lastSeq === null ? null : scope.seqAt(full.lastSeq);
+  if (known === null || full.seq == null) return;
+  found.checked();
+  if (full.seq === known) return;
+  found.violated(
+    () =>
+      `${full.reader} (${scope.name}) was told that ${full.lastSeq ?? ''} is seq ${full.seq ?? ''}; in the log it is ${known}.`,
+    () => [cutFull(full, '', ''), ...evidenceAt(scope, full.lastSeq ?? '')],
   );
 }
 
@@ -77,13 +90,13 @@ function step(
   found.checked(2);
   if (entry.version <= before.version) {
     found.violated(
-      () => `${reader} (${scope.tenant}) was given ${entry.version} after ${before.version}.`,
+      () => `${reader} (${scope.name}) was given ${entry.version} after ${before.version}.`,
       shown,
     );
   } else if (before.seq !== null && (all ? entry.seq !== before.seq + 1 : entry.seq <= before.seq)) {
     found.violated(
       () =>
-        `${reader} (${scope.tenant}) was given seq ${entry.seq} (${entry.version}) after seq ${before.seq ?? 0} ` +
+        `${reader} (${scope.name}) was given seq ${entry.seq} (${entry.version}) after seq ${before.seq ?? 0} ` +
         `(${before.version || 'the beginning'}).`,
       shown,
     );
@@ -105,7 +118,7 @@ function same(
   if (differs === null) return;
   found.violated(
     () =>
-      `${entry.version} (${scope.tenant}) has another ${differs} for ${reader} than for ${sight.event.reader}.`,
+      `${entry.version} (${scope.name}) has another ${differs} for ${reader} than for ${sight.event.reader}.`,
     () => [cutRead(sight.event, entry.version), cutRead(event, entry.version)],
   );
 }
@@ -115,6 +128,7 @@ function differenceOf(a: Seen, b: Seen): string | null {
   if (a.collection !== b.collection || a.docId !== b.docId) return 'document';
   if (a.operation !== b.operation) return 'operation';
   if (a.marker !== b.marker || a.digest !== b.digest) return 'content';
+  if (a.client !== b.client || a.mutation !== b.mutation) return 'sender';
   return null;
 }
 
@@ -129,7 +143,7 @@ function logOrder(scope: ScopeIndex, found: FindingBuilder): void {
         found.violated(
           () =>
             `${entry.version} has seq ${entry.sight.entry.seq}, but ${below.version} below it has ` +
-            `${below.sight.entry.seq} (${scope.tenant}).`,
+            `${below.sight.entry.seq} (${scope.name}).`,
           () => [...evidenceFor(below), ...evidenceFor(entry)],
         );
         continue;

@@ -36,7 +36,7 @@ export function judgeRealTime(scope: ScopeIndex, found: FindingBuilder): void {
     found.violated(
       () =>
         `${before.version} was known before the request was sent that wrote ${later.entry.version}, which is not ` +
-        `above it (${scope.tenant}).`,
+        `above it (${scope.name}).`,
       () => [...before.shown(), ...later.shown()],
     );
   }
@@ -57,10 +57,8 @@ function factsOf(scope: ScopeIndex): Fact[] {
 function latersOf(scope: ScopeIndex): Later[] {
   const laters: Later[] = [];
   for (const entry of scope.known.values()) {
-    const marker = markerOf(entry);
-    if (marker === null) continue;
-    const first = firstSent(scope.sendingsByMarker.get(marker) ?? []);
-    const write = scope.appWriteByMarker.get(marker);
+    const first = firstSent(writersOf(scope, entry));
+    const write = scope.appWriteByMarker.get(entry.sight?.entry.marker ?? '');
     if (first !== null) {
       const { sentAt } = first.push;
       laters.push({ sentAt, entry, shown: () => [...evidenceOf(first), ...evidenceFor(entry)] });
@@ -75,11 +73,12 @@ function laterOf(write: AppWriteEvent, entry: LogEntry): Later {
   return { sentAt: write.sentAt, entry, shown: () => [write, ...evidenceFor(entry)] };
 }
 
-/** What wrote the entry: seen in it, or, if nobody saw it, from the answer that named it. */
-function markerOf({ sight, ack }: LogEntry): string | null {
-  if (sight !== null) return sight.entry.marker;
-  if (ack === null || !tookEffect(ack.result) || ack.result?.replayed === true) return null;
-  return ack.result?.status === 'accepted' ? ack.change.marker : null;
+/** What wrote the entry: as it says itself, or, if nobody saw it, from the answer that named it. */
+function writersOf(scope: ScopeIndex, entry: LogEntry): readonly Sending[] {
+  const { sight, ack } = entry;
+  if (sight !== null) return scope.writersOf(entry);
+  if (ack === null || !tookEffect(ack.result) || ack.result?.replayed === true) return [];
+  return ack.result?.status === 'accepted' && ack.change.marker !== null ? scope.sendingsOf(ack) : [];
 }
 
 function firstSent(sendings: readonly Sending[]): Sending | null {

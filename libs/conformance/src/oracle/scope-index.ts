@@ -1,17 +1,18 @@
 import type {
   AppWriteEvent,
+  DigestEvent,
   FullEvent,
   HistoryEvent,
   PullEvent,
   PushEvent,
   Seen,
   StreamEvent,
-  Tenant,
 } from '../history';
 import { cutPull, cutRead } from './evidence';
 import { finalReadOf, type FinalRead } from './final-read';
 import {
   evidenceOf,
+  keyOf,
   mayHaveTakenEffect,
   mutationKey,
   sendingsOf,
@@ -41,13 +42,14 @@ export interface Sight {
 /** An entry that somebody has seen. */
 export type SeenEntry = LogEntry & { readonly sight: Sight };
 
-export type ScopeEvent = PushEvent | PullEvent | StreamEvent | FullEvent | AppWriteEvent;
+export type ScopeEvent = PushEvent | PullEvent | StreamEvent | FullEvent | DigestEvent | AppWriteEvent;
 
-/** What happened in one tenant. */
+/** What happened in one log. */
 export class ScopeIndex {
   readonly pushes: PushEvent[] = [];
   readonly pulls: PullEvent[] = [];
   readonly fulls: FullEvent[] = [];
+  readonly digests: DigestEvent[] = [];
   readonly appWrites: AppWriteEvent[] = [];
   /** Events of each reader, over all its connections. */
   readonly streams = new Map<string, StreamEvent[]>();
@@ -58,7 +60,10 @@ export class ScopeIndex {
   readonly known = new Map<string, LogEntry>();
   /** Seen by anyone, rising. */
   log: readonly SeenEntry[] = [];
+  /** Entries that the change with this marker wrote, as far as that is known. */
   readonly byMarker = new Map<string, SeenEntry[]>();
+  /** Entries that say whose they are, by client and mutation. */
+  readonly byMutation = new Map<string, SeenEntry[]>();
   /** Rising, by collection and document. */
   readonly byDocument = new Map<string, SeenEntry[]>();
   /** Where an answered conflict left a different marker from the change's: a merge, or the app's resolver. */
@@ -71,7 +76,12 @@ export class ScopeIndex {
   readonly #subscribedAt = new Map<string, number>();
   #open: ReadonlySet<string> | null = null;
 
-  constructor(readonly tenant: Tenant) {}
+  constructor(
+    /** `main`, `other`, or the scope that was named. */
+    readonly name: string,
+    /** Undefined: of the tenant's own. */
+    readonly scope?: string,
+  ) {}
 
   add(event: ScopeEvent): void {
     switch (event.kind) {
@@ -94,6 +104,9 @@ export class ScopeIndex {
       case 'full':
         this.fulls.push(event);
         break;
+      case 'digest':
+        this.digests.push(event);
+        break;
       case 'app-write':
         this.appWrites.push(event);
         this.appWriteByMarker.set(event.marker, event);
@@ -107,13 +120,43 @@ export class ScopeIndex {
     for (const entry of this.known.values()) if (wasSeen(entry)) seen.push(entry);
     this.log = seen.sort(byVersion);
     for (const entry of this.log) {
-      if (entry.sight.entry.marker !== null) push(this.byMarker, entry.sight.entry.marker, entry);
+      const { marker, client, mutation } = entry.sight.entry;
+      const key = mutation === undefined ? null : keyOf(client ?? '', mutation);
+      if (key !== null) push(this.byMutation, key, entry);
+      // A merge, or a patch that leaves the text alone, shows the marker of another change.
+      const sent = key === null ? undefined : this.sendingsByMutation.get(key)?.[0]?.change;
+      if (marker !== null && (sent === undefined || sent.marker === marker))
+        push(this.byMarker, marker, entry);
       push(this.byDocument, documentKey(entry.collection, entry.docId), entry);
     }
     this.final = finalReadOf(this.pulls);
     for (const sendings of this.sendingsByMarker.values()) {
       for (const { change, result } of sendings) this.#noteMerge(change.collection, change.marker, result);
     }
+  }
+
+  /** Entries that the change of a sending wrote, in whichever of its sendings; empty where none is known. */
+  writtenBy(sending: Sending): readonly SeenEntry[] {
+    const key = mutationKey(sending);
+    const { marker } = sending.change;
+    const byMutation = key === null ? undefined : this.byMutation.get(key);
+    return byMutation ?? (marker === null ? undefined : this.byMarker.get(marker)) ?? [];
+  }
+
+  /** All sendings of the same change. */
+  sendingsOf(sending: Sending): readonly Sending[] {
+    const { marker } = sending.change;
+    if (marker !== null) return this.sendingsByMarker.get(marker) ?? [];
+    return this.sendingsByMutation.get(mutationKey(sending) ?? '') ?? [sending];
+  }
+
+  /** The sendings of the change that wrote an entry, as far as the entry or its marker says it. */
+  writersOf({ sight }: LogEntry): readonly Sending[] {
+    if (sight === null) return [];
+    const { client, mutation, marker } = sight.entry;
+    const byMutation =
+      mutation === undefined ? undefined : this.sendingsByMutation.get(keyOf(client ?? '', mutation));
+    return byMutation ?? (marker === null ? undefined : this.sendingsByMarker.get(marker)) ?? [];
   }
 
   /** Documents of changes with an unknown outcome. */

@@ -63,7 +63,11 @@ export function mayHaveTakenEffect({ push, change, result }: Sending): boolean {
 
 /** A client's name for a change; null when it gave none. Ids are any text, so that they are not simply joined. */
 export function mutationKey({ push, change }: Sending): string | null {
-  return change.mutation === null ? null : JSON.stringify([push.client, change.mutation]);
+  return change.mutation === null ? null : keyOf(push.client, change.mutation);
+}
+
+export function keyOf(client: string, mutation: string): string {
+  return JSON.stringify([client, mutation]);
 }
 
 /** The same change of the same client, word for word. */

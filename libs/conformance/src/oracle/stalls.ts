@@ -80,7 +80,7 @@ class Listener {
       if (gotAt !== undefined && gotAt <= stall.to) continue;
       this.found.violated(
         () =>
-          `While ${stall.reader} took no bytes, ${this.reader} (${this.scope.tenant}) was not given ${nameOf(entry)}, ` +
+          `While ${stall.reader} took no bytes, ${this.reader} (${this.scope.name}) was not given ${nameOf(entry)}, ` +
           `acknowledged ${Math.round(stall.to - at)} ms before the stall ended.`,
         () => [stall.event, ...evidenceOf(ack)],
       );

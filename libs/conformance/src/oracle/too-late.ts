@@ -71,7 +71,7 @@ function silentGaps(scope: ScopeIndex, search: GapSearch | undefined, found: Fin
     if (!gap.atStart || !gap.vanished) continue;
     found.violated(
       () =>
-        `${gap.reader} (${scope.tenant}) read from ${gap.since || 'the beginning'}, and did not learn that ` +
+        `${gap.reader} (${scope.name}) read from ${gap.since || 'the beginning'}, and did not learn that ` +
         `${nameOf(gap.first)}, the next above that cursor, cannot be read any more.`,
       () => gap.shown,
     );
@@ -103,7 +103,7 @@ function resync(
   if (!readLater) return;
   found.violated(
     () =>
-      `A reader of ${scope.tenant} with the cursor ${cursor || '(the beginning)'} was sent to a full resync (${reason}), though the log was still read from there later.`,
+      `A reader of ${scope.name} with the cursor ${cursor || '(the beginning)'} was sent to a full resync (${reason}), though the log was still read from there later.`,
     () => [shown(), ...(entry === undefined ? [] : evidenceFor(entry))],
   );
 }
@@ -123,7 +123,7 @@ function unknownCursor(
   if (scope.known.has(cursor)) return;
   found.violated(
     () =>
-      `${reader} (${scope.tenant}) read from ${cursor}, which no entry of the log has, and was not sent to a full resync.`,
+      `${reader} (${scope.name}) read from ${cursor}, which no entry of the log has, and was not sent to a full resync.`,
     () => [shown(), ...scope.lastFinalPage()],
   );
 }

@@ -16,19 +16,30 @@ function headOf(event: HistoryEvent): Head {
   const when = 'sentAt' in event ? span(event.sentAt, event.answeredAt) : seconds(event.at).padEnd(SPAN);
   switch (event.kind) {
     case 'push': {
-      const what = `push #${event.id}, atomic ${event.atomic} -> ${answerText(event.answer)}`;
-      return { when, who: `${event.tenant} ${event.client}`, what };
+      const way = event.via === 'socket' ? ' over the socket' : '';
+      const what = `push #${event.id}${way}, atomic ${event.atomic} -> ${answerText(event.answer)}`;
+      return { when, who: `${logOf(event)} ${event.client}`, what };
     }
     case 'pull': {
-      const what = `pull ${cursor(event.since)}${only(event.collections)} -> ${answerText(event.answer)}${pageText(event.page)}`;
-      return { when, who: `${event.tenant} ${event.reader}`, what };
+      const what = `pull ${cursor(event.since)}${event.bySeq ? ' (as its seq)' : ''}${only(event.collections)} -> ${answerText(event.answer)}${pageText(event.page)}`;
+      return { when, who: `${logOf(event)} ${event.reader}`, what };
     }
     case 'stream':
-      return { when, who: `${event.tenant} ${event.reader}`, what: streamText(event) };
+      return { when, who: `${logOf(event)} ${event.reader}`, what: streamText(event) };
     case 'full': {
       const what = `full -> ${answerText(event.answer)}, next cursor ${event.lastSeq ?? 'none'}`;
-      return { when, who: `${event.tenant} ${event.reader}`, what };
+      return { when, who: `${logOf(event)} ${event.reader}`, what };
     }
+    case 'digest': {
+      const what = `digest -> ${answerText(event.answer)}, at ${event.lastSeq ?? 'no version'}`;
+      return { when, who: `${logOf(event)} ${event.reader}`, what };
+    }
+    case 'access': {
+      const what = `${event.level === 'none' ? 'takes away' : 'gives'} ${event.scope} -> ${answerText(event.answer)}`;
+      return { when, who: `app, for ${event.tenant}`, what };
+    }
+    case 'stray':
+      return { when, who: event.tenant, what: `was sent ${event.what}` };
     case 'app-write': {
       const what = `write ${event.marker} -> ${answerText(event.answer)}`;
       return { when, who: `${event.tenant} app`, what };
@@ -51,6 +62,10 @@ function rowsOf(event: HistoryEvent): string[] {
     return event.page.changes.map(entryText);
   }
   return event.kind === 'full' ? (event.rows ?? []).map(rowText) : [];
+}
+
+function logOf({ tenant, scope }: { readonly tenant: string; readonly scope?: string }): string {
+  return scope === undefined ? tenant : `${tenant} in ${scope},`;
 }
 
 function streamText({ what, connection }: StreamEvent): string {
@@ -79,8 +94,23 @@ function changeText(change: SentChange): string {
     change.marker === null ? '' : `"${change.marker}"`,
     change.mutation === null ? 'no mutation id' : `mutation ${change.mutation}`,
     change.parent === null ? '' : `parent ${change.parent}`,
+    change.parentMutation === undefined ? '' : `on mutation ${change.parentMutation}`,
+    patchText(change),
+    change.group === undefined ? '' : `group ${change.group}`,
     change.hlc === null ? '' : `hlc ${change.hlc}`,
     change.flaw === null ? '' : `(wrong on purpose: ${change.flaw})`,
+  ];
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function patchText({ patch }: SentChange): string {
+  if (patch === undefined) return '';
+  const { inc, add, remove, optional } = patch;
+  const parts = [
+    inc === 0 ? '' : `counts ${inc}`,
+    add.length === 0 ? '' : `adds ${add.join()}`,
+    remove.length === 0 ? '' : `removes ${remove.join()}`,
+    optional === undefined ? '' : optional === null ? 'unsets' : `sets "${optional}"`,
   ];
   return parts.filter((part) => part !== '').join(' ');
 }
@@ -98,7 +128,11 @@ function resultText(result: ChangeResult): string {
 
 function entryText(entry: Seen): string {
   const marker = entry.marker === null ? '' : ` "${entry.marker}"`;
-  return `${entry.version} seq ${entry.seq} ${entry.operation} ${entry.collection} ${entry.docId}${marker}`;
+  const { fields, mutation, client } = entry;
+  const count = fields?.count == null ? '' : ` count ${fields.count}`;
+  const list = fields?.list == null ? '' : ` list ${fields.list.join() || 'empty'}`;
+  const by = mutation === undefined ? '' : ` by ${client ?? ''} ${mutation}`;
+  return `${entry.version} seq ${entry.seq} ${entry.operation} ${entry.collection} ${entry.docId}${marker}${count}${list}${by}`;
 }
 
 function rowText(row: FullRow): string {

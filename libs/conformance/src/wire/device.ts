@@ -1,21 +1,24 @@
-import type { Answer, ChangeResult, FullRow, PullEvent, SentChange } from '../history';
+import type { Answer, DigestEvent, FullRow, PullEvent, SentChange } from '../history';
 import type { Endpoints } from './endpoints';
 import { bytesOf, exchange, type Reply } from './exchange';
-import { answerOf, isWhole, parsePage, parseResults, parseRows } from './parse';
-import type { Secrets } from './marker';
+import { answerOf, isWhole, parseDigest, parsePage, parseResults, parseRows, type Reading } from './parse';
+import { PushSocket, type Pushed } from './push-socket';
 import type { SeenPool } from './seen-pool';
 
 /** What all devices of a tenant share. */
 export interface Credentials {
   /** Asked before each request, so that it may be renewed during a run. */
   readonly token: () => string;
-  /** Markers of one's own begin with the first one. */
-  readonly secrets: Secrets;
+  readonly reading: Reading;
   /** Looks through everything that was received. */
   readonly received: (bytes: string, where: string) => void;
   /** The `Date` header of each answer. */
   readonly serverTime: (date: string | null) => void;
+  /** Something that came over a socket and that nothing had asked for. */
+  readonly stray?: (what: string) => void;
   readonly pool: SeenPool;
+  /** Named in each request; missing: the identity's own. */
+  readonly scope?: string;
 }
 
 export interface Timing {
@@ -34,6 +37,8 @@ export interface Outgoing {
 
 export interface PullQuestion {
   readonly since: string | null;
+  /** The same cursor as an integer, sent in its place. */
+  readonly sinceSeq?: number;
   readonly collections: readonly string[] | null;
   readonly limit?: number;
 }
@@ -43,12 +48,16 @@ export interface FullPage {
   /** Null when it did not come, or not to its end. */
   readonly rows: FullRow[] | null;
   readonly lastSeq: string | null;
+  /** `lastSeq` as an integer. */
+  readonly seq: number | null;
   /** The next page's cursor; null after the last. */
   readonly next: string | null;
 }
 
 /** One device of one tenant, over the public wire only. Never throws for what a server does. */
 export class Device {
+  private socket: PushSocket | undefined;
+
   constructor(
     readonly credentials: Credentials,
     readonly endpoints: Endpoints,
@@ -56,23 +65,32 @@ export class Device {
     readonly timing: Timing,
   ) {}
 
-  async push(
-    client: string,
-    atomic: 'batch' | 'mutation',
-    changes: readonly Outgoing[],
-  ): Promise<{ answer: Answer; results: ChangeResult[] | null }> {
-    const body = JSON.stringify({ client_id: client, atomic, changes: changes.map(({ wire }) => wire) });
-    const reply = await this.ask('push', '/push', body);
+  async push(client: string, atomic: 'batch' | 'mutation', changes: readonly Outgoing[]): Promise<Pushed> {
+    const reply = await this.ask('push', '/push', JSON.stringify(this.bodyOf(client, atomic, changes)));
     return { answer: answerOf(reply), results: parseResults(reply) };
   }
 
-  async pull({
-    since,
-    collections,
-    limit,
-  }: PullQuestion): Promise<{ answer: Answer; page: PullEvent['page'] }> {
-    const query = new URLSearchParams();
-    if (since !== null) query.set('since', since);
+  /** The same over a socket that pushes alone, which is opened when there is none. */
+  async pushOverSocket(
+    streamPath: string,
+    client: string,
+    atomic: 'batch' | 'mutation',
+    changes: readonly Outgoing[],
+  ): Promise<Pushed> {
+    this.socket ??= new PushSocket(this, streamPath);
+    return this.socket.push(this.bodyOf(client, atomic, changes));
+  }
+
+  /** Closes what stays open between requests. */
+  close(): void {
+    this.socket?.close();
+  }
+
+  async pull(question: PullQuestion): Promise<{ answer: Answer; page: PullEvent['page'] }> {
+    const { since, sinceSeq, collections, limit } = question;
+    const query = this.query();
+    if (sinceSeq !== undefined) query.set('since_seq', String(sinceSeq));
+    else if (since !== null) query.set('since', since);
     if (collections !== null) query.set('collections', collections.join());
     if (limit !== undefined) query.set('limit', String(limit));
     const reply = await this.ask('pull', `/pull?${query.toString()}`);
@@ -84,28 +102,56 @@ export class Device {
    *
    * @param limit documents a page; 0 for one stream
    */
-  async full(limit: number): Promise<{ answer: Answer; rows: FullRow[] | null; lastSeq: string | null }> {
+  async full(limit: number): Promise<Omit<FullPage, 'next'>> {
     const rows: FullRow[] = [];
     let cursor: string | null = null;
+    let seq: number | null = null;
     for (;;) {
       const page: FullPage = await this.fullPage(limit, cursor);
       const { answer, lastSeq } = page;
-      if (page.rows === null) return { answer, rows: null, lastSeq };
+      seq ??= page.seq;
+      if (page.rows === null) return { answer, rows: null, lastSeq, seq };
       for (const row of page.rows) rows.push(row);
       cursor = page.next;
-      if (cursor === null) return { answer, rows, lastSeq };
+      if (cursor === null) return { answer, rows, lastSeq, seq };
     }
   }
 
   async fullPage(limit: number, cursor: string | null): Promise<FullPage> {
-    const query = new URLSearchParams({ limit: String(limit) });
+    const query = this.query();
+    query.set('limit', String(limit));
     if (cursor !== null) query.set('cursor', cursor);
     const reply = await this.ask('full', `/full?${query.toString()}`);
+    const seq = reply?.headers.get('x-sync-seq') ?? null;
     return {
       answer: answerOf(reply),
-      rows: reply?.status === 200 && isWhole(reply) ? parseRows(reply.text, this.credentials.secrets) : null,
+      rows: reply?.status === 200 && isWhole(reply) ? parseRows(reply.text, this.credentials.reading) : null,
       lastSeq: reply?.headers.get('x-sync-lastseq') ?? null,
+      seq: seq === null ? null : Number(seq),
       next: reply?.headers.get('x-sync-cursor') ?? null,
+    };
+  }
+
+  async digest(): Promise<Pick<DigestEvent, 'answer' | 'lastSeq' | 'collections'>> {
+    const reply = await this.ask('digest', `/digest?${this.query().toString()}`);
+    const digest = parseDigest(reply);
+    return {
+      answer: answerOf(reply),
+      lastSeq: digest?.lastSeq ?? null,
+      collections: digest?.collections ?? null,
+    };
+  }
+
+  private query(): URLSearchParams {
+    const { scope } = this.credentials;
+    return new URLSearchParams(scope === undefined ? {} : { scope });
+  }
+
+  private bodyOf(client: string, atomic: 'batch' | 'mutation', changes: readonly Outgoing[]): object {
+    const { scope } = this.credentials;
+    return {
+      ...{ client_id: client, atomic, changes: changes.map(({ wire }) => wire) },
+      ...(scope === undefined ? {} : { scope }),
     };
   }
 

@@ -5,9 +5,24 @@ const OWN_ID = 'nosc-';
 /** The same for collections whose ids are ObjectIds. */
 const OWN_OBJECT_ID = 'c0ffc0ff';
 
-/** What every marker of a tenant begins with, and no other tenant can know. */
-export function secretOf(run: string, tenant: string): string {
-  return `nosc${createHash('sha256').update(`${run} ${tenant}`).digest('hex').slice(0, 20)}`;
+/** Begins every marker of a run. */
+function markOf(run: string): string {
+  return `nosc${createHash('sha256').update(run).digest('hex').slice(0, 8)}`;
+}
+
+/** What every marker of a log (a tenant's, a scope's) begins with, and nobody who may not read it can know. */
+export function secretOf(run: string, log: string): string {
+  return `${markOf(run)}${createHash('sha256').update(`${run} ${log}`).digest('hex').slice(0, 14)}`;
+}
+
+export interface Secrets {
+  readonly own: string;
+  /** What the secrets of all logs of the run begin with. */
+  readonly run: string;
+}
+
+export function secretsOf(run: string, log: string): Secrets {
+  return { own: secretOf(run, log), run: markOf(run) };
 }
 
 /** @param number unique for the client */
@@ -15,16 +30,17 @@ export function markerOf(secret: string, client: string, number: number): string
   return `${secret}-${client}-${String(number)}-x`;
 }
 
-export interface Secrets {
-  readonly own: string;
-  /** Of the other tenant: what must never be found. */
-  readonly foreign: string;
+/** Where a marker of another log begins in a text; -1: nowhere. */
+export function foreignAt(text: string, { own, run }: Secrets): number {
+  let at = text.indexOf(run);
+  while (at >= 0 && text.startsWith(own, at)) at = text.indexOf(run, at + own.length);
+  return at;
 }
 
-/** The first marker of either tenant in a text. */
-export function findMarker(text: string, { own, foreign }: Secrets): string | null {
-  const mine = text.indexOf(own);
-  const from = mine < 0 ? text.indexOf(foreign) : mine;
+/** The first marker of one's own log in a text, else of any other of the run. */
+export function findMarker(text: string, secrets: Secrets): string | null {
+  const mine = text.indexOf(secrets.own);
+  const from = mine < 0 ? foreignAt(text, secrets) : mine;
   if (from < 0) return null;
   const marker = /^[0-9a-z]+-[0-9a-z]+-\d+-x/.exec(text.slice(from, from + 120))?.[0];
   // A copy: a part of a string would keep the whole document in memory.

@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { canonical, digestOf } from './digest';
-import { findMarker, isOwnId, markerOf, ownId, secretOf } from './marker';
+import { findMarker, isOwnId, markerOf, ownId, secretOf, secretsOf } from './marker';
 import { isWhole, parseEntry, parsePage, parseResults, parseRows } from './parse';
 import type { Reply } from './exchange';
 
-const secrets = { own: secretOf('run', 'main'), foreign: secretOf('run', 'other') };
+const secrets = secretsOf('run', 'main');
+const foreign = secretOf('run', 'other');
+const reading = { secrets };
 const reply = (body: unknown, status = 200): Reply => ({
   ...{ status, headers: new Headers() },
   text: typeof body === 'string' ? body : JSON.stringify(body),
 });
-const entryOf = (value: unknown) => parseEntry(value, secrets);
+const entryOf = (value: unknown) => parseEntry(value, reading);
 
 describe('markers', () => {
   it('are found completely anywhere in a document', () => {
@@ -23,9 +25,7 @@ describe('markers', () => {
   });
 
   it('of the other tenant are found too, those of other runs are not', () => {
-    expect(findMarker(`x ${markerOf(secrets.foreign, 'w0', 1)}`, secrets)).toBe(
-      markerOf(secrets.foreign, 'w0', 1),
-    );
+    expect(findMarker(`x ${markerOf(foreign, 'w0', 1)}`, secrets)).toBe(markerOf(foreign, 'w0', 1));
     expect(findMarker(markerOf(secretOf('earlier', 'main'), 'w0', 1), secrets)).toBeNull();
   });
 });
@@ -68,7 +68,7 @@ describe('answers of a server', () => {
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
         parsePage(reply(text), entryOf);
         parseResults(reply(text));
-        parseRows(text, secrets);
+        parseRows(text, reading);
       }),
     );
   });
@@ -78,7 +78,7 @@ describe('answers of a server', () => {
     expect(parsePage(reply({ last_seq: 'x' }), entryOf)).toBeNull();
     expect(parsePage(null, entryOf)).toBeNull();
     expect(parseResults(reply('<html>'))).toBeNull();
-    expect(parseRows('{"collection":"a"}\n{"collec', secrets)).toBeNull();
+    expect(parseRows('{"collection":"a"}\n{"collec', reading)).toBeNull();
   });
 
   it('are whole pages of a full resync when their last line says what the headers say', () => {
@@ -92,8 +92,8 @@ describe('answers of a server', () => {
     const next = { 'x-sync-cursor': 'c' };
     expect(isWhole(page(`${row}${end('v1', null)}\n`))).toBe(true);
     expect(isWhole(page(end('v1', 'c'), next))).toBe(true);
-    expect(parseRows(`${row}${end('v1', null)}\n`, secrets)).toHaveLength(1);
-    expect(parseRows(`${end('v1', null)}\n${row}`, secrets)).toBeNull();
+    expect(parseRows(`${row}${end('v1', null)}\n`, reading)).toHaveLength(1);
+    expect(parseRows(`${end('v1', null)}\n${row}`, reading)).toBeNull();
     for (const [text, headers] of [
       ['', {}],
       [row, {}],
@@ -114,6 +114,7 @@ describe('answers of a server', () => {
     const entry = { version: 'v1', seq: 3, collection: 'tasks', doc_id: 7, operation: 'upsert', data };
     const seen = {
       ...{ version: 'v1', seq: 3, collection: 'tasks', docId: '7', operation: 'upsert', marker },
+      numericId: true,
     };
     expect(parsePage(reply({ changes: [entry], last_seq: 'v1', seq: 3, has_more: true }), entryOf)).toEqual({
       changes: [{ ...seen, digest: digestOf(data) }],
@@ -122,8 +123,11 @@ describe('answers of a server', () => {
     expect(parsePage(reply({ full_resync_required: true, reason: 'too_old' }), entryOf)).toEqual({
       resync: 'too_old',
     });
-    expect(parseRows(`${JSON.stringify({ ...entry, deleted: false })}\n`, secrets)).toEqual([
-      { collection: 'tasks', docId: '7', deleted: false, version: 'v1', digest: digestOf(data), marker },
+    expect(parseRows(`${JSON.stringify({ ...entry, deleted: false })}\n`, reading)).toEqual([
+      {
+        ...{ collection: 'tasks', docId: '7', deleted: false, version: 'v1', digest: digestOf(data), marker },
+        numericId: true,
+      },
     ]);
   });
 });

@@ -1,7 +1,17 @@
-import type { Answer, ChangeResult, FullRow, PullEvent, Seen } from '../history';
+import type {
+  Answer,
+  ChangeResult,
+  DigestOfCollection,
+  DigestPart,
+  FullRow,
+  PatchedFields,
+  PullEvent,
+  Seen,
+} from '../history';
 import { digestOf } from './digest';
 import { jsonOf, type Reply } from './exchange';
 import { findMarker, type Secrets } from './marker';
+import type { PatchFields } from '../workload/options';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -13,10 +23,18 @@ export function fieldsOf(value: unknown): Fields {
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const id = (value: unknown): string | null => (typeof value === 'number' ? String(value) : text(value));
 
+/** What a device knows, to read what it gets. */
+export interface Reading {
+  readonly secrets: Secrets;
+  /** The fields that patches change, by collection. */
+  readonly patched?: ReadonlyMap<string, PatchFields>;
+}
+
 /** A log entry as pull and stream give it. What is missing becomes `''` or `-1`, for the oracle to find. */
-export function parseEntry(value: unknown, secrets: Secrets): Seen {
+export function parseEntry(value: unknown, { secrets, patched }: Reading): Seen {
   const entry = fieldsOf(value);
   const data = entry['data'];
+  const [client, mutation] = [text(entry['client_id']), text(entry['mutation_id'])];
   return {
     version: text(entry['version']) ?? '',
     seq: typeof entry['seq'] === 'number' ? entry['seq'] : -1,
@@ -25,7 +43,34 @@ export function parseEntry(value: unknown, secrets: Secrets): Seen {
     operation: text(entry['operation']) ?? '',
     marker: data === null || data === undefined ? null : findMarker(JSON.stringify(data), secrets),
     digest: digestOf(data),
+    ...(client === null ? {} : { client }),
+    ...(mutation === null ? {} : { mutation }),
+    ...shared(entry, patched),
   };
+}
+
+/** What entries and rows have in common. */
+function shared(value: Fields, patched: Reading['patched']): Pick<Seen, 'fields' | 'numericId'> {
+  const names = patched?.get(text(value['collection']) ?? '');
+  const data = value['data'];
+  return {
+    ...(typeof value['doc_id'] === 'number' ? { numericId: true } : {}),
+    ...(names === undefined || data === null || data === undefined ? {} : { fields: patchedOf(data, names) }),
+  };
+}
+
+function patchedOf(data: unknown, { count, list, optional }: PatchFields): PatchedFields {
+  const number = at(data, count);
+  const values = at(data, list);
+  return {
+    count: typeof number === 'number' ? number : null,
+    list: Array.isArray(values) && values.every((each) => typeof each === 'string') ? values : null,
+    optional: text(at(data, optional)),
+  };
+}
+
+function at(data: unknown, path: string | undefined): unknown {
+  return path?.split('.').reduce<unknown>((value, name) => fieldsOf(value)[name], data);
 }
 
 export function parseResult(value: unknown): ChangeResult {
@@ -44,16 +89,44 @@ export function parseResult(value: unknown): ChangeResult {
         ? {
             version: text(fieldsOf(document)['version']) ?? '',
             deleted: fieldsOf(document)['deleted'] === true,
+            digest: digestOf(fieldsOf(document)['data']),
           }
         : null,
+    seq: typeof result['seq'] === 'number' ? result['seq'] : null,
   };
 }
 
 /** One result a change, or null when the answer has no list of them. */
 export function parseResults(reply: Reply | null): ChangeResult[] | null {
-  if (reply?.status !== 200) return null;
-  const results = fieldsOf(jsonOf(reply.text))['results'];
+  return reply?.status === 200 ? resultsOf(jsonOf(reply.text)) : null;
+}
+
+/** Of the answer to a push, over HTTP or the socket. */
+export function resultsOf(answer: unknown): ChangeResult[] | null {
+  const results = fieldsOf(answer)['results'];
   return Array.isArray(results) ? results.map(parseResult) : null;
+}
+
+/** The collections of a digest; null when the answer is none. */
+export function parseDigest(
+  reply: Reply | null,
+): { readonly lastSeq: string; readonly collections: DigestOfCollection[] } | null {
+  if (reply?.status !== 200) return null;
+  const { last_seq: lastSeq, collections } = fieldsOf(jsonOf(reply.text));
+  if (typeof lastSeq !== 'string' || !Array.isArray(collections)) return null;
+  return {
+    lastSeq,
+    collections: collections.map(fieldsOf).map(({ collection, live, deleted }) => ({
+      collection: text(collection) ?? '',
+      live: partOf(live),
+      deleted: partOf(deleted),
+    })),
+  };
+}
+
+function partOf(value: unknown): DigestPart {
+  const { count, hash } = fieldsOf(value);
+  return { count: typeof count === 'number' ? count : -1, hash: text(hash) ?? '' };
 }
 
 /** A page of pull; null when the answer is none. */
@@ -72,7 +145,7 @@ export function parsePage(reply: Reply | null, entryOf: (value: unknown) => Seen
 }
 
 /** The documents of a full resync; null when a line is no JSON, or follows the end line: the body is no page. */
-export function parseRows(body: string, secrets: Secrets): FullRow[] | null {
+export function parseRows(body: string, { secrets, patched }: Reading): FullRow[] | null {
   const rows: FullRow[] = [];
   let ended = false;
   for (const line of body.split('\n')) {
@@ -90,6 +163,7 @@ export function parseRows(body: string, secrets: Secrets): FullRow[] | null {
       version: text(row['version']),
       digest: digestOf(data),
       marker: data === null || data === undefined ? null : findMarker(line, secrets),
+      ...shared(row, patched),
     });
   }
   return rows;

@@ -1,6 +1,5 @@
 import type { Seen } from '../history';
-import type { Secrets } from './marker';
-import { parseEntry } from './parse';
+import { parseEntry, type Reading } from './parse';
 
 const RECENT = 20_000;
 
@@ -14,11 +13,11 @@ export class SeenPool {
   private texts = new Map<string, Seen>();
   private olderTexts = new Map<string, Seen>();
 
-  constructor(private readonly secrets: Secrets) {}
+  constructor(private readonly reading: Reading) {}
 
   /** @param value a parsed entry */
   of(value: unknown): Seen {
-    const entry = parseEntry(value, this.secrets);
+    const entry = parseEntry(value, this.reading);
     const known = this.byVersion.get(entry.version);
     if (known === undefined) {
       this.byVersion.set(entry.version, entry);
@@ -52,6 +51,8 @@ function same(a: Seen, b: Seen): boolean {
     a.docId === b.docId &&
     a.operation === b.operation &&
     a.marker === b.marker &&
-    a.digest === b.digest
+    a.digest === b.digest &&
+    a.client === b.client &&
+    a.mutation === b.mutation
   );
 }

@@ -8,6 +8,8 @@ type StreamWhat = StreamEvent['what'];
 
 export interface SubscriptionQuestion {
   readonly since: string | null;
+  /** The same cursor as an integer, sent in its place. */
+  readonly sinceSeq?: number;
   readonly collections: readonly string[] | null;
 }
 
@@ -54,13 +56,15 @@ export class Subscription {
   /** Takes the place of the subscription before. Nothing happens on a socket that is closed. */
   subscribe(question: SubscriptionQuestion): void {
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    const { since, collections } = question;
+    const { since, sinceSeq, collections } = question;
+    const { scope, token } = this.device.credentials;
     this.asked.push(question);
     const message = JSON.stringify({
       type: 'subscribe',
       ack: true,
-      token: this.device.credentials.token(),
-      ...(since === null ? {} : { since }),
+      token: token(),
+      ...(scope === undefined ? {} : { scope }),
+      ...(sinceSeq !== undefined ? { since_seq: sinceSeq } : since === null ? {} : { since }),
       ...(collections === null ? {} : { collections }),
     });
     this.socket.send(message, () => undefined);
@@ -100,29 +104,49 @@ export class Subscription {
   }
 
   private takeMessage(message: Readonly<Record<string, unknown>>): void {
-    const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     switch (message['type']) {
       case 'subscribed':
-        return this.begin(text(message['last_seq']));
+        return this.begin(text(message['last_seq']), message['seq']);
       case 'ping':
-        return this.tell({ is: 'ping', lastSeq: text(message['last_seq']) });
+        return this.tell({ is: 'ping', lastSeq: this.positionIn(message) });
       case 'full_resync_required':
         // In place of a beginning.
         if (!this.begun) this.begin(null);
-        return this.tell({ is: 'resync', reason: text(message['reason']) ?? '' });
+        this.tell({ is: 'resync', reason: text(message['reason']) ?? '' });
+        return this.endOf(message);
       case 'error':
         if (!this.begun) this.begin(null);
-        return this.tell({ is: 'error', code: text(message['code']) ?? '' });
+        this.tell({ is: 'error', code: text(message['code']) ?? '' });
+        return this.endOf(message);
+      case 'scope_lost':
+        this.tell({ is: 'lost' });
+        return this.endOf(message);
       default:
     }
+  }
+
+  /** Where a ping says that the subscription is. */
+  private positionIn(message: Readonly<Record<string, unknown>>): string | null {
+    const { scope } = this.device.credentials;
+    const of = scope === undefined ? message : fieldsOf(fieldsOf(message['scopes'])[scope]);
+    return text(of['last_seq']);
+  }
+
+  /** What ends a subscription of a scope that was named leaves the socket open. */
+  private endOf({ scope }: Readonly<Record<string, unknown>>): void {
+    if (scope !== undefined) this.socket.close();
   }
 
   /**
    * One that is requested before the previous one has begun silently replaces it: which one begins is reported
    * by its cursor.
    */
-  private begin(since: string | null): void {
-    const at = this.asked.findIndex((asked) => asked.since === since);
+  private begin(since: string | null, seq?: unknown): void {
+    const at = this.asked.findIndex((asked) =>
+      typeof seq === 'number'
+        ? asked.sinceSeq === seq
+        : asked.sinceSeq === undefined && asked.since === since,
+    );
     const question = this.asked.splice(0, (at < 0 ? this.asked.length : at) + 1).at(-1);
     if (!question) return;
     this.begun = true;
@@ -141,4 +165,8 @@ export class Subscription {
     }, this.device.timing.silenceLimitMs);
     this.silence.unref();
   }
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }

@@ -2,6 +2,7 @@ import type { PushEvent, SentChange } from '../history';
 import type { Outgoing } from '../wire/device';
 import { markerOf, ownId } from '../wire/marker';
 import type { WorkloadCollection } from './options';
+import { patchParts, sentPatch } from './patch-parts';
 import { MEMORY, type ChangePlan, type EditPlan } from './push-plan';
 import { farAhead, stampAt } from './stamp';
 import { filled } from './template';
@@ -9,6 +10,8 @@ import { filled } from './template';
 export interface WriterName {
   /** Of the run. */
   readonly run: string;
+  /** Begins the ids of documents. */
+  readonly idRun: string;
   /** The client id; letters and digits. */
   readonly client: string;
   readonly secret: string;
@@ -16,6 +19,8 @@ export interface WriterName {
   readonly owner: number;
   /** Of the documents that all writers of its tenant write. */
   readonly sharedOwner: number;
+  /** Of the documents that all writers of its tenant only patch. */
+  readonly hotOwner: number;
 }
 
 /** Makes the changes of one writer, and remembers what it learnt of its documents. */
@@ -23,6 +28,8 @@ export class ChangeMaker {
   private markers = 0;
   private readonly known = new Map<string, string>();
   private readonly first = new Map<string, string>();
+  /** The last mutation that was sent, by document. */
+  private readonly last = new Map<string, string>();
   private readonly memory: Outgoing[] = [];
 
   constructor(
@@ -61,53 +68,65 @@ export class ChangeMaker {
     const collection = this.collections[plan.collection] ?? this.collections[0];
     if (!collection) throw new RangeError('No collection to write to.');
     const number = (this.markers += 1);
-    const marker = plan.operation === 'delete' ? null : markerOf(secret, client, number);
+    const patch = plan.patch === null ? null : sentPatch(plan.patch, collection.patch, number);
+    // A patch that names nothing is none.
+    const isEmpty = patch?.inc === 0 && patch.add.length + patch.remove.length === 0;
+    const sets = plan.patch === null ? plan.operation === 'upsert' : plan.patch.set || isEmpty;
     const docId = docIdOf(this.name, collection.ids, plan);
     const key = `${collection.name} ${docId}`;
     const now = this.wallMs();
+    const mutation = `${run}-${String(number)}`;
+    const mine = plan.parent === 'mine' ? this.last.get(key) : undefined;
     const change: SentChange = {
       collection: plan.flaw === 'unknown-collection' ? 'nosc_unknown' : collection.name,
       docId,
       operation: plan.operation,
-      mutation: `${run}-${String(number)}`,
+      mutation,
       parent:
         plan.parent === 'none'
           ? null
-          : ((plan.parent === 'first' ? this.first : this.known).get(key) ?? null),
+          : ((plan.parent === 'known' ? this.known : this.first).get(key) ?? null),
+      ...(mine === undefined ? {} : { parentMutation: mine }),
       hlc:
         plan.flaw === 'clock-ahead'
           ? farAhead(now, client)
           : plan.stamp
             ? stampAt(now, number, client)
             : null,
-      marker,
+      marker: sets ? markerOf(secret, client, number) : null,
       flaw: plan.flaw,
+      ...(patch === null ? {} : { patch }),
+      ...(plan.returns ? { returns: true } : {}),
     };
+    this.last.set(key, mutation);
     const outgoing = { sent: change, wire: this.wire(change, collection, number) };
     // What was too large is not repeated: a megabyte a time.
     if (plan.flaw !== 'too-large') this.remember(outgoing);
     return outgoing;
   }
 
-  private wire(
-    change: SentChange,
-    { template }: WorkloadCollection,
-    number: number,
-  ): Record<string, unknown> {
-    const { marker, flaw } = change;
+  private wire(change: SentChange, collection: WorkloadCollection, number: number): Record<string, unknown> {
+    const { marker, flaw, patch } = change;
     const padding = flaw === 'too-large' ? ` ${'x'.repeat(this.maxDocumentBytes)}` : '';
-    const data = marker === null ? null : filled(template, `${marker}${padding}`);
+    const data = marker === null ? null : filled(collection.template, `${marker}${padding}`);
     const wire: Record<string, unknown> = {
       collection: change.collection,
       operation: change.operation,
       doc_id: change.docId,
       mutation_id: change.mutation,
-      ...(data === null ? {} : { data }),
+      ...(patch !== undefined ? patchParts(patch, collection, data) : data === null ? {} : { data }),
       ...(change.parent === null ? {} : { parent_version: change.parent }),
+      ...(change.parentMutation === undefined ? {} : { parent_mutation_id: change.parentMutation }),
       ...(change.hlc === null ? {} : { hlc: change.hlc }),
+      ...(change.returns ? { return: 'document' } : {}),
     };
-    if (flaw !== 'shape') return wire;
     // No deployment can take any of these.
+    if (flaw === 'bad-patch')
+      return {
+        ...wire,
+        ...[{ inc: { 0: 1 } }, { unset: ['a.', 'b'] }, { inc: { 'a.b': 'many' } }][number % 3],
+      };
+    if (flaw !== 'shape') return wire;
     if (number % 3 === 0) return { ...wire, operation: 'replace' };
     return { ...wire, data: number % 3 === 1 ? [data] : { ...data, $nosc: 1 } };
   }
@@ -127,8 +146,11 @@ const FALLBACK: EditPlan = {
   parent: 'known',
   stamp: false,
   flaw: null,
+  patch: null,
+  returns: false,
 };
 
 function docIdOf(name: WriterName, ids: 'text' | 'objectid', { of, doc }: EditPlan): string {
-  return ownId(ids, name.run, of === 'shared' ? name.sharedOwner : name.owner, doc);
+  const owner = { own: name.owner, shared: name.sharedOwner, hot: name.hotOwner }[of];
+  return ownId(ids, name.idRun, owner, doc);
 }

@@ -8,23 +8,27 @@ import { isOpen, type Writer } from './writer';
 export async function sendAgain(writer: Writer): Promise<void> {
   const { party } = writer;
   const device = party.device();
-  for (const { client, atomic, changes } of [...writer.unanswered, ...writer.answered])
+  // In turn over the one and the other, where there are two: the receipts are the same.
+  let overSocket = false;
+  for (const { client, atomic, changes } of [...writer.unanswered, ...writer.answered]) {
+    overSocket = party.features.has('socket_push') && !overSocket;
     await insist(
       party,
-      () => party.push(device, client, atomic, changes),
+      () => party.push(device, client, atomic, changes, overSocket),
       (event) => !isOpen(event),
     );
+  }
 }
 
 /** Reads everything when nobody writes any more: each reading must find the same state. */
 export async function readEverything(party: Party): Promise<void> {
   const device = party.device();
-  await pullToTheEnd(party, device, `final-pull-${party.tenant}`, null);
+  await pullToTheEnd(party, device, `final-pull-${party.label}`, null);
   for (const [limit, kind] of [
     [1000, 'paged'],
     [0, 'whole'],
   ] as const) {
-    const reader = `final-full-${kind}-${party.tenant}`;
+    const reader = `final-full-${kind}-${party.label}`;
     const { lastSeq } = await insist(
       party,
       () => party.full(device, reader, limit),
@@ -32,6 +36,12 @@ export async function readEverything(party: Party): Promise<void> {
     );
     if (lastSeq !== null) await pullToTheEnd(party, device, reader, lastSeq);
   }
+  if (!party.features.has('digest')) return;
+  await insist(
+    party,
+    () => party.digest(device, `final-digest-${party.label}`),
+    ({ collections }) => collections !== null,
+  );
 }
 
 async function pullToTheEnd(

@@ -1,5 +1,7 @@
 export type {
   AppWrite,
+  Membership,
+  PatchFields,
   Phase,
   Progress,
   Template,

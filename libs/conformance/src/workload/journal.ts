@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { History, HistoryEvent } from '../history';
+import { noFeatures, type Features } from './features';
 import type { Settings } from './settings';
 
 /** Everything that happened, in the order in which it became known. */
@@ -11,6 +12,9 @@ export class Journal {
 
   private readonly startedAt = Date.now();
   private serverAhead: number | null = null;
+
+  /** Of the server, in the scope of the tenant under test. */
+  features: Features = noFeatures;
 
   constructor(private readonly settings: Settings) {}
 
@@ -56,6 +60,7 @@ export class Journal {
       events: this.events,
       clock: { startedAt: this.startedAt, serverAhead: this.serverAhead },
       disturbed,
+      features: [...this.features],
       ...(command === undefined ? {} : { command }),
     };
   }

@@ -1,3 +1,5 @@
+import type { Answer, Tenant } from '../history';
+
 /** Data of a document; `{marker}` in any of its strings is replaced. */
 export type Template = Readonly<Record<string, unknown>>;
 
@@ -6,6 +8,33 @@ export interface WorkloadCollection {
   readonly template: Template;
   /** What its `_id` is: free text, or 24 hex digits. */
   readonly ids: 'text' | 'objectid';
+  /** Where the server knows patches: what they may change besides the field with the marker. Missing: nothing. */
+  readonly patch?: PatchFields;
+}
+
+/** Names or dotted paths of fields that the collection takes, outside of any list. */
+export interface PatchFields {
+  /** A number without an upper limit. */
+  readonly count?: string;
+  /** A list of texts, of at least ten. */
+  readonly list?: string;
+  /** A text that may be missing. */
+  readonly optional?: string;
+}
+
+/** Scopes that identities are let into and put out of during the run. */
+export interface Membership {
+  /** Of nobody's own; empty at the beginning. */
+  readonly scopes: readonly string[];
+  /**
+   * Lets the identity of this tenant's token into the scope, or puts it out, and has told the server so
+   * (`sync.accessChanged`). A call that did not come to its end must not take effect after a later one.
+   *
+   * @returns 200 when that is done; null when it is not known. Never rejects
+   */
+  readonly set: (tenant: Tenant, scope: string, level: 'none' | 'write') => Promise<Answer>;
+  /** Longest time in or out, in milliseconds. Default 8,000. */
+  readonly longestMs?: number;
 }
 
 /** A route of the app that writes a document through SyncService. */
@@ -51,6 +80,8 @@ export interface WorkloadOptions {
   /** A writer's mean pause between pushes, in milliseconds. Default 5. */
   readonly writerPauseMs?: number;
   readonly appWrite?: AppWrite;
+  /** Needs `otherToken`: without it nothing is said of scopes that are lost. */
+  readonly membership?: Membership;
   /** Flawed changes, to see them refused. Default true. */
   readonly flaws?: boolean;
   /** `limits.maxDocumentBytes` of the deployment. Default 1 MiB. */
@@ -59,6 +90,8 @@ export interface WorkloadOptions {
   readonly maxPushBytes?: number;
   /** Writers stop there, so that the history fits into memory. Default 400,000. */
   readonly maxChanges?: number;
+  /** Each writer stops after so many pushes, and when all have, the writing is over. Default: no limit. */
+  readonly maxPushes?: number;
 
   /** How long an answer may take. Default 20,000. */
   readonly answerLimitMs?: number;

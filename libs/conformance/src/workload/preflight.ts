@@ -1,6 +1,8 @@
 import type { Device, Outgoing } from '../wire/device';
 import { markerOf, ownId } from '../wire/marker';
 import type { WorkloadCollection } from './options';
+import { ownersOf } from './owners';
+import { HOT_DOCS } from './push-plan';
 import { WorkloadError } from './settings';
 import type { Party } from './party';
 import { pause } from './pause';
@@ -9,14 +11,20 @@ import { filled } from './template';
 const TRIES = 5;
 
 /**
- * One document into each collection, before the run begins.
+ * One document into each collection, and those that are only patched, before the run begins.
  *
  * @throws WorkloadError when no server answers, or one refuses what the run would send
  */
 export async function preflight(party: Party): Promise<void> {
   const { settings } = party;
   const device = party.device();
-  const changes = settings.collections.map((collection, index) => first(party, collection, index));
+  const { first: owner, hotOwner } = ownersOf(party);
+  const changes = party.collections.flatMap((collection, index) => [
+    made(party, collection, ownId(collection.ids, party.idRun, owner, index), index * 10),
+    ...Array.from({ length: party.patchable.has(collection.name) ? HOT_DOCS : 0 }, (_, hot) =>
+      made(party, collection, ownId(collection.ids, party.idRun, hotOwner, hot), index * 10 + hot + 1),
+    ),
+  ]);
   const { answer, results } = await push(party, device, changes);
   const who = party.tenant === 'main' ? 'the token' : 'the token of the other tenant';
   if (answer === null)
@@ -50,12 +58,9 @@ async function push(party: Party, device: Device, changes: readonly Outgoing[]) 
   }
 }
 
-function first(party: Party, { name, template, ids }: WorkloadCollection, index: number): Outgoing {
-  const { run } = party.settings;
-  // The last owners of each tenant's half: writers begin at the first.
-  const docId = ownId(ids, run, party.tenant === 'main' ? 127 : 255, index);
-  const marker = markerOf(party.secret, 'preflight', index);
-  const mutation = `${run}-preflight-${String(index)}`;
+function made(party: Party, { name, template }: WorkloadCollection, docId: string, number: number): Outgoing {
+  const marker = markerOf(party.secret, 'preflight', number);
+  const mutation = `${party.settings.run}-preflight-${String(number)}`;
   return {
     sent: {
       ...{

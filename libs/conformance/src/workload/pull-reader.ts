@@ -20,6 +20,8 @@ export class PullReader implements Reader {
   private readonly device: Device;
   private readonly random: Random;
   private cursor: string | null = null;
+  /** The same as an integer, as far as it is known. */
+  private seq: number | null = null;
   private needsFull: boolean;
 
   constructor(
@@ -53,11 +55,16 @@ export class PullReader implements Reader {
       if (this.needsFull && !(await this.full())) return;
       const limit = this.random.between(1, this.habit.limit);
       const { since, collections } = { since: this.cursor, collections: this.habit.collections };
-      const { page } = await this.party.pull(this.device, this.name, { since, collections, limit });
+      const bySeq = this.seq !== null && this.party.features.has('since_seq') && this.random.chance(0.5);
+      const { page } = await this.party.pull(this.device, this.name, {
+        ...{ since, collections, limit },
+        ...(bySeq ? { sinceSeq: this.seq ?? 0 } : {}),
+      });
       if (page === null) return;
       if ('resync' in page) this.needsFull = true;
       else {
         this.cursor = page.lastSeq;
+        this.seq = page.seq < 0 ? null : page.seq;
         if (!page.hasMore) return;
       }
     }
@@ -66,9 +73,11 @@ export class PullReader implements Reader {
   /** @returns whether it worked; else it is tried again in the next round */
   private async full(): Promise<boolean> {
     const limit = this.random.chance(0.5) ? 0 : this.random.between(50, 1000);
-    const { rows, lastSeq } = await this.party.full(this.device, this.name, limit);
+    const { rows, lastSeq, seq } = await this.party.full(this.device, this.name, limit);
     if (rows === null || lastSeq === null) return false;
     this.cursor = lastSeq;
+    this.seq = seq ?? null;
+    if (this.party.features.has('digest')) await this.party.digest(this.device, this.name);
     this.needsFull = false;
     return true;
   }

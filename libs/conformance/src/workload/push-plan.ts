@@ -10,8 +10,9 @@ export interface PushPlan {
   readonly changes: readonly ChangePlan[];
   /** How many of the changes make a group, one after another; 0: none is in a group. */
   readonly grouped: number;
-  /** The same request twice at the same time. */
+  /** The same request twice at the same time, where it can be over HTTP and over the socket. */
   readonly twice: boolean;
+  readonly overSocket: boolean;
   /** Pull right after the answer. */
   readonly pullAfter: boolean;
   /** Share of the mean pause to wait before: 0 to 2. */
@@ -29,25 +30,50 @@ export interface EditPlan {
   readonly do: 'edit';
   /** Index of the collection. */
   readonly collection: number;
-  /** Whose document: the writer's own ones, or a few that all writers edit. */
-  readonly of: 'own' | 'shared';
+  /** Whose document: the writer's own ones, a few that all writers edit, or one that all patch and do nothing else with. */
+  readonly of: 'own' | 'shared' | 'hot';
   readonly doc: number;
-  readonly operation: 'upsert' | 'delete';
-  /** What to name as parent: what the writer knows, nothing, or what it knew first. */
-  readonly parent: 'known' | 'none' | 'first';
+  readonly operation: 'upsert' | 'patch' | 'delete';
+  /** Of a patch. */
+  readonly patch: PatchPlan | null;
+  /**
+   * What to name as parent: what the writer knows, nothing, what it knew first, or its own last mutation of the
+   * document, whatever became of it.
+   */
+  readonly parent: 'known' | 'none' | 'first' | 'mine';
+  /** Whether to ask for the document with the answer. */
+  readonly returns: boolean;
   /** Whether it carries an edit stamp. */
   readonly stamp: boolean;
   readonly flaw: Flaw | null;
+}
+
+export interface PatchPlan {
+  /** Whether it sets the field with the marker; else it only adds, removes and counts, which never conflicts. */
+  readonly set: boolean;
+  /** 0: it does not count. */
+  readonly inc: number;
+  /** Numbers of values of the list. */
+  readonly add: readonly number[];
+  readonly remove: readonly number[];
+  readonly optional: 'set' | 'unset' | null;
 }
 
 export interface PlanLimits {
   readonly collections: number;
   readonly maxBatch: number;
   readonly flaws: boolean;
+  /** Which collections take patches, by index; default: none. */
+  readonly patchable?: readonly boolean[];
+  /** What else the server's wire has; default: nothing. */
+  readonly has?: { readonly [Name in 'groups' | 'parents' | 'returns' | 'sockets']?: boolean };
 }
 
 /** Few, so that writers meet. */
 export const SHARED_DOCS = 6;
+export const HOT_DOCS = 2;
+/** Different values of a list. */
+const LIST_VALUES = 8;
 /** How many mutations back a writer repeats itself. */
 export const MEMORY = 64;
 
@@ -56,6 +82,7 @@ const EARLY_FLAWS: Readonly<Partial<Record<number, Flaw>>> = {
   3: 'clock-ahead',
   5: 'shape',
   7: 'unknown-collection',
+  9: 'bad-patch',
 };
 
 export class PushPlanner {
@@ -72,18 +99,19 @@ export class PushPlanner {
   }
 
   next(): PushPlan {
-    const { random } = this;
+    const { random, limits } = this;
     this.pushes += 1;
     const atomic = random.chance(0.5) ? 'batch' : 'mutation';
     const twice = random.chance(0.1);
     const pullAfter = random.chance(0.3);
     const pause = random.next() * 2;
+    const overSocket = limits.has?.sockets === true && random.chance(0.4);
+    const alone = { grouped: 0, overSocket, pause };
     // Once early and then rarely: it is a megabyte.
-    if (this.limits.flaws && (this.pushes === 20 || random.chance(0.0005)))
-      return { atomic, changes: [this.edit('too-large')], grouped: 0, twice: false, pullAfter: false, pause };
-    const early = this.limits.flaws ? EARLY_FLAWS[this.pushes] : undefined;
-    if (early)
-      return { atomic: 'mutation', changes: [this.edit(early)], grouped: 0, twice, pullAfter, pause };
+    if (limits.flaws && (this.pushes === 20 || random.chance(0.0005)))
+      return { atomic, changes: [this.edit('too-large')], ...alone, twice: false, pullAfter: false };
+    const early = limits.flaws ? EARLY_FLAWS[this.pushes] : undefined;
+    if (early) return { atomic: 'mutation', changes: [this.edit(early)], ...alone, twice, pullAfter };
     const again = new Set<number>();
     const changes = Array.from({ length: this.size() }, (): ChangePlan => {
       const back = random.between(1, MEMORY);
@@ -94,8 +122,9 @@ export class PushPlanner {
       return this.edit(this.flaw(atomic), atomic === 'batch' ? 0.04 : 0.2);
     });
     this.mutations += changes.filter((change) => change.do === 'edit').length;
-    const grouped = atomic === 'mutation' && random.chance(0.4) ? random.between(2, 5) : 0;
-    return { atomic, changes, grouped, twice, pullAfter, pause };
+    const isGrouped = atomic === 'mutation' && limits.has?.groups === true && random.chance(0.4);
+    const grouped = isGrouped ? random.between(2, 5) : 0;
+    return { atomic, changes, grouped, twice, overSocket, pullAfter, pause };
   }
 
   /** Most are small, as devices push them. */
@@ -110,21 +139,59 @@ export class PushPlanner {
   private flaw(atomic: 'batch' | 'mutation'): Flaw | null {
     const { random, limits } = this;
     if (!random.chance(atomic === 'batch' ? 0.01 : 0.03) || !limits.flaws) return null;
-    return random.pick(['shape', 'clock-ahead', 'unknown-collection'] as const);
+    return random.pick(['shape', 'clock-ahead', 'unknown-collection', 'bad-patch'] as const);
   }
 
-  private edit(flaw: Flaw | null, sharedShare = 0): EditPlan {
-    const { random } = this;
-    const collection = random.between(0, this.limits.collections - 1);
-    const of = flaw === null && random.chance(sharedShare) ? 'shared' : 'own';
+  private edit(wanted: Flaw | null, sharedShare = 0): EditPlan {
+    const { random, limits } = this;
+    const collection = random.between(0, limits.collections - 1);
+    const patchable = limits.patchable?.[collection] === true;
+    const flaw = wanted === 'bad-patch' && !patchable ? 'shape' : wanted;
+    const isHot = flaw === null && patchable && random.chance(0.15);
+    const of = isHot ? 'hot' : flaw === null && random.chance(sharedShare) ? 'shared' : 'own';
     const made = this.made[collection] ?? 0;
     const isNew = of === 'own' && (made === 0 || random.chance(0.45));
     const doc =
-      of === 'shared' ? random.between(0, SHARED_DOCS - 1) : isNew ? made : random.between(0, made - 1);
+      of === 'hot'
+        ? random.between(0, HOT_DOCS - 1)
+        : of === 'shared'
+          ? random.between(0, SHARED_DOCS - 1)
+          : isNew
+            ? made
+            : random.between(0, made - 1);
     if (isNew) this.made[collection] = made + 1;
-    const operation = flaw === null && !isNew && random.chance(0.15) ? 'delete' : 'upsert';
+    const isPatch =
+      isHot || flaw === 'bad-patch' || (flaw === null && patchable && !isNew && random.chance(0.4));
+    const operation = isPatch
+      ? 'patch'
+      : flaw === null && !isNew && random.chance(0.15)
+        ? 'delete'
+        : 'upsert';
     const dice = random.next();
-    const parent = of === 'own' || dice < 0.6 ? 'known' : dice < 0.8 ? 'none' : 'first';
-    return { do: 'edit', collection, of, doc, operation, parent, stamp: random.chance(0.3), flaw };
+    const mine = limits.has?.parents === true && !isNew && random.chance(0.25);
+    const parent = mine ? 'mine' : of === 'own' || dice < 0.6 ? 'known' : dice < 0.8 ? 'none' : 'first';
+    return {
+      ...{ do: 'edit', collection, of, doc, operation, parent, stamp: random.chance(0.3), flaw },
+      patch: isPatch ? this.patch() : null,
+      returns: limits.has?.returns === true && random.chance(0.2),
+    };
+  }
+
+  private patch(): PatchPlan {
+    const { random } = this;
+    const values = (): number[] =>
+      Array.from({ length: random.between(1, 2) }, () => random.between(0, LIST_VALUES - 1));
+    const set = random.chance(0.4);
+    // One of the two: no path may be named twice.
+    const dice = random.next();
+    const [add, remove] = [dice < 0.4 ? values() : [], dice > 0.7 ? values() : []];
+    const inc = random.chance(0.7) ? random.between(1, 9) : 0;
+    return {
+      set,
+      inc,
+      add,
+      remove,
+      optional: set && random.chance(0.4) ? random.pick(['set', 'unset'] as const) : null,
+    };
   }
 }

@@ -9,7 +9,7 @@ export function readersOf(party: Party): Reader[] {
   const subset = subsetOf(party);
   return [
     ...each(settings.pullers, (index) => {
-      const name = `${party.tenant}-pull-${String(index)}`;
+      const name = `${party.label}-pull-${String(index)}`;
       // In turn: one that tails, one that comes back to where it knows a full resync from, one that sleeps long.
       const habit = [
         { collections: null, limit: 300, sleepMs: 30, full: false },
@@ -28,10 +28,10 @@ export function readersOf(party: Party): Reader[] {
   ];
 }
 
-/** Of the other tenant: one that pulls, and one of each on the stream. */
-export function otherReaders(party: Party): Reader[] {
+/** Of the other tenant, and in another scope: one that pulls, and one of each on the stream. */
+export function fewReaders(party: Party): Reader[] {
   return [
-    new PullReader(`${party.tenant}-pull-0`, party, {
+    new PullReader(`${party.label}-pull-0`, party, {
       collections: null,
       limit: 300,
       sleepMs: 60,
@@ -43,8 +43,7 @@ export function otherReaders(party: Party): Reader[] {
 }
 
 /** All but the first collection, where there are several. */
-function subsetOf({ settings }: Party): readonly string[] | null {
-  const names = settings.collections.map(({ name }) => name);
+function subsetOf({ names }: Party): readonly string[] | null {
   return names.length > 1 ? names.slice(1) : names;
 }
 
@@ -54,7 +53,7 @@ function streamReader(
   collections: readonly string[] | null,
   kind: 'stay' | 'brief' | 'stall',
 ): StreamReader {
-  return new StreamReader(`${party.tenant}-stream-${name}`, party, { collections, kind });
+  return new StreamReader(`${party.label}-stream-${name}`, party, { collections, kind });
 }
 
 function each(count: number, make: (index: number) => Reader | undefined): Reader[] {

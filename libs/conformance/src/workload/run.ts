@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { History } from '../history';
 import { writeThroughTheApp } from './app-writer';
+import { learnFeatures } from './server-info';
 import { preflight } from './preflight';
 import { readEverything, sendAgain } from './final-reading';
 import { Journal } from './journal';
@@ -10,7 +11,10 @@ import { Party } from './party';
 import { pause } from './pause';
 import { probe } from './probes';
 import type { Reader } from './reader';
-import { otherReaders, readersOf } from './readers';
+import { compareRefusals } from './socket-parity';
+import { fewReaders, readersOf } from './readers';
+import { changeMemberships, changingScopes, otherScopes } from './scopes';
+import { ScopesReader } from './scopes-reader';
 import { trespass } from './trespasser';
 import { Writer } from './writer';
 
@@ -52,6 +56,10 @@ class Run implements Workload {
   private readonly over = new AbortController();
   private readonly main: Party;
   private readonly other: Party | undefined;
+  /** Scopes that the main tenant has besides its own. */
+  private extra: readonly Party[] = [];
+  /** Both tenants in scopes that the main one loses and gets again. */
+  private changing: readonly Party[] = [];
 
   constructor(private readonly settings: Settings) {
     const { token, otherToken, signal } = settings;
@@ -87,11 +95,16 @@ class Run implements Workload {
     const { settings, main, other, journal } = this;
     const report = setInterval(() => settings.onProgress?.(this.progress()), 250);
     try {
-      for (const party of this.parties()) await preflight(party);
+      for (const party of this.parties()) await learnFeatures(party);
+      journal.features = main.features;
+      this.extra = await otherScopes(main);
+      this.changing = await changingScopes(this.parties());
+      for (const party of this.logs()) if (party.scope?.access !== 'read') await preflight(party);
       await probe(main, true);
+      if (main.features.has('socket_push')) await compareRefusals(main);
       this.enter('writing');
       begun();
-      const readers = [...readersOf(main), ...(other ? otherReaders(other) : [])];
+      const readers = this.readers();
       const following = readers.map((reader) => reader.follow(this.end.signal, this.over.signal));
       const writers = await this.write();
       this.enter('settling');
@@ -100,7 +113,7 @@ class Run implements Workload {
       this.over.abort();
       await Promise.all(following);
       this.enter('reading');
-      for (const party of this.parties()) await readEverything(party);
+      for (const party of this.logs()) await readEverything(party);
       await probe(main, false);
       this.enter('done');
       return journal.history();
@@ -108,7 +121,24 @@ class Run implements Workload {
       clearInterval(report);
       this.end.abort();
       this.over.abort();
+      for (const party of [main, ...(other ? [other] : []), ...this.extra, ...this.changing]) party.close();
     }
+  }
+
+  /** One party in each log. */
+  private logs(): Party[] {
+    return [...this.parties(), ...this.extra, ...this.changing.filter(({ tenant }) => tenant === 'main')];
+  }
+
+  private readers(): Reader[] {
+    const { main, other, extra, changing } = this;
+    const named = [...extra, ...changing.filter(({ tenant }) => tenant === 'main')];
+    return [
+      ...readersOf(main),
+      ...(other ? fewReaders(other) : []),
+      ...[...extra, ...changing].flatMap(fewReaders),
+      ...(named.length > 0 ? [new ScopesReader(main, named)] : []),
+    ];
   }
 
   private parties(): Party[] {
@@ -123,10 +153,19 @@ class Run implements Workload {
     if (other)
       for (let index = 0; index < Math.ceil(settings.writers / 6); index++)
         writers.push(new Writer(other, index));
-    const work = writers.map((writer) => writer.write(end));
+    for (const party of [...this.extra, ...this.changing])
+      if (party.scope?.access === 'write' && party.collections.length > 0) writers.push(new Writer(party, 0));
+    const writing = writers.map((writer) => writer.write(end));
+    const work: Promise<void>[] = [...writing];
     if (settings.appWrite) work.push(writeThroughTheApp(main, settings.appWrite, end));
     if (other) work.push(trespass(main, other, end));
-    await pause(settings.seconds * 1000, end);
+    work.push(
+      changeMemberships(
+        this.changing.filter(({ tenant }) => tenant === 'main'),
+        end,
+      ),
+    );
+    await Promise.race([pause(settings.seconds * 1000, end), Promise.all(writing)]);
     this.end.abort();
     await Promise.all(work);
     return writers;

@@ -6,7 +6,7 @@ export class WorkloadError extends Error {
   override readonly name = 'WorkloadError';
 }
 
-type MayBeMissing = 'otherToken' | 'appWrite' | 'onProgress' | 'signal' | 'command';
+type MayBeMissing = 'otherToken' | 'appWrite' | 'membership' | 'onProgress' | 'signal' | 'command';
 
 /** {@link WorkloadOptions}, complete. */
 export type Settings = Required<Omit<WorkloadOptions, MayBeMissing>> & Pick<WorkloadOptions, MayBeMissing>;
@@ -22,6 +22,10 @@ export function settingsOf(options: WorkloadOptions): Settings {
       throw new WorkloadError(`The data for ${name} needs a string with {marker} in it.`);
   if (appWrite && !JSON.stringify(appWrite.body).includes('{marker}'))
     throw new WorkloadError("The body of the app's write needs a string with {marker} in it.");
+  if (options.membership && options.otherToken === undefined)
+    throw new WorkloadError(
+      'Scopes that are lost need the token of another tenant, who goes on writing to them.',
+    );
   return {
     run: randomBytes(6).toString('hex'),
     prefix,
@@ -37,6 +41,7 @@ export function settingsOf(options: WorkloadOptions): Settings {
     maxDocumentBytes: 1024 * 1024,
     maxPushBytes: 8 * 1024 * 1024,
     maxChanges: 400_000,
+    maxPushes: Infinity,
     answerLimitMs: 20_000,
     silenceLimitMs: 65_000,
     settleMs: 20_000,

@@ -23,8 +23,12 @@ export class StreamReader implements Reader {
   readonly random: Random;
   private readonly device: Device;
   private cursor: string | null = null;
+  /** Of the cursor, where it is known. */
+  private seq: number | null = null;
   private connections = 0;
   private needsFull = false;
+  /** The last thing that came was a refusal. */
+  private refused = false;
   /** Called with everything that arrives. */
   private watch: (what: StreamEvent['what']) => void = () => undefined;
 
@@ -43,7 +47,7 @@ export class StreamReader implements Reader {
       if (this.needsFull) await this.full();
       await this.connect(end, over);
       // Do not flood a server that refuses.
-      const isStorm = this.connections === before;
+      const isStorm = this.connections === before || this.refused;
       if (isStorm || this.habit.kind !== 'brief' || end.aborted)
         await pause(this.random.between(10, isStorm ? 200 : 50), over);
     }
@@ -58,7 +62,9 @@ export class StreamReader implements Reader {
   question(anywhere: boolean): SubscriptionQuestion {
     const { collections } = this.habit;
     const recent = anywhere && this.random.chance(0.5) ? this.party.recentVersion(this.random.next()) : null;
-    return { since: recent ?? this.cursor, collections };
+    if (recent !== null) return { since: recent, collections };
+    const bySeq = this.seq !== null && this.party.features.has('since_seq') && this.random.chance(0.5);
+    return { since: this.cursor, collections, ...(bySeq ? { sinceSeq: this.seq ?? 0 } : {}) };
   }
 
   /**
@@ -114,23 +120,28 @@ export class StreamReader implements Reader {
     const at = party.journal.now();
     const event: StreamEvent = {
       kind: 'stream',
-      ...{ reader, tenant: party.tenant, connection: this.connections, at, what },
+      ...party.log,
+      ...{ reader, connection: this.connections, at, what },
     };
     party.journal.add(event);
-    if (what.is === 'entry') this.moveTo(what.entry.version);
-    if (what.is === 'ping' && what.lastSeq !== null) this.moveTo(what.lastSeq);
+    if (what.is === 'entry') this.moveTo(what.entry.version, what.entry.seq);
+    if (what.is === 'ping' && what.lastSeq !== null) this.moveTo(what.lastSeq, null);
     if (what.is === 'resync') this.needsFull = true;
+    this.refused = what.is === 'lost' || what.is === 'error' || (this.refused && what.is === 'closed');
     this.watch(what);
   }
 
-  private moveTo(version: string): void {
-    if (this.cursor === null || version > this.cursor) this.cursor = version;
+  private moveTo(version: string, seq: number | null): void {
+    if (this.cursor !== null && version <= this.cursor) return;
+    this.cursor = version;
+    this.seq = seq;
   }
 
   private async full(): Promise<void> {
     const { rows, lastSeq } = await this.party.full(this.device, this.name, 0);
     if (rows === null || lastSeq === null) return;
     this.cursor = lastSeq;
+    this.seq = null;
     this.needsFull = false;
   }
 }

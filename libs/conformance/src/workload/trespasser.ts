@@ -7,6 +7,7 @@ import type { Outgoing } from '../wire/device';
 import type { KnownDocument, Party } from './party';
 import { pause } from './pause';
 import { Random } from './random';
+import { listScopes } from './scopes';
 import { filled } from './template';
 
 /** The other tenant, with ids, versions and cursors of the tenant under test that it could have guessed. */
@@ -30,16 +31,10 @@ export async function trespass(victim: Party, intruder: Party, end: AbortSignal)
 
 /** The victim's own scope, where the server knows of scopes and does not give the intruder this one. */
 async function closedScope(victim: Party, intruder: Party): Promise<string | null> {
-  const [theirs, mine] = await Promise.all([victim, intruder].map(scopesOf));
+  const [theirs, mine] = await Promise.all([victim, intruder].map(listScopes));
   const own = theirs?.find((entry) => entry['own'] === true)?.['scope'];
   if (typeof own !== 'string' || !mine || mine.some((entry) => entry['scope'] === own)) return null;
   return own;
-}
-
-async function scopesOf(party: Party): Promise<Readonly<Record<string, unknown>>[] | undefined> {
-  const reply = await party.device().ask('scopes', '/scopes');
-  const scopes = reply?.status === 200 ? fieldsOf(jsonOf(reply.text))['scopes'] : undefined;
-  return Array.isArray(scopes) ? scopes.map(fieldsOf) : undefined;
 }
 
 /** Names the victim's scope in each call. What comes back is looked through like every other answer. */

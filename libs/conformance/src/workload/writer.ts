@@ -1,6 +1,7 @@
 import type { Device, Outgoing } from '../wire/device';
 import type { PushEvent } from '../history';
 import { ChangeMaker } from './change-maker';
+import { ownersOf } from './owners';
 import type { Party } from './party';
 import { pause } from './pause';
 import { PushPlanner, type PushPlan } from './push-plan';
@@ -29,38 +30,42 @@ export class Writer {
   private readonly timing: Random;
   private cursor: string | null = null;
 
+  /** @param index unlike that of any other writer of the log */
   constructor(
     readonly party: Party,
     index: number,
   ) {
-    const { seed, run, collections, maxBatch, flaws, maxDocumentBytes } = party.settings;
+    const { settings, features, collections, patchable, secret, idRun, label } = party;
+    const { seed, run, maxBatch, flaws, maxDocumentBytes } = settings;
     // The same names in both tenants: what one of them leaves must mean nothing to the other.
-    this.client = `w${String(index)}`;
-    const stream = `${party.tenant} ${this.client}`;
+    this.client =
+      party.scope === undefined ? `w${String(index)}` : `${party.tenant[0] ?? ''}${String(index)}`;
+    const stream = `${label} ${this.client}`;
     this.device = party.device();
     this.second = party.device();
     this.planner = new PushPlanner(new Random(seed, stream), {
       collections: collections.length,
       maxBatch,
       flaws,
+      patchable: collections.map(({ name }) => patchable.has(name)),
+      has: {
+        groups: features.has('groups'),
+        parents: features.has('parent_mutation'),
+        returns: features.has('return_document'),
+        sockets: features.has('socket_push'),
+      },
     });
     this.timing = new Random(seed, `${stream} timing`);
-    // Each its own documents, even if two tenants share the ids.
-    const sharedOwner = party.tenant === 'main' ? 0 : 128;
-    const name = {
-      run,
-      client: this.client,
-      secret: party.secret,
-      owner: sharedOwner + index + 1,
-      sharedOwner,
-    };
+    const owners = ownersOf(party);
+    const name = { run, idRun, client: this.client, secret, ...owners, owner: owners.own + index };
     this.maker = new ChangeMaker(name, collections, maxDocumentBytes, () => Date.now());
   }
 
-  /** Until `end`. */
+  /** Until `end`, or the run's limits. */
   async write(end: AbortSignal): Promise<void> {
     const { journal, settings } = this.party;
-    while (!end.aborted && journal.count.changes < settings.maxChanges) {
+    for (let pushes = 0; pushes < settings.maxPushes; pushes++) {
+      if (end.aborted || journal.count.changes >= settings.maxChanges) return;
       const plan = this.planner.next();
       await pause(plan.pause * settings.writerPauseMs, end);
       if (end.aborted) return;
@@ -71,8 +76,8 @@ export class Writer {
   private async carryOut(plan: PushPlan, end: AbortSignal): Promise<void> {
     const changes = inGroups(this.maker.make(plan.changes), plan.grouped);
     const push = { client: this.client, atomic: plan.atomic, changes };
-    const sends = [this.send(this.device, push)];
-    if (plan.twice) sends.push(this.send(this.second, push));
+    const sends = [this.send(this.device, push, plan.overSocket)];
+    if (plan.twice) sends.push(this.send(this.second, push, false));
     const [first] = await Promise.all(sends);
     if (first && isOpen(first)) await this.insist(push, end);
     else this.keep(push);
@@ -87,12 +92,17 @@ export class Writer {
         this.unanswered.push(push);
         return;
       }
-      if (!isOpen(await this.send(this.device, push))) return;
+      const overSocket = this.party.features.has('socket_push') && this.timing.chance(0.3);
+      if (!isOpen(await this.send(this.device, push, overSocket))) return;
     }
   }
 
-  private async send(device: Device, { client, atomic, changes }: SentPush): Promise<PushEvent> {
-    const event = await this.party.push(device, client, atomic, changes);
+  private async send(
+    device: Device,
+    { client, atomic, changes }: SentPush,
+    overSocket: boolean,
+  ): Promise<PushEvent> {
+    const event = await this.party.push(device, client, atomic, changes, overSocket);
     this.maker.learn(event);
     return event;
   }
@@ -106,7 +116,7 @@ export class Writer {
   /** A device that just pushed reads right away: what was acknowledged must be there. */
   private async pull(): Promise<void> {
     const device = this.timing.chance(0.5) ? this.device : this.second;
-    const reader = `${this.party.tenant}-writer-${this.client}`;
+    const reader = `${this.party.label}-writer-${this.client}`;
     const since = this.cursor ?? this.party.recentVersion(0);
     const { page } = await this.party.pull(device, reader, { since, collections: null, limit: 1000 });
     if (page === null) return;

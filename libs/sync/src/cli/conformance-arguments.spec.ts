@@ -1,4 +1,4 @@
-import { appWrite, count, each, idKind, template } from './conformance-arguments';
+import { appWrite, count, each, idKind, patchFields, template } from './conformance-arguments';
 
 describe('arguments of conformance', () => {
   it('takes a route with its body', () => {
@@ -20,6 +20,12 @@ describe('arguments of conformance', () => {
     'refuses data that no marker fits in: %s',
     (text) => expect(() => template(text)).toThrow(),
   );
+
+  it('takes the fields that patches may change, and refuses what names none', () => {
+    expect(patchFields('{"count":"a.b","list":"tags"}')).toEqual({ count: 'a.b', list: 'tags' });
+    for (const text of ['{"counts":"a"}', '{"count":7}', '{"list":""}', '[]', 'tags'])
+      expect(() => patchFields(text)).toThrow();
+  });
 
   it.each(['0', '-1', '1.5', 'ten', '', '1e3'])('refuses a count of %s', (text) =>
     expect(() => count(text)).toThrow(),

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { AppWrite, Template } from 'nest-offline-sync-conformance';
+import type { AppWrite, PatchFields, Template } from 'nest-offline-sync-conformance';
 
 /** Collects an option that may be given several times. */
 export function each<T>(parse: (value: string) => T) {
@@ -24,6 +24,18 @@ export function appWrite(value: string): AppWrite {
   if (method === undefined || path === undefined || body === undefined)
     throw new InvalidArgumentError('It looks like: POST /orders {"note":"{marker}"}.');
   return { method: method.toUpperCase(), path, body: template(body) };
+}
+
+/** `{"count":"visits","list":"tags","optional":"due"}`, each of them where the collection has one. */
+export function patchFields(value: string): PatchFields {
+  const fields = objectOf(value);
+  const known = ['count', 'list', 'optional'];
+  for (const [name, path] of Object.entries(fields))
+    if (!known.includes(name) || typeof path !== 'string' || path === '')
+      throw new InvalidArgumentError(
+        'It names fields that patches may change: {"count":"visits","list":"tags","optional":"due"}.',
+      );
+  return fields as PatchFields;
 }
 
 /** A whole number from 1 on. */

@@ -8,7 +8,7 @@ import {
   type Check,
   type CheckOptions,
 } from 'nest-offline-sync-conformance';
-import { appWrite, count, each, idKind, template } from './conformance-arguments';
+import { appWrite, count, each, idKind, patchFields, template } from './conformance-arguments';
 import { ProgressBar, type CliOutput } from './output';
 
 interface Given {
@@ -17,6 +17,7 @@ interface Given {
   readonly collection?: readonly string[];
   readonly data?: readonly ReturnType<typeof template>[];
   readonly ids?: readonly ReturnType<typeof idKind>[];
+  readonly patch?: readonly ReturnType<typeof patchFields>[];
   readonly appWrite?: ReturnType<typeof appWrite>;
   readonly seconds: number;
   readonly seed?: number;
@@ -35,8 +36,8 @@ export function addConformance(program: Command, output: CliOutput, exitWith: (c
     .command('conformance')
     .description(
       'check the invariants on a running deployment, over its public wire alone.\n\n' +
-        'It writes into the scope of the token, and deletes its documents at the end; their tombstones and log entries ' +
-        'stay. Give a token of a scope that nothing else uses. It takes at most about a minute longer than --seconds, unless ' +
+        'It writes into the scope of the token, and into other scopes of it that are empty, and deletes its documents at the ' +
+        'end; their tombstones and log entries stay. Give a token of a scope that nothing else uses. It takes at most about a minute longer than --seconds, unless ' +
         'the server does not answer.\n\nExit code: 0 every invariant held, 1 one was violated, 2 it could not run.',
     )
     .argument('<url...>', 'base URLs of the server processes, such as https://api.example.com')
@@ -56,6 +57,11 @@ export function addConformance(program: Command, output: CliOutput, exitWith: (c
       each(template),
     )
     .option('--ids <kind>', 'text or objectid: what the ids of the collection are; as --data', each(idKind))
+    .option(
+      '--patch <json>',
+      'fields that patches may change: {"count":"visits","list":"tags","optional":"due"}, a number, a list of texts, a text; as --data',
+      each(patchFields),
+    )
     .option(
       '--app-write <request>',
       'a route of the app that writes through SyncService: \'POST /orders {"note":"{marker}"}\'',
@@ -120,12 +126,13 @@ function remark({ left }: Check, { keep }: CheckOptions): string {
 
 /** @throws WorkloadError when something is missing */
 function optionsOf(urls: readonly string[], given: Given): CheckOptions {
-  const { token, otherToken, collection = [], data = [], ids = [], seconds, writers, prefix } = given;
+  const { token, otherToken, collection = [], data = [], ids = [], patch = [] } = given;
+  const { seconds, writers, prefix } = given;
   if (token === undefined || token === '')
     throw new WorkloadError('Give --token, or SYNC_TOKEN in the environment.');
   const [first] = collection;
   if (first === undefined) throw new WorkloadError('Give --collection: the name of a synced collection.');
-  for (const [name, list] of Object.entries({ '--data': data, '--ids': ids }))
+  for (const [name, list] of Object.entries({ '--data': data, '--ids': ids, '--patch': patch }))
     if (list.length > 1 && list.length !== collection.length)
       throw new WorkloadError(`Give ${name} once for all collections, or once for each of them.`);
   const seed = given.seed ?? randomInt(1, 2 ** 31);
@@ -135,6 +142,7 @@ function optionsOf(urls: readonly string[], given: Given): CheckOptions {
       name,
       template: data[index] ?? data[0] ?? { title: '{marker}' },
       ids: ids[index] ?? ids[0] ?? 'text',
+      patch: patch[index] ?? patch[0],
     })),
     command: commandOf(urls, given, seed),
     ...(otherToken ? { otherToken } : {}),
@@ -149,12 +157,13 @@ function optionsOf(urls: readonly string[], given: Given): CheckOptions {
 function commandOf(urls: readonly string[], given: Given, seed: number): string {
   const quoted = (text: string): string =>
     /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-  const { collection = [], data = [], ids = [], seconds, writers, prefix } = given;
+  const { collection = [], data = [], ids = [], patch = [], seconds, writers, prefix } = given;
   const parts = [
     ...urls,
     ...collection.flatMap((name) => ['--collection', name]),
     ...data.flatMap((document) => ['--data', JSON.stringify(document)]),
     ...ids.flatMap((kind) => ['--ids', kind]),
+    ...patch.flatMap((fields) => ['--patch', JSON.stringify(fields)]),
     ...(given.appWrite
       ? [
           '--app-write',

@@ -16,6 +16,7 @@ export interface ConnectionOptions {
 }
 
 export interface Session {
+  readonly connection: Connection;
   readonly oplog: OplogRepository;
   readonly settings: SyncSettings;
 }
@@ -56,7 +57,7 @@ export async function withDatabase<T>(
   try {
     const oplog = new OplogRepository(connection, settings);
     await checkDeployment(oplog.db);
-    return await work({ oplog, settings });
+    return await work({ connection, oplog, settings });
   } finally {
     await connection.close();
   }

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { SyncError } from 'nest-offline-sync-protocol';
 import { SYNC_FIELDS } from '../codec/stored-document';
 import { adviceFor, createLayout, databaseLayout, refuseUnfit } from '../database/layout';
 import type { OplogRepository } from '../log/oplog';
-import type { SyncSettings } from '../options/settings';
+import { checkNames, names } from './collection-names';
 import { withDatabase, type ConnectionOptions } from './connection';
 import type { CliOutput } from './output';
 
 interface InitOptions extends ConnectionOptions {
   readonly collections: readonly string[];
+  readonly tombstoneTtlDays?: string;
 }
 
 /** `init`: makes what the engine needs in the database, and says what it must not make itself. */
@@ -17,9 +17,14 @@ export function addInit(program: Command, { out }: CliOutput): Command {
     .command('init')
     .description("make the engine's collections and indexes; any number of times, nothing is overwritten")
     .option('--collections <names>', 'your synced collections, joined by commas', names, [])
+    .option(
+      '--tombstone-ttl-days <days>',
+      'as in the options of the app: above 0, their tombstones get an index',
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<InitOptions>();
-      await withDatabase(options, {}, async ({ oplog, settings }) => {
+      const tombstoneTtlDays = Number(options.tombstoneTtlDays ?? 0);
+      await withDatabase(options, { tombstoneTtlDays }, async ({ oplog, settings }) => {
         checkNames(options.collections, settings);
         await refuseUnfit(oplog.db, settings, options.collections);
         const made = await createLayout(oplog.db, databaseLayout(settings, options.collections));
@@ -48,25 +53,4 @@ async function backfill(oplog: OplogRepository, collection: string): Promise<num
       { $set: { [SYNC_FIELDS.deleted]: false } },
     );
   return modifiedCount;
-}
-
-function names(value: string): string[] {
-  return [
-    ...new Set(
-      value
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== ''),
-    ),
-  ];
-}
-
-function checkNames(collections: readonly string[], settings: SyncSettings): void {
-  const own = databaseLayout(settings, []).map(({ name }) => name);
-  for (const name of collections)
-    if (own.includes(name) || name.startsWith('system.') || name.includes('$'))
-      throw new SyncError(
-        'configuration',
-        `--collections: ${name} is not a collection of yours. Name the collections that clients sync, such as tasks,orders.`,
-      );
 }

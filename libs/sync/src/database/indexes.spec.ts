@@ -1,6 +1,7 @@
 import {
   describeIndex,
   missingIndexes,
+  TOMBSTONE_INDEX,
   uniqueIndexAdvice,
   type ExistingIndex,
   type IndexSpec,
@@ -36,6 +37,14 @@ describe('missingIndexes', () => {
   ])('does not take one with %s for it', (_what, difference) => {
     expect(missingIndexes([wanted], [{ ...existing, ...difference }])).toEqual([wanted]);
   });
+});
+
+it('takes a partial index for one with the same filter alone', () => {
+  const index: ExistingIndex = { name: 'x', key: TOMBSTONE_INDEX.key };
+  const filter = { partialFilterExpression: { _sync_deleted: true } };
+  expect(missingIndexes([TOMBSTONE_INDEX], [{ ...index, ...filter }])).toEqual([]);
+  for (const other of [index, { ...index, partialFilterExpression: { _sync_deleted: false } }])
+    expect(missingIndexes([TOMBSTONE_INDEX], [other])).toEqual([TOMBSTONE_INDEX]);
 });
 
 describe('uniqueIndexAdvice', () => {

@@ -2,6 +2,7 @@
 export interface IndexSpec {
   readonly key: Readonly<Record<string, 1 | -1>>;
   readonly unique?: true;
+  readonly partialFilterExpression?: Readonly<Record<string, unknown>>;
 }
 
 /** The engine's collections by the part they play. The settings give each its name. */
@@ -29,6 +30,15 @@ export const ENGINE_INDEXES: Readonly<Record<EngineCollection, readonly IndexSpe
 
 /** Of each synced collection: a full resync walks one scope's documents in the order of their ids. */
 export const SYNCED_COLLECTION_INDEX: IndexSpec = { key: { _sync_scope_id: 1, _id: 1 } };
+
+/**
+ * Of each synced collection whose tombstones are removed: those of a scope, oldest first. It holds tombstones alone, and all
+ * that is asked of it, so that looking for old ones reads no document.
+ */
+export const TOMBSTONE_INDEX: IndexSpec = {
+  key: { _sync_scope_id: 1, _sync_deleted: 1, _sync_version: 1 },
+  partialFilterExpression: { _sync_deleted: true },
+};
 
 export interface Collation {
   readonly locale?: string;
@@ -65,7 +75,7 @@ function standsFor(index: ExistingIndex, spec: IndexSpec): boolean {
     !index.sparse &&
     !index.hidden &&
     !index.collation &&
-    !index.partialFilterExpression
+    JSON.stringify(index.partialFilterExpression) === JSON.stringify(spec.partialFilterExpression)
   );
 }
 

@@ -16,6 +16,7 @@ import {
   ENGINE_INDEXES,
   missingIndexes,
   SYNCED_COLLECTION_INDEX,
+  TOMBSTONE_INDEX,
   type ExistingIndex,
   type IndexSpec,
 } from './indexes';
@@ -26,19 +27,25 @@ export interface CollectionLayout {
   readonly indexes: readonly IndexSpec[];
 }
 
-type EngineNames = Pick<
+type LayoutSettings = Pick<
   SyncSettings,
-  'oplogCollection' | 'headsCollection' | 'receiptsCollection' | 'leasesCollection'
+  'oplogCollection' | 'headsCollection' | 'receiptsCollection' | 'leasesCollection' | 'tombstoneTtlDays'
 >;
 
-/** Everything that the engine needs in its database: its own collections and an index of each synced one. */
-export function databaseLayout(names: EngineNames, synced: readonly string[]): CollectionLayout[] {
+/** Everything that the engine needs in its database: its own collections and the indexes of the synced ones. */
+export function databaseLayout(settings: LayoutSettings, synced: readonly string[]): CollectionLayout[] {
   return [
-    { name: names.headsCollection, indexes: ENGINE_INDEXES.heads },
-    { name: names.oplogCollection, indexes: ENGINE_INDEXES.entries },
-    { name: names.receiptsCollection, indexes: ENGINE_INDEXES.receipts },
-    { name: names.leasesCollection, indexes: ENGINE_INDEXES.leases },
-    ...synced.map((name) => ({ name, indexes: [SYNCED_COLLECTION_INDEX] })),
+    { name: settings.headsCollection, indexes: ENGINE_INDEXES.heads },
+    { name: settings.oplogCollection, indexes: ENGINE_INDEXES.entries },
+    { name: settings.receiptsCollection, indexes: ENGINE_INDEXES.receipts },
+    { name: settings.leasesCollection, indexes: ENGINE_INDEXES.leases },
+    ...synced.map((name) => ({
+      name,
+      indexes:
+        settings.tombstoneTtlDays > 0
+          ? [SYNCED_COLLECTION_INDEX, TOMBSTONE_INDEX]
+          : [SYNCED_COLLECTION_INDEX],
+    })),
   ];
 }
 
@@ -58,7 +65,13 @@ export async function createLayout(db: mongo.Db, layout: readonly CollectionLayo
         await db.collection(name).createIndex(
           { ...spec.key },
           // Said, since a collection's own collation would be taken over, and the engine's queries use none.
-          { unique: spec.unique ?? false, collation: { locale: 'simple' } },
+          {
+            unique: spec.unique ?? false,
+            collation: { locale: 'simple' },
+            ...(spec.partialFilterExpression
+              ? { partialFilterExpression: spec.partialFilterExpression }
+              : {}),
+          },
         );
       } catch (error) {
         throw explained(error, describeIndex(name, spec));
@@ -93,11 +106,11 @@ export async function missingFromLayout(
  */
 export async function refuseUnfit(
   db: mongo.Db,
-  names: EngineNames,
+  settings: LayoutSettings,
   synced: readonly string[],
 ): Promise<void> {
   const faults: string[] = [];
-  for (const { name } of databaseLayout(names, [])) {
+  for (const { name } of databaseLayout(settings, [])) {
     const existing = await existingCollection(db, name);
     const usable = existing && unfitKind(existing) === undefined;
     const fault = existing && unfitForEngine(existing, usable ? await existingIndexes(db, name) : []);

@@ -62,10 +62,16 @@ export class DigestService {
     const view = new ScopeView(this.oplog, reader.scopeId);
     try {
       const head = await view.head();
-      const walk = new Walk(view, reader.scopeId, this.access.stillIn(reader));
+      const tombstoneFloor = head?.tombstoneFloor ?? null;
+      const walk = new Walk(view, reader.scopeId, tombstoneFloor, this.access.stillIn(reader));
       const digests: CollectionDigest[] = [];
       for (const collection of collections) digests.push(await walk.digest(collection));
-      return { last_seq: head?.version ?? ZERO_VERSION, seq: head?.seq ?? 0, collections: digests };
+      return {
+        last_seq: head?.version ?? ZERO_VERSION,
+        seq: head?.seq ?? 0,
+        tombstone_floor: tombstoneFloor,
+        collections: digests,
+      };
     } finally {
       this.underWay -= 1;
       await view.close();
@@ -79,6 +85,7 @@ class Walk {
   constructor(
     private readonly view: ScopeView,
     private readonly scopeId: string,
+    private readonly tombstoneFloor: string | null,
     private readonly stillIn: (() => Promise<void>) | undefined,
   ) {}
 
@@ -90,8 +97,11 @@ class Walk {
         const version = stored[SYNC_FIELDS.version];
         // MongoDB takes a list that holds the scope for the scope: a document in two scopes is in none.
         if (stored[SYNC_FIELDS.scope] !== this.scopeId || typeof version !== 'string') continue;
+        const isDeleted = stored[SYNC_FIELDS.deleted] === true;
+        // It may go at any moment, and devices cannot know whether it has gone.
+        if (isDeleted && this.tombstoneFloor !== null && version <= this.tombstoneFloor) continue;
         const text = digestText(collection.name, collection.ids.toWire(stored['_id']), version);
-        const sum = stored[SYNC_FIELDS.deleted] === true ? deleted : live;
+        const sum = isDeleted ? deleted : live;
         sum.add(createHash('sha256').update(text).digest());
       }
       await this.stillIn?.();

@@ -137,8 +137,8 @@ export function encodeLine(
 }
 
 /** The last line of a page. */
-export function encodeEnd(lastSeq: string, nextCursor: string | undefined): string {
-  const line: FullEnd = { end: true, last_seq: lastSeq, cursor: nextCursor ?? null };
+export function encodeEnd(lastSeq: string, seq: number | undefined, nextCursor: string | undefined): string {
+  const line: FullEnd = { end: true, last_seq: lastSeq, seq: seq ?? null, cursor: nextCursor ?? null };
   return `${JSON.stringify(line)}\n`;
 }
 

@@ -123,7 +123,7 @@ export class SyncController {
   ): Promise<void> {
     const { lastSeq, seq, count, nextCursor, lines } = await this.sync.full(identity, query);
     const gzip = acceptsGzip(headers);
-    const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, nextCursor))), gzip);
+    const body = fullBody(lines.endingWith(Buffer.from(encodeEnd(lastSeq, seq, nextCursor))), gzip);
     // Whatever becomes of the response, also if the client went away before it began.
     finished(rawResponse(response), () => body.destroy());
     exposeHeaders(response);

@@ -50,7 +50,11 @@ export class InfoService {
       stream: this.extras.stream
         ? { ping_interval_ms: settings.pingIntervalMs, subscribe_timeout_ms: settings.subscribeTimeoutMs }
         : null,
-      retention: { log_days: settings.oplogTtlDays, receipt_days: settings.receiptTtlDays },
+      retention: {
+        log_days: settings.oplogTtlDays,
+        receipt_days: settings.receiptTtlDays,
+        tombstone_days: settings.tombstoneTtlDays,
+      },
       collections: readable.map(({ name, rules, idMode, allowFullResync }) => ({
         name,
         conflict: rules.strategy,

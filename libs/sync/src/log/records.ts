@@ -18,6 +18,8 @@ export interface HeadRecord {
   readonly floorSeq: number;
   /** When the floor was last raised: deletion waits for the grace period after it. */
   readonly floorAt?: Date;
+  /** The newest version whose tombstone trimming may have removed: not above the floor. Missing while none was. */
+  readonly tombstoneFloor?: string;
   /** The newest version that a transaction of the app has reserved. Setting it takes the head's lock. */
   readonly reserved?: string;
 }

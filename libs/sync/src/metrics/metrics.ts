@@ -18,6 +18,7 @@ export abstract class SyncMetrics {
   abstract subscribers(live: number): void;
   abstract oplogSize(entries: number): void;
   abstract trimmed(entries: number): void;
+  abstract tombstonesRemoved(tombstones: number): void;
   /** How far a scope's head is ahead of the bounded wall clock, when it is. */
   abstract headAhead(seconds: number): void;
 }
@@ -34,5 +35,6 @@ export class NoMetrics extends SyncMetrics {
   subscribers(): void {}
   oplogSize(): void {}
   trimmed(): void {}
+  tombstonesRemoved(): void {}
   headAhead(): void {}
 }

@@ -49,6 +49,7 @@ describe('PromMetrics', () => {
     metrics.subscribers(3);
     metrics.transactionRetry();
     metrics.trimmed(1000);
+    metrics.tombstonesRemoved(7);
     for (const name of ['push_duration', 'pull_duration', 'full_duration'])
       expect(await sample(`sync_${name}_seconds_sum`)).toBeCloseTo(0.02);
     expect(await sample('sync_group_changes_bucket{le="50"}')).toBe(0);
@@ -58,6 +59,7 @@ describe('PromMetrics', () => {
     expect(await sample('sync_stream_subscribers')).toBe(3);
     expect(await sample('sync_transaction_retries_total')).toBe(1);
     expect(await sample('sync_oplog_trimmed_total')).toBe(1000);
+    expect(await sample('sync_tombstones_removed_total')).toBe(7);
   });
 
   it('counts two apps of one process into the same series', async () => {

@@ -30,6 +30,7 @@ export class PromMetrics extends SyncMetrics {
   private readonly fullResyncs: Counter;
   private readonly retries: Counter;
   private readonly trimmedEntries: Counter;
+  private readonly removedTombstones: Counter;
   private readonly pushSeconds: Histogram;
   private readonly pullSeconds: Histogram;
   private readonly fullSeconds: Histogram;
@@ -59,6 +60,10 @@ export class PromMetrics extends SyncMetrics {
     this.fullResyncs = this.counter('sync_full_resync_total', 'Pages of full resyncs served.');
     this.retries = this.counter('sync_transaction_retries_total', 'Transactions that had to start again.');
     this.trimmedEntries = this.counter('sync_oplog_trimmed_total', 'Log entries removed by retention.');
+    this.removedTombstones = this.counter(
+      'sync_tombstones_removed_total',
+      'Tombstones removed by retention.',
+    );
     this.pushSeconds = this.histogram('sync_push_duration_seconds', 'From a push to its answer.');
     this.pullSeconds = this.histogram('sync_pull_duration_seconds', 'From a pull to its answer.');
     this.fullSeconds = this.histogram(
@@ -137,6 +142,10 @@ export class PromMetrics extends SyncMetrics {
 
   trimmed(entries: number): void {
     this.trimmedEntries.inc(entries);
+  }
+
+  tombstonesRemoved(tombstones: number): void {
+    this.removedTombstones.inc(tombstones);
   }
 
   headAhead(seconds: number): void {

@@ -43,6 +43,12 @@ export function resolveSettings(options: SyncOptions): SyncSettings {
       'oplogCollection',
       'and the heads, receipts and leases collections must have four different names',
     );
+  const { tombstoneTtlDays, oplogTtlDays, oplogMaxEntries } = resolved;
+  if (tombstoneTtlDays > 0 && oplogTtlDays === 0 && oplogMaxEntries === undefined)
+    throw bad(
+      'tombstoneTtlDays',
+      'needs oplogTtlDays or oplogMaxEntries: a log that is kept forever keeps its tombstones',
+    );
   return resolved;
 }
 

@@ -157,6 +157,8 @@ export interface SyncOptions {
   readonly oplogMaxEntries?: number;
   /** Days that receipts outlive the log. Default and minimum 30. */
   readonly receiptTtlDays?: number;
+  /** Days that tombstones are kept, at least as long as the log; fractions allowed, 0 keeps them forever. Default 0. */
+  readonly tombstoneTtlDays?: number;
   /** How often the trimming job looks. Default 60000; 0 switches it off in this process. */
   readonly trimIntervalMs?: number;
   /** Between raising a floor and deleting below it. Default 600000; a reader's time limit must fit in it. */

@@ -471,6 +471,14 @@ export const OPTION_TABLE = {
     min: 30,
     about: 'days that receipts outlive the log',
   },
+  tombstoneTtlDays: {
+    section: 'log',
+    kind: 'number',
+    default: 0,
+    about:
+      'days that tombstones are kept, and at least as long as the log; fractions allowed, 0 keeps them forever',
+    more: '[What it means](protocol.md#retention)',
+  },
   trimIntervalMs: {
     section: 'log',
     kind: 'whole',

@@ -8,6 +8,7 @@ import {
   DOCUMENT_MISSING,
   ID_UNAVAILABLE,
   rejected,
+  standingOf,
   WAITING,
 } from './decisions';
 import { encodeBy } from '../codec/wire-codec';
@@ -28,20 +29,21 @@ import { standing, unless, write, type Indexed } from './storing';
 export function decide(planning: Planning, change: ReadyChange, index: number): Decision {
   const { layer, request, clock, lineage, pending } = planning;
   if (change.verdict) return rejected(change.verdict);
-  const found = layer.document(change.key);
-  if (found === 'foreign' || (found && found.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
-  const refused = refuseStamps(change, found, layer.head(request.scopeId), clock);
+  const stored = layer.document(change.key);
+  if (stored === 'foreign' || (stored && stored.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
+  const refused = refuseStamps(change, stored, layer.head(request.scopeId), clock);
   if (refused) return rejected(refused);
   const at = { change, index };
   if (change.byServer)
     return isPatch(change)
-      ? patch(planning, { change, index }, found, onWhatStands(found))
-      : write(planning, at, found, change.document, 'accepted');
+      ? patch(planning, { change, index }, stored, onWhatStands(stored))
+      : write(planning, at, stored, change.document, 'accepted');
   if (pending.has(change.key)) return WAITING;
   const orphaned = takeParent(planning, change);
   if (orphaned) return rejected(orphaned);
 
   const ancestry = lineage.of(change);
+  const found = stored ?? layer.forgotten(request.scopeId, ancestry.parent);
   if (isPatch(change)) return patch(planning, { change, index }, found, ancestry);
   const { operation, hlc, rules } = change;
   const { parent, unseen } = ancestry;
@@ -110,7 +112,7 @@ function alreadyDeleted(
 ): Decision {
   const version = found?.version ?? null;
   if (version !== null) lineage.advance(change, version, 'as sent');
-  return accepted(version);
+  return { ...accepted(version), ...(change.returns && found ? { standing: standingOf(found) } : {}) };
 }
 
 /** The change as it came, on the document that it meets. */

@@ -1,4 +1,3 @@
-import assert from 'node:assert';
 import * as fc from 'fast-check';
 import { formatHlc, type Atomicity, type Operation, type PatchBody } from 'nest-offline-sync-protocol';
 import { Device, FLEET_RULES, type DocumentName, type Edit } from '../../../../test/support/fleet-device';
@@ -55,6 +54,13 @@ type Step =
   /** A request that was sent before comes once more, late. */
   | { readonly do: 'late'; readonly pick: number }
   | { readonly do: 'trim'; readonly scope: number; readonly upTo: number; readonly removed: number }
+  | {
+      readonly do: 'forget';
+      readonly scope: number;
+      readonly kept: number;
+      readonly removed: number;
+      readonly trims: boolean;
+    }
   | { readonly do: 'checkpoint' | 'restore' };
 
 /** By weights: a number that is drawn is drawn from the ends of its range more often than not. */
@@ -145,6 +151,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       removed: fc.constantFrom(0, 50, 100),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('forget' as const),
+      scope: fc.nat({ max: 1 }),
+      kept: fc.constantFrom(0, 0, 1, 2),
+      removed: fc.constantFrom(0, 50, 100, 100),
+      // Tombstones go with the log that tells of them.
+      trims: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('checkpoint' as const, 'restore' as const) }) },
 );
 
@@ -228,6 +245,9 @@ class History {
         return fleet.late(step.pick);
       case 'trim':
         return fleet.trim(FLEET_SCOPES[step.scope]!, step.upTo, step.removed);
+      case 'forget':
+        if (step.trims) fleet.trim(FLEET_SCOPES[step.scope]!, 1000, step.removed);
+        return fleet.forget(FLEET_SCOPES[step.scope]!, step.kept, step.removed);
       default:
         return fleet[step.do]();
     }
@@ -256,7 +276,7 @@ class History {
     }
     for (const each of devices) {
       for (let page = 0; fleet.pull(each, 3); page++) if (page > 500) throw new Error('a pull without end');
-      assert.deepStrictEqual(each.local, fleet.full(each.scope), 'a device that has pulled has the scope');
+      fleet.expectSame(each);
     }
   }
 
@@ -294,7 +314,7 @@ class History {
 }
 
 describe('a fleet of devices that are offline for a while', () => {
-  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, restored, misdated or lost', () => {
+  it('ends with the same data everywhere, whatever was retried, reordered, merged, trimmed, forgotten, restored, misdated or lost', () => {
     fc.assert(
       fc.property(setting, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
         const history = new History(given);

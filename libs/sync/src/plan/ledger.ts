@@ -14,6 +14,8 @@ export interface HeadState {
   readonly hlc: Hlc;
   readonly seq: number;
   readonly moved: boolean;
+  /** {@link HeadRecord.tombstoneFloor}. */
+  readonly tombstoneFloor: string | undefined;
 }
 
 /**
@@ -75,6 +77,7 @@ export class Ledger {
       hlc: parseHlc(version) ?? ZERO_HLC,
       seq: stored?.seq ?? 0,
       moved: false,
+      tombstoneFloor: stored?.tombstoneFloor,
     };
     this.heads.set(scopeId, head);
     return head;
@@ -85,6 +88,19 @@ export class Ledger {
     if (planned) return planned;
     const stored = this.snapshot.documents.get(key);
     return stored === undefined || stored === 'foreign' ? stored : fromStored(stored);
+  }
+
+  /**
+   * A document that is not there and whose tombstone may have been removed since its client saw it: to that client it is
+   * a tombstone, so that what was deleted does not come back unasked. Its version stands for whichever it was.
+   *
+   * @param parent what the client has seen of it
+   */
+  forgotten(scopeId: string, parent: string | null): DocumentState | undefined {
+    const { tombstoneFloor: version } = this.head(scopeId);
+    if (version === undefined || parent === null || parent >= version) return undefined;
+    const origin = { exists: false, version: undefined };
+    return { scopeId, version, stamp: version, deleted: true, fields: {}, origin };
   }
 
   /** A document as the plan itself has left it with a version, whatever it has made of it since. */

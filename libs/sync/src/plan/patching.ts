@@ -182,7 +182,7 @@ function makeOf(
   const standing = current && sides.stored;
   if (!change.rules.preparesByApp) return settle(change, wire, standing, current);
   const { preparation } = change;
-  if (preparation?.of !== preparationKey(wire)) return { ok: 'prepare', wire, touched };
+  if (preparation?.of !== preparationKey(wire, change.rules)) return { ok: 'prepare', wire, touched };
   const { outcome } = preparation;
   return outcome.ok ? settle(change, outcome.wire, standing, current) : outcome;
 }

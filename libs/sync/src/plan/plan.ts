@@ -9,6 +9,7 @@ import type {
 import type { StoredDocument, StoredId } from '../codec/stored-document';
 import type { CollectionRules } from './conflict';
 import type { Content, DocumentForm, Verdict } from './document-form';
+import { dropFields, isKeptByServer } from './field-facts';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
 
 /** What a custom resolver made of a conflict; counts only while the document is still the one it was asked about. */
@@ -321,8 +322,15 @@ export function baseText(key: string, version: string): string {
   return JSON.stringify([key, version]);
 }
 
-export function preparationKey(wire: JsonObject): string {
-  return JSON.stringify(wire);
+/**
+ * The content of a patched document, without the times and the version key that the server keeps in it: those of a document
+ * that the same push has just written are others each time the push is planned.
+ */
+export function preparationKey(wire: JsonObject, { form }: CollectionRules): string {
+  if (!form) return JSON.stringify(wire);
+  const content = structuredClone(wire);
+  dropFields(form.facts, content, isKeptByServer);
+  return JSON.stringify(content);
 }
 
 /** What was found out about a change since it was planned: by the database, a resolver or a validator. */

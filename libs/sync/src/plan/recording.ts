@@ -90,8 +90,7 @@ export function recordWrite(
   };
   layer.setDocument(change.key, state);
   layer.steps.push({ key: change.key, state, asSent: document === change.document });
-  const { fromSeq, committed } = head;
-  layer.heads.set(scopeId, { fromSeq, committed, version, hlc, seq, moved: true });
+  layer.heads.set(scopeId, { ...head, version, hlc, seq, moved: true });
   layer.entries.push({
     scope: scopeId,
     seq,

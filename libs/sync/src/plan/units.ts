@@ -100,8 +100,11 @@ function withDocument({ layer, request }: Planning, change: PreparedChange, refu
   // Of an id that is taken elsewhere nothing more is said (invariant 5).
   if (!target || refusal.code === 'id_unavailable') return refusal;
   const found = layer.document(target.key);
-  const own = found !== 'foreign' && found?.scopeId === request.scopeId ? found : undefined;
   const { conflict: _, server_version, replayed, ...rest } = refusal;
+  // What stands for a tombstone that was removed stands for it still: nothing that was rolled back has made it.
+  const isGone = !found && server_version === layer.head(request.scopeId).tombstoneFloor;
+  const there = isGone ? layer.forgotten(request.scopeId, '') : found;
+  const own = there !== 'foreign' && there?.scopeId === request.scopeId ? there : undefined;
   const decision = { ...rest, server_version, replayed };
   if (server_version === null) return { ...decision, standing: own ? standingOf(own) : null };
   if (replayed)

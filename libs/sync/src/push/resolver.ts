@@ -51,7 +51,7 @@ export class ResolverService {
     const collection = this.collections.get(change.collection);
     if (!collection) throw new Error(`Collection ${change.collection} is not registered`);
     const outcome = await collection.preparePatched(identity, change, wire, touched);
-    return { of: preparationKey(wire), outcome };
+    return { of: preparationKey(wire, change.rules), outcome };
   }
 
   /** What the schema's rules, the app's own functions among them, say of a document. */

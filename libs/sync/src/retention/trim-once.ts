@@ -3,13 +3,16 @@ import type { SyncSettings } from '../options/settings';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
 import { planDeletion, planRaise, TrimMemory, type TrimRules, type TrimState } from './trim-plan';
+import { TombstoneRemoval, type TombstoneDependencies } from './tombstones';
 import { TrimmingRepository, type MayContinue } from './trimming-store';
 
 const DAY_MS = 86_400_000;
 
 export interface TrimDependencies {
   readonly oplog: OplogRepository;
-  readonly metrics?: Pick<SyncMetrics, 'trimmed'>;
+  readonly metrics?: Pick<SyncMetrics, 'trimmed' | 'tombstonesRemoved'>;
+  /** The synced collections: their tombstones go too, where `tombstoneTtlDays` says so. */
+  readonly stores?: TombstoneDependencies['stores'];
   /** Kept from run to run by who runs often. */
   readonly memory?: TrimMemory;
   readonly mayContinue?: MayContinue;
@@ -17,7 +20,7 @@ export interface TrimDependencies {
 
 export type TrimSettings = Pick<
   SyncSettings,
-  'oplogTtlDays' | 'oplogMaxEntries' | 'receiptTtlDays' | 'trimGraceMs'
+  'oplogTtlDays' | 'oplogMaxEntries' | 'receiptTtlDays' | 'tombstoneTtlDays' | 'trimGraceMs'
 >;
 
 export interface TrimReport {
@@ -29,14 +32,17 @@ export interface TrimReport {
   readonly waiting: number;
   readonly deletedEntries: number;
   readonly deletedReceipts: number;
+  readonly deletedTombstones: number;
+  /** More tombstones are due than one run removes. */
+  readonly moreTombstones: boolean;
   /** False when it was told to stop before the end. */
   readonly finished: boolean;
 }
 
 /**
  * One run of retention over all scopes: deletes what lies below a floor for long enough, raises the floors that age
- * and `oplogMaxEntries` ask for, and removes receipts that have outlived the log. Safe next to any number of other
- * runs and of pushes, and safe to break off anywhere. Its clock is the database's.
+ * and `oplogMaxEntries` ask for, and removes receipts and tombstones that have outlived the log. Safe next to any number
+ * of other runs and of pushes, and safe to break off anywhere. Its clock is the database's.
  */
 export async function trimOnce(deps: TrimDependencies, settings: TrimSettings): Promise<TrimReport> {
   return new TrimRun(deps, settings).run();
@@ -46,7 +52,15 @@ class TrimRun {
   private readonly repository: TrimmingRepository;
   private readonly memory: TrimMemory;
   private readonly mayContinue: MayContinue;
-  private readonly report = { scopes: 0, raised: 0, waiting: 0, deletedEntries: 0, deletedReceipts: 0 };
+  private readonly report = {
+    scopes: 0,
+    raised: 0,
+    waiting: 0,
+    deletedEntries: 0,
+    deletedReceipts: 0,
+    deletedTombstones: 0,
+  };
+  private readonly tombstones: TombstoneRemoval | undefined;
 
   constructor(
     private readonly deps: TrimDependencies,
@@ -55,6 +69,15 @@ class TrimRun {
     this.repository = new TrimmingRepository(deps.oplog);
     this.memory = deps.memory ?? new TrimMemory();
     this.mayContinue = deps.mayContinue ?? (() => Promise.resolve(true));
+    const { oplog, stores = [], metrics } = deps;
+    const { memory, mayContinue } = this;
+    const removed = (count: number): void => {
+      this.report.deletedTombstones += count;
+      metrics?.tombstonesRemoved(count);
+    };
+    const ttlMs = settings.tombstoneTtlDays * DAY_MS;
+    if (ttlMs > 0 && stores.length > 0)
+      this.tombstones = new TombstoneRemoval({ oplog, stores, ttlMs, memory, mayContinue, removed });
   }
 
   async run(): Promise<TrimReport> {
@@ -63,10 +86,11 @@ class TrimRun {
     for await (const head of this.repository.heads()) {
       this.report.scopes++;
       finished = !this.mayHaveWork(head, now) || (await this.trimScope(head, now));
+      if (finished && this.tombstones) finished = await this.tombstones.removeFrom(head, now);
       if (!finished) break;
     }
     if (finished) finished = await this.expireReceipts(now);
-    return { ...this.report, finished };
+    return { ...this.report, moreTombstones: this.tombstones?.isFull ?? false, finished };
   }
 
   /** Whether the scope is worth a query. */

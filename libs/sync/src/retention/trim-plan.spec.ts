@@ -1,7 +1,15 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
+import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { runs } from '../../../../test/support/runs';
-import { planDeletion, planRaise, TrimMemory, type TrimRules, type TrimState } from './trim-plan';
+import {
+  planDeletion,
+  planRaise,
+  removableUpTo,
+  TrimMemory,
+  type TrimRules,
+  type TrimState,
+} from './trim-plan';
 
 const GRACE = 100;
 const fresh: TrimState = { seq: 50, floorSeq: 0, floorAt: undefined, clearedSeq: 0 };
@@ -216,6 +224,21 @@ it('deletes in a scope that never stops writing', () => {
 const HOUR_MS = 3_600_000;
 const NOW = 1_777_000_000_000;
 
+const versionAt = (ms: number): string => formatHlc({ ms: NOW + ms, counter: 3, node: 'n' });
+
+describe('removableUpTo', () => {
+  it('is the floor, or the end of what is old enough: every version up to it is below both', () => {
+    expect(removableUpTo(versionAt(5), NOW + 6)).toBe(versionAt(5));
+    for (const ms of [0, 1, 2, 3])
+      expect([ms, versionAt(ms) <= removableUpTo(versionAt(9), NOW + 2)]).toEqual([ms, ms < 2]);
+  });
+
+  it('lets nothing go where nothing is below the floor, or nothing can be so old', () => {
+    for (const upTo of [removableUpTo(ZERO_VERSION, NOW), removableUpTo(versionAt(1), NOW - 1e18)])
+      expect(versionAt(-NOW + 1) <= upTo).toBe(false);
+  });
+});
+
 describe('TrimMemory', () => {
   it('knows nothing of a scope at first: it has to be looked at', () => {
     const memory = new TrimMemory();
@@ -255,6 +278,17 @@ describe('TrimMemory', () => {
     expect([memory.clearedSeq('a'), memory.clearedSeq('b')]).toEqual([9, 0]);
     memory.cleared('b', 2);
     expect(memory.mayHaveExpired('b', NOW)).toBe(true);
+  });
+
+  it('lets a scope alone until its oldest tombstone is due, or one that can have come since', () => {
+    const memory = new TrimMemory();
+    expect(memory.mayHaveTombstones('a', ZERO_VERSION)).toBe(true);
+    memory.oldestTombstone('a', versionAt(5));
+    expect([4, 5, 6].map((n) => memory.mayHaveTombstones('a', versionAt(n)))).toEqual([false, true, true]);
+    memory.oldestTombstone('a', { above: versionAt(7) });
+    expect([6, 7, 8].map((n) => memory.mayHaveTombstones('a', versionAt(n)))).toEqual([false, false, true]);
+    memory.cleared('a', 9);
+    expect(memory.mayHaveTombstones('a', versionAt(7))).toBe(false);
   });
 
   it('holds a hundred thousand scopes and no more, and forgets none while it only updates them', () => {

@@ -1,3 +1,5 @@
+import { formatHlc, ZERO_HLC } from 'nest-offline-sync-protocol';
+
 /**
  * What retention does with one scope's log, decided without I/O. Trimming removes a prefix only (invariants 3 and 7),
  * in two steps that never overlap: the floor is raised, so that older cursors get a full resync; after the grace
@@ -61,13 +63,29 @@ function byCount(seq: number, maxEntries: number | undefined): number {
   return maxEntries === undefined ? 0 : seq - maxEntries;
 }
 
+/**
+ * The newest version whose tombstone may go: every device that need not load everything again has seen the delete, and it
+ * is old enough. A version is never from before the moment that it was written at.
+ *
+ * @param floor of the log
+ * @param cutoff what is older may go. Milliseconds
+ */
+export function removableUpTo(floor: string, cutoff: number): string {
+  const old = formatHlc({ ...ZERO_HLC, ms: Math.max(0, Math.floor(cutoff)) });
+  return floor < old ? floor : old;
+}
+
 /** Longest that a scope is left alone for what was once read of it, milliseconds. */
 const LOOK_AGAIN_MS = 3_600_000;
 const MAX_SCOPES = 100_000;
 
+/** The oldest version that a tombstone of a scope may have: that of one that is there, or any above the scope's head. */
+type OldestTombstone = string | { readonly above: string };
+
 interface Known {
   readonly clearedSeq: number;
   readonly lookAt: number;
+  readonly oldestTombstone?: OldestTombstone;
 }
 
 /**
@@ -88,17 +106,28 @@ export class TrimMemory {
   }
 
   cleared(scope: string, seq: number): void {
-    this.keep(scope, { lookAt: this.scopes.get(scope)?.lookAt ?? 0, clearedSeq: seq });
+    this.keep(scope, { clearedSeq: seq });
+  }
+
+  /** Whether a tombstone up to this version may be there. */
+  mayHaveTombstones(scope: string, upTo: string): boolean {
+    const oldest = this.scopes.get(scope)?.oldestTombstone;
+    if (oldest === undefined) return true;
+    return typeof oldest === 'string' ? oldest <= upTo : oldest.above < upTo;
+  }
+
+  oldestTombstone(scope: string, oldest: OldestTombstone): void {
+    this.keep(scope, { oldestTombstone: oldest });
   }
 
   /** The oldest entry that stays becomes too old at `expiresAt`; undefined when none stays. */
   oldestExpires(scope: string, expiresAt: number | undefined, now: number): void {
     const lookAt = expiresAt === undefined ? 0 : Math.min(expiresAt, now + LOOK_AGAIN_MS);
-    this.keep(scope, { clearedSeq: this.clearedSeq(scope), lookAt });
+    this.keep(scope, { lookAt });
   }
 
-  private keep(scope: string, known: Known): void {
+  private keep(scope: string, known: Partial<Known>): void {
     if (this.scopes.size >= MAX_SCOPES && !this.scopes.has(scope)) this.scopes.clear();
-    this.scopes.set(scope, known);
+    this.scopes.set(scope, { clearedSeq: 0, lookAt: 0, ...this.scopes.get(scope), ...known });
   }
 }

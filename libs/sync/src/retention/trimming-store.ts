@@ -132,6 +132,7 @@ export class TrimmingRepository {
   }
 }
 
-function limited<T>(command: () => Promise<T>): Promise<T> {
+/** One command, which may not hang. */
+export function limited<T>(command: () => Promise<T>): Promise<T> {
   return within(LIMIT_MS, command);
 }

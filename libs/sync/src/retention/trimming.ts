@@ -7,6 +7,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { CollectionRegistry } from '../collections/collection-registry';
 import { codeOf, errorKind } from '../database/errors';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
@@ -15,7 +16,7 @@ import { Lease, type LeaseRecord } from '../cluster/lease';
 import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
 import { TrimMemory } from './trim-plan';
-import { trimOnce, type TrimReport } from './trim-once';
+import { trimOnce, type TrimDependencies, type TrimReport } from './trim-once';
 import { TrimmingRepository } from './trimming-store';
 
 /** How much longer than the interval a lease lasts: a dead holder's successor waits at most that long. */
@@ -39,6 +40,7 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
     private readonly oplog: OplogRepository,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
+    private readonly collections: CollectionRegistry,
   ) {
     this.lease = new Lease(
       oplog.db.collection<LeaseRecord>(settings.leasesCollection, { writeConcern: { w: 'majority' } }),
@@ -75,10 +77,19 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
     if ((await this.lease.acquire()) === undefined) return undefined;
     const { oplog, metrics, memory } = this;
     const mayContinue = async () => !this.stopping.signal.aborted && (await this.lease.keep());
-    const report = await trimOnce({ oplog, metrics, memory, mayContinue }, this.settings);
-    if (report.raised > 0 || report.deletedEntries > 0 || report.deletedReceipts > 0)
+    const report = await trimOnce(
+      { oplog, metrics, memory, mayContinue, stores: this.stores() },
+      this.settings,
+    );
+    const { raised, deletedEntries, deletedReceipts, deletedTombstones } = report;
+    if (raised + deletedEntries + deletedReceipts + deletedTombstones > 0)
       this.logger.debug({ message: 'Log trimmed', ...report });
     return report;
+  }
+
+  private stores(): TrimDependencies['stores'] {
+    if (this.settings.tombstoneTtlDays === 0) return [];
+    return this.collections.names().flatMap((name) => this.collections.get(name)?.store ?? []);
   }
 
   private async everyInterval(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Mutant } from '../mutant';
 import { APP_WRITES } from './app-writes';
 import { BOUNDS } from './bounds';
 import { ISOLATION } from './isolation';
+import { NEWER_WIRE } from './newer-wire';
 import { ORDER } from './order';
 import { CONVERGENCE, READERS } from './readers';
 import { RECEIPTS } from './receipts';
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...RETENTION,
   ...BOUNDS,
   ...APP_WRITES,
+  ...NEWER_WIRE,
 ];
 
 /** Those that are tried with every change of the code: the most likely mistakes, and at least one for each invariant. */

@@ -101,8 +101,8 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'plan/decide.ts',
-        find: "if (found === 'foreign' || (found && found.scopeId !== request.scopeId))",
-        replace: "if (found === 'foreign')",
+        find: "if (stored === 'foreign' || (stored && stored.scopeId !== request.scopeId))",
+        replace: "if (stored === 'foreign')",
       },
       {
         file: 'commit/plan-writer.ts',

@@ -1,0 +1,35 @@
+import { deleteDB } from 'idb';
+import type { ClientStorage } from '../storage.ts';
+import { IndexedDbDatabase } from './database.ts';
+import { storageError } from './failure.ts';
+
+/** What the names of our databases begin with, among all that the origin has. */
+const PREFIX = 'nest-offline-sync:';
+
+/**
+ * Keeps data in IndexedDB, in browsers and web views: all that have `indexedDB.databases` (Chrome 72, Safari 14, Firefox 126,
+ * and later). A call touches nothing, so that it can stand in code that is rendered on a server too.
+ */
+export function indexedDb(): ClientStorage {
+  return {
+    kind: 'indexeddb',
+    open: (name) => IndexedDbDatabase.open(name, PREFIX + name),
+    // Open connections, in this tab and others, are told to close by the browser.
+    remove: (name) => named(() => deleteDB(PREFIX + name)),
+    list: () =>
+      named(async () =>
+        (await indexedDB.databases())
+          .map(({ name = '' }) => name)
+          .filter((name) => name.startsWith(PREFIX))
+          .map((name) => name.slice(PREFIX.length)),
+      ),
+  };
+}
+
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageError(error);
+  }
+}
