@@ -154,9 +154,12 @@ export const READS: readonly RuleMutant[] = [
     patches: [
       {
         file: 'full/digest.service.ts',
-        find: 'return { last_seq: head?.version ?? ZERO_VERSION, seq: head?.seq ?? 0, collections: digests };',
-        replace: `const later = (await this.oplog.readHead(reader.scopeId)) ?? head;
-      return { last_seq: later?.version ?? ZERO_VERSION, seq: later?.seq ?? 0, collections: digests };`,
+        find: `        last_seq: head?.version ?? ZERO_VERSION,
+        seq: head?.seq ?? 0,
+        tombstone_floor`,
+        replace: `        last_seq: ((await this.oplog.readHead(reader.scopeId)) ?? head)?.version ?? ZERO_VERSION,
+        seq: ((await this.oplog.readHead(reader.scopeId)) ?? head)?.seq ?? 0,
+        tombstone_floor`,
       },
     ],
   },
@@ -167,7 +170,7 @@ export const READS: readonly RuleMutant[] = [
     patches: [
       {
         file: 'full/digest.service.ts',
-        find: 'const sum = stored[SYNC_FIELDS.deleted] === true ? deleted : live;',
+        find: 'const sum = isDeleted ? deleted : live;',
         replace: 'const sum = live;',
       },
     ],
