@@ -175,7 +175,7 @@ class Model {
     const one = 'device' in step ? this.devices[step.device % this.devices.length]! : undefined;
     switch (step.do) {
       case 'edit':
-        return void (await this.tried(one!, () => edit(one!.client.db, step.edit)));
+        return this.count(one!, [], () => edit(one!.client.db, step.edit));
       case 'count':
         return this.count(one!, [step.name], () => one!.client.db[step.name].patch('counter', { n: inc(1) }));
       case 'transaction':
@@ -190,7 +190,9 @@ class Model {
       case 'network':
         return one!.setOnline(step.online);
       case 'block':
-        return void (step.blocked ? one!.blocked.add(step.path) : one!.blocked.delete(step.path));
+        if (step.blocked) one!.blocked.add(step.path);
+        else one!.blocked.delete(step.path);
+        return;
       case 'lose':
         one!.losesAnswers = step.answers;
         return;

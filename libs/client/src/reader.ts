@@ -40,6 +40,9 @@ export class Reader {
   lastCaughtUpAt: number | undefined;
   private temper: Temper = CALM;
   private isCaughtUp = false;
+  /** Calls of {@link catchUp}, and how many of them a read has answered that began later. */
+  private asked = 0;
+  private answered = 0;
   private isInformed = false;
   private isStopped = false;
   private mustReload = false;
@@ -73,6 +76,18 @@ export class Reader {
     this.temper = CALM;
     this.isCaughtUp = false;
     this.alarm.ring();
+  }
+
+  /**
+   * Reads everything that the server has now, also while a socket is followed, whose entries may still be on their way.
+   *
+   * @returns whether that has been done
+   */
+  catchUp(): () => boolean {
+    const ticket = ++this.asked;
+    this.feed?.close();
+    this.kick();
+    return () => this.answered >= ticket;
   }
 
   reload(): void {
@@ -157,6 +172,7 @@ export class Reader {
 
   private async pull(since: string | undefined): Promise<void> {
     const answeredBefore = new Set(this.replica.answered().map((each) => each.seq));
+    const { asked } = this;
     const answer = await this.get('pull', { since, collections: this.readable().join(',') });
     if (!answer) return;
     if (!isObject(answer.body)) return this.failed(NETWORK);
@@ -174,7 +190,8 @@ export class Reader {
       },
     );
     if (!isStored || page.has_more) return;
-    this.isCaughtUp = true;
+    this.isCaughtUp = asked === this.asked;
+    this.answered = asked;
     this.lastCaughtUpAt = this.now();
     this.ports.changed();
   }

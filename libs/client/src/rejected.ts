@@ -5,7 +5,9 @@ import { patchOf } from './fields-of.ts';
 import { randomId } from './ids.ts';
 import { Value, type Observable } from './observable.ts';
 import type { Replica } from './replica.ts';
-import type { Change, RefusedChange, RefusedEntry } from './rules/mutation.ts';
+import { shown } from './rules/chain.ts';
+import { patched } from './rules/fields.ts';
+import { docKey, type Change, type RefusedChange, type RefusedEntry } from './rules/mutation.ts';
 
 /** What the server refused. Nothing leaves it but by the user's decision. */
 export class Rejected {
@@ -44,20 +46,18 @@ export class Rejected {
     const editedAt = environment.now();
     await replica.write('user', async (work) => {
       const intents: Intent[] = [];
+      const isThere = new Map<string, boolean>();
       for (const [index, refused] of entry.changes.entries()) {
-        const { nextBase } = await work.document(refused.collection, refused.id);
+        const key = docKey(refused.collection, refused.id);
+        const { nextChain, nextBase } = await work.document(refused.collection, refused.id);
+        const exists = isThere.get(key) ?? shown(nextChain, nextBase) !== null;
         const change = fields ? patchOf(fields) : refused.change;
-        intents.push(intentOf(refused, change, ids[index] ?? '', nextBase?.data != null));
+        isThere.set(key, change.operation !== 'delete');
+        // What is gone already needs no deletion.
+        if (change.operation !== 'delete' || exists)
+          intents.push(intentOf(refused, change, ids[index] ?? '', exists));
       }
-      await makeEdits(
-        work,
-        intents.filter((each) => each.kind !== 'delete' || each.mutation !== ''),
-        {
-          editedAt,
-          tx,
-          coalesces: () => false,
-        },
-      );
+      await makeEdits(work, intents, { editedAt, tx, coalesces: () => false });
       await work.forget(entry);
     });
   }
@@ -89,11 +89,12 @@ export class Rejected {
 }
 
 function intentOf(refused: RefusedChange, change: Change, mutation: string, isThere: boolean): Intent {
-  const { collection, id: doc, mine } = refused;
-  // A patch of what is gone makes the document again, as the user had it.
-  if (change.operation === 'patch' && !isThere && mine)
-    return { collection, doc, kind: 'upsert', change: () => ({ operation: 'upsert', data: mine }), mutation };
-  if (change.operation === 'delete' && !isThere)
-    return { collection, doc, kind: 'delete', change: () => change, mutation: '' };
-  return { collection, doc, kind: change.operation, change: () => change, mutation };
+  const named = { collection: refused.collection, doc: refused.id, mutation };
+  // A patch of what is gone makes the document again: as the user had it, with the fields that are given now.
+  if (change.operation === 'patch' && !isThere && refused.mine) {
+    const laid = patched(refused.mine, change.patch);
+    const data = refused.change === change || !laid.ok ? refused.mine : laid.data;
+    return { ...named, kind: 'upsert', change: () => ({ operation: 'upsert', data }) };
+  }
+  return { ...named, kind: change.operation, change: () => change };
 }

@@ -19,6 +19,8 @@ export class Replica {
   private readonly waiting = new Map<number, Mutation>();
   private readonly listeners = new Set<Listener>();
   private readonly settling = new Map<string, ((settlement: Settlement) => void)[]>();
+  /** Of those that ended last. */
+  private readonly settlements = new Map<string, Settlement>();
   private epoch = 0;
   /** How far the server's clock is ahead, as far as that is known. Milliseconds. */
   offset: number | undefined;
@@ -146,13 +148,15 @@ export class Replica {
     return [...this.waiting.values()].filter((each) => each.state === 'answered');
   }
 
-  /** How a mutation ends; at once, if it is not waiting any more (undefined: that was before this client was opened). */
+  /** How a mutation ends; at once, if it has. Undefined: that was long ago, or before this client was opened. */
   async settlement(mutation: string): Promise<Settlement | undefined> {
     const isOpen = this.pending().some(({ id }) => id === mutation);
     if (isOpen)
       return new Promise((resolve) => {
         this.settling.set(mutation, [...(this.settling.get(mutation) ?? []), resolve]);
       });
+    const known = this.settlements.get(mutation);
+    if (known) return known;
     const entry = (await this.refused()).find((each) =>
       each.changes.some((change) => change.mutation === mutation),
     );
@@ -176,10 +180,15 @@ export class Replica {
     for (const [mutation, settlement] of outcome.settlements) {
       for (const resolve of this.settling.get(mutation) ?? []) resolve(settlement);
       this.settling.delete(mutation);
+      this.settlements.set(mutation, settlement);
+      const [oldest] = this.settlements.keys();
+      if (this.settlements.size > KEPT_SETTLEMENTS && oldest !== undefined) this.settlements.delete(oldest);
     }
     for (const listener of [...this.listeners]) listener(outcome);
   }
 }
+
+const KEPT_SETTLEMENTS = 1_000;
 
 export function isFenced(error: unknown): boolean {
   return error instanceof FencedError;

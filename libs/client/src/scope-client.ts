@@ -77,7 +77,7 @@ export class ScopeClient<C extends Definitions> {
     return runTransaction<C, T>(this.opened().replica, Object.keys(this.ports.collections), ports, body);
   }
 
-  /** How a mutation ends. Undefined: it ended before this client was opened. */
+  /** How a mutation ends. Undefined: it ended before this client was opened, or more than 1,000 mutations ago. */
   async settled(mutation: string): Promise<Settlement | undefined> {
     return this.opened().replica.settlement(mutation);
   }
@@ -97,16 +97,18 @@ export class ScopeClient<C extends Definitions> {
   async syncOnce({ deadlineMs = 20_000 }: { readonly deadlineMs?: number } = {}): Promise<boolean> {
     const session = this.opened();
     const wasPaused = session.paused;
-    const since = session.reader.lastCaughtUpAt ?? -1;
-    const begun = this.ports.environment.now();
+    const { environment } = this.ports;
+    const deadline = environment.now() + deadlineMs;
     await session.start();
     session.kick();
-    const isDone = await this.until(
-      deadlineMs,
-      () =>
-        session.replica.pending().length === 0 &&
-        (session.reader.lastCaughtUpAt ?? -1) >= Math.max(begun, since),
-    );
+    const isSent = await this.until(deadlineMs, () => session.replica.pending().length === 0);
+    const isRead = session.reader.catchUp();
+    const isDone =
+      isSent &&
+      (await this.until(
+        deadline - environment.now(),
+        () => isRead() && session.replica.pending().length === 0,
+      ));
     if (wasPaused) await session.stop();
     return isDone;
   }

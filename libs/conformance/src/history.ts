@@ -238,6 +238,8 @@ export interface DigestEvent extends InScope {
   readonly answeredAt: number;
   readonly answer: Answer;
   readonly lastSeq: string | null;
+  /** Tombstones up to this version are not counted; null or missing: all are. */
+  readonly tombstoneFloor?: string | null;
   /** Null when the answer was none. */
   readonly collections: readonly DigestOfCollection[] | null;
 }

@@ -9,9 +9,16 @@ interface Sum {
   number: bigint;
 }
 
+interface Counted {
+  readonly part: Sum;
+  readonly number: bigint;
+  readonly version: string;
+  readonly tombstoneOf: string | null;
+}
+
 /** Counts and hashes that a device keeps up to date while it follows the log. */
 class Running {
-  readonly #documents = new Map<string, { readonly part: Sum; readonly number: bigint }>();
+  readonly #documents = new Map<string, Counted>();
   readonly collections = new Map<string, { readonly live: Sum; readonly deleted: Sum }>();
 
   put(entry: Parameters<typeof numberOf>[0] & { readonly isDeleted: boolean }): void {
@@ -24,7 +31,21 @@ class Running {
     const number = numberOf(entry);
     const part = isDeleted ? sums.deleted : sums.live;
     add(part, 1, number);
-    this.#documents.set(key, { part, number });
+    this.#documents.set(key, {
+      part,
+      number,
+      version: entry.version,
+      tombstoneOf: isDeleted ? collection : null,
+    });
+  }
+
+  /** The tombstones of a collection, without those up to a version. */
+  tombstonesAbove(floor: string | null | undefined, collection: string): Sum {
+    const sum = { ...(this.collections.get(collection)?.deleted ?? empty()) };
+    if (floor == null) return sum;
+    for (const { tombstoneOf, version, number } of this.#documents.values())
+      if (tombstoneOf === collection && version <= floor) add(sum, -1, -number);
+    return sum;
   }
 }
 
@@ -69,14 +90,10 @@ function byFull(scope: ScopeIndex, digest: DigestEvent, found: FindingBuilder): 
   compare(scope, digest, running, found);
 }
 
-function compare(
-  scope: ScopeIndex,
-  digest: DigestEvent,
-  { collections }: Running,
-  found: FindingBuilder,
-): void {
+function compare(scope: ScopeIndex, digest: DigestEvent, running: Running, found: FindingBuilder): void {
   const told = new Map((digest.collections ?? []).map((each) => [each.collection, each]));
-  for (const [name, { live, deleted }] of collections) {
+  for (const [name, { live }] of running.collections) {
+    const deleted = running.tombstonesAbove(digest.tombstoneFloor, name);
     found.checked();
     const mine = { collection: name, live: partOf(live), deleted: partOf(deleted) };
     const theirs = told.get(name);

@@ -166,7 +166,17 @@ function wrongRefusal(scope: ScopeIndex, sending: Sending): string | null {
   const taken = parentsOf(scope, sending).some(
     (parent) =>
       tookEffect(parent.result) &&
+      !isPatchInChain(parent) &&
       (parent.push.answeredAt < push.sentAt || (parent.push === push && parent.index < index)),
   );
   return taken ? 'the mutation that it builds on was taken' : null;
+}
+
+/** Of a patch on top of an own change a server need not keep what its client knew: it may ask for it in the same push. */
+function isPatchInChain({ change, push, index }: Sending): boolean {
+  if (change.operation !== 'patch') return false;
+  if (change.parentMutation !== undefined) return true;
+  return push.changes.some(
+    ({ collection, docId }, at) => at < index && collection === change.collection && docId === change.docId,
+  );
 }

@@ -915,6 +915,14 @@ describe('what is no violation', () => {
       ],
     ],
     [
+      'a child of a patch on top of an own change, which is asked for in the same push',
+      [
+        created,
+        push(1, [patch(2, { inc: 1 }, { parentMutation: 'm1' })], [taken(2, { docId: 'hot', seq: 2 })]),
+        push(3, [change(3, { docId: 'hot', parentMutation: 'm2' })], [rejected('hot', 'parent_refused')]),
+      ],
+    ],
+    [
       'a conflict with what the same batch had made, which is gone',
       [
         push(
@@ -942,6 +950,18 @@ describe('what is no violation', () => {
       ],
     ],
     ['digests that are right', [digested(HALF_DAY, {}), finalPull([DIGESTED.seen], HALF_DAY + 5)]],
+    [
+      'a digest without the tombstones that may have been removed',
+      [
+        digest(
+          HALF_DAY,
+          DIGESTED.seen.version,
+          [{ collection: 'notes', live: DIGESTED.nothing, deleted: DIGESTED.nothing }],
+          { tombstoneFloor: DIGESTED.seen.version },
+        ),
+        finalPull([{ ...DIGESTED.seen, operation: 'delete' }], HALF_DAY + 5),
+      ],
+    ],
     [
       'a push that is refused in the same way over the socket',
       [

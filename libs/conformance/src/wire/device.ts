@@ -132,14 +132,9 @@ export class Device {
     };
   }
 
-  async digest(): Promise<Pick<DigestEvent, 'answer' | 'lastSeq' | 'collections'>> {
+  async digest(): Promise<Pick<DigestEvent, 'answer' | 'lastSeq' | 'tombstoneFloor' | 'collections'>> {
     const reply = await this.ask('digest', `/digest?${this.query().toString()}`);
-    const digest = parseDigest(reply);
-    return {
-      answer: answerOf(reply),
-      lastSeq: digest?.lastSeq ?? null,
-      collections: digest?.collections ?? null,
-    };
+    return { answer: answerOf(reply), ...(parseDigest(reply) ?? { lastSeq: null, collections: null }) };
   }
 
   private query(): URLSearchParams {

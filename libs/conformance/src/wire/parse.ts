@@ -1,7 +1,7 @@
 import type {
   Answer,
   ChangeResult,
-  DigestOfCollection,
+  DigestEvent,
   DigestPart,
   FullRow,
   PatchedFields,
@@ -107,15 +107,16 @@ export function resultsOf(answer: unknown): ChangeResult[] | null {
   return Array.isArray(results) ? results.map(parseResult) : null;
 }
 
-/** The collections of a digest; null when the answer is none. */
+/** What a digest says; null when the answer is none. */
 export function parseDigest(
   reply: Reply | null,
-): { readonly lastSeq: string; readonly collections: DigestOfCollection[] } | null {
+): Pick<DigestEvent, 'lastSeq' | 'tombstoneFloor' | 'collections'> | null {
   if (reply?.status !== 200) return null;
-  const { last_seq: lastSeq, collections } = fieldsOf(jsonOf(reply.text));
+  const { last_seq: lastSeq, tombstone_floor: floor, collections } = fieldsOf(jsonOf(reply.text));
   if (typeof lastSeq !== 'string' || !Array.isArray(collections)) return null;
   return {
     lastSeq,
+    tombstoneFloor: text(floor),
     collections: collections.map(fieldsOf).map(({ collection, live, deleted }) => ({
       collection: text(collection) ?? '',
       live: partOf(live),

@@ -35,7 +35,7 @@ export function patchFields(value: string): PatchFields {
       throw new InvalidArgumentError(
         'It names fields that patches may change: {"count":"visits","list":"tags","optional":"due"}.',
       );
-  return fields as PatchFields;
+  return fields;
 }
 
 /** A whole number from 1 on. */

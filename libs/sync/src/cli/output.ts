@@ -26,8 +26,8 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
   return [line(headings), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 
-/** Scopes are made of what tokens said: control characters must not reach a terminal. */
-function printable(cell: string | number | undefined): string {
+/** Scopes and ids are made of what clients and tokens said: control characters must not reach a terminal. */
+export function printable(cell: string | number | undefined): string {
   // eslint-disable-next-line no-control-regex -- the control characters are what is looked for
   return String(cell ?? '').replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

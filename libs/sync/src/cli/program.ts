@@ -11,8 +11,8 @@ import { addTrim } from './trim';
  * The command line.
  *
  * @param argv what stands behind the program's name
- * @returns the exit code: 0, or 1 with a message on `err` that says what to do; `conformance` has 1 for what it found
- *   and 2 for a run that could not be
+ * @returns the exit code: 0, or 1 with a message on `err` that says what to do; `status --verify` and `conformance` have 1 for what they
+ *   found, and `conformance` 2 for a run that could not be
  */
 export async function runCli(argv: readonly string[], output: CliOutput): Promise<number> {
   let exitCode = 0;
@@ -41,7 +41,11 @@ function buildProgram(output: CliOutput, exitWith: (code: number) => void): Comm
     )
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.out(text), writeErr: (text) => output.err(text) });
-  for (const command of [addInit(program, output), addStatus(program, output), addTrim(program, output)])
+  for (const command of [
+    addInit(program, output),
+    addStatus(program, output, exitWith),
+    addTrim(program, output),
+  ])
     addConnectionOptions(command);
   addConformance(program, output, exitWith);
   return program;

@@ -4,13 +4,17 @@ import { databaseLayout, missingFromLayout } from '../database/layout';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
 import type { SyncSettings } from '../options/settings';
+import { names } from './collection-names';
 import { withDatabase, type ConnectionOptions } from './connection';
 import { table, type CliOutput } from './output';
+import { verify } from './verify';
 
 interface StatusOptions extends ConnectionOptions {
   readonly scope?: string;
   readonly limit: string;
   readonly json?: boolean;
+  readonly verify?: boolean;
+  readonly collections?: readonly string[];
 }
 
 interface ScopeStatus {
@@ -33,16 +37,23 @@ interface CollectionStatus {
 }
 
 /** `status`: what the engine keeps in a database. Reads only. */
-export function addStatus(program: Command, { out }: CliOutput): Command {
+export function addStatus(program: Command, { out }: CliOutput, exitWith: (code: number) => void): Command {
   return program
     .command('status')
     .description('show scopes, heads, floors and sizes')
     .option('--scope <id>', 'only this scope')
     .option('--limit <count>', 'how many scopes to show', '100')
     .option('--json', 'print it as JSON')
+    .option('--verify', 'instead, compare the documents of all scopes, or of --scope, with the log')
+    .option(
+      '--collections <names>',
+      'with --verify: only these, joined by commas; default: all synced',
+      names,
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
-      await withDatabase(options, {}, async ({ oplog, settings }) => {
+      await withDatabase(options, {}, async (session) => {
+        const { oplog, settings } = session;
         const layout = databaseLayout(settings, []);
         const missing = await missingFromLayout(oplog.db, layout);
         if (missing.includes(settings.headsCollection))
@@ -51,6 +62,10 @@ export function addStatus(program: Command, { out }: CliOutput): Command {
             `Database ${oplog.db.databaseName} has no ${settings.headsCollection}. Is it the right database? ` +
               'If so, run `nest-offline-sync init` or start the app once.',
           );
+        if (options.verify) {
+          if (!(await verify(session, { ...options, limit: limitOf(options) }, out))) exitWith(1);
+          return;
+        }
         const scopes = await readScopes(oplog, options);
         const collections = await readSizes(oplog, settings);
         const total = await oplog.heads.estimatedDocumentCount();
@@ -65,15 +80,19 @@ export function addStatus(program: Command, { out }: CliOutput): Command {
 }
 
 async function readScopes(oplog: OplogRepository, options: StatusOptions): Promise<ScopeStatus[]> {
-  const limit = Number(options.limit);
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new SyncError('configuration', '--limit must be a whole number from 1 on.');
+  const limit = limitOf(options);
   const heads = await oplog.heads
     .find(options.scope === undefined ? {} : { _id: options.scope }, { sort: { _id: 1 }, limit })
     .toArray();
   const scopes: ScopeStatus[] = [];
   for (const head of heads) scopes.push(await scopeStatus(oplog, head));
   return scopes;
+}
+
+function limitOf(options: StatusOptions): number {
+  const limit = Number(options.limit);
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
+  throw new SyncError('configuration', '--limit must be a whole number from 1 on.');
 }
 
 async function scopeStatus(oplog: OplogRepository, head: HeadRecord): Promise<ScopeStatus> {

@@ -75,6 +75,21 @@ describe('an error of the database', () => {
     expect(isRetryable(error)).toBe(false);
   });
 
+  it('is one of the moment where the driver itself fails over a version of the topology in raw bytes', () => {
+    const paths = [require.resolve('mongoose')];
+    const { compareTopologyVersion } = jest.requireActual<{
+      readonly compareTopologyVersion: (one: unknown, other: unknown) => number;
+    }>(require.resolve('mongodb/lib/sdam/server_description', { paths }));
+    let thrown: unknown;
+    try {
+      compareTopologyVersion(Buffer.alloc(8), { processId: new mongoose.mongo.ObjectId() });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(TypeError);
+    expect(isPassing(thrown)).toBe(true);
+  });
+
   it('means the same wherever it comes up: what is waited out is run again, and read again', () => {
     for (const code of MOMENTS) {
       // A caller's own time limit would only pass again.

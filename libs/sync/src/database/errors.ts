@@ -146,9 +146,17 @@ export function isOutOfReach(error: unknown): boolean {
 export function isPassing(error: unknown): boolean {
   if (isOutOfReach(error)) return true;
   if (!(error instanceof Error)) return false;
-  if (CLOSED.test(error.name)) return true;
+  if (CLOSED.test(error.name) || isStumble(error)) return true;
   if (error.name === 'MongooseError') return NOT_CONNECTED_YET.test(error.message);
   return PASSING.has(codeOf(error) ?? 0) || PASSING_LABELS.some((label) => hasErrorLabel(error, label));
+}
+
+/**
+ * The driver (7.8) fails over a server that tells of its change of state in answer to a read of raw bytes: it takes those for the
+ * topology's version, and compares the next one with them.
+ */
+function isStumble(error: Error): boolean {
+  return error instanceof TypeError && /^\s+at compareTopologyVersion /m.test(error.stack ?? '');
 }
 
 /** Whether an error comes from the database or on the way to it, whatever it says. */

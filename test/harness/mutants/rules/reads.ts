@@ -154,12 +154,11 @@ export const READS: readonly RuleMutant[] = [
     patches: [
       {
         file: 'full/digest.service.ts',
-        find: `        last_seq: head?.version ?? ZERO_VERSION,
-        seq: head?.seq ?? 0,
-        tombstone_floor`,
-        replace: `        last_seq: ((await this.oplog.readHead(reader.scopeId)) ?? head)?.version ?? ZERO_VERSION,
-        seq: ((await this.oplog.readHead(reader.scopeId)) ?? head)?.seq ?? 0,
-        tombstone_floor`,
+        find: 'last_seq: head?.version ?? ZERO_VERSION,\n        seq: head?.seq ?? 0,',
+        replace: `...(await this.oplog.readHead(reader.scopeId).then((later) => ({
+          last_seq: (later ?? head)?.version ?? ZERO_VERSION,
+          seq: (later ?? head)?.seq ?? 0,
+        }))),`,
       },
     ],
   },
