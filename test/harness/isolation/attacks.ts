@@ -130,6 +130,14 @@ const parameter = fc.oneof(
       'ids[]=gone', 'ids=%5B', 'client_schema=1', 'client_schema[$gt]=',
     ),
   },
+  {
+    weight: 3,
+    arbitrary: among(
+      'since_seq=0', 'since_seq=1', 'since_seq=3', 'since_seq=7', 'since_seq=40', 'since_seq=-1', 'since_seq=9007199254740993', 'since_seq=⟦A.version.0⟧',
+      'since_seq[$gt]=0', 'since_seq=1&since_seq=2', 'since_seq=2&since=⟦A.version.1⟧', 'tombstones=false', 'tombstones[$ne]=x',
+      'expected_identity=', 'expected_identity=⟦A.scope⟧', 'expected_identity[$ne]=x',
+    ),
+  },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦A.page.${String(page)}⟧`) },
   { weight: 4, arbitrary: fc.nat(2).map((page) => `cursor=⟦B.page.${String(page)}⟧`) },
   {
@@ -171,6 +179,7 @@ const read: fc.Arbitrary<HttpStep> = fc
     path: fc.oneof(
       { weight: 12, arbitrary: among('/sync/pull', '/sync/full') },
       { weight: 3, arbitrary: among('/sync/documents', '/sync/documents?collection=notes', '/sync/info') },
+      { weight: 3, arbitrary: among('/sync/digest', '/sync/digest', '/sync/digest?scope=⟦A.scope⟧', '/sync/scopes') },
       {
         weight: 1,
         arbitrary: among(

@@ -33,7 +33,10 @@ const optional = (name: string, values: fc.Arbitrary<string>, freq: number): fc.
 const subscribe = fc
   .tuple(
     optional('token', fc.oneof({ weight: 8, arbitrary: fc.constant('"⟦jwt.good⟧"') }, { weight: 1, arbitrary: badJwt }), 8),
-    optional('since', fc.oneof({ weight: 4, arbitrary: quotedVersion }, { weight: 1, arbitrary: oddJson }), 1),
+    fc.oneof(
+      { weight: 5, arbitrary: optional('since', fc.oneof({ weight: 4, arbitrary: quotedVersion }, { weight: 1, arbitrary: oddJson }), 1) },
+      { weight: 1, arbitrary: optional('since_seq', fc.oneof({ weight: 4, arbitrary: fc.nat(12).map(String) }, { weight: 1, arbitrary: oddJson }), 4) },
+    ),
     optional(
       'collections',
       fc.oneof(

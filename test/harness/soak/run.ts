@@ -1,6 +1,7 @@
 /**
  * The soak: one server process under a steady mixed load for an hour, in rounds. Each round is a conformance run of a
- * fresh tenant (writers, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) next to
+ * fresh tenant (writers over HTTP and the socket, patches of documents that all of them patch, groups, the person's own scope and
+ * the catalogue, pulling readers, listeners that come and go, stalled sockets, flawed changes, retries) next to
  * full resyncs that are abandoned in the middle; its verdict counts. Between two rounds nobody is connected: then the
  * process's memory (after a garbage collection) and descriptors and the database's cursors, connections and open transactions are noted.
  *
@@ -85,8 +86,9 @@ async function main(): Promise<void> {
 }
 
 async function load(url: string, seed: number, name: string, abandoned: AbandonedReads): Promise<History> {
-  const main = await demoClient(url, 'soak', `${name}-main`);
-  const other = await demoClient(url, 'soak', `${name}-other`);
+  // A person of each round: their own scope is as fresh as their business.
+  const main = await demoClient(url, `soak-${name}`, `${name}-main`);
+  const other = await demoClient(url, `soak-${name}-other`, `${name}-other`);
   const over = new AbortController();
   const leaving = leaveReads(abandoned, over.signal);
   try {
@@ -95,8 +97,18 @@ async function load(url: string, seed: number, name: string, abandoned: Abandone
       token: main.token,
       otherToken: other.token,
       collections: [
-        { name: 'notes', template: { text: '{marker}' }, ids: 'text' },
-        { name: 'tasks', template: { title: '{marker}', done: false }, ids: 'text' },
+        {
+          name: 'notes',
+          template: { text: '{marker}', visits: 0, tags: [] },
+          ids: 'text',
+          patch: { count: 'visits', list: 'tags', optional: 'more.due' },
+        },
+        {
+          name: 'tasks',
+          template: { title: '{marker}', done: false, tags: [] },
+          ids: 'text',
+          patch: { list: 'tags' },
+        },
       ],
       seed,
       seconds: ROUND_SECONDS,

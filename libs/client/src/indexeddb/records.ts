@@ -5,6 +5,14 @@ export type ObjectStore = IDBPObjectStore<unknown, string[], string, 'readwrite'
 /** Does an operation, and spoils the transaction if it fails. */
 export type Operate = <T>(work: () => Promise<T>) => Promise<T>;
 
+/**
+ * Does not wait for a write: if it fails, so does the transaction, which waits for all of them. A round trip to the browser's
+ * process for each would cost more than the write.
+ */
+export function sent(write: Promise<unknown>): void {
+  write.catch(() => undefined);
+}
+
 /** A record holds its key too, so that a range is one request. */
 type Pair<Key, Value> = readonly [key: Key, value: Value];
 type Id = string | number;
@@ -19,13 +27,13 @@ export function documents(store: ObjectStore, operate: Operate): DocumentStore {
     get: (collection, id) => operate(async () => valueOf(await store.get([collection, id]))),
     put: (collection, id, row) =>
       operate(async () => {
-        await store.put([id, row], [collection, id]);
+        sent(store.put([id, row], [collection, id]));
       }),
-    delete: (collection, id) => operate(async () => store.delete([collection, id])),
+    delete: (collection, id) => operate(async () => sent(store.delete([collection, id]))),
     scan: (collection, { after, limit } = {}) =>
       operate(() => store.getAll(idsOf(collection, after), limit) as Promise<Pair<Id, object>[]>),
     clear: (collection) =>
-      operate(async () => (collection === undefined ? store.clear() : store.delete(idsOf(collection)))),
+      operate(async () => sent(collection === undefined ? store.clear() : store.delete(idsOf(collection)))),
   };
 }
 
@@ -34,11 +42,11 @@ export function keyed<Key extends Id>(store: ObjectStore, operate: Operate): Key
     get: (key) => operate(async () => valueOf(await store.get(key))),
     put: (key, value) =>
       operate(async () => {
-        await store.put([key, value], key);
+        sent(store.put([key, value], key));
       }),
-    delete: (key) => operate(async () => store.delete(key)),
+    delete: (key) => operate(async () => sent(store.delete(key))),
     range: (options = {}) => operate(() => range<Key>(store, options)),
-    clear: () => operate(async () => store.clear()),
+    clear: () => operate(async () => sent(store.clear())),
   };
 }
 

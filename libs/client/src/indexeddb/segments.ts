@@ -1,16 +1,15 @@
 import { compareKeys } from '../ordered-map.ts';
 import type { BaseRow, BaseStore, ScanOptions } from '../storage.ts';
-import { idsOf, type ObjectStore, type Operate } from './records.ts';
+import { idsOf, sent, type ObjectStore, type Operate } from './records.ts';
 
 type Id = BaseRow['id'];
 /** Null: removed. */
 type Changes = ReadonlyMap<Id, BaseRow | null>;
 type Loose = readonly [id: Id, row: BaseRow | null];
-/** Of neighbours, in the order of ids; the rows as JSON, so that reading one does not cost reading all. */
+/** Neighbours, in the order of ids. */
 interface Segment {
   readonly start: Id;
-  readonly ids: readonly Id[];
-  readonly rows: readonly string[];
+  readonly rows: readonly BaseRow[];
 }
 
 /** Rows of a segment. */
@@ -54,12 +53,9 @@ export class SegmentedStore implements BaseStore {
         spans.map(async ({ start, ids: covered }) => {
           const missing = covered.filter((id) => !found.has(id));
           if (missing.length === 0) return;
-          const segment = await this.segment(collection, start);
-          const places = new Map(segment.ids.map((id, at) => [id, at]));
-          for (const id of missing) {
-            const row = segment.rows[places.get(id) ?? -1];
-            if (row !== undefined) found.set(id, JSON.parse(row) as BaseRow);
-          }
+          const wanted = new Set(missing);
+          for (const row of (await this.segment(collection, start)).rows)
+            if (wanted.has(row.id)) found.set(row.id, row);
         }),
       );
       return ids.map((id) => found.get(id) ?? undefined);
@@ -81,8 +77,7 @@ export class SegmentedStore implements BaseStore {
   clear(collection?: string): Promise<void> {
     return this.inTurn(async () => {
       for (const store of [this.segments, this.loose])
-        if (collection === undefined) await store.clear();
-        else await store.delete(idsOf(collection));
+        sent(collection === undefined ? store.clear() : store.delete(idsOf(collection)));
     });
   }
 
@@ -96,58 +91,81 @@ export class SegmentedStore implements BaseStore {
   }
 
   private async change(collection: string, changes: Changes): Promise<void> {
-    const spans = await this.spans(collection, sorted(changes.keys()));
-    const scattered = spans.filter(({ ids }) => ids.length < MANY);
-    await Promise.all([
-      ...spans.filter(({ ids }) => ids.length >= MANY).map((span) => this.rewrite(collection, span, changes)),
-      ...scattered.flatMap(({ ids }) =>
-        ids.map((id) => this.loose.put([id, changes.get(id) ?? null], [collection, id])),
-      ),
+    const ids = sorted(changes.keys());
+    const [first, last] = [ids[0], ids.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const [spans, loose] = await Promise.all([
+      this.spans(collection, ids),
+      ids.length < MANY ? [] : this.looseIn(IDBKeyRange.bound([collection, first], [collection, last])),
     ]);
+    const scattered = spans.filter((span) => span.ids.length < MANY);
+    for (const { ids: few } of scattered)
+      for (const id of few) sent(this.loose.put([id, changes.get(id) ?? null], [collection, id]));
+    await Promise.all(
+      spans
+        .filter((span) => span.ids.length >= MANY)
+        .map((span) => this.rewriteWith(collection, span, changes, loose)),
+    );
     // Where to look is left to chance, so that any place with many loose rows is found soon.
     const from = Math.floor(Math.random() * Math.max(1, scattered.length - LOOKS));
     await Promise.all(
       scattered.slice(from, from + LOOKS).map(async (span) => {
-        const count = await this.loose.count(rangeOf(collection, span));
-        if (count >= HALF) await this.rewrite(collection, span, new Map());
+        const range = rangeOf(collection, span);
+        if ((await this.loose.count(range)) < HALF) return;
+        await this.rewrite(collection, span, await this.looseIn(range));
+        sent(this.loose.delete(range));
       }),
     );
   }
 
-  /** Writes a segment with its loose rows and the changes in it; it becomes several when it grew too large. */
-  private async rewrite(collection: string, span: Span, changes: Changes): Promise<void> {
-    const range = rangeOf(collection, span);
-    const [segment, loose] = await Promise.all([
-      this.segment(collection, span.start),
-      this.loose.getAll(range) as Promise<Loose[]>,
-    ]);
-    const rows = new Map(segment.ids.map((id, at) => [id, segment.rows[at] ?? '']));
-    const newest = segment.ids.at(-1);
-    let isAppended = true;
-    const mine = span.ids.map((id): Loose => [id, changes.get(id) ?? null]);
-    for (const [id, row] of changes.size > 0 ? [...loose, ...mine] : loose) {
-      if (row) rows.set(id, JSON.stringify(row));
-      else rows.delete(id);
-      isAppended &&= newest === undefined || compareKeys(id, newest) > 0;
+  /** @param loose all that are between the first change and the last one; others stay */
+  private async rewriteWith(
+    collection: string,
+    span: Span,
+    changes: Changes,
+    loose: readonly Loose[],
+  ): Promise<void> {
+    const { start, ids } = span;
+    const [low, high] = [ids[0] ?? start, ids.at(-1) ?? start];
+    const within = loose.filter(([id]) => compareKeys(id, low) >= 0 && compareKeys(id, high) <= 0);
+    const mine = ids.map((id): Loose => [id, changes.get(id) ?? null]);
+    await this.rewrite(collection, span, [...within, ...mine]);
+    if (within.length > 0) sent(this.loose.delete(IDBKeyRange.bound([collection, low], [collection, high])));
+  }
+
+  /** Writes a segment with what is newer, later entries last; it becomes several when it grows too large. */
+  private async rewrite(collection: string, span: Span, newer: readonly Loose[]): Promise<void> {
+    const { start } = span;
+    const { rows: old } = span.segment ?? (await this.segment(collection, start));
+    const newest = old.at(-1)?.id;
+    const isAppended =
+      newest === undefined || newer.every(([id, row]) => row !== null && compareKeys(id, newest) > 0);
+    // What comes in order leaves a segment alone that is full enough.
+    const isLeft = isAppended && old.length >= HALF && old.length + newer.length > MOST;
+    const all = new Map(isLeft ? [] : old.map((row) => [row.id, row]));
+    for (const [id, row] of newer)
+      if (row) all.set(id, row);
+      else all.delete(id);
+    const rows = sorted(all.keys()).map((id) => all.get(id) as BaseRow);
+    if (rows.length === 0) return sent(this.segments.delete([collection, start]));
+    const size = Math.ceil(rows.length / Math.ceil(rows.length / MOST));
+    for (let at = 0; at < rows.length; at += size) {
+      const some = rows.slice(at, at + size);
+      const segment: Segment = { start: at === 0 && !isLeft ? start : (some[0]?.id ?? start), rows: some };
+      sent(this.segments.put(segment, [collection, segment.start]));
     }
-    const ids = sorted(rows.keys());
-    // What comes in order fills segments; else each has room for more.
-    const size = isAppended ? MOST : Math.ceil(ids.length / Math.ceil(ids.length / MOST));
-    const writes: Promise<unknown>[] = [this.loose.delete(range)];
-    if (ids.length === 0) writes.push(this.segments.delete([collection, span.start]));
-    for (let at = 0; at < ids.length; at += size) {
-      const some = ids.slice(at, at + size);
-      const start = at === 0 ? span.start : (some[0] as Id);
-      const written: Segment = { start, ids: some, rows: some.map((id) => rows.get(id) ?? '') };
-      writes.push(this.segments.put(written, [collection, start]));
-    }
-    await Promise.all(writes);
+  }
+
+  private looseIn(range: IDBKeyRange): Promise<Loose[]> {
+    return this.loose.getAll(range) as Promise<Loose[]>;
   }
 
   /** @param ids in order, each once */
   private async spans(collection: string, ids: readonly Id[]): Promise<Span[]> {
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined) return [];
+    const atEnd = ids.length < MANY ? undefined : await this.spanAtEnd(collection, ids);
+    if (atEnd) return [atEnd];
     const [before, within, end] = await Promise.all([
       this.startOf(collection, first),
       this.startsWithin(collection, first, last),
@@ -178,9 +196,18 @@ export class SegmentedStore implements BaseStore {
     return (cursor?.key as [string, Id] | undefined)?.[1] ?? -Infinity;
   }
 
+  /** Rows that come behind all others are the common case of many: one request finds their place. */
+  private async spanAtEnd(collection: string, ids: readonly Id[]): Promise<Span | undefined> {
+    const cursor = await this.segments.openCursor(idsOf(collection), 'prev');
+    const segment = (cursor?.value ?? { start: -Infinity, rows: [] }) as Segment;
+    const newest = segment.rows.at(-1)?.id;
+    if (newest !== undefined && compareKeys(ids[0] as Id, newest) <= 0) return undefined;
+    return { start: segment.start, next: undefined, ids, segment };
+  }
+
   private async segment(collection: string, start: Id): Promise<Segment> {
     const segment = (await this.segments.get([collection, start])) as Segment | undefined;
-    return segment ?? { start, ids: [], rows: [] };
+    return segment ?? { start, rows: [] };
   }
 
   private async read(collection: string, { after, limit = Infinity }: ScanOptions): Promise<BaseRow[]> {
@@ -197,7 +224,7 @@ export class SegmentedStore implements BaseStore {
         from !== undefined,
         true,
       );
-      const loose = (await this.loose.getAll(window)) as Loose[];
+      const loose = await this.looseIn(window);
       for (const row of merged(segments, loose, from)) {
         found.push(row);
         if (found.length >= limit) return found;
@@ -215,12 +242,12 @@ function* merged(
   after: Id | undefined,
 ): Generator<BaseRow> {
   let at = 0;
-  for (const { ids, rows } of segments)
-    for (const [place, id] of ids.entries()) {
-      if (after !== undefined && compareKeys(id, after) <= 0) continue;
+  for (const { rows } of segments)
+    for (const row of rows) {
+      if (after !== undefined && compareKeys(row.id, after) <= 0) continue;
       let next = loose[at];
-      for (; next && compareKeys(next[0], id) < 0; next = loose[++at]) if (next[1]) yield next[1];
-      if (next?.[0] !== id) yield JSON.parse(rows[place] ?? '') as BaseRow;
+      for (; next && compareKeys(next[0], row.id) < 0; next = loose[++at]) if (next[1]) yield next[1];
+      if (next?.[0] !== row.id) yield row;
     }
   for (const [, row] of loose.slice(at)) if (row) yield row;
 }
@@ -231,6 +258,8 @@ interface Span {
   /** Of the next segment. */
   readonly next: Id | undefined;
   readonly ids: readonly Id[];
+  /** If it was read along. */
+  readonly segment?: Segment | undefined;
 }
 
 function rangeOf(collection: string, { start, next }: Span): IDBKeyRange {

@@ -4,9 +4,17 @@ import { PATCH } from './patch';
 import { READS } from './reads';
 import { SCOPES } from './scopes';
 import { SOCKETS } from './sockets';
+import { TOMBSTONES } from './tombstones';
 
 /** Builds that each break one rule: the conformance check need not notice, but a test of the rule has to. */
-export const RULES: readonly RuleMutant[] = [...PATCH, ...MUTATIONS, ...SCOPES, ...SOCKETS, ...READS];
+export const RULES: readonly RuleMutant[] = [
+  ...PATCH,
+  ...MUTATIONS,
+  ...SCOPES,
+  ...SOCKETS,
+  ...READS,
+  ...TOMBSTONES,
+];
 
 /** @throws Error when there is none of this name */
 export function ruleNamed(name: string | undefined): RuleMutant {
