@@ -75,7 +75,7 @@ export class StreamClient {
 
   async untilSeq(seq: number): Promise<void> {
     await eventually(
-      `entry ${String(seq)}; has ${String(this.seqs.at(-1))}`,
+      `entry ${String(seq)}; has ${String(this.seqs.at(-1))}; closed with ${String(this.closeCode)}`,
       () => (this.seqs.at(-1) ?? 0) >= seq,
     );
   }

@@ -218,6 +218,9 @@ describe('R6, the clock', () => {
   it('lets the later edit win, though the earlier one is pushed later', async () => {
     const { a, b, meanwhile, rest } = await pair(by('last-writer-wins'));
     a.setOnline(false);
+    // While this one is not answered, nothing else gets its stamp.
+    await a.client.db.orders.create({ item: 'i' });
+    await meanwhile();
     await a.client.db.items.upsert('i', { n: 1, title: 'earlier' });
     await meanwhile();
     await b.client.db.items.upsert('i', { n: 2, title: 'later' });
@@ -257,6 +260,19 @@ describe('R7, a restored database', () => {
     expect(seen).toEqual([10, 9]);
   });
 
+  it('sends again what it has lost, also if the cursor tells of it first', async () => {
+    const { a, b, adds, meanwhile, rest, seen, server } = await pair(by('last-writer-wins'));
+    server.checkpoint();
+    await b.client.db.orders.create({ item: 'i' });
+    await meanwhile();
+    a.blocked.add('pull');
+    await adds(a, -1);
+    await meanwhile();
+    server.restore();
+    expect(await rest()).toMatchObject({ n: 9 });
+    expect(seen).toEqual([10, 9]);
+  });
+
   it('sends again what the restored database has lost before the device had read it', async () => {
     const { a, adds, meanwhile, rest, server } = await pair(by('last-writer-wins'));
     server.checkpoint();
@@ -266,6 +282,34 @@ describe('R7, a restored database', () => {
     expect(server.documents().get('items/i')).toMatchObject({ n: 9 });
     server.restore();
     expect(await rest()).toMatchObject({ n: 9 });
+  });
+});
+
+describe('R3, what an answer brings', () => {
+  it('shows at once what the server made of the edit, also while nothing can be read', async () => {
+    const { a, b, adds, meanwhile, time } = await pair(sums);
+    await adds(b, 100);
+    await time.pass(SECOND);
+    a.blocked.add('pull');
+    await adds(a, 1);
+    await meanwhile();
+    expect(await a.client.db.items.get('i')).toMatchObject({ n: 111 });
+  });
+
+  it('shows no older state after it, whatever is read then', async () => {
+    const { a, b, adds, rest, seen, server, time } = await pair(by('client-wins'));
+    server.pageLimit = 1;
+    a.blocked.add('pull');
+    for (const [one, more] of [
+      [b, 5],
+      [b, 5],
+      [a, 1],
+    ] as const) {
+      await adds(one, more);
+      await time.pass(SECOND);
+    }
+    expect(await rest()).toMatchObject({ n: 11 });
+    expect(seen).toEqual([10, 11]);
   });
 });
 

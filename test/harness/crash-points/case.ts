@@ -4,6 +4,8 @@ import type { PushResult, SyncIdentity, SyncService } from 'nest-offline-sync';
 /** One push of a case: always the same body, so that sending it again is a retry. */
 export interface Push {
   readonly scope: string;
+  /** The identity's own scope, where it is another one. */
+  readonly own?: string;
   readonly changes: readonly object[];
   readonly atomic?: 'batch' | 'mutation';
 }
@@ -77,11 +79,12 @@ export class Case {
 
   /** A push of the scope's device, and its answer, as both travel. */
   async send(
-    { scope, changes, atomic }: Push,
+    { scope, own, changes, atomic }: Push,
     to: Pick<SyncService, 'push'> = this.survivor,
   ): Promise<PushResult[]> {
-    const identity = { scopeId: this.named(scope), actorId: 'ann' };
-    const body: unknown = JSON.parse(JSON.stringify({ client_id: 'device', changes, atomic }));
+    const identity = { scopeId: this.named(own ?? scope), actorId: 'ann' };
+    const named = own === undefined ? {} : { scope: this.named(scope) };
+    const body: unknown = JSON.parse(JSON.stringify({ client_id: 'device', changes, atomic, ...named }));
     return JSON.parse(JSON.stringify((await to.push(identity, body)).results)) as PushResult[];
   }
 

@@ -32,6 +32,7 @@ export class EngineProcess implements Host {
           shutdownTimeoutMs: 0,
           jwt: { secret: 'no token is ever looked at, and none is given' },
           retryDeadlineMs: DEADLINE_MS,
+          scopes: { list: () => [], access: () => 'write' },
           collections,
         }),
       ],

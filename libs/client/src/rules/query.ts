@@ -18,7 +18,7 @@ export interface Query<T> {
   /** All of these. A value, or bounds. */
   readonly where?: Where<T>;
   /** And this. It has to depend on nothing but the row. */
-  readonly filter?: (row: T) => boolean;
+  readonly filter?: (row: Row<T>) => boolean;
   /** Default: by id. */
   readonly orderBy?: Order<T> | readonly Order<T>[];
   readonly limit?: number;
@@ -27,7 +27,7 @@ export interface Query<T> {
 /** A document as queries see it. `_id` is never a field of its data: the server does not take it. */
 export type Row<T> = T & { readonly _id: DocId };
 
-export function matches<T extends object>({ where, filter }: Query<T>, row: T): boolean {
+export function matches<T extends object>({ where, filter }: Query<T>, row: Row<T>): boolean {
   for (const [field, wanted] of Object.entries(where ?? {}))
     if (wanted !== undefined && !meets((row as Record<string, unknown>)[field], wanted)) return false;
   return filter?.(row) ?? true;

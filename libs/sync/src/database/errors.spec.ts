@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import mongoose from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
 import {
@@ -76,10 +77,11 @@ describe('an error of the database', () => {
   });
 
   it('is one of the moment where the driver itself fails over a version of the topology in raw bytes', () => {
-    const paths = [require.resolve('mongoose')];
+    // Mongoose's own one, wherever that is.
+    const [driver, paths] = ['mongodb', [require.resolve('mongoose')]];
     const { compareTopologyVersion } = jest.requireActual<{
       readonly compareTopologyVersion: (one: unknown, other: unknown) => number;
-    }>(require.resolve('mongodb/lib/sdam/server_description', { paths }));
+    }>(join(dirname(require.resolve(driver, { paths })), 'sdam/server_description'));
     let thrown: unknown;
     try {
       compareTopologyVersion(Buffer.alloc(8), { processId: new mongoose.mongo.ObjectId() });

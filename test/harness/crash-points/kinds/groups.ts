@@ -25,6 +25,21 @@ export const GROUPS: readonly Kind[] = [
     ],
   },
   {
+    name: 'group of pushes into the own scope and into another one',
+    scopes: ['a', 'b'],
+    seed: (on) => on.others('b', upsert('last', 'd', {})),
+    pushes: () => [
+      push([put('last', 'd', 'm0')]),
+      { ...push([put('last', 'd', 'm1'), put('merge', 'e', 'm2')], 'b'), own: 'a' },
+      push([put('last', 'e', 'm3')]),
+    ],
+  },
+  {
+    name: 'push into another scope, first of it',
+    scopes: ['a', 'b'],
+    pushes: () => [{ ...push([put('last', 'd', 'm')], 'b'), own: 'a' }],
+  },
+  {
     name: 'group with a push that is rolled back and a taken unique value',
     scopes: ['a', 'b', 'c'],
     seed: (on) => Promise.all([taken(on), on.others('b', upsert('stale', 'd', {}))]),

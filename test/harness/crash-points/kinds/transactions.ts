@@ -15,6 +15,24 @@ export const TRANSACTIONS: readonly Kind[] = [
       sync.transaction(on.identity('a'), (tx) => tx.upsert('last', 'd', { by: 'app' })),
   },
   {
+    name: 'transaction: patch',
+    seed: (on) => first(on, 'last', { n: 1, old: 1 }),
+    write: (on, { sync }) =>
+      sync.transaction(on.identity('a'), (tx) =>
+        tx.patch('last', 'd', { data: { by: 'app' }, unset: ['old'], inc: { n: 1 } }),
+      ),
+  },
+  {
+    name: 'transaction: patches of what it has written itself',
+    seed: (on) => first(on, 'last'),
+    write: (on, { sync }) =>
+      sync.transaction(on.identity('a'), async (tx) => {
+        await tx.upsert('merge', 'e', { n: 1 });
+        await tx.patch('merge', 'e', { inc: { n: 1 } });
+        await tx.patch('last', 'd', { inc: { n: 1 }, add: { by: ['app'] } });
+      }),
+  },
+  {
     name: 'transaction: delete',
     seed: (on) => first(on, 'last'),
     write: (on, { sync }) => sync.transaction(on.identity('a'), (tx) => tx.delete('last', 'd')),
