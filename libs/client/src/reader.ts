@@ -40,9 +40,8 @@ export class Reader {
   lastCaughtUpAt: number | undefined;
   private temper: Temper = CALM;
   private isCaughtUp = false;
-  /** Calls of {@link catchUp}, and how many of them a read has answered that began later. */
-  private asked = 0;
-  private answered = 0;
+  /** Who waits for a read that begins later than now: {@link catchUp}. */
+  private waiting: ((isRead: boolean) => void)[] = [];
   private isInformed = false;
   private isStopped = false;
   private mustReload = false;
@@ -69,6 +68,7 @@ export class Reader {
     this.feed?.close();
     this.alarm.ring();
     await this.running;
+    for (const resolve of this.waiting.splice(0)) resolve(false);
   }
 
   /** A reason to try again at once: back online, another token, somebody waits. */
@@ -81,13 +81,13 @@ export class Reader {
   /**
    * Reads everything that the server has now, also while a socket is followed, whose entries may still be on their way.
    *
-   * @returns whether that has been done
+   * @returns whether that has been done; false if the reader was stopped before
    */
-  catchUp(): () => boolean {
-    const ticket = ++this.asked;
+  catchUp(): Promise<boolean> {
+    const read = new Promise<boolean>((resolve) => this.waiting.push(resolve));
     this.feed?.close();
     this.kick();
-    return () => this.answered >= ticket;
+    return read;
   }
 
   reload(): void {
@@ -172,38 +172,27 @@ export class Reader {
 
   private async pull(since: string | undefined): Promise<void> {
     const answeredBefore = new Set(this.replica.answered().map((each) => each.seq));
-    const { asked } = this;
+    const waiting = this.waiting.length;
     const answer = await this.get('pull', { since, collections: this.readable().join(',') });
     if (!answer) return;
     if (!isObject(answer.body)) return this.failed(NETWORK);
     const page = answer.body as unknown as PullResponse;
     if (page.full_resync_required) return beginLoad(this.replica, page.reason === 'unknown_cursor');
     if (!Array.isArray(page.changes)) return this.failed(NETWORK);
-    const isStored = await takeEntries(
-      this.replica,
-      since,
-      page.changes as readonly LogChange[],
-      page.last_seq,
-      {
-        isEnd: !page.has_more,
-        answeredBefore,
-      },
-    );
-    if (!isStored || page.has_more) return;
-    this.isCaughtUp = asked === this.asked;
-    this.answered = asked;
+    const { changes, last_seq, has_more } = page;
+    const how = { isEnd: !has_more, answeredBefore };
+    const isStored = await takeEntries(this.replica, since, changes as readonly LogChange[], last_seq, how);
+    if (!isStored || has_more) return;
+    for (const resolve of this.waiting.splice(0, waiting)) resolve(true);
+    this.isCaughtUp = this.waiting.length === 0;
     this.lastCaughtUpAt = this.now();
     this.ports.changed();
   }
 
   private async follow(since: string): Promise<void> {
     const { ports, replica } = this;
-    let token: string;
-    try {
-      token = await ports.auth.token();
-    } catch {
-      return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
-    }
+    const token = await ports.auth.token().catch(() => undefined);
+    if (token === undefined) return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
     const { identity } = await replica.meta('server');
     const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
     const feed = new LiveFeed(replica, ports.auth, {
@@ -216,7 +205,7 @@ export class Reader {
       silenceMs: Math.max(5_000, 2.5 * ping),
     });
     this.feed = feed;
-    if (this.isStopped) feed.close();
+    if (this.isStopped || this.waiting.length > 0) feed.close();
     feed.onLive = () => {
       this.temper = CALM;
       this.lastContactAt = this.lastCaughtUpAt = this.now();
@@ -253,18 +242,15 @@ export class Reader {
     if (this.isStopped) return undefined;
     if (answer.ok) {
       this.temper = { ...this.temper, failures: 0 };
-      this.lastContactAt = this.replica.environment.now();
-      await this.recognise(answer.header('x-sync-identity'), identity);
+      this.lastContactAt = this.now();
+      const answeredAs = answer.header('x-sync-identity');
+      // Who this data belongs to, from the first answer on.
+      if (answeredAs !== null && identity === undefined) await this.replica.identify(answeredAs);
       return answer;
     }
     if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);
     else await this.failed(answer.failure);
     return undefined;
-  }
-
-  /** Who this data belongs to, from the first answer on. */
-  private async recognise(identity: string | null, known: string | undefined): Promise<void> {
-    if (identity !== null && known === undefined) await this.replica.identify(identity);
   }
 
   /** Waits as the failure asks for. */

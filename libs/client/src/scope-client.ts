@@ -102,13 +102,8 @@ export class ScopeClient<C extends Definitions> {
     await session.start();
     session.kick();
     const isSent = await this.until(deadlineMs, () => session.replica.pending().length === 0);
-    const isRead = session.reader.catchUp();
-    const isDone =
-      isSent &&
-      (await this.until(
-        deadline - environment.now(),
-        () => isRead() && session.replica.pending().length === 0,
-      ));
+    const isRead = isSent && (await this.within(deadline - environment.now(), session.reader.catchUp()));
+    const isDone = isRead && session.replica.pending().length === 0;
     if (wasPaused) await session.stop();
     return isDone;
   }
@@ -221,6 +216,18 @@ export class ScopeClient<C extends Definitions> {
   private emit<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
     for (const listener of this.listeners.get(event) ?? [])
       (listener as (event: ClientEvents[E]) => void)(value);
+  }
+
+  private async within(ms: number, work: Promise<boolean>): Promise<boolean> {
+    const { environment } = this.ports;
+    const alarm = new Alarm(environment);
+    let isDone = false;
+    void work.then((done) => {
+      isDone = done;
+      alarm.ring();
+    });
+    await alarm.sleep(environment.now() + ms);
+    return isDone;
   }
 
   /** Looks with each change of the status. */
