@@ -2,7 +2,7 @@ import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest
 import { Alarm } from './alarm.ts';
 import { LiveFeed } from './live-feed.ts';
 import { storageFailure } from './pusher.ts';
-import { beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
+import { ask, beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
 import { isFenced, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
@@ -242,29 +242,16 @@ export class Reader {
     query: Readonly<Record<string, string | undefined>>,
     lines?: true,
   ): Promise<(Answer & { ok: true }) | undefined> {
-    const { scope } = this.replica;
-    const { identity } = await this.replica.meta('server');
-    const answer = await this.ports.transport.request({
-      method: 'GET',
-      path,
-      query: { scope, expected_identity: identity, ...query },
-      ...(lines ? { lines } : {}),
-    });
+    const answer = await ask(this.replica, this.ports.transport, path, query, lines);
     if (this.isStopped) return undefined;
     if (answer.ok) {
       this.temper = { ...this.temper, failures: 0 };
       this.lastContactAt = this.replica.environment.now();
-      await this.recognise(answer.header('x-sync-identity'), identity);
       return answer;
     }
     if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);
     else await this.failed(answer.failure);
     return undefined;
-  }
-
-  /** Who this data belongs to, from the first answer on. */
-  private async recognise(identity: string | null, known: string | undefined): Promise<void> {
-    if (identity !== null && known === undefined) await this.replica.identify(identity);
   }
 
   /** Waits as the failure asks for. */
