@@ -26,6 +26,7 @@ module.exports = {
     '^nest-offline-sync-client$': '<rootDir>/libs/client/src/index.ts',
     '^nest-offline-sync-client/sqlite$': '<rootDir>/libs/client/src/sqlite/index.ts',
     '^nest-offline-sync-client/sqlite/better-sqlite3$': '<rootDir>/libs/client/src/sqlite/better-sqlite3.ts',
+    '^nest-offline-sync-client/indexeddb$': '<rootDir>/libs/client/src/indexeddb/index.ts',
     '^nest-offline-sync-client/testing$': '<rootDir>/libs/client/src/testing/index.ts',
     '^nest-offline-sync-conformance$': '<rootDir>/libs/conformance/src/index.ts',
     '^nest-offline-sync-embedded-mongo$': '<rootDir>/libs/embedded-mongo/src/index.ts',

@@ -65,8 +65,9 @@ export class CrashingStorage implements ClientStorage {
   }
 
   private crash(): StorageLostError {
+    // One that was killed meanwhile is none of the process that runs now.
+    if (!this.isDead) this.crashed();
     this.isDead = true;
-    this.crashed();
     return DEAD;
   }
 

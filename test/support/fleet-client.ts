@@ -58,7 +58,7 @@ export interface DeviceOptions {
   readonly storage?: ClientStorage;
   readonly stream?: boolean;
   readonly latencyMs?: number;
-  readonly user?: string;
+  readonly token?: (ask: { readonly reason: string }) => string;
 }
 
 /** A device with the real client: its network can be cut, its process killed. */
@@ -127,7 +127,7 @@ export class ClientDevice<C extends Definitions> {
     const settings: SyncClientOptions<C> = {
       url: 'http://server/sync',
       storage: this.storage,
-      auth: { token: () => tokenFor(options.user ?? 'A') },
+      auth: { token: options.token ?? (() => tokenFor('A')) },
       collections: this.collections,
       stream: options.stream ?? false,
       environment: this.environment(),

@@ -55,6 +55,8 @@ export class FleetServer {
   /** Called after each change of the log, with its new entries. */
   readonly watchers = new Set<(entries: readonly LogChange[]) => void>();
   pageLimit = 50;
+  /** What stands before the server: a proxy, a body parser. */
+  intercept: ((path: string, body: unknown) => FleetAnswer | undefined) | undefined;
   private world = new PushWorld();
   private saved: { readonly world: PushWorld; readonly trimmed: number } | undefined;
   private restores = 0;
@@ -68,6 +70,8 @@ export class FleetServer {
   }
 
   handle(method: string, path: string, query: ReadonlyMap<string, string>, body: unknown): FleetAnswer {
+    const answer = this.intercept?.(path, body);
+    if (answer) return answer;
     if (method === 'POST' && path === 'push') return json(this.push(body));
     if (path === 'info') return json(this.info());
     if (path === 'pull') return json(this.pull(query.get('since')));

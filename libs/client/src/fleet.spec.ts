@@ -156,6 +156,9 @@ class Model {
   readonly devices: ClientDevice<typeof collections>[] = [];
   readonly counts = new Map<Name, Counts>(NAMES.map((each) => [each, { sure: 0, maybe: 0 }]));
   hasRestored = false;
+  /** The last count that each device has shown, and each time that it went back. */
+  private readonly shown = new Map<string, number>();
+  private readonly setbacks = new Map<string, number>();
 
   constructor(policy: number) {
     this.server = server(this.time, policy);
@@ -167,8 +170,26 @@ class Model {
       const one = new ClientDevice(`d${String(index)}`, this.server, this.time, collections, options);
       this.devices.push(one);
       await one.client.open();
+      this.watch(one);
     }
     await this.time.pass(2_000);
+  }
+
+  /** A count only rises, whatever is answered, read and loaded in whatever order: or something older was shown (C6). */
+  private watch(one: ClientDevice<typeof collections>): void {
+    for (const each of NAMES)
+      one.client.db[each].live().subscribe(({ rows }) => {
+        const n = rows.find((row) => row._id === 'counter')?.n;
+        if (n === undefined) return;
+        const key = `${one.name} ${each}`;
+        if (n < (this.shown.get(key) ?? 0)) this.setbacks.set(key, (this.setbacks.get(key) ?? 0) + 1);
+        this.shown.set(key, n);
+      });
+  }
+
+  private async start(one: ClientDevice<typeof collections>): Promise<void> {
+    await one.start();
+    this.watch(one);
   }
 
   async step(step: Step): Promise<void> {
@@ -199,7 +220,7 @@ class Model {
       case 'crash':
         return one!.storage.crashAt(step.after, step.takesEffect);
       case 'kill':
-        return one!.start();
+        return this.start(one!);
       case 'second':
         return one!.second();
       case 'server':
@@ -225,7 +246,7 @@ class Model {
       one.losesAnswers = 0;
       one.blocked.clear();
       one.setOnline(true);
-      await one.start();
+      await this.start(one);
     }
     for (let round = 0; round < 6; round++) await this.time.pass(70_000);
     for (const one of this.devices) {
@@ -257,6 +278,17 @@ class Model {
     }
   }
 
+  /** What a refusal has taken back may be less than what was shown before: nothing else may. */
+  async expectSteady(): Promise<void> {
+    for (const one of this.devices) {
+      const refused = await one.client.rejected.list();
+      for (const each of NAMES) {
+        const entries = refused.filter((entry) => inQuarantine([entry], each) > 0).length;
+        expect(this.setbacks.get(`${one.name} ${each}`) ?? 0).toBeLessThanOrEqual(entries);
+      }
+    }
+  }
+
   private async count(one: ClientDevice<typeof collections>, names: Name[], call: () => Promise<unknown>) {
     const kept = await this.tried(one, call);
     for (const each of names) {
@@ -278,7 +310,7 @@ class Model {
       const { code } = error as { code?: string };
       if (code === 'document_missing' || code === 'document_exists') return 'refused';
       if (code !== 'storage_lost' && code !== 'usage') throw error;
-      await one.start();
+      await this.start(one);
       return 'died';
     }
   }
@@ -333,6 +365,7 @@ it('comes to rest with what the server has, each edit taken once or in quarantin
         for (const step of steps) await model.step(step);
         await model.rest();
         await model.expectCounted();
+        await model.expectSteady();
       },
     ),
     runs(80),

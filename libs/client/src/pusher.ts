@@ -29,7 +29,7 @@ export interface PusherPorts {
   readonly over: (error: unknown) => void;
 }
 
-/** What a pusher does. Each state but `idle` ends by itself; that one ends with the next edit. */
+/** What a pusher does. Each state ends by itself; `idle` also with the next edit. */
 export type PusherState =
   | { readonly phase: 'idle' }
   | { readonly phase: 'sending'; readonly count: number }
@@ -41,6 +41,7 @@ const FIRST_LIMITS: PushLimits = { changes: 1_000, bytes: 8 * 1_024 * 1_024 };
 const FAULTS = 5;
 const PARKED_MS = 3_600_000;
 const BLOCK_MS = 60_000;
+const LOOK_MS = 30_000;
 
 /** Takes mutations to the server, one push at a time. It reads nothing, and a reader that stands still does not stop it. */
 export class Pusher {
@@ -91,7 +92,7 @@ export class Pusher {
     const push = await freezePush(this.replica, await this.limits());
     if (!push) {
       this.enter({ phase: 'idle' });
-      return this.alarm.sleep(this.nextParked());
+      return this.alarm.sleep(this.nextLook());
     }
     this.enter({ phase: 'sending', count: push.units.flat().length });
     const answer = await this.ports.send(await this.body(push));
@@ -174,11 +175,12 @@ export class Pusher {
     };
   }
 
-  private nextParked(): number {
-    const times = this.replica
+  /** When to look again without being told: something is parked, or another tab has written and could not say so. */
+  private nextLook(): number {
+    const parked = this.replica
       .pending()
-      .flatMap(({ parkedUntil: until }) => (until === undefined ? [] : [until]));
-    return Math.min(Infinity, ...times.filter((until) => until > this.now()));
+      .flatMap(({ parkedUntil: until = 0 }) => (until > this.now() ? [until] : []));
+    return Math.min(this.now() + LOOK_MS, ...parked);
   }
 
   private now(): number {

@@ -2,7 +2,7 @@ import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest
 import { Alarm } from './alarm.ts';
 import { LiveFeed } from './live-feed.ts';
 import { storageFailure } from './pusher.ts';
-import { beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
+import { ask, beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
 import { isFenced, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
@@ -231,21 +231,11 @@ export class Reader {
     query: Readonly<Record<string, string | undefined>>,
     lines?: true,
   ): Promise<(Answer & { ok: true }) | undefined> {
-    const { scope } = this.replica;
-    const { identity } = await this.replica.meta('server');
-    const answer = await this.ports.transport.request({
-      method: 'GET',
-      path,
-      query: { scope, expected_identity: identity, ...query },
-      ...(lines ? { lines } : {}),
-    });
+    const answer = await ask(this.replica, this.ports.transport, path, query, lines);
     if (this.isStopped) return undefined;
     if (answer.ok) {
       this.temper = { ...this.temper, failures: 0 };
       this.lastContactAt = this.now();
-      const answeredAs = answer.header('x-sync-identity');
-      // Who this data belongs to, from the first answer on.
-      if (answeredAs !== null && identity === undefined) await this.replica.identify(answeredAs);
       return answer;
     }
     if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);

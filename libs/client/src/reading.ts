@@ -8,6 +8,7 @@ import { isLost, type Stretch } from './rules/echo.ts';
 import type { Mutation } from './rules/mutation.ts';
 import { begunLoad, loadEnded, pageLoaded } from './rules/reader-state.ts';
 import type { BaseRow } from './storage.ts';
+import type { Answer, Transport } from './transport.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -64,6 +65,23 @@ export async function beginLoad(replica: Replica, isRestored: boolean): Promise<
 
 async function doubtAnswered(work: Work): Promise<void> {
   for (const each of await work.outbox()) if (each.state === 'answered') await work.doubt(each);
+}
+
+/** A question about the replica's scope, with the identity that its data belongs to; the first answer tells which that is. */
+export async function ask(
+  replica: Replica,
+  transport: Transport,
+  path: string,
+  query: Readonly<Record<string, string | undefined>>,
+  lines?: true,
+): Promise<Answer> {
+  const { scope } = replica;
+  const { identity } = await replica.meta('server');
+  const asked = { scope, expected_identity: identity, ...query };
+  const answer = await transport.request({ method: 'GET', path, query: asked, ...(lines ? { lines } : {}) });
+  const told = answer.ok ? answer.header('x-sync-identity') : null;
+  if (told !== null && identity === undefined) await replica.identify(told);
+  return answer;
 }
 
 /** A page of a load; undefined if it was cut off. */
