@@ -162,9 +162,9 @@ describe('links of the documentation', () => {
 
 describe('the code of the documentation', () => {
   it('compiles', () => {
-    const blocks = PAGES_WITH_CODE.flatMap((path) => page(path).blocks).filter(
-      ({ language }) => language === 'ts',
-    );
+    const blocks = [...PAGES_WITH_CODE, 'libs/client/README.md']
+      .flatMap((path) => page(path).blocks)
+      .filter(({ language }) => language === 'ts');
     const files = new Map(
       blocks.map(({ text }) => [
         join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
