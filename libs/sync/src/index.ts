@@ -96,6 +96,8 @@ export type {
   DocumentPiece,
   DocumentsAnswer,
   DocumentsRequest,
+  Envelope,
+  EnvelopeFields,
   FirstAnswer,
   FullEnd,
   FullLine,
