@@ -74,7 +74,7 @@ export class Rejected {
     try {
       this.value.set(await replica.refused());
     } catch {
-      // The database is gone: whoever works with it says so.
+      // The database is gone: the part that works with it says so.
     }
   }
 

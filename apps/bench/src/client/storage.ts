@@ -1,5 +1,5 @@
 /**
- * `npm run bench:storage`: how long the client's storage takes in Chromium, beside what the browser needs at least for the same
+ * `npm run bench:storage`: how long the client's storage takes in Chromium, and what the browser needs at least for the same
  * rows, all in one run. Milliseconds; of some runs in turn the best and the median, as other work on the machine only adds.
  */
 import { build } from 'esbuild';

@@ -19,8 +19,8 @@ export type Kind = 'read' | 'write' | 'durable';
  *   databases   id, name (as JSON)                    ids are never given twice
  *   rows_<id>   place (store and collection), id, value (as JSON)
  *
- * The databases share a file, since not every driver can list or remove files. A removed one is gone from the file, and whoever
- * has it open finds no entry with its id at the next transaction, in other processes too.
+ * The databases share a file, since not every driver can list or remove files. A removed one is gone from the file, and a
+ * connection that has it open finds no entry with its id at the next transaction, in other processes too.
  */
 export class SqliteFile {
   private connection: SqliteConnection | undefined;

@@ -26,7 +26,7 @@ export interface TombstoneDependencies {
 
 /**
  * Removes the tombstones that every device has seen which need not load everything again, and that are old enough, in two
- * steps: the scope's head says up to which version they may be gone; then they go. So whoever misses one knows that it
+ * steps: the scope's head says up to which version they may be gone; then they go. So a planner that misses one knows that it
  * may have been there, at any moment and wherever a run was broken off.
  */
 export class TombstoneRemoval {
