@@ -3,6 +3,7 @@ import type { StreamEvent } from '../history';
 import type { Credentials, Device } from './device';
 import { jsonOf } from './exchange';
 import { fieldsOf } from './parse';
+import { Silence } from './silence';
 
 /** One socket with a subscription of each of several scopes. What arrives is reported with the scope that it is of. */
 export class ScopesSocket {
@@ -15,7 +16,7 @@ export class ScopesSocket {
   /** Asked for, and neither begun nor refused: its cursor. */
   private readonly asked = new Map<string, string | null>();
   private readonly scopes = new Set<string>();
-  private silence: NodeJS.Timeout | undefined;
+  private readonly silence: Silence;
 
   constructor(
     private readonly device: Device,
@@ -25,12 +26,16 @@ export class ScopesSocket {
     private readonly tell: (scope: string, what: StreamEvent['what']) => void,
   ) {
     const { endpoints, timing } = device;
+    this.silence = new Silence(timing.silenceLimitMs, () => {
+      endpoints.moveOn();
+      this.close();
+    });
     this.socket = new WebSocket(`${endpoints.base.replace(/^http/, 'ws')}/${streamPath}`, {
       handshakeTimeout: timing.answerLimitMs,
       perMessageDeflate: false,
     });
     this.socket.on('message', (data: RawData) => this.take((data as Buffer).toString()));
-    this.socket.on('ping', () => this.heard());
+    this.socket.on('ping', () => this.silence.heard());
     // A close event follows.
     this.socket.on('error', () => undefined);
     this.opened = new Promise((resolve) => {
@@ -39,7 +44,7 @@ export class ScopesSocket {
     });
     this.closed = new Promise((resolve) => {
       this.socket.once('close', (code) => {
-        clearTimeout(this.silence);
+        this.silence.end();
         if (this.scopes.size === 0) endpoints.moveOn();
         for (const scope of this.scopes) this.tell(scope, { is: 'closed', code });
         resolve();
@@ -54,7 +59,7 @@ export class ScopesSocket {
     const token = this.device.credentials.token();
     const message = { type: 'subscribe', ack: true, token, scope, ...(since === null ? {} : { since }) };
     this.socket.send(JSON.stringify(message), () => undefined);
-    this.heard();
+    this.silence.heard();
   }
 
   close(): void {
@@ -62,7 +67,7 @@ export class ScopesSocket {
   }
 
   private take(text: string): void {
-    this.heard();
+    this.silence.heard();
     const message = fieldsOf(jsonOf(text));
     if (message['type'] === undefined) {
       const reader = this.readerOf(this.current);
@@ -101,19 +106,6 @@ export class ScopesSocket {
     if (since === undefined) return;
     this.asked.delete(scope);
     this.tell(scope, { is: 'subscribed', since, collections: null });
-  }
-
-  /** A server that was frozen or cut off says nothing and closes nothing. */
-  private heard(): void {
-    if (this.silence) {
-      this.silence.refresh();
-      return;
-    }
-    this.silence = setTimeout(() => {
-      this.device.endpoints.moveOn();
-      this.close();
-    }, this.device.timing.silenceLimitMs);
-    this.silence.unref();
   }
 }
 

@@ -3,6 +3,7 @@ import type { StreamEvent } from '../history';
 import type { Device } from './device';
 import { jsonOf } from './exchange';
 import { fieldsOf } from './parse';
+import { Silence } from './silence';
 
 type StreamWhat = StreamEvent['what'];
 
@@ -21,7 +22,7 @@ export class Subscription {
   /** Settles when the socket is closed, by either side. */
   readonly closed: Promise<void>;
   private readonly socket: WebSocket;
-  private silence: NodeJS.Timeout | undefined;
+  private readonly silence: Silence;
   private begun = false;
   /** Asked, and not begun by the server yet. */
   private readonly asked: SubscriptionQuestion[] = [];
@@ -33,6 +34,10 @@ export class Subscription {
     private readonly tell: (what: StreamWhat) => void,
   ) {
     const { endpoints, timing } = device;
+    this.silence = new Silence(timing.silenceLimitMs, () => {
+      endpoints.moveOn();
+      this.close();
+    });
     this.socket = new WebSocket(`${endpoints.base.replace(/^http/, 'ws')}/${streamPath}`, {
       handshakeTimeout: timing.answerLimitMs,
       perMessageDeflate: false,
@@ -40,12 +45,12 @@ export class Subscription {
     const { socket } = this;
     socket.on('open', () => this.subscribe(question));
     socket.on('message', (data: RawData) => this.take(data));
-    socket.on('ping', () => this.heard());
+    socket.on('ping', () => this.silence.heard());
     // A close event follows.
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       socket.once('close', (code) => {
-        clearTimeout(this.silence);
+        this.silence.end();
         if (this.begun) this.tell({ is: 'closed', code });
         else endpoints.moveOn();
         resolve();
@@ -68,7 +73,7 @@ export class Subscription {
       ...(collections === null ? {} : { collections }),
     });
     this.socket.send(message, () => undefined);
-    this.heard();
+    this.silence.heard();
   }
 
   /** Closes it now; only the end is reported after that. */
@@ -78,18 +83,17 @@ export class Subscription {
 
   /** Stops reading from the socket: what the server sends piles up on its way. */
   stall(): void {
-    clearTimeout(this.silence);
-    this.silence = undefined;
+    this.silence.end();
     this.socket.pause();
   }
 
   resume(): void {
     this.socket.resume();
-    this.heard();
+    this.silence.heard();
   }
 
   private take(data: RawData): void {
-    this.heard();
+    this.silence.heard();
     const { credentials } = this.device;
     // A text message comes as one Buffer.
     const text = (data as Buffer).toString();
@@ -151,19 +155,6 @@ export class Subscription {
     if (!question) return;
     this.begun = true;
     this.tell({ is: 'subscribed', since: question.since, collections: question.collections });
-  }
-
-  /** A server that was frozen or cut off says nothing and closes nothing. */
-  private heard(): void {
-    if (this.silence) {
-      this.silence.refresh();
-      return;
-    }
-    this.silence = setTimeout(() => {
-      this.device.endpoints.moveOn();
-      this.close();
-    }, this.device.timing.silenceLimitMs);
-    this.silence.unref();
   }
 }
 
