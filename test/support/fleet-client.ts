@@ -9,48 +9,10 @@ import {
   type SyncClient,
   type SyncClientOptions,
 } from 'nest-offline-sync-client';
+import { CrashingStorage, type VirtualTime } from 'nest-offline-sync-client/testing';
 import { isObject, type LogChange } from 'nest-offline-sync-protocol';
-import { CrashingStorage } from './crashing-storage';
 import type { FleetServer } from './fleet-server';
 import { tokenFor } from './fleet-token';
-
-/** Time that passes only when a test says so. */
-export class VirtualTime {
-  private readonly timers = new Map<number, { readonly at: number; readonly call: () => void }>();
-  private last = 0;
-
-  constructor(public now: number) {}
-
-  timer(ms: number, call: () => void): () => void {
-    const id = ++this.last;
-    this.timers.set(id, { at: this.now + Math.max(0, ms), call });
-    return () => this.timers.delete(id);
-  }
-
-  /** Lets everything happen that can happen within so many milliseconds. */
-  async pass(ms: number): Promise<void> {
-    const end = this.now + ms;
-    await settle();
-    for (;;) {
-      const next = [...this.timers]
-        .filter(([, { at }]) => at <= end)
-        .sort(([i, a], [j, b]) => a.at - b.at || i - j)[0];
-      if (!next) break;
-      const [id, { at, call }] = next;
-      this.timers.delete(id);
-      this.now = Math.max(this.now, at);
-      call();
-      await settle();
-    }
-    this.now = end;
-    await settle();
-  }
-}
-
-/** All promises that can go on have gone on. */
-export async function settle(): Promise<void> {
-  for (let round = 0; round < 2; round++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 export interface DeviceOptions {
   /** How far its clock is off. Milliseconds. */
@@ -74,7 +36,6 @@ export class ClientDevice<C extends Definitions> {
   private readonly inside: ClientStorage;
   private process = 0;
   private readonly sockets = new Set<FleetSocket>();
-  private draws = 0;
   private readonly tabs: SyncClient<C>[] = [];
 
   constructor(
@@ -139,9 +100,7 @@ export class ClientDevice<C extends Definitions> {
     const { process } = this;
     const isAlive = (): boolean => process === this.process;
     return {
-      now: () => this.time.now + (this.options.skewMs ?? 0),
-      random: () => 0.5,
-      randomBytes: (count) => this.bytes(count),
+      ...this.time.environment(this.options.skewMs),
       timer: (ms, call) => this.time.timer(ms, () => isAlive() && call()),
       fetch: (url, request) => this.fetch(url, request, isAlive),
       abort: () => ({ signal: undefined, abort: () => undefined }),
@@ -190,16 +149,6 @@ export class ClientDevice<C extends Definitions> {
 
   private wait(ms: number): Promise<void> {
     return new Promise((resolve) => this.time.timer(ms, resolve));
-  }
-
-  /** Another one each time, the same in each run of a test. */
-  private bytes(count: number): Uint8Array {
-    const seed = `${this.name}:${++this.draws}`;
-    return Uint8Array.from({ length: count }, (_, at) => {
-      let hash = 2_166_136_261 + at;
-      for (const char of `${seed}:${at}`) hash = Math.imul(hash ^ char.charCodeAt(0), 16_777_619);
-      return (hash >>> 16) & 0xff;
-    });
   }
 }
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { JsonObject } from 'nest-offline-sync-protocol';
-import { ClientDevice, VirtualTime } from '../../../test/support/fleet-client.ts';
+import { ClientDevice } from '../../../test/support/fleet-client.ts';
 import { FleetServer, type FleetCollection } from '../../../test/support/fleet-server.ts';
 import { runs } from '../../../test/support/runs.ts';
 import { collection, inc, type RefusedEntry } from './index.ts';
+import { VirtualTime } from './testing/index.ts';
 
 /**
  * The client in place of the devices, the planner in place of the server, everything that can go wrong in between: at rest each
@@ -218,7 +219,7 @@ class Model {
         one!.losesAnswers = step.answers;
         return;
       case 'crash':
-        return one!.storage.crashAt(step.after, step.takesEffect);
+        return one!.storage.crashAt(step.after, step.takesEffect ? 'after' : 'before');
       case 'kill':
         return this.start(one!);
       case 'second':

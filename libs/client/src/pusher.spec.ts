@@ -1,7 +1,8 @@
-import { ClientDevice, VirtualTime, type DeviceOptions } from '../../../test/support/fleet-client.ts';
+import { ClientDevice, type DeviceOptions } from '../../../test/support/fleet-client.ts';
 import { FleetServer } from '../../../test/support/fleet-server.ts';
 import { tokenFor } from '../../../test/support/fleet-token.ts';
 import { collection } from './index.ts';
+import { VirtualTime } from './testing/index.ts';
 
 const START = Date.UTC(2026, 4, 2);
 const MINUTE = 60_000;

@@ -1,7 +1,8 @@
 import type { JsonObject } from 'nest-offline-sync-protocol';
-import { ClientDevice, VirtualTime, type DeviceOptions } from '../../../test/support/fleet-client.ts';
+import { ClientDevice, type DeviceOptions } from '../../../test/support/fleet-client.ts';
 import { FleetServer, type FleetCollection } from '../../../test/support/fleet-server.ts';
 import { collection, inc } from './index.ts';
+import { VirtualTime } from './testing/index.ts';
 
 /** The sequences of edits, cuts and answers in which an earlier client lost or doubled edits: docs/client-architecture.md. */
 
