@@ -6,7 +6,6 @@ import { build } from 'esbuild';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { chromium, type Page } from 'playwright-core';
 
 const ROOT = process.cwd();
@@ -30,19 +29,6 @@ const SCENARIOS: readonly (readonly [measure: string, count: number, runs: numbe
 async function script(): Promise<Uint8Array> {
   const { outputFiles } = await build({ entryPoints: [PAGE], bundle: true, write: false, minify: true });
   return outputFiles[0]?.contents ?? new Uint8Array();
-}
-
-/** Bytes of what an app adds to its bundle by the import. */
-async function sizeOf(path: string): Promise<number> {
-  const { outputFiles } = await build({
-    entryPoints: [join(ROOT, path)],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-  });
-  return gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
 }
 
 async function runsOf(page: Page, measure: string, count: number, runs: number): Promise<number[]> {
@@ -82,10 +68,6 @@ async function main(): Promise<void> {
       const [best = 0, median = 0] = [times[0], times[Math.floor(times.length / 2)]];
       console.log(`${what.padEnd(58)} ${best.toFixed(0).padStart(7)} ${median.toFixed(0).padStart(7)}`);
     }
-    for (const name of ['index', 'indexeddb/index', 'sqlite/index'])
-      console.log(
-        `${`libs/client/src/${name}.ts, minified, gzip`.padEnd(58)} ${await sizeOf(`libs/client/src/${name}.ts`)} bytes`,
-      );
   } finally {
     await browser.close();
     server.close();
