@@ -1,7 +1,7 @@
-import { openDB, type IDBPDatabase } from 'idb';
 import { StorageLostError } from '../errors.ts';
 import type { Database, StorageEstimate, StoreName, Stores, TransactionMode } from '../storage.ts';
 import { isDisconnected, storageError } from './failure.ts';
+import { resultOf } from './requests.ts';
 import { OBJECT_STORES, Scope } from './scope.ts';
 
 /** Rises when object stores change. A later version of this package reads all earlier ones. */
@@ -10,7 +10,7 @@ const VERSION = 1;
 /** A run of a body that failed because of its connection, so that it is worth another one. */
 class Disconnected extends Error {
   constructor(
-    readonly connection: IDBPDatabase,
+    readonly connection: IDBDatabase,
     readonly reason: unknown,
   ) {
     super();
@@ -18,7 +18,7 @@ class Disconnected extends Error {
 }
 
 export class IndexedDbDatabase implements Database {
-  private connection!: IDBPDatabase;
+  private connection!: IDBDatabase;
   private reconnecting: Promise<void> | undefined;
   private loss: StorageLostError | undefined;
   private readonly listeners = new Set<(loss: StorageLostError) => void>();
@@ -118,30 +118,25 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  private connect(first: boolean): Promise<IDBPDatabase> {
-    const database = openDB(this.fullName, VERSION, {
-      upgrade: (upgraded, from, _to, transaction) => {
-        if (from === 0 && !first) {
-          // It was there and is not: it must not come back empty.
-          transaction.done.catch(() => undefined);
-          return transaction.abort();
-        }
-        for (const names of Object.values(OBJECT_STORES))
-          for (const name of names) upgraded.createObjectStore(name);
-      },
-      blocking: (_from, to, { target }) => {
-        (target as IDBDatabase).close();
-        this.lose(to === null ? 'it was removed' : 'a newer version of this app has opened it');
-      },
-      terminated: () => {
-        database.then((lost) => this.reconnect(lost)).catch(() => undefined);
-      },
-    });
-    return database;
+  private async connect(first: boolean): Promise<IDBDatabase> {
+    const request = indexedDB.open(this.fullName, VERSION);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      // It was there and is not: it must not come back empty.
+      if (oldVersion === 0 && !first) return request.transaction?.abort();
+      for (const names of Object.values(OBJECT_STORES))
+        for (const name of names) request.result.createObjectStore(name);
+    };
+    const connection = await resultOf(request);
+    connection.onversionchange = ({ newVersion }) => {
+      connection.close();
+      this.lose(newVersion === null ? 'it was removed' : 'a newer version of this app has opened it');
+    };
+    connection.onclose = () => void this.reconnect(connection).catch(() => undefined);
+    return connection;
   }
 
   /** @param lost the connection that failed; nothing happens if another one is there already */
-  private reconnect(lost: IDBPDatabase): Promise<void> {
+  private reconnect(lost: IDBDatabase): Promise<void> {
     if (this.loss) return Promise.reject(this.loss);
     if (this.connection !== lost) return Promise.resolve();
     lost.close();
@@ -170,7 +165,7 @@ export class IndexedDbDatabase implements Database {
 }
 
 function begin<S extends StoreName>(
-  connection: IDBPDatabase,
+  connection: IDBDatabase,
   mode: TransactionMode,
   stores: readonly S[],
 ): Scope<S> {

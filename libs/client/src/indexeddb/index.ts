@@ -1,7 +1,7 @@
-import { deleteDB } from 'idb';
 import type { ClientStorage } from '../storage.ts';
 import { IndexedDbDatabase } from './database.ts';
 import { storageError } from './failure.ts';
+import { resultOf } from './requests.ts';
 
 /** What the names of our databases begin with, among all that the origin has. */
 const PREFIX = 'nest-offline-sync:';
@@ -15,7 +15,10 @@ export function indexedDb(): ClientStorage {
     kind: 'indexeddb',
     open: (name) => IndexedDbDatabase.open(name, PREFIX + name),
     // Open connections, in this tab and others, are told to close by the browser.
-    remove: (name) => named(() => deleteDB(PREFIX + name)),
+    remove: (name) =>
+      named(async () => {
+        await resultOf(indexedDB.deleteDatabase(PREFIX + name));
+      }),
     list: () =>
       named(async () =>
         (await indexedDB.databases())

@@ -1,7 +1,7 @@
-import type { IDBPTransaction } from 'idb';
 import type { StoreName, Stores } from '../storage.ts';
 import { storageError } from './failure.ts';
-import { documents, keyed, type ObjectStore, type Operate } from './records.ts';
+import { documents, keyed, type Operate } from './records.ts';
+import { endOf } from './requests.ts';
 import { SegmentedStore } from './segments.ts';
 
 /** The object stores behind each store. */
@@ -19,14 +19,16 @@ export class Scope<S extends StoreName> {
   isSpoiled = false;
   private reason: unknown;
   private readonly pending: Promise<unknown>[] = [];
+  private readonly end: Promise<void>;
 
   constructor(
-    private readonly transaction: IDBPTransaction<unknown, string[], 'readonly' | 'readwrite'>,
+    private readonly transaction: IDBTransaction,
     stores: readonly S[],
   ) {
-    transaction.done.catch(() => undefined);
+    this.end = endOf(transaction);
+    this.end.catch(() => undefined);
     // In one that reads, the browser refuses the writes.
-    const of = (name: string) => transaction.objectStore(name) as ObjectStore;
+    const of = (name: string) => transaction.objectStore(name);
     const all: { readonly [N in StoreName]: () => Stores[N] } = {
       base: () => new SegmentedStore(of('segments'), of('loose'), this.operate),
       view: () => documents(of('view'), this.operate),
@@ -46,7 +48,7 @@ export class Scope<S extends StoreName> {
       // It commits by itself, or an operation has failed.
     }
     try {
-      await this.transaction.done;
+      await this.end;
     } catch (error) {
       this.spoil(error);
     }
@@ -61,7 +63,7 @@ export class Scope<S extends StoreName> {
     } catch {
       isOver = true;
     }
-    const end: unknown = await this.transaction.done.catch((error: unknown) => error);
+    const end: unknown = await this.end.catch((error: unknown) => error);
     if (!this.isSpoiled) return undefined;
     // When the browser has ended it, what the operations say of that comes second.
     return isOver ? (end ?? this.reason) : this.reason;

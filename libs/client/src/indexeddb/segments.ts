@@ -1,6 +1,7 @@
 import { compareKeys } from '../ordered-map.ts';
 import type { BaseRow, BaseStore, ScanOptions } from '../storage.ts';
-import { idsOf, sent, type ObjectStore, type Operate } from './records.ts';
+import { idsOf, type Operate } from './records.ts';
+import { resultOf } from './requests.ts';
 
 type Id = BaseRow['id'];
 /** Null: removed. */
@@ -36,8 +37,8 @@ export class SegmentedStore implements BaseStore {
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly segments: ObjectStore,
-    private readonly loose: ObjectStore,
+    private readonly segments: IDBObjectStore,
+    private readonly loose: IDBObjectStore,
     private readonly operate: Operate,
   ) {}
 
@@ -46,7 +47,9 @@ export class SegmentedStore implements BaseStore {
       const wanted = sorted(new Set(ids));
       const [spans, loose] = await Promise.all([
         this.spans(collection, wanted),
-        Promise.all(wanted.map((id) => this.loose.get([collection, id]) as Promise<Loose | undefined>)),
+        Promise.all(
+          wanted.map((id) => resultOf(this.loose.get([collection, id])) as Promise<Loose | undefined>),
+        ),
       ]);
       const found = new Map<Id, BaseRow | null>(loose.filter((entry) => entry !== undefined));
       await Promise.all(
@@ -77,7 +80,8 @@ export class SegmentedStore implements BaseStore {
   clear(collection?: string): Promise<void> {
     return this.inTurn(async () => {
       for (const store of [this.segments, this.loose])
-        sent(collection === undefined ? store.clear() : store.delete(idsOf(collection)));
+        if (collection === undefined) store.clear();
+        else store.delete(idsOf(collection));
     });
   }
 
@@ -100,7 +104,7 @@ export class SegmentedStore implements BaseStore {
     ]);
     const scattered = spans.filter((span) => span.ids.length < MANY);
     for (const { ids: few } of scattered)
-      for (const id of few) sent(this.loose.put([id, changes.get(id) ?? null], [collection, id]));
+      for (const id of few) this.loose.put([id, changes.get(id) ?? null], [collection, id]);
     await Promise.all(
       spans
         .filter((span) => span.ids.length >= MANY)
@@ -111,9 +115,9 @@ export class SegmentedStore implements BaseStore {
     await Promise.all(
       scattered.slice(from, from + LOOKS).map(async (span) => {
         const range = rangeOf(collection, span);
-        if ((await this.loose.count(range)) < HALF) return;
+        if ((await resultOf(this.loose.count(range))) < HALF) return;
         await this.rewrite(collection, span, await this.looseIn(range));
-        sent(this.loose.delete(range));
+        this.loose.delete(range);
       }),
     );
   }
@@ -130,7 +134,7 @@ export class SegmentedStore implements BaseStore {
     const within = loose.filter(([id]) => compareKeys(id, low) >= 0 && compareKeys(id, high) <= 0);
     const mine = ids.map((id): Loose => [id, changes.get(id) ?? null]);
     await this.rewrite(collection, span, [...within, ...mine]);
-    if (within.length > 0) sent(this.loose.delete(IDBKeyRange.bound([collection, low], [collection, high])));
+    if (within.length > 0) this.loose.delete(IDBKeyRange.bound([collection, low], [collection, high]));
   }
 
   /** Writes a segment with what is newer, later entries last; it becomes several when it grows too large. */
@@ -147,17 +151,17 @@ export class SegmentedStore implements BaseStore {
       if (row) all.set(id, row);
       else all.delete(id);
     const rows = sorted(all.keys()).map((id) => all.get(id) as BaseRow);
-    if (rows.length === 0) return sent(this.segments.delete([collection, start]));
+    if (rows.length === 0) this.segments.delete([collection, start]);
     const size = Math.ceil(rows.length / Math.ceil(rows.length / MOST));
     for (let at = 0; at < rows.length; at += size) {
       const some = rows.slice(at, at + size);
       const segment: Segment = { start: at === 0 && !isLeft ? start : (some[0]?.id ?? start), rows: some };
-      sent(this.segments.put(segment, [collection, segment.start]));
+      this.segments.put(segment, [collection, segment.start]);
     }
   }
 
   private looseIn(range: IDBKeyRange): Promise<Loose[]> {
-    return this.loose.getAll(range) as Promise<Loose[]>;
+    return resultOf(this.loose.getAll(range)) as Promise<Loose[]>;
   }
 
   /** @param ids in order, each once */
@@ -169,7 +173,7 @@ export class SegmentedStore implements BaseStore {
     const [before, within, end] = await Promise.all([
       this.startOf(collection, first),
       this.startsWithin(collection, first, last),
-      this.segments.getKey(idsOf(collection, last)) as Promise<[string, Id] | undefined>,
+      resultOf(this.segments.getKey(idsOf(collection, last))) as Promise<[string, Id] | undefined>,
     ]);
     const starts = [before, ...within];
     let at = 0;
@@ -185,20 +189,20 @@ export class SegmentedStore implements BaseStore {
   private async startsWithin(collection: string, first: Id, last: Id): Promise<Id[]> {
     if (first === last) return [];
     const range = IDBKeyRange.bound([collection, first], [collection, last], true);
-    const keys = (await this.segments.getAllKeys(range)) as [string, Id][];
+    const keys = (await resultOf(this.segments.getAllKeys(range))) as [string, Id][];
     return keys.map(([, start]) => start);
   }
 
   /** Of the segment that has this id, or would have it. */
   private async startOf(collection: string, id: Id): Promise<Id> {
     const upTo = IDBKeyRange.bound([collection, -Infinity], [collection, id]);
-    const cursor = await this.segments.openKeyCursor(upTo, 'prev');
+    const cursor = await resultOf(this.segments.openKeyCursor(upTo, 'prev'));
     return (cursor?.key as [string, Id] | undefined)?.[1] ?? -Infinity;
   }
 
   /** Rows that come behind all others are the common case of many: one request finds their place. */
   private async spanAtEnd(collection: string, ids: readonly Id[]): Promise<Span | undefined> {
-    const cursor = await this.segments.openCursor(idsOf(collection), 'prev');
+    const cursor = await resultOf(this.segments.openCursor(idsOf(collection), 'prev'));
     const segment = (cursor?.value ?? { start: -Infinity, rows: [] }) as Segment;
     const newest = segment.rows.at(-1)?.id;
     if (newest !== undefined && compareKeys(ids[0] as Id, newest) <= 0) return undefined;
@@ -206,7 +210,7 @@ export class SegmentedStore implements BaseStore {
   }
 
   private async segment(collection: string, start: Id): Promise<Segment> {
-    const segment = (await this.segments.get([collection, start])) as Segment | undefined;
+    const segment = (await resultOf(this.segments.get([collection, start]))) as Segment | undefined;
     return segment ?? { start, rows: [] };
   }
 
@@ -216,7 +220,7 @@ export class SegmentedStore implements BaseStore {
     let start = after === undefined ? -Infinity : await this.startOf(collection, after);
     for (let from = after; ; from = undefined) {
       const range = IDBKeyRange.bound([collection, start], [collection, []]);
-      const segments = (await this.segments.getAll(range, stride + 1)) as Segment[];
+      const segments = (await resultOf(this.segments.getAll(range, stride + 1))) as Segment[];
       const next = segments.length > stride ? segments.pop()?.start : undefined;
       const window = IDBKeyRange.bound(
         [collection, from ?? start],
