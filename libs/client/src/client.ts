@@ -2,8 +2,8 @@ import { Auth, type AuthOptions, type Identity } from './auth.ts';
 import type { Definitions } from './collection.ts';
 import { environment, type Environment } from './environment.ts';
 import { AuthError, UnsentChangesError, UsageError } from './errors.ts';
-import { databaseName, forgetIdentity, lastIdentity } from './registry.ts';
-import { ScopeClient } from './scope-client.ts';
+import { databaseName, forgetIdentity, lastIdentity, markName } from './registry.ts';
+import { ScopeClient, type Place } from './scope-client.ts';
 import type { ClientStorage } from './storage.ts';
 
 export interface SyncClientOptions<C extends Definitions> {
@@ -75,7 +75,13 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
       if (!identity) throw error;
     }
     this.identity = identity;
-    await this.begin(await this.database(undefined), this.isPaused);
+    try {
+      const pendingLost = await this.begin(await this.place(undefined), this.isPaused);
+      if (pendingLost > 0) this.emit('storage-lost', { pendingLost });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   /** The client of another scope of the user: a project, a team. It opens with its first use. */
@@ -85,7 +91,9 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     const { ports } = this;
     const other = new ScopeClient<C>({ ...ports, scope });
     this.others.set(scope, other);
-    await other.begin(await this.database(scope), this.isPaused);
+    other.on('ended', () => this.others.delete(scope));
+    const pendingLost = await other.begin(await this.place(scope), this.isPaused);
+    if (pendingLost > 0) this.emit('storage-lost', { scope, pendingLost });
     return other;
   }
 
@@ -129,15 +137,16 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     await Promise.all([this as ScopeClient<C>, ...this.others.values()].map(call));
   }
 
-  private async database(scope: string | undefined): Promise<string> {
-    if (!this.identity) throw new UsageError('The client is not open: call client.open() first.');
-    const { storage, url } = this.settings;
-    return databaseName(storage, this.ports.environment, {
-      app: this.appName(),
-      url,
-      identity: this.identity,
-      scope,
-    });
+  protected override async ended(): Promise<void> {
+    await this.close();
+  }
+
+  private async place(scope: string | undefined): Promise<Place> {
+    const { identity, settings } = this;
+    if (!identity) throw new UsageError('The client is not open: call client.open() first.');
+    const key = { app: this.appName(), url: settings.url, identity, scope };
+    const name = await databaseName(settings.storage, this.ports.environment, key);
+    return { name, markName: markName(key) };
   }
 
   private appName(): string {

@@ -41,6 +41,7 @@ const FIRST_LIMITS: PushLimits = { changes: 1_000, bytes: 8 * 1_024 * 1_024 };
 const FAULTS = 5;
 const PARKED_MS = 3_600_000;
 const BLOCK_MS = 60_000;
+const FULL_MS = 30_000;
 const LOOK_MS = 30_000;
 
 /** Takes mutations to the server, one push at a time. It reads nothing, and a reader that stands still does not stop it. */
@@ -84,7 +85,8 @@ export class Pusher {
         await this.step();
       } catch (error) {
         if (isFenced(error) || isStorageLost(error)) return this.ports.over(error);
-        await this.pause(storageFailure(error));
+        const failure = storageFailure(error);
+        if (!(await this.block(failure))) await this.pause(failure);
       }
   }
 
@@ -122,11 +124,7 @@ export class Pusher {
   }
 
   private async failed(push: FrozenPush, failure: Failure): Promise<void> {
-    const by = blockOf(failure);
-    if (by) {
-      this.enter({ phase: 'blocked', by, until: this.now() + BLOCK_MS, failure });
-      return this.alarm.sleep(this.now() + BLOCK_MS);
-    }
+    if (await this.block(failure)) return;
     if (failure.kind === 'too-large' || failure.kind === 'malformed') return this.halve(push, failure);
     if (failure.kind === 'internal') {
       this.faults += 1;
@@ -147,6 +145,15 @@ export class Pusher {
       return refuseUnit(this.replica, first, 'transport_refused', failure.message);
     const changes = half(push.units.flat().length);
     this.cap = { changes, bytes: failure.kind === 'too-large' ? half(this.cap.bytes) : this.cap.bytes };
+  }
+
+  private async block(failure: Failure): Promise<boolean> {
+    const by = blockOf(failure);
+    if (!by) return false;
+    const until = this.now() + (by === 'storage' ? FULL_MS : BLOCK_MS);
+    this.enter({ phase: 'blocked', by, until, failure });
+    await this.alarm.sleep(until);
+    return true;
   }
 
   private async pause(failure: Failure): Promise<void> {

@@ -41,6 +41,17 @@ export async function forgetIdentity(storage: ClientStorage, app: string): Promi
   await inRegistry(storage, app, (meta) => meta.put(LAST, {}));
 }
 
+/** Under which name is noted what would be lost with a database. It tells no more of the user than the database's name does. */
+export function markName({ app, url, identity, scope }: DatabaseKey): string {
+  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);
+  let [a, b] = [0x811c9dc5, 0x1b873593];
+  for (let at = 0; at < key.length; at++) {
+    a = Math.imul(a ^ key.charCodeAt(at), 0x01000193);
+    b = Math.imul(b ^ key.charCodeAt(at), 0x85ebca6b);
+  }
+  return `${app}.${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}`;
+}
+
 const LAST = 'last';
 
 async function inRegistry<T>(

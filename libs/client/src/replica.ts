@@ -22,7 +22,6 @@ export class Replica {
   /** Of those that ended last. */
   private readonly settlements = new Map<string, Settlement>();
   private epoch = 0;
-  private hasAskedToPersist = false;
   /** How far the server's clock is ahead, as far as that is known. Milliseconds. */
   offset: number | undefined;
 
@@ -76,7 +75,6 @@ export class Replica {
       const value = await body(work);
       return [value, await work.finish()] as const;
     });
-    if (by === 'user') this.persist();
     this.tell(outcome);
     return result;
   }
@@ -174,13 +172,6 @@ export class Replica {
     const { info } = await readMeta(work.stores.meta, 'server');
     const known = new Map(info?.collections.map(({ name, conflict }) => [name, conflict]));
     return (collection) => known.get(collection);
-  }
-
-  /** Asked once, when there is something to lose: browsers decide by what the user does. */
-  private persist(): void {
-    if (this.hasAskedToPersist) return;
-    this.hasAskedToPersist = true;
-    this.database.persist().catch(() => undefined);
   }
 
   private tell(outcome: Outcome): void {

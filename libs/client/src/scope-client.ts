@@ -24,6 +24,13 @@ import type { ClientStorage } from './storage.ts';
 import { runTransaction, type TransactionOf } from './transaction.ts';
 import type { Settlement } from './work.ts';
 
+/** Where the data of a replica is. */
+export interface Place {
+  readonly name: string;
+  /** Under which it is noted what would be lost with it. */
+  readonly markName: string;
+}
+
 export interface ScopeClientPorts<C extends Definitions> {
   readonly url: string;
   readonly socketUrl: string | undefined;
@@ -38,8 +45,13 @@ export interface ScopeClientPorts<C extends Definitions> {
 export interface ClientEvents {
   /** The server has brought an edit and those of others together: what the user made, and what became of it. */
   readonly conflict: Conflict;
-  /** The database is gone: why. The client is closed then. */
+  /** The database is gone: why. The client is closed then, and can be opened again. */
   readonly ended: unknown;
+  /**
+   * The platform, or the user, has cleared the database since it was used last. `pendingLost` edits went with it: those that the
+   * server had not taken, and those in quarantine. Told while `open` runs, where the storage can know of it: browsers. `scope` is missing for the user's own.
+   */
+  readonly 'storage-lost': { readonly scope?: string | undefined; readonly pendingLost: number };
 }
 
 /** The collections of one scope: edits, queries, and how they stand. */
@@ -128,11 +140,11 @@ export class ScopeClient<C extends Definitions> {
     return this.session?.replica.pending().length ?? 0;
   }
 
-  /** @internal */
-  async begin(name: string, isPaused: boolean): Promise<void> {
+  /** @internal @returns how many edits were lost with an earlier database */
+  async begin({ name, markName }: Place, isPaused: boolean): Promise<number> {
     const { storage, environment, auth, url, socketUrl, collections, scope } = this.ports;
     const session = await Session.open(await storage.open(name), {
-      ...{ url, socketUrl, storage, environment, auth, scope },
+      ...{ url, socketUrl, storage, markName, environment, auth, scope },
       collections: Object.keys(collections),
       status: (status) => this.states.set(status),
       conflicts: (conflicts) => {
@@ -142,13 +154,14 @@ export class ScopeClient<C extends Definitions> {
       over: (error) => {
         // Edits and queries go on in this tab; the other one sends and reads.
         if (isFenced(error)) void session.follow();
-        else void this.end().then(() => this.emit('ended', error));
+        else void this.ended().then(() => this.emit('ended', error));
       },
     });
     this.session = session;
     this.replicas.set(session.replica);
     await this.rejected.refresh(session.replica);
     if (!isPaused) await session.start();
+    return session.lost;
   }
 
   /** @internal */
@@ -170,6 +183,11 @@ export class ScopeClient<C extends Definitions> {
     this.states.set(CLOSED(this.ports.storage));
   }
 
+  /** What has to be done when the database is gone. */
+  protected async ended(): Promise<void> {
+    await this.end();
+  }
+
   /** @internal Removes what the server said, or everything. */
   async leave(keepsUnsent: boolean): Promise<void> {
     const { session } = this;
@@ -178,7 +196,9 @@ export class ScopeClient<C extends Definitions> {
     const hasUnsent = this.unsent() > 0 || (await session.replica.refused()).length > 0;
     if (keepsUnsent && hasUnsent) await session.replica.forgetServer();
     await this.end();
-    if (!keepsUnsent || !hasUnsent) await this.ports.storage.remove(session.replica.database.name);
+    if (keepsUnsent && hasUnsent) return;
+    session.forget();
+    await this.ports.storage.remove(session.replica.database.name);
   }
 
   protected clockOffset(): number | undefined {
@@ -213,7 +233,7 @@ export class ScopeClient<C extends Definitions> {
     return all.filter((each) => each.collection === collection && each.doc === id).length;
   }
 
-  private emit<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
+  protected emit<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
     for (const listener of this.listeners.get(event) ?? [])
       (listener as (event: ClientEvents[E]) => void)(value);
   }

@@ -1,18 +1,21 @@
 import { Auth } from './auth.ts';
 import type { Environment } from './environment.ts';
+import { LossMark } from './loss-mark.ts';
 import { Pusher } from './pusher.ts';
 import type { Conflict } from './pushing.ts';
 import { Reader } from './reader.ts';
 import { Replica } from './replica.ts';
 import type { Position } from './rules/reader-state.ts';
 import { statusOf, type Status } from './status.ts';
-import type { ClientStorage, Database } from './storage.ts';
+import type { ClientStorage, Database, StorageEstimate } from './storage.ts';
 import { Transport } from './transport.ts';
 
 export interface SessionOptions {
   readonly url: string;
   readonly socketUrl: string | undefined;
   readonly storage: ClientStorage;
+  /** Where is noted what would be lost with the database. */
+  readonly markName: string;
   readonly environment: Environment;
   readonly auth: Auth;
   readonly scope: string | undefined;
@@ -28,12 +31,20 @@ export interface SessionOptions {
 export class Session {
   readonly reader: Reader;
   readonly pusher: Pusher;
+  /** How many edits went with a database that was here before and is gone. */
+  readonly lost: number;
   private readonly transport: Transport;
   private isPaused = true;
   private isFollowing = false;
   private rejected = 0;
   private position: Position | undefined;
   private told = '';
+  private readonly mark: LossMark;
+  private room: StorageEstimate = { persisted: false };
+  private hasAskedToPersist = false;
+  /** When a write that worked was last taken for a sign of room. */
+  private roomAt = -Infinity;
+  private wasFull = false;
   private readonly leave: (() => void)[] = [];
 
   private constructor(
@@ -41,6 +52,8 @@ export class Session {
     private readonly options: SessionOptions,
   ) {
     const { url, auth, environment, socketUrl, collections, conflicts, over } = options;
+    this.mark = new LossMark(options.storage.marks, options.markName, replica.client.id);
+    this.lost = this.mark.takeLost();
     const changed = (): void => this.tell();
     this.transport = new Transport(url, auth, environment);
     this.pusher = new Pusher(replica, {
@@ -62,7 +75,11 @@ export class Session {
     });
     this.leave.push(
       replica.onChange((outcome) => {
-        if (outcome.put.some((each) => each.state === 'waiting')) this.pusher.kick();
+        if (outcome.put.some((each) => each.state === 'waiting')) {
+          this.pusher.kick();
+          void this.persist();
+        }
+        this.wrote();
         if (outcome.rejectedChanged) {
           void this.look();
           options.rejected();
@@ -77,6 +94,7 @@ export class Session {
   static async open(database: Database, options: SessionOptions): Promise<Session> {
     const session = new Session(await Replica.open(database, options.environment, options.scope), options);
     await session.look();
+    void session.measure();
     return session;
   }
 
@@ -116,8 +134,37 @@ export class Session {
     this.pusher.kick();
   }
 
+  /** It was logged out: nothing is lost with the database. */
+  forget(): void {
+    this.mark.note(0);
+  }
+
   get paused(): boolean {
     return this.isPaused;
+  }
+
+  /** Asked once, when there is something to lose: browsers decide by what the user does. */
+  private async persist(): Promise<void> {
+    if (this.hasAskedToPersist) return;
+    this.hasAskedToPersist = true;
+    await this.replica.database.persist().catch(() => false);
+    await this.measure();
+  }
+
+  private async measure(): Promise<void> {
+    const room = await this.replica.database.estimate().catch(() => undefined);
+    if (!room) return;
+    this.room = room;
+    this.tell();
+  }
+
+  /** There may be room again. Not asked often: what is read next may be larger than what was written. */
+  private wrote(): void {
+    const { environment } = this.options;
+    if (!isFull(this.reader.state) && !isFull(this.pusher.state)) return;
+    if (environment.now() - this.roomAt < ROOM_AGAIN_MS) return;
+    this.roomAt = environment.now();
+    this.kick();
   }
 
   private async look(): Promise<void> {
@@ -133,12 +180,22 @@ export class Session {
 
   private tell(): void {
     const { position, rejected, isPaused, isFollowing } = this;
-    const { storage, status } = this.options;
-    const facts = { kind: storage.kind, rejected, isPaused, isFollowing, position };
+    const { storage: place, status } = this.options;
+    const storage = { kind: place.kind, ...this.room };
+    const facts = { storage, rejected, isPaused, isFollowing, position };
     const now = statusOf(this.replica, this.reader, this.pusher, facts);
+    this.mark.note(now.pending + rejected);
+    if (now.blockedBy === 'storage' && !this.wasFull) void this.measure();
+    this.wasFull = now.blockedBy === 'storage';
     const text = JSON.stringify(now);
     if (text === this.told) return;
     this.told = text;
     status(now);
   }
+}
+
+const ROOM_AGAIN_MS = 5_000;
+
+function isFull(state: Reader['state'] | Pusher['state']): boolean {
+  return state.phase === 'blocked' && state.by === 'storage';
 }

@@ -1,4 +1,4 @@
-import type { ClientStorage } from './storage.ts';
+import type { ClientStorage, StorageEstimate } from './storage.ts';
 import type { Pusher, PusherState } from './pusher.ts';
 import type { Reader } from './reader.ts';
 import type { Replica } from './replica.ts';
@@ -44,7 +44,8 @@ export interface Status {
   /** While loading. */
   readonly progress?: { readonly rows: number; readonly of?: number };
   readonly retryAt?: number;
-  readonly storage: { readonly kind: string };
+  /** Where the data is, and how much room there is: as of the opening, and of the last time that something changed that. */
+  readonly storage: { readonly kind: string } & StorageEstimate;
   /** The last failure of what is being tried again: codes of docs/protocol.md, or `network`. */
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -54,7 +55,7 @@ export const CLOSED = (storage: Pick<ClientStorage, 'kind'>): Status => ({
   pending: 0,
   sending: 0,
   rejected: 0,
-  storage: { kind: storage.kind },
+  storage: { kind: storage.kind, persisted: false },
 });
 
 export function statusOf(
@@ -62,7 +63,7 @@ export function statusOf(
   reader: Pick<Reader, 'state' | 'lastContactAt' | 'lastCaughtUpAt'>,
   pusher: Pick<Pusher, 'state'>,
   facts: {
-    readonly kind: string;
+    readonly storage: Status['storage'];
     readonly rejected: number;
     readonly isPaused: boolean;
     readonly isFollowing: boolean;
@@ -87,7 +88,7 @@ export function statusOf(
     ...(held
       ? { retryAt: held.until, error: { code: held.failure.code, message: held.failure.message } }
       : {}),
-    storage: { kind: facts.kind },
+    storage: facts.storage,
   };
 }
 

@@ -53,6 +53,18 @@ export interface ClientStorage {
   remove(name: string): Promise<void>;
   /** The names of the databases that are there, in no order. Those of other users of the same storage too. */
   list(): Promise<readonly string[]>;
+  /** Missing: a platform that does not clear databases by itself. */
+  readonly marks?: Marks;
+}
+
+/**
+ * Short texts in another place than the databases: when those are cleared, these may still tell that there was something.
+ * Nothing relies on them, and no call throws.
+ */
+export interface Marks {
+  get(name: string): string | null;
+  /** @param text null: removes it */
+  set(name: string, text: string | null): void;
 }
 
 export interface Stores {

@@ -26,7 +26,23 @@ export function indexedDb(): ClientStorage {
           .filter((name) => name.startsWith(PREFIX))
           .map((name) => name.slice(PREFIX.length)),
       ),
+    marks: {
+      get: (name) => inLocalStorage((place) => place.getItem(PREFIX + name)) ?? null,
+      set: (name, text) =>
+        inLocalStorage((place) =>
+          text === null ? place.removeItem(PREFIX + name) : place.setItem(PREFIX + name, text),
+        ),
+    },
   };
+}
+
+/** A worker has none, and a browser may forbid it. */
+function inLocalStorage<T>(work: (place: Storage) => T): T | undefined {
+  try {
+    return work(localStorage);
+  } catch {
+    return undefined;
+  }
 }
 
 async function named<T>(work: () => Promise<T>): Promise<T> {

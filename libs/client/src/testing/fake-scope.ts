@@ -94,7 +94,7 @@ export class FakeScope {
   pull(since: string | number | undefined, limit: number): PullResponse {
     const { log } = this.state;
     const from =
-      since === undefined
+      since === undefined || since === ZERO_VERSION
         ? 0
         : typeof since === 'number'
           ? since

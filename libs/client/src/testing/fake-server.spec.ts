@@ -1,3 +1,4 @@
+import type { PullPageResponse } from 'nest-offline-sync-protocol';
 import { collection, createSyncClient, inc, memory, type SyncClient } from '../index.ts';
 import { FakeServer } from './fake-server.ts';
 import { FaultyNetwork } from './faulty-network.ts';
@@ -121,6 +122,18 @@ describe('a client of the fake server', () => {
       expect(await client.syncOnce()).toBe(true);
       expect(await client.db.tasks.get('t')).toMatchObject({ count: n });
     }
+  });
+
+  it('goes on from the cursor of a scope that was empty', async () => {
+    const server = new FakeServer({ collections: ['tasks'] });
+    const headers = { authorization: `Bearer ${server.token('ann')}` };
+    const pull = async (since = '') => {
+      const answer = await server.fetch(`http://server/sync/pull?${since}`, { method: 'GET', headers });
+      return JSON.parse(await answer.text()) as PullPageResponse;
+    };
+    const { last_seq: empty } = await pull();
+    server.edit('ann', 'tasks', 't', { title: 'Milk' });
+    expect((await pull(`since=${empty}`)).changes).toMatchObject([{ doc_id: 't' }]);
   });
 
   it('loads everything again when the log is trimmed, and loses nothing of its own', async () => {
