@@ -4,7 +4,8 @@ import type { Replica } from './replica.ts';
 import type { Change } from './rules/mutation.ts';
 import { jsonObject, patchOf, type Fields } from './fields-of.ts';
 import { LiveQuery, type LiveRows } from './live-query.ts';
-import { matches, sorted, type Query, type Row } from './rules/query.ts';
+import type { Query, Row } from './rules/query.ts';
+import { rowOf, Table } from './table.ts';
 
 /** What a collection is on this device. */
 export interface CollectionDefinition<T extends object> {
@@ -12,6 +13,11 @@ export interface CollectionDefinition<T extends object> {
   readonly ids?: 'uuid' | 'objectid';
   /** False: each edit is sent on its own, because its history matters. Default: true. */
   readonly coalesce?: boolean;
+  /**
+   * Fields by which queries find and order, one or several in their order: `['done', ['listId', 'createdAt']]`. An index is made in memory
+   * with the first query that it serves; all other queries look through the collection.
+   */
+  readonly indexes?: readonly ((keyof T & string) | readonly (keyof T & string)[])[];
   /** Carries the type; never there. */
   readonly type?: (row: T) => void;
 }
@@ -56,9 +62,10 @@ export interface DocumentSync {
 export interface CollectionPorts {
   readonly edit: (edit: RawEdit) => Promise<Edited>;
   readonly look: (collection: string, id: DocId) => Promise<JsonObject | null>;
-  readonly lookThrough: (collection: string) => Promise<ReadonlyMap<DocId, JsonObject>>;
   readonly newId: (collection: string) => DocId;
   readonly replicas: Observable<Replica | undefined>;
+  /** @throws UsageError if there is none */
+  readonly replica: () => Replica;
   readonly pending: (collection: string, id: DocId) => number;
 }
 
@@ -113,32 +120,28 @@ function upsertOf(data: object): RawEdit['change'] {
 
 /** The documents of a collection as the user sees them: what the server has, and on top what this device has done. */
 export class Collection<T extends object> extends CollectionWriter<T> {
+  private readonly table: Table<T>;
+
   constructor(
     name: string,
     private readonly all: CollectionPorts,
+    { indexes = [] }: CollectionDefinition<T> = {},
   ) {
     super(name, all);
+    const declared = indexes.map((each) => (typeof each === 'string' ? [each] : each));
+    this.table = new Table<T>(all.replicas, name, declared);
   }
 
   async find(query: Query<T> = {}): Promise<Row<T>[]> {
-    const rows: Row<T>[] = [];
-    for (const [id, data] of await this.all.lookThrough(this.name)) {
-      const row = rowOf<T>(id, data);
-      if (matches<T>(query, row)) rows.push(row);
-    }
-    return sorted<T>(query, rows);
+    return this.table.find(this.all.replica(), query);
   }
 
   /** The rows of a query, as they change. */
   live(query: Query<T> = {}): Observable<LiveRows<T>> {
-    return new LiveQuery<T>(this.all.replicas, this.name, query);
+    return new LiveQuery<T>(this.table, query);
   }
 
   sync(id: DocId): DocumentSync {
     return { pending: this.all.pending(this.name, id) };
   }
-}
-
-function rowOf<T extends object>(id: DocId, data: JsonObject): Row<T> {
-  return { ...data, _id: id } as unknown as Row<T>;
 }

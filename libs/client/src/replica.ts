@@ -116,20 +116,24 @@ export class Replica {
     });
   }
 
-  /** Everything that the user sees of a collection, and whether that is all there is. */
-  async lookThrough(
-    collection: string,
-  ): Promise<{ readonly rows: ReadonlyMap<DocId, JsonObject>; readonly isComplete: boolean }> {
+  /**
+   * Shows everything that the user sees of a collection, in no order, without keeping it.
+   *
+   * @param begin called at the beginning, and again if the storage has to begin again; what it gives is called with each document
+   * @returns whether that is all there is
+   */
+  async walk(collection: string, begin: () => (id: DocId, data: JsonObject) => void): Promise<boolean> {
     return this.database.transaction('read', ['base', 'view', 'meta'], async ({ base, view, meta }) => {
-      const { isComplete } = await readMeta(meta, 'position');
-      const rows = new Map<DocId, JsonObject>();
-      for (const { id, data } of await base.scan(collection)) if (data) rows.set(id, data);
-      for (const [id, row] of await view.scan(collection)) {
-        const { data } = row as ViewRow;
-        if (data) rows.set(id, data);
-        else rows.delete(id);
+      const visit = begin();
+      const over = new Map((await view.scan(collection)) as readonly (readonly [DocId, ViewRow])[]);
+      for (let after: DocId | undefined, isOver = false; !isOver;) {
+        const rows = await base.scan(collection, { ...(after === undefined ? {} : { after }), limit: WALK });
+        for (const { id, data } of rows) if (data && !over.has(id)) visit(id, data);
+        after = rows.at(-1)?.id;
+        isOver = rows.length < WALK;
       }
-      return { rows, isComplete };
+      for (const [id, { data }] of over) if (data) visit(id, data);
+      return (await readMeta(meta, 'position')).isComplete;
     });
   }
 
@@ -189,6 +193,8 @@ export class Replica {
 }
 
 const KEPT_SETTLEMENTS = 1_000;
+/** Rows at a time: more would keep the page waiting. */
+const WALK = 1_000;
 
 export function isFenced(error: unknown): boolean {
   return error instanceof FencedError;

@@ -3,6 +3,7 @@ import { Alarm } from './alarm.ts';
 import type { Auth } from './auth.ts';
 import {
   Collection,
+  type CollectionDefinition,
   type CollectionPorts,
   type Definitions,
   type DocumentOf,
@@ -70,12 +71,15 @@ export class ScopeClient<C extends Definitions> {
     const own: CollectionPorts = {
       edit: (edit) => this.edit(edit),
       look: async (collection, id) => (await this.opened().replica.look(collection, [id]))[0] ?? null,
-      lookThrough: async (collection) => (await this.opened().replica.lookThrough(collection)).rows,
       newId: (collection) => this.newId(collection),
       replicas: this.replicas,
+      replica: () => this.opened().replica,
       pending: (collection, id) => this.pendingOf(collection, id),
     };
-    const all = Object.keys(collections).map((name) => [name, new Collection<object>(name, own)]);
+    const all = Object.entries(collections).map(([name, each]) => [
+      name,
+      new Collection<object>(name, own, each as CollectionDefinition<object>),
+    ]);
     this.db = Object.fromEntries(all) as typeof this.db;
   }
 

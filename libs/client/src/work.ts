@@ -1,4 +1,4 @@
-import type { DocId } from 'nest-offline-sync-protocol';
+import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import { FencedError } from './errors.ts';
 import { readMeta } from './meta.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';
@@ -15,6 +15,8 @@ export type Settlement =
 /** What a transaction has changed, for those who watch. */
 export interface Outcome {
   readonly documents: readonly (readonly [collection: string, id: DocId])[];
+  /** What the user sees of each now; undefined if it is not known here, since another tab has changed them. */
+  readonly shown?: readonly (JsonObject | null)[];
   readonly put: readonly Mutation[];
   readonly gone: readonly number[];
   readonly settlements: readonly (readonly [mutation: string, settlement: Settlement])[];
@@ -168,6 +170,7 @@ export class Work {
     const put: Mutation[] = [];
     const gone: number[] = [];
     const documents: (readonly [string, DocId])[] = [];
+    const seen: (JsonObject | null)[] = [];
     for (const held of this.held.values()) {
       const { collection, id, chain, nextChain, nextBase } = held;
       if (!nextBase && held.base) removed.set(collection, [...(removed.get(collection) ?? []), id]);
@@ -193,7 +196,9 @@ export class Work {
         const row: ViewRow = { data: shown(nextChain, nextBase), chain: nextChain.map((each) => each.seq) };
         writes.push(nextChain.length === 0 ? view.delete(collection, id) : view.put(collection, id, row));
       }
-      if (nextChain !== chain || nextBase !== held.base) documents.push([collection, id]);
+      if (nextChain === chain && nextBase === held.base) continue;
+      documents.push([collection, id]);
+      seen.push(shown(nextChain, nextBase));
     }
     for (const each of this.aside.values()) {
       put.push(each);
@@ -207,6 +212,6 @@ export class Work {
     for (const [collection, all] of rows) writes.push(base.put(collection, all));
     await Promise.all(writes);
     const { settlements, rejectedChanged, isLoaded } = this;
-    return { documents, put, gone, settlements, rejectedChanged, isLoaded };
+    return { documents, shown: seen, put, gone, settlements, rejectedChanged, isLoaded };
   }
 }

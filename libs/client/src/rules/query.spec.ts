@@ -1,4 +1,4 @@
-import { matches, sorted, type Query, type Row } from './query.ts';
+import { matches, orderOf, type Query, type Row } from './query.ts';
 
 interface Task {
   title?: string | null;
@@ -12,10 +12,10 @@ const rows: Row<Task>[] = [
   { _id: 'd', title: null },
 ];
 const found = (query: Query<Task>) =>
-  sorted(
-    query,
-    rows.filter((row) => matches(query, row)),
-  ).map((row) => row._id);
+  rows
+    .filter((row) => matches(query, row))
+    .sort(orderOf(query))
+    .map((row) => row._id);
 
 it.each([
   ['everything by id', {}, 'abcd'],
@@ -27,7 +27,6 @@ it.each([
   ['missing first, ties by id', { orderBy: 'n' }, 'dcab'],
   ['downwards', { orderBy: ['n', 'desc'] }, 'abcd'],
   ['by two fields', { orderBy: [['title', 'desc'], 'n'] }, 'cbad'],
-  ['the first ones', { orderBy: 'n', limit: 2 }, 'dc'],
 ] as const)('finds %s', (_, query, ids) => {
   expect(found(query as never).join('')).toBe(ids);
 });

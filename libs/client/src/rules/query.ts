@@ -10,7 +10,8 @@ export interface Range<V> {
   readonly in?: readonly V[];
 }
 
-export type Where<T> = { readonly [K in keyof T]?: T[K] | Range<T[K]> };
+/** A field that is missing is found by null. */
+export type Where<T> = { readonly [K in keyof Row<T>]?: Row<T>[K] | null | Range<NonNullable<Row<T>[K]>> };
 
 export type Order<T> = (keyof T & string) | readonly [field: keyof T & string, direction: 'asc' | 'desc'];
 
@@ -33,18 +34,20 @@ export function matches<T extends object>({ where, filter }: Query<T>, row: Row<
   return filter?.(row) ?? true;
 }
 
+/** What a condition asks for: bounds, or a value. */
+export function boundsOf(wanted: unknown): Range<unknown> | undefined {
+  const isBounds =
+    isObject(wanted) && Object.keys(wanted).length > 0 && Object.keys(wanted).every((key) => BOUNDS.has(key));
+  return isBounds ? wanted : undefined;
+}
+
 const BOUNDS = new Set(['gt', 'gte', 'lt', 'lte', 'in']);
 
 function meets(value: unknown, wanted: unknown): boolean {
-  if (
-    !isObject(wanted) ||
-    !Object.keys(wanted).every((key) => BOUNDS.has(key)) ||
-    Object.keys(wanted).length === 0
-  )
-    return sameJson(value as never, wanted as never) || (wanted === null && value === undefined);
-  const { gt, gte, lt, lte, in: list } = wanted;
-  if (list !== undefined && !(list as unknown[]).some((each) => sameJson(each as never, value as never)))
-    return false;
+  const bounds = boundsOf(wanted);
+  if (!bounds) return sameJson(value as never, wanted as never) || (wanted === null && value === undefined);
+  const { gt, gte, lt, lte, in: list } = bounds;
+  if (list !== undefined && !list.some((each) => sameJson(each as never, value as never))) return false;
   const isBound = (bound: unknown, holds: (side: number) => boolean): boolean =>
     bound === undefined || (typeof bound === typeof value && holds(compare(value, bound)));
   return (
@@ -55,27 +58,28 @@ function meets(value: unknown, wanted: unknown): boolean {
   );
 }
 
-/** In the order of the query; ties by id, so that the order is always the same. */
-export function sorted<T extends object>(
-  { orderBy = [], limit }: Query<T>,
-  rows: readonly Row<T>[],
-): Row<T>[] {
+/** The fields that a query orders by, and whether each goes down. */
+export function ordersOf<T>({ orderBy = [] }: Query<T>): (readonly [field: string, isDown: boolean])[] {
   const orders = (
     typeof orderBy === 'string' || isSingle(orderBy) ? [orderBy] : orderBy
   ) as readonly Order<T>[];
-  const all = [...rows].sort((a, b) => {
-    for (const order of orders) {
-      const [field, direction] = typeof order === 'string' ? [order, 'asc'] : order;
-      const side = compare(a[field as keyof T], b[field as keyof T]);
-      if (side !== 0) return direction === 'desc' ? -side : side;
-    }
-    return compare(a._id, b._id);
-  });
-  return limit === undefined ? all : all.slice(0, limit);
+  return orders.map((each) => (typeof each === 'string' ? [each, false] : [each[0], each[1] === 'desc']));
 }
 
 function isSingle(orderBy: object): boolean {
   return Array.isArray(orderBy) && orderBy.length === 2 && (orderBy[1] === 'asc' || orderBy[1] === 'desc');
+}
+
+/** The order of a query; ties by id, so that it is always the same. */
+export function orderOf<T extends object>(query: Query<T>): (a: Row<T>, b: Row<T>) => number {
+  const orders = ordersOf(query);
+  return (a, b) => {
+    for (const [field, isDown] of orders) {
+      const side = compare(a[field as keyof T], b[field as keyof T]);
+      if (side !== 0) return isDown ? -side : side;
+    }
+    return compare(a._id, b._id);
+  };
 }
 
 const RANKS = ['undefined', 'object', 'boolean', 'number', 'string'];
