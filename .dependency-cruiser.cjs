@@ -149,7 +149,7 @@ module.exports = {
       { path: '^(libs/[^/]+|apps/[^/]+)/' },
       {
         path: '^libs/[^/]+/',
-        pathNot: ['^$1/', '^libs/[^/]+/src/((testing|indexeddb|sqlite)/)?index\\.ts$'],
+        pathNot: ['^$1/', '^libs/[^/]+/src/((testing|indexeddb|sqlite|react|rxjs)/)?index\\.ts$'],
       },
     ),
     error(

@@ -5,7 +5,7 @@ import { SyncModule, type SyncScopes } from 'nest-offline-sync';
 import { DevTokenModule } from './auth/dev-token.module';
 import { isProduction, type Environment } from './config/environment';
 import { signingSecret } from './config/signing-secret';
-import { syncExtras, syncOptions } from './config/sync-options';
+import { streamPath, syncExtras, syncOptions, syncPrefix } from './config/sync-options';
 import { mongooseOptions } from './database/mongoose-options';
 import { ShopScopes } from './shop/scopes/shop-scopes';
 import { ShopModule } from './shop/shop.module';
@@ -35,7 +35,11 @@ export class AppModule {
           useFactory: () => ({ ...syncOptions(environment), scopes }),
         }),
         ShopModule,
-        SiteModule,
+        SiteModule.register({
+          sync: `/${syncPrefix(environment)}`,
+          stream: streamPath(environment),
+          signsIn: tokenSecret(environment) !== undefined,
+        }),
         ...devTokens(environment),
       ],
     };
@@ -44,6 +48,10 @@ export class AppModule {
 
 /** In production the route does not exist; another service issues the tokens. */
 function devTokens(environment: Environment): DynamicModule[] {
-  const secret = signingSecret(environment);
-  return isProduction(environment) || secret === undefined ? [] : [DevTokenModule.register(secret)];
+  const secret = tokenSecret(environment);
+  return secret === undefined ? [] : [DevTokenModule.register(secret)];
+}
+
+function tokenSecret(environment: Environment): string | undefined {
+  return isProduction(environment) ? undefined : signingSecret(environment);
 }

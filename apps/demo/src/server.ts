@@ -6,6 +6,7 @@ import { AppModule } from './app.module';
 import type { Environment } from './config/environment';
 import { makeLogger } from './logger';
 import { setUpDocs } from './site/docs';
+import { serveWebPage } from './site/web-page';
 import { SyncErrorsFilter } from './site/sync-errors.filter';
 
 /** The whole server of one process, not yet listening. This is what a main.ts of any Nest app does. */
@@ -22,5 +23,6 @@ export async function createServer(environment: Environment): Promise<NestExpres
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
   app.useGlobalFilters(new SyncErrorsFilter());
   setUpDocs(app, environment);
+  serveWebPage(app);
   return app;
 }

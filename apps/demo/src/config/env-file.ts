@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../database/project-root';
+import { projectRoot } from '../project-root';
 
 /** Reads `.env` of the project, if there is one. What the environment has already, stays. */
 export function loadEnvFile(): void {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { startEmbeddedMongo } from 'nest-offline-sync-embedded-mongo';
 import type { Environment } from '../config/environment';
-import { projectRoot } from './project-root';
+import { projectRoot } from '../project-root';
 
 export interface Database {
   readonly uri: string;

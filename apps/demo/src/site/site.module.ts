@@ -1,12 +1,18 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { HealthController } from './health.controller';
-import { HomeController } from './home.controller';
 import { MetricsController } from './metrics.controller';
+import { PLACE, PlaceController, type Place } from './place.controller';
 
-/** What surrounds the shop: the front page, health, metrics. */
-@Module({
-  imports: [TerminusModule],
-  controllers: [HomeController, HealthController, MetricsController],
-})
-export class SiteModule {}
+/** What surrounds the shop: what its page asks, health, metrics. */
+@Module({})
+export class SiteModule {
+  static register(place: Place): DynamicModule {
+    return {
+      module: SiteModule,
+      imports: [TerminusModule],
+      controllers: [PlaceController, HealthController, MetricsController],
+      providers: [{ provide: PLACE, useValue: place }],
+    };
+  }
+}

@@ -1,0 +1,80 @@
+import { useObservable, useStatus } from 'nest-offline-sync-client/react';
+import { useSyncExternalStore } from 'react';
+import type { Device } from './device.ts';
+import { Orders } from './orders.tsx';
+import { Refused } from './refused.tsx';
+import { StatusLine } from './status-line.tsx';
+import { Stock } from './stock.tsx';
+import { Tasks } from './tasks.tsx';
+
+const VIEWS = { Tasks, Stock, Orders } as const;
+export type View = keyof typeof VIEWS;
+
+/** One phone: a switch, three lists, what was refused, and how its sync stands. */
+export function Phone({
+  device,
+  view,
+  onView,
+  onLeave,
+}: {
+  readonly device: Device;
+  readonly view: View;
+  readonly onView: (view: View) => void;
+  readonly onLeave?: (() => void) | undefined;
+}) {
+  const { holder, client } = device;
+  const [online, setOnline] = useOnline(device);
+  const status = useStatus(client);
+  const refused = useObservable(client.rejected.live());
+  const List = VIEWS[view];
+
+  return (
+    <article
+      className={online ? 'phone' : 'phone off'}
+      aria-label={`Phone of ${holder.name}`}
+      data-phone={holder.id}
+    >
+      <header>
+        <div>
+          <h2>{holder.name}</h2>
+          <p>{holder.businessName}</p>
+        </div>
+        <label className="switch">
+          <input
+            type="checkbox"
+            role="switch"
+            checked={online}
+            onChange={({ target }) => setOnline(target.checked)}
+          />
+          <span>{online ? 'Online' : 'Offline'}</span>
+        </label>
+      </header>
+      <nav aria-label={`Lists of ${holder.name}`}>
+        {(Object.keys(VIEWS) as View[]).map((name) => (
+          <button key={name} aria-pressed={name === view} onClick={() => onView(name)}>
+            {name}
+          </button>
+        ))}
+      </nav>
+      <div className="list">
+        {refused.length > 0 && <Refused client={client} entries={refused} />}
+        <List client={client} />
+      </div>
+      <StatusLine status={status} />
+      {onLeave && (
+        <button className="leave" onClick={onLeave}>
+          Sign out and erase this phone
+        </button>
+      )}
+    </article>
+  );
+}
+
+/** Whether the phone's switch is on. */
+function useOnline({ network }: Device): [boolean, (online: boolean) => void] {
+  const online = useSyncExternalStore(
+    (changed) => network.watch(changed),
+    () => network.online,
+  );
+  return [online, (next) => (network.online = next)];
+}

@@ -1,0 +1,52 @@
+import { collection } from 'nest-offline-sync-client';
+
+/** What of the shop's documents (apps/demo/src/shop) the page works with. Money is text, dates are texts, as on the wire. */
+export interface Task {
+  title: string;
+  done: boolean;
+  priority?: number;
+}
+
+export interface Item {
+  name: string;
+  price: string;
+  quantity: number;
+}
+
+export interface Order {
+  lines: { itemId: string; name: string; unitPrice: string; quantity: number }[];
+  total: string;
+  state: 'placed' | 'packed' | 'sent' | 'cancelled';
+  placedAt: string;
+}
+
+export const collections = {
+  tasks: collection<Task>(),
+  inventory_items: collection<Item>({ ids: 'objectid' }),
+  orders: collection<Order>(),
+};
+
+/** Where the demo has its routes. */
+export interface Place {
+  readonly sync: string;
+  readonly stream: string;
+  /** False in production: no route gives tokens away. */
+  readonly signsIn: boolean;
+}
+
+export async function findPlace(): Promise<Place> {
+  const answer = await fetch('/demo');
+  if (!answer.ok) throw new Error(`The demo does not say where its routes are (${String(answer.status)}).`);
+  return (await answer.json()) as Place;
+}
+
+/** A token for anybody, of the demo's development route. */
+export async function signIn(user: string, business: string): Promise<string> {
+  const answer = await fetch('/auth/token', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user_id: user, business_id: business }),
+  });
+  if (!answer.ok) throw new Error(`No token for ${user} (${String(answer.status)}).`);
+  return ((await answer.json()) as { token: string }).token;
+}

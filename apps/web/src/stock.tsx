@@ -1,0 +1,34 @@
+import { inc } from 'nest-offline-sync-client';
+import { useLive } from 'nest-offline-sync-client/react';
+import type { Shop } from './device.ts';
+import { Empty } from './empty.tsx';
+
+const SHOWN = 100;
+
+/** The shelf. A sale is told as "one less", whatever others sell meanwhile. */
+export function Stock({ client }: { readonly client: Shop }) {
+  const { rows, complete } = useLive(
+    () => client.db.inventory_items.live({ orderBy: 'name', limit: SHOWN }),
+    [client],
+  );
+  return (
+    <>
+      {rows.length === 0 && <Empty complete={complete} what="goods" />}
+      <ul>
+        {rows.map((item) => (
+          <li key={item._id} data-id={item._id}>
+            <span className="title">{item.name}</span>
+            <output aria-label={`${item.name} left`}>{item.quantity}</output>
+            <button
+              disabled={item.quantity < 1}
+              aria-label={`Sell one ${item.name}`}
+              onClick={() => void client.db.inventory_items.patch(item._id, { quantity: inc(-1) })}
+            >
+              Sell
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,80 @@
+import { useLive } from 'nest-offline-sync-client/react';
+import { useState, type FormEvent } from 'react';
+import type { Shop } from './device.ts';
+import { Empty } from './empty.tsx';
+
+export function Tasks({ client }: { readonly client: Shop }) {
+  const { rows, complete } = useLive(() => client.db.tasks.live({ orderBy: 'title' }), [client]);
+  const [title, setTitle] = useState('');
+
+  const create = (event: FormEvent): void => {
+    event.preventDefault();
+    if (title.trim() === '') return;
+    void client.db.tasks.create({ title: title.trim(), done: false });
+    setTitle('');
+  };
+
+  return (
+    <>
+      <form onSubmit={create}>
+        <input
+          aria-label="New task"
+          placeholder="New task"
+          maxLength={200}
+          value={title}
+          onChange={({ target }) => setTitle(target.value)}
+        />
+        <button disabled={title.trim() === ''}>Add</button>
+      </form>
+      {rows.length === 0 && <Empty complete={complete} what="tasks" />}
+      <ul>
+        {rows.map((task) => (
+          <li key={task._id} data-id={task._id}>
+            <input
+              type="checkbox"
+              aria-label={`Done: ${task.title}`}
+              checked={task.done}
+              onChange={({ target }) => void client.db.tasks.patch(task._id, { done: target.checked })}
+            />
+            <Title
+              key={task.title}
+              text={task.title}
+              onChange={(text) => void client.db.tasks.patch(task._id, { title: text })}
+            />
+            <button
+              className="plain"
+              aria-label={`Delete ${task.title}`}
+              onClick={() => void client.db.tasks.delete(task._id)}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** A text that is edited where it stands. */
+function Title({ text, onChange }: { readonly text: string; readonly onChange: (text: string) => void }) {
+  const [draft, setDraft] = useState(text);
+  const end = (): void => {
+    const next = draft.trim();
+    if (next === '' || next === text) setDraft(text);
+    else onChange(next);
+  };
+  return (
+    <input
+      className="title"
+      aria-label="Title"
+      value={draft}
+      maxLength={200}
+      onChange={({ target }) => setDraft(target.value)}
+      onBlur={end}
+      onKeyDown={({ key, currentTarget }) => {
+        if (key === 'Enter') currentTarget.blur();
+        if (key === 'Escape') setDraft(text);
+      }}
+    />
+  );
+}
