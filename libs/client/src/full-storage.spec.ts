@@ -1,7 +1,7 @@
 import { SmallStorage } from '../../../test/support/small-storage.ts';
-import { settle, VirtualTime } from '../../../test/support/fleet-client.ts';
+
 import { collection, createSyncClient, type SyncClient } from './index.ts';
-import { FakeServer, FaultyNetwork } from './testing/index.ts';
+import { FakeServer, FaultyNetwork, settle, VirtualTime } from './testing/index.ts';
 
 const collections = { tasks: collection<{ title: string; text?: string }>() };
 const LONG = 'x'.repeat(5_000);
