@@ -2,6 +2,7 @@ import { Auth, type AuthOptions, type Identity } from './auth.ts';
 import type { Definitions } from './collection.ts';
 import { environment, type Environment } from './environment.ts';
 import { AuthError, UnsentChangesError, UsageError } from './errors.ts';
+import { liveHub } from './live-hub.ts';
 import { databaseName, forgetIdentity, lastIdentity, markName } from './registry.ts';
 import { ScopeClient, type Place } from './scope-client.ts';
 import type { ClientStorage } from './storage.ts';
@@ -53,7 +54,8 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
         : typeof stream === 'string'
           ? stream
           : `${url.replace(/^http/, 'ws')}/stream`;
-    super({ url, socketUrl, storage, environment: place, auth, collections, scope: undefined });
+    const hub = liveHub(socketUrl, auth, place);
+    super({ url, hub, storage, environment: place, auth, collections, scope: undefined });
     this.auth = auth;
   }
 
@@ -86,6 +88,8 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
 
   /** The client of another scope of the user: a project, a team. It opens with its first use. */
   async scope(scope: string): Promise<ScopeClient<C>> {
+    // The user's own scope has one replica, by whatever name it is asked for.
+    if (scope === this.identity?.scope) return this;
     const known = this.others.get(scope);
     if (known) return known;
     const { ports } = this;

@@ -1,6 +1,6 @@
 import type { LogChange } from 'nest-offline-sync-protocol';
-import type { Auth } from './auth.ts';
-import { LiveSocket, type SocketEvent, type Subscription } from './live-socket.ts';
+import type { LiveHub } from './live-hub.ts';
+import type { Channel, SocketEvent, Subscription } from './live-socket.ts';
 import { takeEntries, takeTime } from './reading.ts';
 import type { Replica } from './replica.ts';
 import { afterClose, failureOf, type AfterClose, type Failure } from './rules/failure.ts';
@@ -16,12 +16,11 @@ export interface FeedEnd {
 
 const GATHER_MS = 20;
 const GATHER_MAX = 500;
-const FRESH_TOKEN_MS = 60_000;
 
-/** One connection from its first word to its last: gathers entries and stores them with the cursor behind them. */
+/** One subscription from its first word to its last: gathers entries and stores them with the cursor behind them. */
 export class LiveFeed {
   onLive: () => void = () => undefined;
-  private socket: LiveSocket | undefined;
+  private channel: Channel | undefined;
   private isLive = false;
   private isClosed = false;
   private cursor: string;
@@ -30,26 +29,24 @@ export class LiveFeed {
   private storing: Promise<void> = Promise.resolve();
   private storeFailure: { readonly error: unknown } | undefined;
   private endGathering: (() => void) | undefined;
-  private endToken: (() => void) | undefined;
   private failure: Failure | undefined;
   private resync: FeedEnd['resync'];
 
   constructor(
     private readonly replica: Replica,
-    private readonly auth: Auth,
+    private readonly hub: LiveHub,
     private readonly subscription: Subscription,
+    private readonly silenceMs: number,
   ) {
     this.cursor = subscription.since;
   }
 
-  /** Until the connection ends; what was gathered is stored by then. */
+  /** Until the subscription ends; what was gathered is stored by then. */
   async run(): Promise<FeedEnd> {
     const code = await new Promise<number>((resolve) => {
-      const { environment } = this.replica;
-      const connect = environment.socket;
-      if (!connect || this.isClosed) return resolve(1000);
+      if (this.isClosed) return resolve(1000);
       try {
-        this.socket = new LiveSocket(connect, this.subscription, environment, (event) => {
+        this.channel = this.hub.subscribe(this.subscription, this.silenceMs, (event) => {
           if (event.kind === 'closed') resolve(event.code);
           else this.take(event);
         });
@@ -57,7 +54,6 @@ export class LiveFeed {
         resolve(1006);
       }
     });
-    this.endToken?.();
     this.flush();
     await this.storing;
     if (this.storeFailure) throw this.storeFailure.error as Error;
@@ -68,18 +64,17 @@ export class LiveFeed {
 
   close(): void {
     this.isClosed = true;
-    this.socket?.close();
+    this.channel?.close();
   }
 
   push(body: object): Promise<Answer> | undefined {
-    return this.isLive ? this.socket?.push(body) : undefined;
+    return this.isLive ? this.channel?.push(body) : undefined;
   }
 
   private take(event: SocketEvent): void {
     switch (event.kind) {
       case 'subscribed':
         this.isLive = true;
-        this.renewToken();
         return this.onLive();
       case 'entry':
         this.gathered.push(event.entry);
@@ -134,24 +129,6 @@ export class LiveFeed {
     const offset = offsetOf(serverTime, now, now);
     if (offset === undefined) return;
     this.storing = this.storing.then(() => takeTime(this.replica, offset).catch(() => this.close()));
-  }
-
-  private renewToken(): void {
-    const { environment } = this.replica;
-    const ends = this.auth.expiresAt();
-    if (ends === undefined) return;
-    const ms = Math.max(1_000, ends - FRESH_TOKEN_MS - this.auth.serverNow());
-    if (ms > 2 ** 31 - 1) return;
-    this.endToken = environment.timer(ms, () => {
-      void this.auth.token().then(
-        (token) => {
-          this.socket?.token(token);
-          this.renewToken();
-        },
-        // The server closes the socket when the token ends; the reader asks again then.
-        () => undefined,
-      );
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
 import { LiveFeed } from './live-feed.ts';
+import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
 import { ask, beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
 import { isFenced, type Replica } from './replica.ts';
@@ -23,7 +24,7 @@ export interface ReaderPorts {
   readonly transport: Transport;
   readonly auth: Auth;
   /** Undefined: no socket is wanted. */
-  readonly socketUrl: string | undefined;
+  readonly hub: LiveHub | undefined;
   /** The collections of the client's options. */
   readonly collections: readonly string[];
   readonly changed: () => void;
@@ -191,19 +192,14 @@ export class Reader {
 
   private async follow(since: string): Promise<void> {
     const { ports, replica } = this;
+    const { hub } = ports;
+    if (!hub) return;
     const token = await ports.auth.token().catch(() => undefined);
     if (token === undefined) return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
     const { identity } = await replica.meta('server');
     const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
-    const feed = new LiveFeed(replica, ports.auth, {
-      url: ports.socketUrl ?? '',
-      token,
-      scope: replica.scope,
-      since,
-      collections: this.readable(),
-      identity,
-      silenceMs: Math.max(5_000, 2.5 * ping),
-    });
+    const subscription = { token, scope: replica.scope, since, collections: this.readable(), identity };
+    const feed = new LiveFeed(replica, hub, subscription, Math.max(5_000, 2.5 * ping));
     this.feed = feed;
     if (this.isStopped || this.waiting.length > 0) feed.close();
     feed.onLive = () => {
@@ -258,8 +254,7 @@ export class Reader {
 
   private conditions(): Conditions {
     const { environment } = this.replica;
-    const hasSocket =
-      environment.socket !== undefined && this.ports.socketUrl !== undefined && !!this.info?.stream;
+    const hasSocket = this.ports.hub !== undefined && !!this.info?.stream;
     return { now: environment.now(), chance: environment.random(), hasSocket };
   }
 

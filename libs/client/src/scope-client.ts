@@ -14,6 +14,7 @@ import { makeEdits } from './edits.ts';
 import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
 import { objectId, randomId, uuid } from './ids.ts';
+import type { LiveHub } from './live-hub.ts';
 import { Value, type Observable } from './observable.ts';
 import type { Conflict } from './pushing.ts';
 import { Rejected } from './rejected.ts';
@@ -34,7 +35,7 @@ export interface Place {
 
 export interface ScopeClientPorts<C extends Definitions> {
   readonly url: string;
-  readonly socketUrl: string | undefined;
+  readonly hub: LiveHub | undefined;
   readonly storage: ClientStorage;
   readonly environment: Environment;
   readonly auth: Auth;
@@ -146,9 +147,9 @@ export class ScopeClient<C extends Definitions> {
 
   /** @internal @returns how many edits were lost with an earlier database */
   async begin({ name, markName }: Place, isPaused: boolean): Promise<number> {
-    const { storage, environment, auth, url, socketUrl, collections, scope } = this.ports;
+    const { storage, environment, auth, url, hub, collections, scope } = this.ports;
     const session = await Session.open(await storage.open(name), {
-      ...{ url, socketUrl, storage, markName, environment, auth, scope },
+      ...{ url, hub, storage, markName, environment, auth, scope },
       collections: Object.keys(collections),
       status: (status) => this.states.set(status),
       conflicts: (conflicts) => {

@@ -1,5 +1,6 @@
 import { Auth } from './auth.ts';
 import type { Environment } from './environment.ts';
+import type { LiveHub } from './live-hub.ts';
 import { LossMark } from './loss-mark.ts';
 import { Pusher } from './pusher.ts';
 import type { Conflict } from './pushing.ts';
@@ -12,7 +13,7 @@ import { Transport } from './transport.ts';
 
 export interface SessionOptions {
   readonly url: string;
-  readonly socketUrl: string | undefined;
+  readonly hub: LiveHub | undefined;
   readonly storage: ClientStorage;
   /** Where is noted what would be lost with the database. */
   readonly markName: string;
@@ -51,7 +52,7 @@ export class Session {
     readonly replica: Replica,
     private readonly options: SessionOptions,
   ) {
-    const { url, auth, environment, socketUrl, collections, conflicts, over } = options;
+    const { url, auth, environment, hub, collections, conflicts, over } = options;
     this.mark = new LossMark(options.storage.marks, options.markName, replica.client.id);
     this.lost = this.mark.takeLost();
     const changed = (): void => this.tell();
@@ -67,7 +68,7 @@ export class Session {
     this.reader = new Reader(replica, {
       transport: this.transport,
       auth,
-      socketUrl,
+      hub,
       collections,
       changed: () => void this.look(),
       informed: () => this.pusher.kick(),

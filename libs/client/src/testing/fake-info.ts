@@ -14,7 +14,8 @@ export interface FakeServerOptions {
 
 /** What GET info answers. */
 export function infoOf(
-  { collections, pageSize = 1000, maxChanges = 1000, conflict = 'last-writer-wins' }: FakeServerOptions,
+  { pageSize = 1000, maxChanges = 1000, conflict = 'last-writer-wins' }: FakeServerOptions,
+  readable: readonly string[],
   server_time: string,
 ): SyncInfo {
   return {
@@ -38,7 +39,7 @@ export function infoOf(
     default_atomic: 'mutation',
     stream: { ping_interval_ms: 30_000, subscribe_timeout_ms: 10_000 },
     retention: { log_days: 30, receipt_days: 30, tombstone_days: 0 },
-    collections: collections.map((name) => ({
+    collections: readable.map((name) => ({
       name,
       conflict,
       delete_policy: 'delete-wins',

@@ -142,7 +142,7 @@ export class FakeScope {
     const code = refusal?.(change);
     const result =
       code === undefined ? this.decide(clientId, change, current) : refused(change, code, current);
-    if (receiptKey !== undefined && result.code !== 'clock_drift')
+    if (receiptKey !== undefined && !UNJUDGED.has(result.code))
       this.state = {
         ...this.state,
         receipts: new Map(this.state.receipts).set(receiptKey, result),
@@ -232,6 +232,9 @@ export class FakeScope {
     return this.state.log.find((entry) => entry.seq === seq)?.version ?? ZERO_VERSION;
   }
 }
+
+/** They leave no receipt. */
+const UNJUDGED: ReadonlySet<string | null> = new Set(['clock_drift', 'forbidden']);
 
 function refused(change: PushedChange, code: ErrorCode, current: Stored | undefined): PushResult {
   const { doc_id, mutation_id } = change;

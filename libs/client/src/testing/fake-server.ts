@@ -1,14 +1,16 @@
 import {
   isObject,
-  parseClientMessage,
   STREAM_CLOSE,
+  SyncError,
   type DocId,
   type JsonObject,
   type ServerDocument,
 } from 'nest-offline-sync-protocol';
 import type { ClientSocket, Fetch, FetchAnswer } from '../environment.ts';
 import { answerOf, base64url, failure, json, parameters } from './fake-answer.ts';
-import { FakeSocket, type FakeSession } from './fake-socket.ts';
+import { FakeAccess, type FakeAccessLevel } from './fake-access.ts';
+import type { FakeSession } from './fake-socket.ts';
+import { FakeStream, forbidden } from './fake-stream.ts';
 import { infoOf, type FakeServerOptions } from './fake-info.ts';
 import { FakeScope, type PushedChange, type Refusal } from './fake-scope.ts';
 
@@ -21,16 +23,10 @@ export interface ReceivedRequest {
   readonly body: unknown;
 }
 
-interface Listener {
-  readonly socket: FakeSocket;
-  readonly scope: string;
-  sent: number;
-}
-
 /**
  * A server in memory that speaks the wire of docs/protocol.md, for tests of apps and of the client itself:
- * `environment: { fetch: server.fetch, socket: server.socket }`. One scope for each identity; tokens are those that `token`
- * gives. Network faults are {@link FaultyNetwork}'s.
+ * `environment: { fetch: server.fetch, socket: server.socket }`. Each identity has a scope of its own, and others that `grant`
+ * gives; tokens are those of `token`. Network faults are {@link FaultyNetwork}'s.
  */
 export class FakeServer {
   readonly requests: ReceivedRequest[] = [];
@@ -38,10 +34,21 @@ export class FakeServer {
   refuses: Refusal | undefined;
   private readonly scopes = new Map<string, FakeScope>();
   private readonly tokens = new Map<string, FakeSession>();
-  private readonly listeners = new Set<Listener>();
+  private readonly access: FakeAccess;
+  private readonly stream: FakeStream;
   private count = 0;
 
-  constructor(private readonly options: FakeServerOptions) {}
+  constructor(private readonly options: FakeServerOptions) {
+    this.access = new FakeAccess(options.collections);
+    this.stream = new FakeStream({
+      access: this.access,
+      sessionOf: (token) => (token === undefined ? undefined : this.tokens.get(token)),
+      scope: (name) => this.scope(name),
+      identity: identityOf,
+      push: (session, body) => this.push(session, body),
+      time: () => this.time(),
+    });
+  }
 
   readonly fetch: Fetch = async (url, { method, headers, body }) => {
     const path = url.replace(/^.*?\/sync\//, '');
@@ -54,16 +61,12 @@ export class FakeServer {
     return this.answer(session, route, parameters(query), given);
   };
 
-  readonly socket = (url: string): ClientSocket => {
-    const token = /[?&]token=([^&]*)/.exec(url)?.[1];
-    const socket = new FakeSocket((message) => {
-      this.told(socket, message, token === undefined ? undefined : decodeURIComponent(token));
-    });
-    void Promise.resolve().then(() => {
-      socket.opened();
-    });
-    return socket;
-  };
+  readonly socket = (url: string): ClientSocket => this.stream.open(url);
+
+  /** How many sockets stand. */
+  get sockets(): number {
+    return this.stream.size;
+  }
 
   /** A token of an identity, as a JWT that nobody has signed. */
   token(actor: string, scope = actor): string {
@@ -94,7 +97,7 @@ export class FakeServer {
       false,
       undefined,
     );
-    this.tell(scope);
+    this.stream.tell(scope);
   }
 
   /** The log keeps nothing of what there is now. */
@@ -102,10 +105,26 @@ export class FakeServer {
     this.scope(scope).trim();
   }
 
+  /** What an actor may do in a scope that is not its own, from now on. Its sockets are told. */
+  grant(actor: string, scope: string, level: FakeAccessLevel): void {
+    this.access.grant(actor, scope, level);
+    this.stream.check();
+  }
+
+  /** Whether an actor may use a collection, from now on. Its sockets are told. */
+  open(actor: string, collection: string, isOpen: boolean): void {
+    this.access.close(actor, collection, !isOpen);
+    this.stream.check();
+  }
+
+  /** Tells all sockets where they stand, as a server does every half a minute. */
+  ping(): void {
+    this.stream.ping();
+  }
+
   /** Closes all sockets, as a restart does. */
   closeSockets(code: number = STREAM_CLOSE.restart): void {
-    for (const { socket } of this.listeners) socket.close(code);
-    this.listeners.clear();
+    this.stream.close(code);
   }
 
   private scope(name: string): FakeScope {
@@ -122,120 +141,115 @@ export class FakeServer {
   }
 
   private answer(
-    { scope: name, actor }: FakeSession,
+    session: FakeSession,
     route: string,
     query: Readonly<Record<string, string>>,
     body: unknown,
   ): FetchAnswer {
+    const headers = { 'x-sync-identity': identityOf(session) };
+    const given = route === 'push' ? (isObject(body) ? body : {}) : query;
+    const name = typeof given['scope'] === 'string' ? given['scope'] : session.scope;
+    const names = query['collections']?.split(',').filter((each) => each !== '');
+    const refusal = this.refusal(session, name, given['expected_identity'], names);
+    if (refusal) return failed(refusal, headers);
     const scope = this.scope(name);
-    const headers = { 'x-sync-identity': `${name}|${actor}` };
-    const expected = query['expected_identity'] ?? (isObject(body) ? body['expected_identity'] : undefined);
-    if (typeof expected === 'string' && expected !== headers['x-sync-identity'])
-      return failure(409, 'identity_changed', 'The credentials are of another identity than the data.');
-    const { pageSize = 1000, maxChanges = 1000 } = this.options;
+    const { pageSize = 1000 } = this.options;
+    const collections = names ?? this.access.readable(session);
     switch (route) {
       case 'info':
-        return json(infoOf(this.options, this.time()), headers);
+        return json(infoOf(this.options, collections, this.time()), headers);
       case 'scopes':
-        return json({ scopes: [{ scope: name, access: 'write', own: true }] }, headers);
+        return json({ scopes: this.access.scopes(session) }, headers);
       case 'push': {
-        const changes =
-          isObject(body) && Array.isArray(body['changes']) ? (body['changes'] as unknown[]) : [];
-        if (changes.length > maxChanges)
-          return failure(413, 'too_many_changes', 'Fewer changes a push.', { limit: maxChanges });
-        return json(this.push(name, body), headers);
+        const answer = this.push(session, given);
+        return answer instanceof SyncError ? failed(answer, headers) : json(answer, headers);
       }
       case 'pull': {
         const since = query['since_seq'] === undefined ? query['since'] : Number(query['since_seq']);
         const page = scope.pull(since, Math.min(pageSize, Number(query['limit'] ?? pageSize)));
-        return json(page, { ...headers, 'x-sync-lastseq': scope.lastSeq });
+        const own = page.full_resync_required
+          ? page
+          : { ...page, changes: page.changes.filter((each) => collections.includes(each.collection)) };
+        return json(own, { ...headers, 'x-sync-lastseq': scope.lastSeq });
       }
-      case 'full': {
-        const rows = scope.rows(query['tombstones'] !== 'false');
-        const from = Number(query['cursor'] ?? 0);
-        const page = rows.slice(from, from + pageSize);
-        const next = from + pageSize < rows.length ? String(from + pageSize) : null;
-        const lines = [...page, { end: true, last_seq: scope.lastSeq, cursor: next }];
-        return answerOf(200, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), {
-          ...headers,
-          'x-sync-lastseq': scope.lastSeq,
-          'x-sync-seq': String(scope.position),
-          ...(query['count'] === 'true' ? { 'x-sync-count': String(rows.length) } : {}),
-          ...(next === null ? {} : { 'x-sync-cursor': next }),
-        });
-      }
+      case 'full':
+        return this.full(scope, collections, query, headers);
       default:
         return failure(404, 'malformed_request', `The fake server has no ${route}.`);
     }
   }
 
-  private push(scope: string, body: unknown): object {
-    const given = isObject(body) ? body : {};
+  private refusal(
+    session: FakeSession,
+    scope: string,
+    expected: unknown,
+    collections: readonly string[] = [],
+  ): SyncError | undefined {
+    if (typeof expected === 'string' && expected !== identityOf(session))
+      return new SyncError('identity_changed', 'The credentials are of another identity than the data.');
+    if (this.access.to(scope, session) === 'none')
+      return new SyncError('scope_forbidden', 'This identity may not use the scope, or there is none.');
+    const denied = this.access.denied(collections, session);
+    return denied === undefined ? undefined : forbidden(denied);
+  }
+
+  private full(
+    scope: FakeScope,
+    collections: readonly string[],
+    query: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>>,
+  ): FetchAnswer {
+    const { pageSize = 1000 } = this.options;
+    const all = scope.rows(query['tombstones'] !== 'false');
+    const rows = all.filter((row) => collections.includes(row.collection));
+    const from = Number(query['cursor'] ?? 0);
+    const page = rows.slice(from, from + pageSize);
+    const next = from + pageSize < rows.length ? String(from + pageSize) : null;
+    const lines = [...page, { end: true, last_seq: scope.lastSeq, cursor: next }];
+    return answerOf(200, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), {
+      ...headers,
+      'x-sync-lastseq': scope.lastSeq,
+      'x-sync-seq': String(scope.position),
+      ...(query['count'] === 'true' ? { 'x-sync-count': String(rows.length) } : {}),
+      ...(next === null ? {} : { 'x-sync-cursor': next }),
+    });
+  }
+
+  private push(session: FakeSession, body: object): object | SyncError {
+    const given: Readonly<Record<string, unknown>> = isObject(body) ? body : {};
+    const name = typeof given['scope'] === 'string' ? given['scope'] : session.scope;
     const changes = (Array.isArray(given['changes']) ? given['changes'] : []) as PushedChange[];
-    const results = this.scope(scope).push(
+    const { maxChanges = 1000 } = this.options;
+    const refusal = this.refusal(session, name, given['expected_identity']);
+    if (refusal) return refusal;
+    if (this.access.to(name, session) === 'read')
+      return new SyncError('scope_forbidden', 'The scope may only be read.');
+    if (changes.length > maxChanges)
+      return new SyncError('too_many_changes', 'Fewer changes a push.', { limit: maxChanges });
+    const results = this.scope(name).push(
       String(given['client_id']),
       changes,
       given['atomic'] === 'batch',
-      this.refuses,
+      (change) => (this.access.mayUse(change.collection, session) ? this.refuses?.(change) : 'forbidden'),
     );
     // After the answer: an echo may come before it or after it.
-    void Promise.resolve().then(() => {
-      this.tell(scope);
-    });
+    void Promise.resolve().then(() => this.stream.tell(name));
     return { results, server_time: this.time() };
-  }
-
-  private told(socket: FakeSocket, text: string, urlToken: string | undefined): void {
-    const message = parseClientMessage(text);
-    const token = ('token' in message ? message.token : undefined) ?? urlToken;
-    const session = token === undefined ? undefined : this.tokens.get(token);
-    switch (message.type) {
-      case 'subscribe': {
-        if (!session) {
-          socket.close(STREAM_CLOSE.unauthenticated);
-          return;
-        }
-        const page = this.scope(session.scope).pull(message.since, Infinity);
-        if (page.full_resync_required === true) {
-          socket.give({ type: 'full_resync_required', collections: [], reason: page.reason });
-          socket.close(STREAM_CLOSE.done);
-          return;
-        }
-        if (message.ack)
-          socket.give({
-            type: 'subscribed',
-            collections: this.options.collections,
-            identity: `${session.scope}|${session.actor}`,
-          });
-        for (const entry of page.changes) socket.give(entry);
-        this.listeners.add({ socket, scope: session.scope, sent: this.scope(session.scope).position });
-        socket.session = session;
-        return;
-      }
-      case 'push':
-        if (!socket.session) socket.close(STREAM_CLOSE.unauthenticated);
-        else
-          socket.give({ type: 'pushed', id: message.id, ...this.push(socket.session.scope, message.body) });
-        return;
-      case 'token':
-        if (!session) socket.close(STREAM_CLOSE.unauthenticated);
-        return;
-      default:
-    }
-  }
-
-  /** Gives listeners what is new. */
-  private tell(name: string): void {
-    for (const listener of this.listeners) {
-      if (listener.scope !== name) continue;
-      const page = this.scope(name).pull(listener.sent, Infinity);
-      if (page.full_resync_required === true) continue;
-      for (const entry of page.changes) listener.socket.give(entry);
-      listener.sent = this.scope(name).position;
-    }
   }
 
   private time(): string {
     return new Date((this.options.now ?? (() => Date.now()))()).toISOString();
   }
+}
+
+function identityOf({ scope, actor }: FakeSession): string {
+  return `${scope}|${actor}`;
+}
+
+function failed(
+  { status, code, message, limit }: SyncError,
+  headers: Readonly<Record<string, string>>,
+): FetchAnswer {
+  const body = { statusCode: status, code, message, ...(limit === undefined ? {} : { limit }) };
+  return answerOf(status, JSON.stringify(body), headers);
 }

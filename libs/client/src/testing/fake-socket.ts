@@ -13,10 +13,13 @@ export class FakeSocket implements ClientSocket {
   onmessage: ClientSocket['onmessage'] = null;
   onclose: ClientSocket['onclose'] = null;
   onerror: ClientSocket['onerror'] = null;
-  session: FakeSession | undefined;
-  private isClosed = false;
+  isClosed = false;
 
-  constructor(private readonly told: (text: string) => void) {}
+  /** @param closed called once, whoever closes it */
+  constructor(
+    private readonly told: (text: string) => void,
+    private readonly closed: () => void,
+  ) {}
 
   send(text: string): void {
     if (!this.isClosed) this.told(text);
@@ -25,6 +28,7 @@ export class FakeSocket implements ClientSocket {
   close(code = 1000): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.closed();
     void Promise.resolve().then(() => this.onclose?.({ code }));
   }
 
@@ -33,6 +37,10 @@ export class FakeSocket implements ClientSocket {
   }
 
   give(message: object | LogChange): void {
-    if (!this.isClosed) this.onmessage?.({ data: JSON.stringify(message) });
+    this.say(JSON.stringify(message));
+  }
+
+  say(text: string): void {
+    if (!this.isClosed) this.onmessage?.({ data: text });
   }
 }
