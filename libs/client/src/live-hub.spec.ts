@@ -73,7 +73,7 @@ describe('the socket of a client', () => {
     expect([client, p1].map((each) => each.status.current.pending)).toEqual([0, 0]);
   });
 
-  it('stands on when one scope reads anew, or is lost', async () => {
+  it('stands on when one scope reads again, or is lost', async () => {
     const { server, client, scope, time, titles, opened } = await device();
     const [p1, p2] = [await scope('p1'), await scope('p2')];
     const once = p1.syncOnce();

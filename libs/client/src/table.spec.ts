@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { JsonObject } from 'nest-offline-sync-protocol';
-import { settle } from '../../../test/support/fleet-client.ts';
 import { runs } from '../../../test/support/runs.ts';
 import { makeEdits } from './edits.ts';
 import { environment } from './environment.ts';
@@ -11,6 +10,7 @@ import { Value } from './observable.ts';
 import { Replica } from './replica.ts';
 import { matches, orderOf, type Query, type Row } from './rules/query.ts';
 import { Table } from './table.ts';
+import { settle } from './testing/virtual-time.ts';
 
 interface Doc {
   a?: unknown;

@@ -15,7 +15,7 @@ export class FakeSocket implements ClientSocket {
   onerror: ClientSocket['onerror'] = null;
   isClosed = false;
 
-  /** @param closed called once, whoever closes it */
+  /** @param closed called once, by either side */
   constructor(
     private readonly told: (text: string) => void,
     private readonly closed: () => void,
