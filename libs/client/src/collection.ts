@@ -1,6 +1,7 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import type { Observable } from './observable.ts';
 import type { Replica } from './replica.ts';
+import type { Shapes, Step } from './rules/migration.ts';
 import type { Change } from './rules/mutation.ts';
 import { jsonObject, patchOf, type Fields } from './fields-of.ts';
 import { LiveQuery, type LiveRows } from './live-query.ts';
@@ -18,6 +19,14 @@ export interface CollectionDefinition<T extends object> {
    * with the first query that it serves; all other queries look through the collection.
    */
   readonly indexes?: readonly ((keyof T & string) | readonly (keyof T & string)[])[];
+  /** Of the shape of its documents on this device. Default: 1. A higher one comes with `migrate`. */
+  readonly version?: number;
+  /**
+   * What makes a document of the version before one of this version: `{ 2: (doc) => ({ ...doc, unit: doc.unit ?? 'pc' }) }`. It is given
+   * whatever older and newer versions of the app have written, so it leaves alone what has its shape already; it changes nothing that it is given, and
+   * depends on nothing else. Without a step documents stay as they are.
+   */
+  readonly migrate?: Readonly<Record<number, Step>>;
   /** Carries the type; never there. */
   readonly type?: (row: T) => void;
 }
@@ -31,6 +40,17 @@ export function collection<T extends object>(
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a definition of any type
 export type Definitions = Readonly<Record<string, CollectionDefinition<any>>>;
+
+/** How the documents of collections are on this device. */
+export function shapesOf(collections: Definitions): Shapes {
+  return new Map(
+    Object.entries(collections).map(([name, { version = 1, migrate = {} }]) => {
+      const steps = Object.entries(migrate).map(([to, step]) => [Number(to), step] as const);
+      return [name, { version, steps: steps.sort(([a], [b]) => a - b) }];
+    }),
+  );
+}
+
 export type DocumentOf<D> = D extends CollectionDefinition<infer T> ? T : never;
 
 /** What an edit became: its document, and the mutation to wait for with `client.settled`. */

@@ -2,6 +2,7 @@ import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import { InvalidEditError } from './errors.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import { edit, shown } from './rules/chain.ts';
+import { carried } from './rules/migration.ts';
 import type { Change } from './rules/mutation.ts';
 import { sameJson } from './rules/fields.ts';
 import type { Work } from './work.ts';
@@ -40,18 +41,17 @@ export async function makeEdits(
   const { seen } = await readMeta(meta, 'clock');
   const mutations: (string | undefined)[] = [];
   for (const { collection, doc, kind, change, mutation } of intents) {
-    const { nextChain, nextBase } = await work.document(collection, doc);
+    const { chain, base } = await work.seen(collection, doc);
     seq += 1;
     const made = { collection, doc, kind, id: mutation, seq, editedAt, seen, tx };
-    const before = shown(nextChain, nextBase);
+    const before = shown(chain, base);
     // What is wrong anyway is found by `edit`, without a call of the user's function.
     const isWrong = (kind === 'patch' && !before) || kind === 'delete';
-    const edited = edit(
-      nextChain,
-      nextBase,
-      { ...made, change: isWrong ? { operation: 'delete' } : change(before) },
-      coalesces(collection),
-    );
+    const asked: Change = isWrong ? { operation: 'delete' } : change(before);
+    const said = work.isRaised(collection)
+      ? carried(asked, await work.server(collection, doc), before)
+      : asked;
+    const edited = edit(chain, base, { ...made, change: said }, coalesces(collection));
     if (!edited.ok) throw refusal(collection, doc, edited);
     if (edited.drop) {
       await work.drop(edited.drop);
@@ -73,8 +73,8 @@ export async function stillSeen(
   >,
 ): Promise<boolean> {
   for (const { collection, doc, data } of reads.values()) {
-    const { nextChain, nextBase } = await work.document(collection, doc);
-    if (!sameJson(shown(nextChain, nextBase), data)) return false;
+    const { chain, base } = await work.seen(collection, doc);
+    if (!sameJson(shown(chain, base), data)) return false;
   }
   return true;
 }

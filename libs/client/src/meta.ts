@@ -13,6 +13,8 @@ export interface MetaRecords {
   /** Rises with each leader: only the newest one writes what the server said. */
   readonly epoch: { readonly n: number };
   readonly server: ServerRecord;
+  /** The version of each collection that its unsent edits were last written in. */
+  readonly shapes: Readonly<Record<string, number>>;
 }
 
 export interface ClockRecord {
@@ -36,6 +38,7 @@ const EMPTY: { readonly [N in keyof MetaRecords]?: MetaRecords[N] } = {
   counter: { seq: 0 },
   epoch: { n: 0 },
   server: {},
+  shapes: {},
 };
 
 export async function readMeta<N extends keyof MetaRecords>(

@@ -33,6 +33,12 @@ export class OrderedIndex {
     this.known.clear();
   }
 
+  /** Whether the index knows a document as it is. */
+  isCurrent(id: DocId, data: JsonObject): boolean {
+    const { key } = this.known.get(id) ?? {};
+    return key !== undefined && this.fields.every((field, at) => scalar(data[field]) === key[at]);
+  }
+
   sort(): void {
     this.entries.sort(inOrder);
   }

@@ -1,6 +1,6 @@
 import { isObject, type PushResponse } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
-import { isFenced, type Replica } from './replica.ts';
+import { isOver, type Replica } from './replica.ts';
 import {
   freezePush,
   park,
@@ -84,7 +84,7 @@ export class Pusher {
       try {
         await this.step();
       } catch (error) {
-        if (isFenced(error) || isStorageLost(error)) return this.ports.over(error);
+        if (isOver(error)) return this.ports.over(error);
         const failure = storageFailure(error);
         if (!(await this.block(failure))) await this.pause(failure);
       }
@@ -213,10 +213,6 @@ function half(count: number): number {
 
 function isPushResponse(body: unknown, count: number): body is PushResponse {
   return isObject(body) && Array.isArray(body['results']) && body['results'].length === count;
-}
-
-function isStorageLost(error: unknown): boolean {
-  return isObject(error) && error['code'] === 'storage_lost';
 }
 
 export function storageFailure(error: unknown): Failure {

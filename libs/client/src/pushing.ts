@@ -1,8 +1,9 @@
 import type { DocId, PushResponse, PushResult } from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
+import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
 import { later } from './rules/clock.ts';
-import { falling, refusedEntry, verdictOn, type Remedy, type Verdict } from './rules/disposition.ts';
+import { verdictOn, type Remedy, type Verdict } from './rules/disposition.ts';
 import { docKey, type Mutation, type WireChange } from './rules/mutation.ts';
 import { frozen, planPush, wireChanges, type PushLimits, type Unit } from './rules/push-plan.ts';
 import type { Work } from './work.ts';
@@ -119,7 +120,8 @@ async function dispose(
       if (verdict.kind === 'refused') continue;
       const version = result.new_version ?? '';
       await work.put({ ...mutation, state: 'answered', answer: { version }, parkedUntil: undefined });
-      const document = result.server_document && (result.server_document.data as object | null);
+      const told = result.server_document;
+      const document = told && told.data && work.shape(mutation.collection, told.data);
       const isResolved = result.status === 'conflict_resolved';
       work.ended(mutation.id, { status: isResolved ? 'resolved' : 'accepted', version, document });
       const { collection, doc: id, after: mine, before: base } = mutation;
@@ -149,22 +151,6 @@ async function learnFrom(
     await work.learn(collection, { id, version: at, data, generation });
   } else if (!isReadable && version !== null)
     await work.learn(collection, { id, version, data: after, generation, local: true });
-}
-
-/** R5. */
-export async function quarantine(
-  work: Work,
-  refused: Unit,
-  results: readonly Pick<PushResult, 'code' | 'error' | 'server_document'>[],
-  now: number,
-): Promise<Mutation[]> {
-  const fallen = falling(refused, await work.outbox());
-  const answers = new Map(
-    refused.map((each, index) => [each.seq, results[index] ?? { code: null, error: null }]),
-  );
-  for (const each of fallen) await work.drop(each);
-  await work.refuse(refusedEntry(fallen, answers, now));
-  return fallen;
 }
 
 /** Nothing more is tried for these for a while: the server fails at them. */

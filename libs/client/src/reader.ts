@@ -4,7 +4,7 @@ import { LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
 import { ask, beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
-import { isFenced, type Replica } from './replica.ts';
+import { isOver, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
 import {
@@ -107,8 +107,7 @@ export class Reader {
       try {
         await this.step();
       } catch (error) {
-        if (isFenced(error) || (isObject(error) && error['code'] === 'storage_lost'))
-          return this.ports.over(error);
+        if (isOver(error)) return this.ports.over(error);
         await this.failed(storageFailure(error));
       }
   }

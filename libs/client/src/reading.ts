@@ -1,6 +1,6 @@
 import type { FullLine, LogChange, SyncInfo } from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
-import { quarantine } from './pushing.ts';
+import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
 import { repinned } from './rules/chain.ts';
 import { later } from './rules/clock.ts';
@@ -205,9 +205,9 @@ async function adoptOrphans(work: Work, replica: Replica): Promise<void> {
   const strategy = await replica.strategies(work);
   for (const mutation of await work.outbox()) {
     if (!mutation.orphan) continue;
-    const { nextBase } = await work.document(mutation.collection, mutation.doc);
+    const { base } = await work.seen(mutation.collection, mutation.doc);
     const { orphan: _, ...rest } = mutation;
-    const ground = { base: nextBase, cursor: undefined, strategy: strategy(mutation.collection) };
+    const ground = { base, cursor: undefined, strategy: strategy(mutation.collection) };
     const adopted = repinned(rest, ground);
     if (adopted) await work.put(adopted);
     else {

@@ -49,8 +49,8 @@ export class Rejected {
       const isThere = new Map<string, boolean>();
       for (const [index, refused] of entry.changes.entries()) {
         const key = docKey(refused.collection, refused.id);
-        const { nextChain, nextBase } = await work.document(refused.collection, refused.id);
-        const exists = isThere.get(key) ?? shown(nextChain, nextBase) !== null;
+        const { chain, base } = await work.seen(refused.collection, refused.id);
+        const exists = isThere.get(key) ?? shown(chain, base) !== null;
         const change = fields ? patchOf(fields) : refused.change;
         isThere.set(key, change.operation !== 'delete');
         // What is gone already needs no deletion.

@@ -1,12 +1,14 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import type { Environment } from './environment.ts';
-import { FencedError } from './errors.ts';
+import { FencedError, StorageLostError, StorageOutdatedError } from './errors.ts';
 import { randomId } from './ids.ts';
 import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
+import { expectShapes, migrateStored } from './migrating.ts';
 import type { Strategy } from './rules/chain.ts';
 import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
+import type { Shapes } from './rules/migration.ts';
 import type { Database, Stores } from './storage.ts';
-import { ALL_STORES, Work, type Outcome, type Settlement } from './work.ts';
+import { ALL_STORES, shapeOf, Work, type Outcome, type Settlement } from './work.ts';
 
 export type Listener = (outcome: Outcome) => void;
 
@@ -31,24 +33,28 @@ export class Replica {
     /** Undefined: the identity's own scope. */
     readonly scope: string | undefined,
     readonly client: MetaRecords['client'],
+    /** How this version of the app has its documents. */
+    private readonly shapes: Shapes,
   ) {}
 
+  /** @throws StorageOutdatedError if a newer version of the app has written the database */
   static async open(
     database: Database,
     environment: Environment,
     scope: string | undefined,
+    shapes: Shapes = new Map(),
   ): Promise<Replica> {
     const fresh = { id: randomId(environment), node: randomId(environment, 4) };
-    const [client, outbox] = await database.transaction(
-      'durable',
-      ALL_STORES,
-      async ({ meta, outbox: all }) => {
-        const known = (await meta.get('client')) as MetaRecords['client'] | undefined;
-        if (!known) await writeMeta(meta, 'client', fresh);
-        return [known ?? fresh, await all.range()] as const;
-      },
-    );
-    const replica = new Replica(database, environment, scope, client);
+    const [client, outbox] = await database.transaction('durable', ALL_STORES, async (stores) => {
+      const { meta, outbox: all } = stores;
+      const work = new Work(stores, shapes);
+      await migrateStored(work, shapes, environment.now());
+      await work.finish();
+      const known = (await meta.get('client')) as MetaRecords['client'] | undefined;
+      if (!known) await writeMeta(meta, 'client', fresh);
+      return [known ?? fresh, await all.range()] as const;
+    });
+    const replica = new Replica(database, environment, scope, client, shapes);
     for (const [seq, mutation] of outbox) replica.waiting.set(seq, mutation as Mutation);
     return replica;
   }
@@ -70,7 +76,8 @@ export class Replica {
   async write<T>(by: 'user' | 'leader', body: (work: Work) => Promise<T>): Promise<T> {
     const mode = by === 'user' ? 'durable' : 'write';
     const [result, outcome] = await this.database.transaction(mode, ALL_STORES, async (stores: Stores) => {
-      const work = new Work(stores);
+      const work = new Work(stores, this.shapes);
+      await expectShapes(stores.meta, this.shapes);
       if (by === 'leader') await work.expectEpoch(this.epoch);
       const value = await body(work);
       return [value, await work.finish()] as const;
@@ -111,7 +118,9 @@ export class Replica {
       ]);
       return ids.map((_, index) => {
         const over = views[index];
-        return over ? over.data : (rows[index]?.data ?? null);
+        if (over) return over.data;
+        const data = rows[index]?.data;
+        return data ? shapeOf(this.shapes, collection, data) : null;
       });
     });
   }
@@ -128,7 +137,8 @@ export class Replica {
       const over = new Map((await view.scan(collection)) as readonly (readonly [DocId, ViewRow])[]);
       for (let after: DocId | undefined, isOver = false; !isOver;) {
         const rows = await base.scan(collection, { ...(after === undefined ? {} : { after }), limit: WALK });
-        for (const { id, data } of rows) if (data && !over.has(id)) visit(id, data);
+        for (const { id, data } of rows)
+          if (data && !over.has(id)) visit(id, shapeOf(this.shapes, collection, data));
         after = rows.at(-1)?.id;
         isOver = rows.length < WALK;
       }
@@ -198,4 +208,9 @@ const WALK = 1_000;
 
 export function isFenced(error: unknown): boolean {
   return error instanceof FencedError;
+}
+
+/** Whether nothing can be done any more with the replica that it came from. */
+export function isOver(error: unknown): boolean {
+  return [FencedError, StorageLostError, StorageOutdatedError].some((one) => error instanceof one);
 }

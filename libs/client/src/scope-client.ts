@@ -3,6 +3,7 @@ import { Alarm } from './alarm.ts';
 import type { Auth } from './auth.ts';
 import {
   Collection,
+  shapesOf,
   type CollectionDefinition,
   type CollectionPorts,
   type Definitions,
@@ -151,6 +152,7 @@ export class ScopeClient<C extends Definitions> {
     const session = await Session.open(await storage.open(name), {
       ...{ url, hub, storage, markName, environment, auth, scope },
       collections: Object.keys(collections),
+      shapes: shapesOf(collections),
       status: (status) => this.states.set(status),
       conflicts: (conflicts) => {
         for (const conflict of conflicts) this.emit('conflict', conflict);

@@ -6,6 +6,7 @@ import { Pusher } from './pusher.ts';
 import type { Conflict } from './pushing.ts';
 import { Reader } from './reader.ts';
 import { Replica } from './replica.ts';
+import type { Shapes } from './rules/migration.ts';
 import type { Position } from './rules/reader-state.ts';
 import { statusOf, type Status } from './status.ts';
 import type { ClientStorage, Database, StorageEstimate } from './storage.ts';
@@ -21,6 +22,7 @@ export interface SessionOptions {
   readonly auth: Auth;
   readonly scope: string | undefined;
   readonly collections: readonly string[];
+  readonly shapes: Shapes;
   readonly status: (status: Status) => void;
   readonly conflicts: (conflicts: readonly Conflict[]) => void;
   readonly rejected: () => void;
@@ -93,7 +95,8 @@ export class Session {
   }
 
   static async open(database: Database, options: SessionOptions): Promise<Session> {
-    const session = new Session(await Replica.open(database, options.environment, options.scope), options);
+    const { environment, scope, shapes } = options;
+    const session = new Session(await Replica.open(database, environment, scope, shapes), options);
     await session.look();
     void session.measure();
     return session;

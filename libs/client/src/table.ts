@@ -212,6 +212,15 @@ export class Table<T extends object> {
         batch.push(next.value);
       }
       const data = await replica.look(this.collection, batch);
+      const newer = batch.flatMap((id, at) =>
+        data[at] && !index.isCurrent(id, data[at]) ? [[id, data[at]] as const] : [],
+      );
+      if (newer.length > 0) {
+        // Written since the index was told of anything: what it gives is not in order.
+        index.update(newer);
+        search.rows = [];
+        return this.look(replica, search, index);
+      }
       for (const [at, id] of batch.entries()) {
         const row = data[at] && rowOf<T>(id, data[at]);
         if (row && matches(query, row)) search.rows.push(row);

@@ -3,6 +3,7 @@ import { FencedError } from './errors.ts';
 import { readMeta } from './meta.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';
 import { docKey, type Mutation, type RefusedEntry, type ViewRow } from './rules/mutation.ts';
+import { raised, told, type Shapes } from './rules/migration.ts';
 import type { BaseRow, Stores } from './storage.ts';
 
 /** How a mutation ended. */
@@ -46,7 +47,10 @@ export class Work {
   private rejectedChanged = false;
   private isLoaded = false;
 
-  constructor(readonly stores: Stores) {}
+  constructor(
+    readonly stores: Stores,
+    private readonly shapes: Shapes,
+  ) {}
 
   /** @throws FencedError if another leader has come */
   async expectEpoch(epoch: number): Promise<void> {
@@ -75,6 +79,36 @@ export class Work {
   async document(collection: string, id: DocId): Promise<Held> {
     await this.hold(collection, [id]);
     return this.held.get(docKey(collection, id)) as Held;
+  }
+
+  /** A document with its chain, the base as this version of the app has it: what edits are made on. */
+  async seen(
+    collection: string,
+    id: DocId,
+  ): Promise<{ readonly chain: readonly Mutation[]; readonly base: BaseRow | undefined }> {
+    const { nextChain, nextBase } = await this.document(collection, id);
+    return { chain: nextChain, base: this.shaped(collection, nextBase) };
+  }
+
+  /** What the server has when all edits of a document have come to it, as far as that is known. */
+  async server(collection: string, id: DocId): Promise<JsonObject | null> {
+    const { nextChain, nextBase } = await this.document(collection, id);
+    return nextChain.reduce((data, { wire, change }) => told(data, wire ?? change), nextBase?.data ?? null);
+  }
+
+  /** Whether documents may have another shape here than on the server. */
+  isRaised(collection: string): boolean {
+    return (this.shapes.get(collection)?.steps.length ?? 0) > 0;
+  }
+
+  /** What the server says, as this version of the app has it. */
+  shape(collection: string, data: JsonObject): JsonObject {
+    return shapeOf(this.shapes, collection, data);
+  }
+
+  private shaped(collection: string, row: BaseRow | undefined): BaseRow | undefined {
+    const data = row?.data && this.shape(collection, row.data);
+    return row && data && data !== row.data ? { ...row, data } : row;
   }
 
   /** The whole outbox, by `seq`, with what this transaction has done to it. */
@@ -122,7 +156,11 @@ export class Work {
   async settle(collection: string, id: DocId, cursor: string | undefined, strategy: Strategy): Promise<void> {
     const held = await this.document(collection, id);
     if (held.nextChain.length === 0) return;
-    const { chain, gone } = settled(held.nextChain, { base: held.nextBase, cursor, strategy });
+    const { chain, gone } = settled(held.nextChain, {
+      base: this.shaped(collection, held.nextBase),
+      cursor,
+      strategy,
+    });
     for (const each of gone)
       if ((each.answer?.version ?? '') > (cursor ?? '')) this.aside.set(each.seq, { ...each, aside: true });
     const isSame =
@@ -132,8 +170,8 @@ export class Work {
 
   /** R7: whether the server still has it is not clear. Until it is, the user goes on seeing what is shown now. */
   async doubt({ aside: _, ...mutation }: Mutation): Promise<void> {
-    const { nextChain, nextBase } = await this.document(mutation.collection, mutation.doc);
-    const after = nextChain.length === 0 ? (nextBase?.data ?? null) : mutation.after;
+    const { chain, base } = await this.seen(mutation.collection, mutation.doc);
+    const after = chain.length === 0 ? (base?.data ?? null) : mutation.after;
     await this.put({ ...mutation, after, doubtful: true });
   }
 
@@ -149,7 +187,10 @@ export class Work {
   async refuse(entry: RefusedEntry): Promise<void> {
     this.rejectedChanged = true;
     for (const { mutation } of entry.changes) this.ended(mutation, { status: 'rejected', entry });
-    await this.stores.rejected.put(entry.id, entry);
+    const changes = entry.changes.map((each) =>
+      each.theirs ? { ...each, theirs: this.shape(each.collection, each.theirs) } : each,
+    );
+    await this.stores.rejected.put(entry.id, { ...entry, changes });
   }
 
   async forget(entry: RefusedEntry): Promise<void> {
@@ -193,12 +234,15 @@ export class Work {
           gone.push(seq);
           writes.push(outbox.delete(seq));
         }
-        const row: ViewRow = { data: shown(nextChain, nextBase), chain: nextChain.map((each) => each.seq) };
+        const row: ViewRow = {
+          data: nextChain.at(-1)?.after ?? null,
+          chain: nextChain.map((each) => each.seq),
+        };
         writes.push(nextChain.length === 0 ? view.delete(collection, id) : view.put(collection, id, row));
       }
       if (nextChain === chain && nextBase === held.base) continue;
       documents.push([collection, id]);
-      seen.push(shown(nextChain, nextBase));
+      seen.push(shown(nextChain, this.shaped(collection, nextBase)));
     }
     for (const each of this.aside.values()) {
       put.push(each);
@@ -213,5 +257,16 @@ export class Work {
     await Promise.all(writes);
     const { settlements, rejectedChanged, isLoaded } = this;
     return { documents, shown: seen, put, gone, settlements, rejectedChanged, isLoaded };
+  }
+}
+
+/** Without a step, or where it fails, a document passes as it is: one that cannot be read must not hide all others. */
+export function shapeOf(shapes: Shapes, collection: string, data: JsonObject): JsonObject {
+  const shape = shapes.get(collection);
+  if (!shape) return data;
+  try {
+    return raised(data, shape);
+  } catch {
+    return data;
   }
 }

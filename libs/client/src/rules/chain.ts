@@ -93,7 +93,7 @@ function laidOn(
 }
 
 function mayGrow(last: Mutation, tx: string | undefined, coalesce: boolean): boolean {
-  const isFresh = last.state === 'waiting' && last.returns === 0 && !last.orphan;
+  const isFresh = last.state === 'waiting' && last.returns === 0 && !last.orphan && !last.wire;
   return isFresh && last.tx === tx && (coalesce || tx !== undefined);
 }
 

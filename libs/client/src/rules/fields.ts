@@ -90,7 +90,7 @@ export function touches(patch: PatchBody, one: JsonObject, other: JsonObject): b
   });
 }
 
-function valueAt(data: JsonObject, steps: readonly string[]): Json | undefined {
+export function valueAt(data: JsonObject, steps: readonly string[]): Json | undefined {
   let value: Json | undefined = data;
   for (const step of steps) {
     if (!isObject(value) || !Object.hasOwn(value, step)) return isObject(value) ? undefined : value;

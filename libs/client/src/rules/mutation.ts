@@ -42,6 +42,8 @@ export interface Mutation {
   readonly collection: string;
   readonly doc: DocId;
   readonly change: Change;
+  /** As the server is told, where its document has the shape of an older version of the app, and the change can only be said of that. */
+  readonly wire?: Change | undefined;
   /** What the user saw when the edit was made; null: no document. */
   readonly before: JsonObject | null;
   /** What the user saw after it. */

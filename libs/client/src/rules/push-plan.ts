@@ -84,7 +84,7 @@ export function frozen(
   const change: WireChange = {
     collection: mutation.collection,
     doc_id: mutation.doc,
-    ...bodyOf(mutation.change),
+    ...bodyOf(mutation.wire ?? mutation.change),
     parent_version: mutation.parent,
     hlc: stampOf(mutation, clock),
     mutation_id: mutation.id,
@@ -131,7 +131,9 @@ function sizeOf(unit: Unit, outbox: readonly Mutation[]): PushLimits {
     const parent = each.withParent && predecessor(outbox, each);
     return parent ? [parent, each] : [each];
   });
-  const bytes = all.map(({ change }) => BYTES_PER_CHANGE + textBytes(JSON.stringify(bodyOf(change))));
+  const bytes = all.map(
+    ({ wire, change }) => BYTES_PER_CHANGE + textBytes(JSON.stringify(bodyOf(wire ?? change))),
+  );
   return { changes: all.length, bytes: bytes.reduce((sum, each) => sum + each, 0) };
 }
 
