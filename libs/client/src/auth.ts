@@ -23,6 +23,8 @@ const EXPIRING_MS = 60_000;
 export class Auth {
   private current: string | undefined;
   private asking: Promise<string> | undefined;
+  private endAsking: ((reason: AuthError) => void) | undefined;
+  private owner: Identity | undefined;
   private wasRefused = false;
 
   constructor(
@@ -45,9 +47,16 @@ export class Auth {
     this.wasRefused = true;
   }
 
+  /** From now on only tokens of this user are used (C8). */
+  belongTo(owner: Identity): void {
+    this.owner = owner;
+  }
+
+  /** The user leaves: no token of theirs is used any more, also not the one that is being asked for. */
   forget(): void {
-    this.current = undefined;
+    this.current = this.asking = this.owner = undefined;
     this.wasRefused = false;
+    this.endAsking?.(new AuthError('The user has left.'));
   }
 
   /** When the token at hand ends, by the server's clock; undefined if it does not say. */
@@ -78,8 +87,19 @@ export class Auth {
   }
 
   private ask(reason: TokenReason): Promise<string> {
-    this.asking ??= this.fetched(reason).finally(() => (this.asking = undefined));
-    return this.asking;
+    if (this.asking) return this.asking;
+    const left = new Promise<never>((_, reject) => (this.endAsking = reject));
+    const asking = Promise.race([left, this.fetched(reason)]).then((token) => {
+      if (this.asking !== asking) throw new AuthError('The user has left.');
+      this.current = token;
+      this.wasRefused = false;
+      return token;
+    });
+    const isOver = (): void => {
+      if (this.asking === asking) this.asking = undefined;
+    };
+    asking.then(isOver, isOver);
+    return (this.asking = asking);
   }
 
   private async fetched(reason: TokenReason): Promise<string> {
@@ -96,8 +116,12 @@ export class Auth {
       throw new AuthError(
         'auth.token of createSyncClient gave no text. It has to give an access token, or throw.',
       );
-    this.current = token;
-    this.wasRefused = false;
+    const { owner } = this;
+    const of = owner && this.identityOf(token);
+    if (of && (of.scope !== owner.scope || of.actor !== owner.actor))
+      throw new AuthError(
+        'auth.token of createSyncClient gave a token of another user. Call logout() or close(), then open().',
+      );
     return token;
   }
 }

@@ -42,6 +42,8 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   private readonly auth: Auth;
   private identity: Identity | undefined;
   private isPaused = false;
+  /** Users come and go one after another, however the calls overlap (C8). */
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly settings: SyncClientOptions<C>) {
     const place = environment(settings.environment);
@@ -65,7 +67,11 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
    *
    * @throws AuthError if there is neither
    */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    return this.inTurn(() => this.enter());
+  }
+
+  private async enter(): Promise<void> {
     if (this.identity) throw new UsageError('The client is open already.');
     const { storage } = this.settings;
     const app = this.appName();
@@ -77,28 +83,31 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
       if (!identity) throw error;
     }
     this.identity = identity;
+    this.auth.belongTo(identity);
     try {
       const pendingLost = await this.begin(await this.place(undefined), this.isPaused);
       if (pendingLost > 0) this.emit('storage-lost', { pendingLost });
     } catch (error) {
-      await this.close();
+      await this.shut();
       throw error;
     }
   }
 
   /** The client of another scope of the user: a project, a team. It opens with its first use. */
-  async scope(scope: string): Promise<ScopeClient<C>> {
-    // The user's own scope has one replica, by whatever name it is asked for.
-    if (scope === this.identity?.scope) return this;
-    const known = this.others.get(scope);
-    if (known) return known;
-    const { ports } = this;
-    const other = new ScopeClient<C>({ ...ports, scope });
-    this.others.set(scope, other);
-    other.on('ended', () => this.others.delete(scope));
-    const pendingLost = await other.begin(await this.place(scope), this.isPaused);
-    if (pendingLost > 0) this.emit('storage-lost', { scope, pendingLost });
-    return other;
+  scope(scope: string): Promise<ScopeClient<C>> {
+    return this.inTurn(async () => {
+      // The user's own scope has one replica, by whatever name it is asked for.
+      if (scope === this.identity?.scope) return this;
+      const known = this.others.get(scope);
+      if (known) return known;
+      const { ports } = this;
+      const other = new ScopeClient<C>({ ...ports, scope });
+      other.on('ended', () => this.others.delete(scope));
+      const pendingLost = await other.begin(await this.place(scope), this.isPaused);
+      this.others.set(scope, other);
+      if (pendingLost > 0) this.emit('storage-lost', { scope, pendingLost });
+      return other;
+    });
   }
 
   async pause(): Promise<void> {
@@ -112,10 +121,15 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 
   /** Stops everything. What is not sent stays, and is sent after the next `open`. */
-  async close(): Promise<void> {
-    await this.each((client) => client.end());
-    this.others.clear();
-    this.identity = undefined;
+  close(): Promise<void> {
+    return this.inTurn(() => this.shut());
+  }
+
+  private async shut(): Promise<void> {
+    const ended = this.each((client) => client.end());
+    this.auth.forget();
+    await ended;
+    this.left();
   }
 
   /**
@@ -123,18 +137,42 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
    *
    * @throws UnsentChangesError
    */
-  async logout({ unsent = 'refuse', timeoutMs = 10_000 }: LogoutOptions = {}): Promise<void> {
+  logout(options: LogoutOptions = {}): Promise<void> {
+    return this.inTurn(() => this.leaveAll(options));
+  }
+
+  private async leaveAll({ unsent = 'refuse', timeoutMs = 10_000 }: LogoutOptions): Promise<void> {
+    if (unsent === 'flush')
+      await this.each(async (client) => {
+        await client.flush({ timeoutMs });
+      });
+    // What is edited from here on is refused, so that nothing is promised that goes.
+    await this.each((client) => client.seal(true));
     const all = [this as ScopeClient<C>, ...this.others.values()];
-    if (unsent === 'flush') await Promise.all(all.map((client) => client.flush({ timeoutMs })));
-    if (unsent === 'refuse' || unsent === 'flush') {
-      const count = all.reduce((sum, client) => sum + client.unsent(), 0);
-      if (count > 0) throw new UnsentChangesError(count);
+    const count = all.reduce((sum, client) => sum + client.unsent(), 0);
+    if ((unsent === 'refuse' || unsent === 'flush') && count > 0) {
+      await this.each((client) => client.seal(false));
+      throw new UnsentChangesError(count);
     }
-    for (const client of all) await client.leave(unsent === 'keep');
+    const halted = this.each((client) => client.halt());
+    this.auth.forget();
+    await halted;
+    await forgetIdentity(this.settings.storage, this.appName());
+    await this.each((client) => client.leave(unsent === 'keep'));
+    this.left();
+  }
+
+  private left(): void {
     this.others.clear();
     this.identity = undefined;
+    // Again: the last request may have asked for one.
     this.auth.forget();
-    await forgetIdentity(this.settings.storage, this.appName());
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.last.then(work);
+    this.last = run.catch(() => undefined);
+    return run;
   }
 
   private async each(call: (client: ScopeClient<C>) => Promise<void>): Promise<void> {

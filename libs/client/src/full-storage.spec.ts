@@ -1,5 +1,4 @@
 import { SmallStorage } from '../../../test/support/small-storage.ts';
-
 import { collection, createSyncClient, type SyncClient } from './index.ts';
 import { FakeServer, FaultyNetwork, settle, VirtualTime } from './testing/index.ts';
 

@@ -5,6 +5,7 @@ import type { Replica } from './replica.ts';
 import { repinned } from './rules/chain.ts';
 import { later } from './rules/clock.ts';
 import { isLost, type Stretch } from './rules/echo.ts';
+import { failureOf } from './rules/failure.ts';
 import type { Mutation } from './rules/mutation.ts';
 import { begunLoad, loadEnded, pageLoaded } from './rules/reader-state.ts';
 import type { BaseRow } from './storage.ts';
@@ -81,6 +82,9 @@ export async function ask(
   const answer = await transport.request({ method: 'GET', path, query: asked, ...(lines ? { lines } : {}) });
   const told = answer.ok ? answer.header('x-sync-identity') : null;
   if (told !== null && identity === undefined) await replica.identify(told);
+  // C8: what somebody else is told is not for this database.
+  if (told !== null && identity !== undefined && told !== identity)
+    return { ok: false, failure: failureOf(409, { code: 'identity_changed' }, NaN) };
   return answer;
 }
 

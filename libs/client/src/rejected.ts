@@ -12,6 +12,7 @@ import { docKey, type Change, type RefusedChange, type RefusedEntry } from './ru
 /** What the server refused. Nothing leaves it but by the user's decision. */
 export class Rejected {
   private readonly value = new Value<readonly RefusedEntry[]>([]);
+  private looks = 0;
 
   constructor(
     private readonly replica: () => Promise<Replica>,
@@ -69,10 +70,12 @@ export class Rejected {
     await replica.write('user', (work) => work.forget(entry));
   }
 
-  /** Called when entries may have come or gone. */
-  async refresh(replica: Replica): Promise<void> {
+  /** Called when entries may have come or gone, or the user. */
+  async refresh(replica: Replica | undefined): Promise<void> {
+    const look = ++this.looks;
     try {
-      this.value.set(await replica.refused());
+      const entries = replica ? await replica.refused() : [];
+      if (look === this.looks) this.value.set(entries);
     } catch {
       // The database is gone: the part that works with it says so.
     }

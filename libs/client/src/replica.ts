@@ -1,6 +1,6 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import type { Environment } from './environment.ts';
-import { FencedError, StorageLostError, StorageOutdatedError } from './errors.ts';
+import { FencedError, StorageLostError, StorageOutdatedError, UsageError } from './errors.ts';
 import { randomId } from './ids.ts';
 import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
@@ -24,6 +24,9 @@ export class Replica {
   /** Of those that ended last. */
   private readonly settlements = new Map<string, Settlement>();
   private epoch = 0;
+  private isSealed = false;
+  /** Edits on their way. */
+  private readonly editing = new Set<Promise<unknown>>();
   /** How far the server's clock is ahead, as far as that is known. Milliseconds. */
   offset: number | undefined;
 
@@ -74,6 +77,24 @@ export class Replica {
    * @param body may be run again: it changes nothing but its stores
    */
   async write<T>(by: 'user' | 'leader', body: (work: Work) => Promise<T>): Promise<T> {
+    if (by === 'leader') return this.written(by, body);
+    if (this.isSealed) throw new UsageError('The user is being logged out: nothing can be edited any more.');
+    const edit = this.written(by, body);
+    this.editing.add(edit);
+    try {
+      return await edit;
+    } finally {
+      this.editing.delete(edit);
+    }
+  }
+
+  /** Whether edits are refused from now on; resolves when those before have ended. */
+  async seal(isSealed: boolean): Promise<void> {
+    this.isSealed = isSealed;
+    await Promise.allSettled(this.editing);
+  }
+
+  private async written<T>(by: 'user' | 'leader', body: (work: Work) => Promise<T>): Promise<T> {
     const mode = by === 'user' ? 'durable' : 'write';
     const [result, outcome] = await this.database.transaction(mode, ALL_STORES, async (stores: Stores) => {
       const work = new Work(stores, this.shapes);

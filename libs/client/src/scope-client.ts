@@ -159,6 +159,7 @@ export class ScopeClient<C extends Definitions> {
       },
       rejected: () => void this.rejected.refresh(session.replica),
       over: (error) => {
+        if (this.session !== session) return;
         // Edits and queries go on in this tab; the other one sends and reads.
         if (isFenced(error)) void session.follow();
         else void this.ended().then(() => this.emit('ended', error));
@@ -186,6 +187,7 @@ export class ScopeClient<C extends Definitions> {
     const { session } = this;
     this.session = undefined;
     this.replicas.set(undefined);
+    await this.rejected.refresh(undefined);
     await session?.close();
     this.states.set(CLOSED(this.ports.storage));
   }
@@ -193,6 +195,11 @@ export class ScopeClient<C extends Definitions> {
   /** What has to be done when the database is gone. */
   protected async ended(): Promise<void> {
     await this.end();
+  }
+
+  /** @internal Whether edits are refused from now on; resolves when those before have ended. */
+  async seal(isSealed: boolean): Promise<void> {
+    await this.session?.replica.seal(isSealed);
   }
 
   /** @internal Removes what the server said, or everything. */

@@ -39,6 +39,7 @@ export class Session {
   private readonly transport: Transport;
   private isPaused = true;
   private isFollowing = false;
+  private isClosed = false;
   private rejected = 0;
   private position: Position | undefined;
   private told = '';
@@ -106,6 +107,8 @@ export class Session {
     if (!this.isPaused) return;
     this.isPaused = this.isFollowing = false;
     await this.replica.lead();
+    // It may have been stopped meanwhile.
+    if (this.paused) return;
     this.reader.start();
     this.pusher.start();
     this.tell();
@@ -127,6 +130,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.stop();
     for (const leave of this.leave) leave();
     await this.replica.database.close();
@@ -192,7 +196,7 @@ export class Session {
     if (now.blockedBy === 'storage' && !this.wasFull) void this.measure();
     this.wasFull = now.blockedBy === 'storage';
     const text = JSON.stringify(now);
-    if (text === this.told) return;
+    if (text === this.told || this.isClosed) return;
     this.told = text;
     status(now);
   }
