@@ -7,6 +7,7 @@ const FOLDERS = ['plan', 'codec'];
 
 /** By folder. */
 const FILES = {
+  admin: 'adoptable',
   'app-writes': 'recorded-fields server-change target',
   clock: 'bounded-wall node-id',
   collections:

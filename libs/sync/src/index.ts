@@ -30,6 +30,11 @@ export type { OfKind, Rows, SettingName, SyncSettings, WithDefault } from './opt
 
 // What the app's own providers inject.
 export { SyncService } from './sync.service';
+export { SyncAdminService } from './admin/admin.service';
+export type { AdoptOptions, RevertOptions } from './admin/admin.service';
+export type { AdoptProgress, AdoptReport } from './admin/adoption';
+export type { RefusedDocuments } from './admin/refusals';
+export type { RevertReport } from './admin/reversal';
 export { HlcService } from './clock/hlc-service';
 export { WallClock } from './clock/wall-clock';
 export { CollectionRegistry } from './collections/collection-registry';
@@ -163,7 +168,7 @@ export type { IdCodec } from './codec/id-codec';
 export type { StoredDocument, StoredId } from './codec/stored-document';
 export type { Prepared, SyncedCollection } from './collections/collection';
 export type { CheckedPatch } from './collections/patch-rules';
-export type { CollectionRules, DocumentLimits } from './plan/conflict';
+export type { CaptureRules, CollectionRules, DocumentLimits } from './plan/conflict';
 export type { PatchPreparation } from './plan/plan';
 export type {
   CastOutcome,

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { WorkloadError } from 'nest-offline-sync-conformance';
+import { addAdopt } from './adopt';
 import { addConformance } from './conformance';
 import { explainFailure } from './failure';
 import { addInit } from './init';
@@ -45,6 +46,7 @@ function buildProgram(output: CliOutput, exitWith: (code: number) => void): Comm
     addInit(program, output),
     addStatus(program, output, exitWith),
     addTrim(program, output),
+    addAdopt(program, output, exitWith),
   ])
     addConnectionOptions(command);
   addConformance(program, output, exitWith);

@@ -13,6 +13,10 @@ export const SYNC_FIELDS = {
   deleted: '_sync_deleted',
   /** The edit stamp of the last winner, when its client sent one. */
   hlc: '_sync_hlc',
+  /** What the engine has last recorded of the content, where writes past it are looked for. */
+  hash: '_sync_hash',
+  /** Inside of a transaction only: nobody else writes a document that has it. */
+  lock: '_sync_lock',
 } as const;
 
 export const SYNC_FIELD_PREFIX = '_sync_';

@@ -16,6 +16,7 @@ import {
 import { PlanWriter, ReceiptExists } from './plan-writer';
 import { planToTheEnd, type Found, type Lack } from '../plan/planner';
 import type { RefusedWrite } from './refused-write';
+import { isRetryable } from '../database/errors';
 import { abortQuietly, asLostConnection, commitUntil, TRANSACTION_OPTIONS } from '../database/transaction';
 import { SnapshotRepository } from './snapshot';
 import { Sieve } from './sieve';
@@ -25,6 +26,15 @@ import { TakenValues } from './taken-values';
 const EXPECT_REPLAYS_MS = 1_000;
 /** How often a plan is looked through for duplicates: each time without those of the time before. */
 const MOST_ROUNDS = 8;
+/** How often documents are taken first, at once after a conflict. */
+const MOST_LOCKS = 10;
+
+interface Reads {
+  /** What the mutations were answered before. */
+  readonly receipts: boolean;
+  /** The observed documents are taken first. */
+  readonly locked: boolean;
+}
 
 /**
  * Runs one transaction for a group of pushes: read, plan, write, commit (invariant 1). It decides nothing, and it
@@ -55,14 +65,19 @@ export class Committer {
    */
   async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
     return this.sessions.use(async (session) => {
-      try {
-        return await this.inTransaction(session, requests, deadline, this.expectsReplays());
-      } catch (error) {
-        if (!(error instanceof ReceiptExists)) throw error;
-        // Where one client asks again, others will: after an outage, say.
-        this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
-        return this.inTransaction(session, requests, deadline, true);
+      for (let tries = 0; ; tries++) {
+        try {
+          const reads = { receipts: this.expectsReplays(), locked: tries > 0 };
+          return await this.inTransaction(session, requests, deadline, reads);
+        } catch (error) {
+          if (error instanceof ReceiptExists) break;
+          // Somebody has written a document past the engine: now it is taken first.
+          if (tries >= MOST_LOCKS || !isRetryable(error) || !observes(requests)) throw error;
+        }
       }
+      // Where one client asks again, others will: after an outage, say.
+      this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
+      return this.inTransaction(session, requests, deadline, { receipts: true, locked: false });
     }, deadline);
   }
 
@@ -84,11 +99,11 @@ export class Committer {
     session: mongo.ClientSession,
     requests: readonly PlanRequest[],
     deadline: number,
-    readsReceipts: boolean,
+    reads: Reads,
   ): Promise<Plan> {
     try {
       session.startTransaction(TRANSACTION_OPTIONS);
-      const plan = await this.planAndWrite(session, requests, readsReceipts).catch((error: unknown) => {
+      const plan = await this.planAndWrite(session, requests, reads).catch((error: unknown) => {
         throw asLostConnection(error);
       });
       await commitUntil(session, deadline);
@@ -101,10 +116,12 @@ export class Committer {
   private async planAndWrite(
     session: mongo.ClientSession,
     requests: readonly PlanRequest[],
-    readsReceipts: boolean,
+    reads: Reads,
   ): Promise<Plan> {
+    const free = reads.locked ? await this.snapshots.lock(session, requests) : undefined;
     let snapshot = await this.snapshots.load(session, requests);
-    if (readsReceipts) snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
+    if (reads.receipts)
+      snapshot = { ...snapshot, receipts: await this.snapshots.receipts(session, requests) };
     const [first, second] = requests;
     const plan =
       first?.hasDuplicates && !second
@@ -114,6 +131,7 @@ export class Committer {
     // transaction that holds the head (sync.lock).
     await this.writer.moveHeads(session, plan.heads);
     await this.writer.write(session, plan);
+    await free?.();
     return plan;
   }
 
@@ -155,6 +173,12 @@ export class Committer {
       ? { receipts: await this.snapshots.receipts(session, requests) }
       : { bases: await this.snapshots.bases(session, lack.needs) };
   }
+}
+
+function observes(requests: readonly PlanRequest[]): boolean {
+  return requests.some(({ changes }) =>
+    changes.some((change) => change.kind === 'ready' && change.observed !== undefined),
+  );
 }
 
 /** Of a batch all changes are looked at, also when one of them is known to be refused. */

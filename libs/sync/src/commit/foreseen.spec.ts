@@ -8,6 +8,7 @@ const write = (change: number, key: string, ...values: string[]): PlannedWrite =
   key,
   kind: 'insert',
   expectedVersion: undefined,
+  expectedScope: 's',
   document: { _id: key, [VALUE]: values },
   chars: 10,
   writer: { request: 0, change },

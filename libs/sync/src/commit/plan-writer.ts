@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import mongoose, { type mongo } from 'mongoose';
 import { ZERO_VERSION, type Rejection } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { SYNC_FIELDS } from '../codec/stored-document';
+import { isSyncField, SYNC_FIELDS } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import { asLostConnection, TransientSyncError } from '../database/transaction';
 import { codeOf, MONGO_CODES } from '../database/errors';
@@ -99,7 +99,7 @@ export class PlanWriter {
     if (!store) throw new Error(`Collection ${name} is not registered`);
     const target = this.target(store);
     for (const run of runsOfKind(writes)) {
-      const sizeAt = (index: number): number => run[index]?.chars ?? 0;
+      const sizeAt = (index: number): number => charsToSend(run[index]);
       const report = await (run[0]?.kind === 'insert'
         ? insertAll(
             target,
@@ -107,7 +107,7 @@ export class PlanWriter {
             sizeAt,
             session,
           )
-        : updateAll(target, run.map(replacement), sizeAt, session));
+        : updateAll(target, run.map(update), sizeAt, session));
       const culprit = report.failure && run[report.failure.index];
       if (report.failure)
         throw culprit
@@ -144,23 +144,42 @@ function runsOfKind(writes: readonly PlannedWrite[]): (readonly PlannedWrite[])[
   const runs: PlannedWrite[][] = [];
   for (const write of writes) {
     const run = runs.at(-1);
-    if (run?.[0]?.kind === write.kind) run.push(write);
+    if (run?.[0] && (run[0].kind === 'insert') === (write.kind === 'insert')) run.push(write);
     else runs.push([write]);
   }
   return runs;
 }
 
-function replacement({ document, scopeId, expectedVersion }: PlannedWrite): UpdateStatement {
-  const { _id, ...u } = document;
-  return {
-    q: {
-      _id,
-      [SYNC_FIELDS.scope]: scopeId,
-      // Whatever the app left there that is no version counts as none.
-      [SYNC_FIELDS.version]: expectedVersion ?? { $not: { $type: 'string' } },
-    },
-    u,
+function update({ document, kind, expectedScope, expectedVersion }: PlannedWrite): UpdateStatement {
+  const { _id, ...whole } = document;
+  const q = {
+    _id,
+    [SYNC_FIELDS.scope]: expectedScope,
+    // Whatever the app left there that is no version counts as none.
+    [SYNC_FIELDS.version]: expectedVersion ?? { $not: { $type: 'string' } },
   };
+  switch (kind) {
+    case 'stamp':
+      return {
+        q,
+        u: {
+          $set: Object.fromEntries(Object.entries(whole).filter(([key]) => isSyncField(key))),
+          ...(Object.hasOwn(whole, SYNC_FIELDS.hlc) ? {} : { $unset: { [SYNC_FIELDS.hlc]: '' } }),
+        },
+      };
+    case 'release':
+      return { q, u: { $unset: Object.fromEntries(Object.values(SYNC_FIELDS).map((field) => [field, ''])) } };
+    default:
+      return { q, u: whole };
+  }
+}
+
+/** What the engine's fields measure in a command. */
+const STAMP_CHARS = 500;
+
+function charsToSend(write: PlannedWrite | undefined): number {
+  const isWhole = write?.kind === 'insert' || write?.kind === 'replace';
+  return isWhole ? write.chars : STAMP_CHARS;
 }
 
 function headUpdate({ scopeId, fromSeq, version, seq }: HeadMove): UpdateStatement {

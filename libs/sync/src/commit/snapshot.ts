@@ -27,7 +27,7 @@ export class SnapshotRepository {
   /** Heads and documents; for the receipts see {@link receipts}. */
   async load(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<PlanSnapshot> {
     // Operations of one session run one after another.
-    const heads = await this.heads(session, [...new Set(requests.map((request) => request.scopeId))]);
+    const heads = await this.heads(session, [...scopesOf(requests)]);
     const documents = await this.documents(session, requests);
     return { heads, receipts: undefined, documents, bases: new Map() };
   }
@@ -38,6 +38,29 @@ export class SnapshotRepository {
   ): Promise<Map<string, HeadRecord>> {
     const rows = await this.oplog.heads.find({ _id: { $in: [...scopes] } }, { session }).toArray();
     return new Map(rows.map((head) => [head._id, head]));
+  }
+
+  /**
+   * Takes the documents of observed changes before anything is read: who writes them past the engine waits then, where
+   * a busy document would otherwise always be written between the look at it and the write.
+   *
+   * @returns gives them free again, as a write of the same transaction
+   */
+  async lock(session: mongo.ClientSession, requests: readonly PlanRequest[]): Promise<() => Promise<void>> {
+    const ids = new Map<string, unknown[]>();
+    for (const { changes } of requests)
+      for (const change of changes) {
+        if (change.kind !== 'ready' || !change.observed) continue;
+        const some = ids.get(change.collection);
+        if (some) some.push(change.storedId);
+        else ids.set(change.collection, [change.storedId]);
+      }
+    const each = async (update: object): Promise<void> => {
+      for (const [name, some] of ids)
+        await this.require(name).store.updateMany({ _id: { $in: some as never[] } }, update, { session });
+    };
+    await each({ $set: { [SYNC_FIELDS.lock]: true } });
+    return () => each({ $unset: { [SYNC_FIELDS.lock]: '' } });
   }
 
   /** What the requests' mutations were answered before, by {@link receiptText}. */
@@ -64,11 +87,13 @@ export class SnapshotRepository {
     requests: readonly PlanRequest[],
   ): Promise<Map<string, StoredDocument | 'foreign'>> {
     const asked = new Map<string, { ids: Map<string, unknown>; scopes: Set<string> }>();
+    const observed = new Set<string>();
     for (const { scopeId, changes } of requests) {
       for (const change of changes) {
         const target = targetOf(change);
         if (!target) continue;
         const { collection, key, storedId } = target;
+        if (change.kind === 'ready' && change.observed) observed.add(key);
         let of = asked.get(collection);
         if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
         of.ids.set(key, storedId);
@@ -82,7 +107,11 @@ export class SnapshotRepository {
         const key = documentKey(name, row['_id'], collection.ids.toWire(row['_id']));
         // What belongs to none of the asking scopes stops here: the planner learns that the id is taken, and no more.
         const scope = row[SYNC_FIELDS.scope];
-        documents.set(key, typeof scope === 'string' && scopes.has(scope) ? row : 'foreign');
+        // One of no scope at all may be of theirs, where documents are taken in that came past the engine.
+        const isFree =
+          (scope ?? null) === null &&
+          (observed.has(key) || collection.rules.capture?.scopeField !== undefined);
+        documents.set(key, isFree || (typeof scope === 'string' && scopes.has(scope)) ? row : 'foreign');
       }
     }
     return documents;
@@ -111,6 +140,19 @@ export class SnapshotRepository {
     if (!collection) throw new Error(`Collection ${name} is not registered`);
     return collection;
   }
+}
+
+/** Those that the requests may write. */
+function scopesOf(requests: readonly PlanRequest[]): Set<string> {
+  const scopes = new Set<string>();
+  for (const { scopeId, changes } of requests) {
+    scopes.add(scopeId);
+    for (const change of changes) {
+      const to = change.kind === 'ready' ? change.observed?.moved?.to : undefined;
+      if (to !== undefined) scopes.add(to);
+    }
+  }
+  return scopes;
 }
 
 function readByIds(

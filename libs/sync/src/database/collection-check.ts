@@ -62,9 +62,8 @@ export function unscopedAdvice(name: string, count: number): string[] {
   const documents = count === 1 ? 'document' : 'documents';
   return [
     `Collection ${name} holds ${many} ${documents} without a scope (_sync_scope_id is missing, or is no text): no device ` +
-      'gets them. Take each in once, under an identity of its scope: with global ids by ' +
-      `sync.recordServerChange({ collection: '${name}', docId, operation: 'upsert', identity }), with scoped ids by ` +
-      `tx.upsert('${name}', docId, document) in sync.transaction(), and remove the old document then.`,
+      `gets them. Take them in: npx nest-offline-sync adopt --collection ${name} --scope-field <field>, or ` +
+      'SyncAdminService.adopt(); with scoped ids by tx.upsert() in sync.transaction(), and remove the old documents then.',
   ];
 }
 

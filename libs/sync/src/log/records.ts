@@ -20,6 +20,8 @@ export interface HeadRecord {
   readonly floorAt?: Date;
   /** The newest version whose tombstone trimming may have removed: not above the floor. Missing while none was. */
   readonly tombstoneFloor?: string;
+  /** Collections of which documents come or go without entries: the floor is raised when that is done. */
+  readonly adopting?: readonly string[];
   /** The newest version that a transaction of the app has reserved. Setting it takes the head's lock. */
   readonly reserved?: string;
 }

@@ -66,6 +66,9 @@ import { ScopeHeads } from '../app-writes/scope-heads';
 import { ScopeWriter } from '../app-writes/scope-writer';
 import { TransactionRunner } from '../app-writes/transaction-runner';
 import { Transactions } from '../app-writes/transactions';
+import { SyncAdminService } from '../admin/admin.service';
+import { ScopeFloors } from '../admin/scope-floors';
+import { Observation } from '../capture/observation';
 import { SyncGateway } from '../ws/sync.gateway';
 
 /** What the host gave or its factory returned, before anybody has looked at it. */
@@ -102,6 +105,7 @@ function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule 
     controllers: extras.http ? [controller] : [],
     exports: [
       SyncService,
+      SyncAdminService,
       HlcService,
       CollectionRegistry,
       IdentityService,
@@ -178,6 +182,9 @@ const SERVICES: Provider[] = [
   ServerChanges,
   TransactionRunner,
   Transactions,
+  Observation,
+  ScopeFloors,
+  SyncAdminService,
   SyncService,
 ];
 

@@ -18,8 +18,15 @@ export interface CollectionRules {
   readonly form?: DocumentForm;
   /** What a patched document may measure: the sender of a patch cannot tell. Absent: anything. */
   readonly limits?: DocumentLimits;
+  /** Writes past the engine are looked for and recorded. */
+  readonly capture?: CaptureRules;
   /** A transform or a DTO of the app sees each document before it is stored, a patched one too. */
   readonly preparesByApp?: boolean;
+}
+
+export interface CaptureRules {
+  /** Names the scope of a document that the app has made: a dotted path. Without it such a document stays the app's own. */
+  readonly scopeField?: string;
 }
 
 export interface DocumentLimits {

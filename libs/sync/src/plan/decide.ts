@@ -29,6 +29,8 @@ import { standing, unless, write, type Indexed } from './storing';
 export function decide(planning: Planning, change: ReadyChange, index: number): Decision {
   const { layer, request, clock, lineage, pending } = planning;
   if (change.verdict) return rejected(change.verdict);
+  // What it asks for was done before anything was decided.
+  if (change.observed) return accepted(null);
   const stored = layer.document(change.key);
   if (stored === 'foreign' || (stored && stored.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
   const refused = refuseStamps(change, stored, layer.head(request.scopeId), clock);

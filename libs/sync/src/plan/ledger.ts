@@ -139,7 +139,12 @@ function fromStored(stored: StoredDocument): DocumentState {
     stamp: text(stored[SYNC_FIELDS.hlc]) ?? version,
     deleted: stored[SYNC_FIELDS.deleted] === true,
     fields,
-    origin: { exists: true, version: version ?? undefined },
+    origin: {
+      exists: true,
+      version: version ?? undefined,
+      scope: text(stored[SYNC_FIELDS.scope]),
+      hash: text(stored[SYNC_FIELDS.hash]) ?? undefined,
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import type {
 import type { StoredDocument, StoredId } from '../codec/stored-document';
 import type { CollectionRules } from './conflict';
 import type { Content, DocumentForm, Verdict } from './document-form';
+import type { DocumentOrigin, Observed } from './observed';
 import { dropFields, isKeptByServer } from './field-facts';
 import type { EntryRecord, HeadRecord, ReceiptRecord } from '../log/records';
 
@@ -73,6 +74,8 @@ export interface ReadyChange extends Grouped {
   readonly resolution?: Resolution;
   /** What MongoDB said to an earlier plan (a unique index), or that the resolver's tries are used up. */
   readonly verdict?: Rejection;
+  /** The change is nobody's edit: what stands there is compared with what was recorded of it. See {@link recordForeign}. */
+  readonly observed?: Observed;
 }
 
 export interface RefusedChange extends Grouped {
@@ -225,9 +228,14 @@ export interface PlannedWrite {
   readonly scopeId: string;
   readonly collection: string;
   readonly key: string;
-  /** `insert`: it was not there. `replace`: it was there with this version (undefined: without one). */
-  readonly kind: 'insert' | 'replace';
+  /**
+   * `insert`: it was not there. Otherwise it was there with this version (undefined: without one) and this scope, and it
+   * is replaced, gets the engine's fields alone (`stamp`), or loses them (`release`).
+   */
+  readonly kind: 'insert' | 'replace' | 'stamp' | 'release';
   readonly expectedVersion: string | undefined;
+  /** Null: none. */
+  readonly expectedScope: string | null;
   readonly document: StoredDocument & { readonly _id: StoredId };
   /** How long its entry's text is: about its size. */
   readonly chars: number;
@@ -254,7 +262,7 @@ export interface DocumentState {
   /** The app's own fields. */
   readonly fields: StoredDocument;
   /** What the database had when the transaction began. */
-  readonly origin: { readonly exists: boolean; readonly version: string | undefined };
+  readonly origin: DocumentOrigin;
   /** Set once the plan has changed the document. */
   readonly written?: {
     readonly collection: string;
@@ -263,6 +271,10 @@ export interface DocumentState {
     readonly writer: Writer;
     /** Of the entry's text. */
     readonly chars: number;
+    /** What is stored as {@link SYNC_FIELDS.hash}. */
+    readonly hash?: string;
+    /** Of a document that is stored already: only the engine's fields change. */
+    readonly kind?: 'stamp' | 'release';
   };
 }
 

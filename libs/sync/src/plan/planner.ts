@@ -1,3 +1,4 @@
+import { recordForeign } from './foreign';
 import { Ledger } from './ledger';
 import type { BaseNeed, Plan, PlanClock, PlanRequest, PlanSnapshot, RequestOutcome } from './plan';
 import { planningOf } from './planning';
@@ -12,6 +13,7 @@ import { decideAll } from './units';
  */
 export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanRequest[], clock: PlanClock): Plan {
   const ledger = Ledger.over(snapshot);
+  recordForeign(ledger, requests, clock);
   const missingBases = new Map<string, BaseNeed>();
   let needsReceipts = false;
   const outcomes = requests.map((request, index): RequestOutcome => {

@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type LogChange,
 } from 'nest-offline-sync-protocol';
+import { contentHash } from '../codec/content-hash';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { encodeBy } from '../codec/wire-codec';
 import type { Ledger } from './ledger';
@@ -46,6 +47,7 @@ export function recordWrite(
   { request, requestIndex, change, changeIndex }: Recorded,
   current: DocumentState | undefined,
   document: StoredDocument | null,
+  kind?: 'stamp' | 'release',
 ): RecordedWrite {
   const { scopeId, actorId, clientId } = request;
   const head = layer.head(scopeId);
@@ -86,6 +88,8 @@ export function recordWrite(
       actorId,
       writer: { request: requestIndex, change: changeIndex },
       chars: wire.length,
+      ...(kind ? { kind } : {}),
+      ...(change.rules.capture || change.observed ? { hash: contentHash(document) } : {}),
     },
   };
   layer.setDocument(change.key, state);
@@ -143,8 +147,9 @@ export function plannedWrite(
     scopeId: state.scopeId,
     collection: written.collection,
     key,
-    kind: origin.exists ? 'replace' : 'insert',
+    kind: origin.exists ? (written.kind ?? 'replace') : 'insert',
     expectedVersion: origin.version,
+    expectedScope: origin.scope === undefined ? state.scopeId : origin.scope,
     document: {
       _id: written.storedId,
       ...state.fields,
@@ -153,6 +158,7 @@ export function plannedWrite(
       [SYNC_FIELDS.scope]: state.scopeId,
       [SYNC_FIELDS.deleted]: state.deleted,
       ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
+      ...(written.hash === undefined ? {} : { [SYNC_FIELDS.hash]: written.hash }),
     },
     chars: written.chars,
     writer: written.writer,

@@ -1,0 +1,243 @@
+import type { mongo } from 'mongoose';
+import type { ErrorCode, Rejection } from 'nest-offline-sync-protocol';
+import { Observation } from '../capture/observation';
+import { contentHash } from '../codec/content-hash';
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import { ownFields } from '../app-writes/target';
+import type { SyncedCollection } from '../collections/collection';
+import { isPassing, MONGO_CODES } from '../database/errors';
+import { within } from '../database/waiting';
+import { readField } from '../identity/identity';
+import { adoptable } from './adoptable';
+import { Refusals, type RefusedDocuments } from './refusals';
+import { ScopeFloors } from './scope-floors';
+import { unscoped, type Sized } from './unscoped-walk';
+
+/** What an adoption is about. */
+export interface AdoptionPlan {
+  readonly collection: SyncedCollection;
+  readonly scopeField: string;
+  readonly where: object;
+  readonly actorId: string;
+  readonly log: boolean;
+  readonly dryRun: boolean;
+}
+
+export interface AdoptProgress {
+  /** Documents that were looked at in this pass. */
+  readonly seen: number;
+  readonly adopted: number;
+  readonly refused: number;
+  /** Documents without a scope when the run began. */
+  readonly total: number;
+}
+
+/** What became of an adoption, or would become of it. */
+export interface AdoptReport {
+  readonly collection: string;
+  readonly dryRun: boolean;
+  readonly adopted: number;
+  /** Scopes that got documents. */
+  readonly scopes: number;
+  /** Those with most of them. */
+  readonly largestScopes: readonly { readonly scope: string; readonly documents: number }[];
+  readonly refused: readonly RefusedDocuments[];
+}
+
+interface Candidate extends Sized {
+  readonly scopeId: string;
+}
+
+/** The app may add documents while the walk goes on; each pass takes what the ones before have missed. */
+const MOST_PASSES = 10;
+/** Scopes whose documents are counted one by one, and whose heads are remembered. */
+const MOST_SCOPES = 100_000;
+const SHOWN_SCOPES = 10;
+const LIMIT_MS = 120_000;
+
+/**
+ * One run over the documents that have no scope yet. It holds a batch at a time, and can be broken off anywhere: what has
+ * a scope is done, the rest is found again.
+ */
+export class Adoption {
+  private refusals = new Refusals();
+  private readonly perScope = new Map<string, number>();
+  private readonly heads = new Map<string, string>();
+  private adopted = 0;
+  private seen = 0;
+
+  constructor(
+    private readonly plan: AdoptionPlan,
+    private readonly total: number,
+    private readonly deps: { readonly observation: Observation; readonly floors: ScopeFloors },
+    private readonly mayContinue: () => Promise<boolean>,
+    private readonly onProgress: (progress: AdoptProgress) => void,
+  ) {}
+
+  /** @returns undefined when it was told to stop */
+  async run(): Promise<AdoptReport | undefined> {
+    const { plan } = this;
+    for (let pass = 0; pass < MOST_PASSES; pass++) {
+      this.refusals = new Refusals();
+      this.seen = 0;
+      const before = this.adopted;
+      let batchUnderWay: Promise<void> = Promise.resolve();
+      for await (const batch of unscoped(plan.collection.store, plan.where)) {
+        // The next batch is read while this one is written.
+        await batchUnderWay;
+        if (!(await this.mayContinue())) return undefined;
+        batchUnderWay = this.take(batch);
+        batchUnderWay.catch(() => undefined);
+      }
+      await batchUnderWay;
+      if (plan.dryRun || this.adopted === before) break;
+    }
+    return this.report();
+  }
+
+  private async take(batch: readonly Sized[]): Promise<void> {
+    const candidates = await this.candidates(batch);
+    if (this.plan.dryRun) for (const { scopeId } of candidates) this.count(scopeId);
+    else if (this.plan.log) await this.record(candidates);
+    else await this.stamp(candidates);
+    this.seen += batch.length;
+    const { seen, adopted, total } = this;
+    this.onProgress({ seen, adopted, refused: this.refusals.count, total });
+  }
+
+  private async candidates(batch: readonly Sized[]): Promise<Candidate[]> {
+    const { collection, scopeField } = this.plan;
+    const candidates: Candidate[] = [];
+    for (const sized of batch) {
+      const { document, bytes } = sized;
+      const judged = adoptable(document, scopeField, collection, bytes);
+      const rejection = judged.ok ? await this.schemaRefusal(document) : judged.rejection;
+      if (rejection) this.refusals.add(document['_id'], rejection);
+      else if (judged.ok) candidates.push({ ...sized, scopeId: judged.scopeId });
+    }
+    return candidates;
+  }
+
+  private async schemaRefusal(document: StoredDocument): Promise<Rejection | undefined> {
+    const { collection } = this.plan;
+    if (!collection.rules.form?.rules) return undefined;
+    const storedId = document['_id'];
+    const ids = { storedId, wireId: collection.ids.toWire(storedId) };
+    const checked = await collection.verify(ids, ownFields(document), undefined);
+    return checked.ok ? undefined : checked.rejection;
+  }
+
+  /** With entries: each document becomes one of its scope's log. */
+  private async record(candidates: readonly Candidate[]): Promise<void> {
+    const { collection, scopeField, actorId } = this.plan;
+    const sightings = candidates.map(({ scopeId, document }) => ({
+      scopeId,
+      collection,
+      storedId: document['_id'],
+      observed: { scopeField },
+    }));
+    const refused = await this.deps.observation.record(sightings, actorId, this.mayContinue);
+    for (const [at, { document, scopeId }] of candidates.entries()) {
+      const rejection = refused.get(at);
+      if (rejection) this.refusals.add(document['_id'], rejection);
+      else this.count(scopeId);
+    }
+  }
+
+  /** Without entries: the scopes' floors move when all is done. */
+  private async stamp(candidates: readonly Candidate[]): Promise<void> {
+    const { collection } = this.plan;
+    if (candidates.length === 0) return;
+    const updates: mongo.AnyBulkWriteOperation<StoredDocument>[] = [];
+    for (const { document, scopeId } of candidates)
+      updates.push({ updateOne: this.stampOf(document, scopeId, await this.versionFor(scopeId)) });
+    const failed = await this.bulk(collection.store, updates);
+    for (const [at, { document, scopeId }] of candidates.entries()) {
+      const code = failed.get(at);
+      if (code === undefined) this.count(scopeId);
+      else this.refusals.add(document['_id'], refusalFor(code));
+    }
+  }
+
+  private stampOf(
+    document: StoredDocument,
+    scopeId: string,
+    version: string,
+  ): mongo.UpdateOneModel<StoredDocument> {
+    const { scopeField, actorId } = this.plan;
+    return {
+      filter: {
+        _id: document['_id'] as never,
+        [SYNC_FIELDS.scope]: null,
+        // The app may have given it to another scope since it was read: the next pass takes it then.
+        [scopeField]: readField(document, scopeField),
+      },
+      update: {
+        $set: {
+          [SYNC_FIELDS.version]: version,
+          [SYNC_FIELDS.actor]: actorId,
+          [SYNC_FIELDS.scope]: scopeId,
+          [SYNC_FIELDS.deleted]: false,
+          [SYNC_FIELDS.hash]: contentHash(ownFields(document)),
+        },
+      },
+    };
+  }
+
+  private async versionFor(scopeId: string): Promise<string> {
+    const known = this.heads.get(scopeId);
+    if (known !== undefined) return known;
+    const version = await this.deps.floors.mark(scopeId, this.plan.collection.name);
+    if (this.heads.size >= MOST_SCOPES) this.heads.clear();
+    this.heads.set(scopeId, version);
+    return version;
+  }
+
+  /** @returns the codes of those that the database refuses, by their places */
+  private async bulk(
+    store: mongo.Collection<StoredDocument>,
+    updates: mongo.AnyBulkWriteOperation<StoredDocument>[],
+  ): Promise<Map<number, number>> {
+    for (;;) {
+      try {
+        await within(LIMIT_MS, () => store.bulkWrite(updates, { ordered: false }));
+        return new Map();
+      } catch (error) {
+        const { writeErrors } = error as { writeErrors?: unknown };
+        const each = (Array.isArray(writeErrors) ? writeErrors : []) as { index: number; code: number }[];
+        if (each.length > 0) return new Map(each.map(({ index, code }) => [index, code]));
+        // Nothing is done twice: what has a scope by now is not found.
+        if (!isPassing(error) || !(await this.mayContinue())) throw error;
+      }
+    }
+  }
+
+  private count(scopeId: string): void {
+    this.adopted += 1;
+    if (this.perScope.has(scopeId) || this.perScope.size < MOST_SCOPES)
+      this.perScope.set(scopeId, (this.perScope.get(scopeId) ?? 0) + 1);
+  }
+
+  private report(): AdoptReport {
+    const { plan, adopted, perScope } = this;
+    const largest = [...perScope].sort(([, a], [, b]) => b - a).slice(0, SHOWN_SCOPES);
+    return {
+      collection: plan.collection.name,
+      dryRun: plan.dryRun,
+      adopted,
+      scopes: perScope.size,
+      largestScopes: largest.map(([scope, documents]) => ({ scope, documents })),
+      refused: this.refusals.list(),
+    };
+  }
+}
+
+function refusalFor(code: number): Rejection {
+  const known: ErrorCode =
+    code === MONGO_CODES.DuplicateKey
+      ? 'unique_violation'
+      : code === MONGO_CODES.DocumentValidationFailure
+        ? 'validation_failed'
+        : 'refused_by_database';
+  return { code: known, message: `the database refuses it with its scope (MongoDB's code ${String(code)})` };
+}

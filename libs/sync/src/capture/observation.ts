@@ -1,0 +1,121 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import mongoose from 'mongoose';
+import { SyncError, type Rejection } from 'nest-offline-sync-protocol';
+import type { SyncedCollection } from '../collections/collection';
+import type { StoredId } from '../codec/stored-document';
+import { isPassing } from '../database/errors';
+import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
+import type { SyncSettings } from '../options/settings';
+import { SYNC_SETTINGS } from '../options/tokens';
+import type { Observed } from '../plan/observed';
+import { documentKey, type ReadyChange } from '../plan/plan';
+import { PushQueue } from '../push/queue';
+
+/** A document that may have been written past the engine. */
+export interface Sighting {
+  /** In whose log it is looked for. */
+  readonly scopeId: string;
+  readonly collection: SyncedCollection;
+  readonly storedId: StoredId;
+  readonly observed: Observed;
+}
+
+/** What a command may carry of them: the planner reads each as a whole. */
+const CHANGES = 500;
+/** Counts to the queue's own bound on what one transaction holds. */
+const BYTES_EACH = 512;
+
+/** Has documents compared with what was recorded of them: by the queue, the planner and the transactions of pushes. */
+@Injectable()
+export class Observation {
+  constructor(
+    private readonly queue: PushQueue,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+  ) {}
+
+  /**
+   * Many in one transaction. Done twice it does nothing the second time, so it is tried again until it is known to be done.
+   *
+   * @param mayContinue asked before each further try
+   * @returns why the database refuses some of them, by their place in the list
+   */
+  async record(
+    sightings: readonly Sighting[],
+    actorId: string,
+    mayContinue: () => boolean | Promise<boolean>,
+  ): Promise<Map<number, Rejection>> {
+    const refused = new Map<number, Rejection>();
+    await Promise.all(
+      pieces(sightings).map(async (places) => {
+        const [first = 0] = places;
+        const changes = places.map((at) => changeOf(sightings[at] as Sighting));
+        const scopeId = sightings[first]?.scopeId ?? '';
+        const request = { scopeId, actorId, clientId: '', atomic: 'mutation' as const, changes };
+        const outcome = await this.untilDone(mayContinue, () =>
+          this.queue.submit(
+            request,
+            changes.length * BYTES_EACH,
+            performance.now() + this.settings.retryDeadlineMs,
+          ),
+        );
+        if (outcome.kind !== 'decided') throw new Error('An observed change asks for nothing');
+        outcome.decisions.forEach(({ code, error }, index) => {
+          if (code !== null) refused.set(places[index] ?? -1, { code, message: error ?? code });
+        });
+      }),
+    );
+    return refused;
+  }
+
+  private async untilDone<T>(
+    mayContinue: () => boolean | Promise<boolean>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isMomentary(error) || !(await mayContinue())) throw error;
+      }
+      await delay(fullJitter(failures, OUTAGE_PAUSE, Math.random()));
+    }
+  }
+}
+
+/** Places in the list, by scope, in their order. */
+function pieces(sightings: readonly Sighting[]): number[][] {
+  const open = new Map<string, number[]>();
+  const all: number[][] = [];
+  sightings.forEach(({ scopeId }, at) => {
+    let piece = open.get(scopeId);
+    if (!piece || piece.length === CHANGES) {
+      all.push((piece = []));
+      open.set(scopeId, piece);
+    }
+    piece.push(at);
+  });
+  return all;
+}
+
+function changeOf({ collection: { name, rules, ids }, storedId, observed }: Sighting): ReadyChange {
+  const wireId = ids.toWire(storedId);
+  return {
+    kind: 'ready',
+    collection: name,
+    rules,
+    operation: 'upsert',
+    key: documentKey(name, storedId, wireId),
+    storedId,
+    wireId,
+    document: null,
+    parent: null,
+    hlc: null,
+    observed,
+  };
+}
+
+function isMomentary(error: unknown): boolean {
+  if (error instanceof SyncError) return error.code === 'busy' || error.code === 'unavailable';
+  return isPassing(error) || error instanceof mongoose.mongo.MongoNetworkError;
+}

@@ -1,0 +1,141 @@
+import { identityText, readField } from '../identity/identity';
+import { contentHash, TOMBSTONE_HASH } from '../codec/content-hash';
+import type { StoredDocument } from '../codec/stored-document';
+import type { Ledger } from './ledger';
+import type { DocumentState, PlanClock, PlanRequest, ReadyChange } from './plan';
+import { recordWrite, type Recorded } from './recording';
+
+/** Who is said to have written what came past the engine. */
+export const APP_ACTOR = 'app';
+
+/** The scope that a document's own field names; undefined: none. */
+export function scopeIn(document: StoredDocument, scopeField: string): string | undefined {
+  return identityText(readField(document, scopeField));
+}
+
+/**
+ * Records what was written past the engine, before anything is decided about the documents: so a device meets it as a
+ * write of somebody else, and overwrites nothing that nobody has seen. Idempotent: what is recorded already differs from
+ * nothing.
+ *
+ * A push looks at its documents of captured collections; an observed change asks about a document in any collection.
+ * What a request does after that does not undo it.
+ */
+export function recordForeign(ledger: Ledger, requests: readonly PlanRequest[], clock: PlanClock): void {
+  requests.forEach((request, requestIndex) => {
+    request.changes.forEach((change, changeIndex) => {
+      if (change.kind === 'refused' || change.verdict || change.byServer) return;
+      if (!change.observed && !change.rules.capture) return;
+      const found = ledger.document(change.key);
+      if (found === 'foreign' || found?.written) return;
+      new Foreign(ledger, clock, { request, requestIndex, change, changeIndex }).record(found);
+    });
+  });
+}
+
+class Foreign {
+  private readonly change: ReadyChange;
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly clock: PlanClock,
+    private readonly of: Recorded,
+  ) {
+    this.change = of.change;
+  }
+
+  record(found: DocumentState | undefined): void {
+    if (!found) {
+      if (this.wasDeleted()) this.write(undefined, null);
+      return;
+    }
+    const { scope = null } = found.origin;
+    if (scope === null) this.enter(found);
+    else if (scope === this.of.request.scopeId) this.compare(found);
+  }
+
+  /** Nobody but the app removes a document without leaving a tombstone, unless it was one of the old tombstones. */
+  private wasDeleted(): boolean {
+    const { observed, parent } = this.change;
+    if (observed) return observed.isGone === true;
+    const { scopeId } = this.of.request;
+    return (
+      parent !== null &&
+      parent <= this.ledger.head(scopeId).version &&
+      this.ledger.forgotten(scopeId, parent) === undefined
+    );
+  }
+
+  /** A document without a scope: the app has made it, or has replaced it as a whole. */
+  private enter(found: DocumentState): void {
+    const { scopeId } = this.of.request;
+    const { observed } = this.change;
+    const named = this.scopeNow(found);
+    const own = { ...found, scopeId };
+    if (observed?.moved && this.hasMoved(named)) this.move(own, named);
+    else if ((named ?? (observed?.since === undefined ? undefined : scopeId)) === scopeId)
+      this.write(own, found.fields, 'stamp');
+  }
+
+  private compare(found: DocumentState): void {
+    const { observed } = this.change;
+    const isTombstone = [undefined, TOMBSTONE_HASH].includes(found.origin.hash);
+    if (found.deleted && isTombstone) return;
+    const named = this.scopeNow(found);
+    if (observed?.moved && this.hasMoved(named)) this.move(found, named);
+    else if (observed?.again === true || this.differs(found))
+      if (found.deleted) this.write(found, null);
+      else this.write(found, found.fields, 'stamp');
+  }
+
+  private differs({ deleted, fields, version, origin: { hash } }: DocumentState): boolean {
+    const since = this.change.observed?.since;
+    if (hash === undefined) return since !== undefined && (version ?? '') <= since;
+    const isOlder = since !== undefined && (version ?? '') < since;
+    return isOlder || hash !== contentHash(deleted ? null : fields);
+  }
+
+  private scopeNow({ fields }: DocumentState): string | undefined {
+    const { observed, rules } = this.change;
+    const scopeField = observed ? observed.scopeField : rules.capture?.scopeField;
+    return scopeField === undefined ? undefined : scopeIn(fields, scopeField);
+  }
+
+  /** Whether it is still there where it was seen to go: else its next change tells. */
+  private hasMoved(named: string | undefined): boolean {
+    return named !== this.of.request.scopeId && named === this.change.observed?.moved?.to;
+  }
+
+  /** A delete in the old scope and an upsert in the new one; without a new one the document is the app's own again. */
+  private move(found: DocumentState, to: string | undefined): void {
+    this.write(found, null, 'release');
+    const { key } = this.change;
+    const left = this.ledger.document(key) as DocumentState;
+    if (to === undefined) this.ledger.setDocument(key, { ...left, scopeId: '' });
+    else this.write({ ...left, scopeId: to, version: null, stamp: null }, found.fields, 'stamp', to);
+  }
+
+  private write(
+    current: DocumentState | undefined,
+    document: StoredDocument | null,
+    kind?: 'stamp' | 'release',
+    scopeId = this.of.request.scopeId,
+  ): void {
+    const { of, change } = this;
+    const actorId = change.observed ? of.request.actorId : APP_ACTOR;
+    const foreign: ReadyChange = {
+      ...change,
+      operation: document === null ? 'delete' : 'upsert',
+      document,
+      text: undefined,
+      patch: undefined,
+      content: undefined,
+      mutation: undefined,
+      parent: current?.version ?? null,
+      hlc: null,
+      byServer: { reserved: undefined },
+    };
+    const request = { ...of.request, scopeId, actorId };
+    recordWrite(this.ledger, this.clock, { ...of, request, change: foreign }, current, document, kind);
+  }
+}
