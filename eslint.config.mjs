@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 import purity from './eslint.purity.cjs';
 
 export default defineConfig(
-  { ignores: ['**/dist/', 'node_modules/', '.data/', 'coverage/', 'test/consumers/*/'] },
+  { ignores: ['**/dist/', 'node_modules/', '.data/', 'coverage/', 'test/consumers/*/', 'apps/bench/peers/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -34,7 +34,8 @@ export function publishedPackages(): WorkspacePackage[] {
 }
 
 /**
- * Builds from nothing, so that no file of an earlier build gets in, and packs what is published.
+ * Builds from nothing, so that no file of an earlier build gets in, and packs everything, also what is not published yet: it is
+ * checked as it will be.
  *
  * @throws Error when a step fails
  */
@@ -46,7 +47,7 @@ export function packAll(): PackedPackage[] {
   run('npm', ['run', '--silent', 'build']);
   // For clients in other languages.
   cpSync(join(ROOT, 'test/fixtures/wire'), join(ROOT, 'libs/protocol/dist/wire'), { recursive: true });
-  return publishedPackages().map((one) => {
+  return allPackages().map((one) => {
     const args = ['pack', '--json', '--pack-destination', PACKED];
     const { stdout, status, stderr } = spawnSync('npm', args, { cwd: one.folder, encoding: 'utf8' });
     if (status !== 0) throw new Error(`npm pack of ${one.manifest.name} failed:\n${stderr}`);

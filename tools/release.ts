@@ -57,7 +57,7 @@ function preview(version: string, current: string): void {
   const packed = packAll();
   stopFor(packed.flatMap(faultsOf));
   process.stdout.write('\nWould be published, in this order:\n');
-  for (const { manifest, bytes, files, tarball } of packed)
+  for (const { manifest, bytes, files, tarball } of packed.filter((one) => one.manifest.private !== true))
     process.stdout.write(
       `  ${manifest.name.padEnd(34)} ${version.padEnd(10)} ${String(Math.round(bytes / 1024)).padStart(5)} kB ${String(files.length).padStart(4)} files  ${basename(tarball)}\n`,
     );

@@ -1,29 +1,30 @@
 /**
- * Fresh apps that use the package as their teams would: `npm run check:consumers -- [--only nest11,nest12] [--keep]`.
+ * Fresh apps that use the packages as their teams would: `npm run check:consumers -- [--only nest11,vite] [--keep]`.
  *
  * Packs the packages, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
  * code of the documentation into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
- * streams, and asks it to end: it must do so by itself. One after another; downloads are shared by npm's cache.
+ * streams, and asks it to end: it must do so by itself. The client is bundled and run: {@link file://./client.ts}. One after
+ * another; downloads are shared by npm's cache.
  * Ends with a table, `N passed, N failed`, and 1 when something failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startEmbeddedMongo } from '../../libs/embedded-mongo/src';
-import { packAll, PACKED } from '../../tools/packages';
+import { packAll } from '../../tools/packages';
 import { withDatabase } from '../support/database';
 import { MarkdownFile, PAGES_WITH_CODE } from '../support/markdown';
+import { checkClient, CLIENT_CONSUMERS } from './client';
+import { command, copyPackages, plainEnvironment, tail } from './command';
 import { CONSUMERS, type Consumer } from './consumer';
 import { SECRET, visit } from './visit';
 
 const ROOT = join(__dirname, '../..');
-/** How long one command may take, in milliseconds. */
-const COMMAND_LIMIT_MS = 300_000;
 const START_LIMIT_MS = 30_000;
 /** How long an app may take to end by itself, in milliseconds: after that, something holds it open. */
 const END_LIMIT_MS = 15_000;
@@ -35,28 +36,33 @@ const blocks = PAGES_WITH_CODE.flatMap((path) => new MarkdownFile(join(ROOT, pat
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' }, keep: { type: 'boolean' } } });
-  const names = values.only?.split(',') ?? CONSUMERS.map(({ name }) => name);
-  const unknown = names.filter((name) => !CONSUMERS.some((consumer) => consumer.name === name));
+  const all = [...CONSUMERS, ...CLIENT_CONSUMERS];
+  const names = values.only?.split(',') ?? all.map(({ name }) => name);
+  const unknown = names.filter((name) => !all.some((consumer) => consumer.name === name));
   if (unknown.length > 0)
     throw new Error(
-      `No consumer ${unknown.join(', ')}. There are: ${CONSUMERS.map(({ name }) => name).join(', ')}.`,
+      `No consumer ${unknown.join(', ')}. There are: ${all.map(({ name }) => name).join(', ')}.`,
     );
   const folder = mkdtempSync(join(tmpdir(), 'consumers-'));
+  const rows: { name: string; what: string; seconds: number; failure: string | undefined }[] = [];
+  const row = async ({ name, what }: { name: string; what: string }, check: () => Promise<void>) => {
+    const started = performance.now();
+    process.stdout.write(`${name}: ${what}\n`);
+    const failure = await check().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    if (failure !== undefined) process.stdout.write(`${failure}\n`);
+    rows.push({ name, what, seconds: (performance.now() - started) / 1000, failure });
+  };
+  const apps = CONSUMERS.filter(({ name }) => names.includes(name));
   const given = process.env.MONGODB_URI;
-  const mongo = given === undefined ? await startEmbeddedMongo() : undefined;
-  const rows: { consumer: Consumer; seconds: number; failure: string | undefined }[] = [];
+  const mongo = given === undefined && apps.length > 0 ? await startEmbeddedMongo() : undefined;
   try {
     packAll();
-    for (const consumer of CONSUMERS.filter(({ name }) => names.includes(name))) {
-      const started = performance.now();
-      process.stdout.write(`${consumer.name}: ${consumer.what}\n`);
-      const failure = await check(consumer, folder, given ?? mongo?.uri ?? '').then(
-        () => undefined,
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
-      );
-      if (failure !== undefined) process.stdout.write(`${failure}\n`);
-      rows.push({ consumer, seconds: (performance.now() - started) / 1000, failure });
-    }
+    for (const app of apps) await row(app, () => check(app, folder, given ?? mongo?.uri ?? ''));
+    for (const client of CLIENT_CONSUMERS.filter(({ name }) => names.includes(name)))
+      await row(client, () => checkClient(client, folder));
   } finally {
     await mongo?.stop();
     if (values.keep) process.stdout.write(`Kept: ${folder}\n`);
@@ -64,9 +70,9 @@ async function main(): Promise<void> {
   }
   const failed = rows.filter(({ failure }) => failure !== undefined).length;
   process.stdout.write('\n');
-  for (const { consumer, seconds, failure } of rows)
+  for (const { name, what, seconds, failure } of rows)
     process.stdout.write(
-      `${failure === undefined ? 'passed' : 'FAILED'}  ${consumer.name.padEnd(9)} ${consumer.what.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s\n`,
+      `${failure === undefined ? 'passed' : 'FAILED'}  ${name.padEnd(9)} ${what.padEnd(40)} ${seconds.toFixed(0).padStart(4)} s\n`,
     );
   process.stdout.write(`${String(rows.length - failed)} passed, ${String(failed)} failed\n`);
   process.exitCode = failed === 0 ? 0 : 1;
@@ -80,18 +86,15 @@ async function check(consumer: Consumer, folder: string, serverUri: string): Pro
   };
   cpSync(join(__dirname, consumer.name), app, { recursive: true });
   mkdirSync(join(app, 'src'), { recursive: true });
-  for (const name of NAMES) {
-    const packed = readdirSync(PACKED).find((file) => new RegExp(`^${name}-\\d.*\\.tgz$`).test(file)) ?? '';
-    for (const as of [packed, `${name}.tgz`]) cpSync(join(PACKED, packed), join(app, as));
-  }
+  copyPackages(app, NAMES);
   for (const [name, as] of Object.entries(consumer.docs?.code ?? {}))
     writeFileSync(join(app, 'src', as), name === 'app.module.ts' ? appModule() : block('ts', `// ${name}\n`));
   const manager = consumer.manager === 'pnpm' ? `npx --yes ${PNPM}` : 'npm';
-  await run(app, `${manager} install${consumer.manager === 'npm' ? ' --prefer-offline' : ''}`, {});
+  await command(app, `${manager} install${consumer.manager === 'npm' ? ' --prefer-offline' : ''}`, {});
   const { install } = consumer.docs ?? {};
-  if (install !== undefined) await run(app, block('sh', install), {});
+  if (install !== undefined) await command(app, block('sh', install), {});
   for (const script of ['typecheck', 'build', ...consumer.scripts])
-    await run(app, `npm run ${script}`, environment);
+    await command(app, `npm run ${script}`, environment);
   await live(consumer, app, environment);
 }
 
@@ -117,7 +120,7 @@ async function live(consumer: Consumer, app: string, environment: Record<string,
     }, START_LIMIT_MS);
     if (consumer.docs) {
       const commands = block('sh', '# The first push').replaceAll('http://localhost:3000', url);
-      const answer = await run(app, commands, environment);
+      const answer = await command(app, commands, environment);
       if (!answer.includes('"status":"accepted"') || !answer.includes('"last_seq"'))
         throw new Error(`The first push of README.md answers ${answer}`);
     }
@@ -151,37 +154,6 @@ function block(language: string, beginning: string): string {
   return found.text;
 }
 
-/** Quiet, unless it fails. @returns its output */
-async function run(cwd: string, command: string, environment: Record<string, string>): Promise<string> {
-  const child = spawn('bash', ['-ec', command], {
-    cwd,
-    env: { ...plainEnvironment(), ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  let said = '';
-  for (const out of [child.stdout, child.stderr]) out.on('data', (data: Buffer) => (said += data.toString()));
-  const limit = setTimeout(() => {
-    // The whole group: the shell's children would go on.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, COMMAND_LIMIT_MS);
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(limit);
-  if (code === 0) return said;
-  const reason =
-    code === null ? `did not end in ${String(COMMAND_LIMIT_MS / 1000)} s` : `ended with ${String(code)}`;
-  throw new Error(`\`${command.trim()}\` ${reason}\n${tail(said)}`);
-}
-
-/** Without the variables that npm and Jest set for this workspace. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^(npm_(?!config_(cache|registry))|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$)/.test(name),
-    ),
-  );
-}
-
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -198,10 +170,6 @@ async function until(holds: () => Promise<boolean>, limitMs: number): Promise<vo
       throw new Error(`The app did not answer within ${String(limitMs / 1000)} s.`);
     await delay(100);
   }
-}
-
-function tail(text: string): string {
-  return text.split('\n').slice(-40).join('\n');
 }
 
 void main().catch((error: unknown) => {

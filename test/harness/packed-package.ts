@@ -17,6 +17,8 @@ let holds = run('npm', 'run', '--silent', 'release', '--', '--dry-run');
 for (const name of holds ? readdirSync(PACKED) : []) {
   const tarball = join(PACKED, name);
   holds = run('npx', '--no-install', 'publint', 'run', tarball, '--strict') && holds;
-  holds = run('npx', '--no-install', 'attw', tarball) && holds;
+  // The client is made of ES modules only: Node loads them by require from 20.19 on.
+  const profile = name.startsWith('nest-offline-sync-client-') ? ['--profile', 'esm-only'] : [];
+  holds = run('npx', '--no-install', 'attw', tarball, ...profile) && holds;
 }
 process.exitCode = holds ? 0 : 1;

@@ -53,8 +53,11 @@ export class Stage implements Bench {
     return server;
   }
 
-  async ownServer(database: string, options: { pingIntervalMs?: number } = {}): Promise<Server> {
-    const server = await this.ours({ database, workers: 1, pingIntervalMs: options.pingIntervalMs });
+  async ownServer(
+    database: string,
+    options: { pingIntervalMs?: number; pages?: string } = {},
+  ): Promise<Server> {
+    const server = await this.ours({ database, workers: 1, ...options });
     this.own.push(server);
     return server;
   }

@@ -162,20 +162,38 @@ describe('links of the documentation', () => {
 
 describe('the code of the documentation', () => {
   it('compiles', () => {
-    const blocks = [...PAGES_WITH_CODE, 'libs/client/README.md']
-      .flatMap((path) => page(path).blocks)
-      .filter(({ language }) => language === 'ts');
-    const files = new Map(
-      blocks.map(({ text }) => [
-        join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
-        text,
-      ]),
-    );
-    expect(files.size).toBe(blocks.length);
+    const files = filesOf([...PAGES_WITH_CODE, 'libs/client/README.md'], ['ts']);
     expect(files.size).toBeGreaterThan(8);
     expect(compile(files)).toEqual([]);
   }, 60_000);
+
+  it('of clients compiles, in browsers and on phones', () => {
+    const files = filesOf(['docs/client.md'], ['ts', 'tsx']);
+    expect(files.size).toBeGreaterThan(8);
+    const others = OTHER_PACKAGES.map((name) => `declare module '${name}';`).join('\n');
+    files.set(join(ROOT, 'test', 'readme', 'others.d.ts'), others);
+    const lib = ['lib.es2024.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'];
+    expect(compile(files, { lib, types: [], jsx: ts.JsxEmit.ReactJSX })).toEqual([]);
+  }, 60_000);
 });
+
+/** What the pages show and this workspace does not have: of these anything goes. */
+const OTHER_PACKAGES = ['@angular/core', '@angular/common', 'vue', 'expo-sqlite', 'expo-crypto'];
+
+/** Blocks by the file that their first line names. */
+function filesOf(paths: readonly string[], languages: readonly string[]): Map<string, string> {
+  const blocks = paths
+    .flatMap((path) => page(path).blocks)
+    .filter(({ language }) => languages.includes(language));
+  const files = new Map(
+    blocks.map(({ text }) => [
+      join(ROOT, 'test', 'readme', /^\/\/ (\S+)/.exec(text)?.[1] ?? 'unnamed.ts'),
+      text,
+    ]),
+  );
+  expect(files.size).toBe(blocks.length);
+  return files;
+}
 
 /** Whether an absolute link into the repository leads to what there is in this tree. */
 function leadsInto(link: string): boolean {
@@ -225,16 +243,16 @@ function interfacesOf(path: string): ts.InterfaceDeclaration[] {
 }
 
 /** What the compiler reports about files that exist only in memory. */
-function compile(files: ReadonlyMap<string, string>): string[] {
+function compile(files: ReadonlyMap<string, string>, more: ts.CompilerOptions = {}): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);
-  const host = ts.createCompilerHost(options);
+  const host = ts.createCompilerHost({ ...options, ...more });
   const { fileExists, readFile, directoryExists } = host;
   const folders = new Set([...files.keys()].map((path) => dirname(path)));
   host.directoryExists = (path) => folders.has(path) || directoryExists?.(path) === true;
   host.fileExists = (path) => files.has(path) || fileExists(path);
   host.readFile = (path) => files.get(path) ?? readFile(path);
-  const program = ts.createProgram([...files.keys()], { ...options, noEmit: true }, host);
+  const program = ts.createProgram([...files.keys()], { ...options, ...more, noEmit: true }, host);
   return [...files.keys()].flatMap((path) => {
     const source = program.getSourceFile(path);
     return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(

@@ -14,7 +14,9 @@ const SCOPES: Pick<SyncScopes, 'list' | 'access'> = {
 @Module({})
 export class AppModule {
   static register(environment: ServerEnvironment): DynamicModule {
-    const { mongoUri, database, secret, pingIntervalMs } = environment;
+    const { mongoUri, database, secret, pingIntervalMs, pages } = environment;
+    // The peers know no parent version: what they write counts.
+    const conflict = pages === undefined ? {} : { conflict: 'client-wins' as const };
     return {
       module: AppModule,
       imports: [
@@ -22,7 +24,7 @@ export class AppModule {
         MongooseModule.forFeature([{ name: Task.name, schema: TaskSchema }]),
         SyncModule.forRoot({
           collections: [
-            { name: 'notes', freeForm: true, ids: 'global' },
+            { name: 'notes', freeForm: true, ids: 'global', ...conflict },
             { name: 'tasks', ids: 'global' },
           ],
           jwt: { secret },

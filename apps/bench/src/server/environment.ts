@@ -5,27 +5,38 @@ export interface ServerEnvironment {
   readonly secret: string;
   readonly workers: number;
   readonly pingIntervalMs: number | undefined;
+  /** A folder of pages that are served too, for clients in a browser. */
+  readonly pages?: string | undefined;
 }
 
 /** The same as environment variables. */
 export function toVariables(environment: ServerEnvironment): NodeJS.ProcessEnv {
-  const { mongoUri, database, secret, workers, pingIntervalMs } = environment;
+  const { mongoUri, database, secret, workers, pingIntervalMs, pages } = environment;
   return {
     MONGODB_URI: mongoUri,
     MONGODB_DATABASE: database,
     JWT_SECRET: secret,
     WORKERS: String(workers),
     ...(pingIntervalMs === undefined ? {} : { PING_INTERVAL_MS: String(pingIntervalMs) }),
+    ...(pages === undefined ? {} : { PAGES: pages }),
   };
 }
 
 export function fromVariables(variables: NodeJS.ProcessEnv): ServerEnvironment {
-  const { MONGODB_URI = '', MONGODB_DATABASE = '', JWT_SECRET = '', WORKERS, PING_INTERVAL_MS } = variables;
+  const {
+    MONGODB_URI = '',
+    MONGODB_DATABASE = '',
+    JWT_SECRET = '',
+    WORKERS,
+    PING_INTERVAL_MS,
+    PAGES,
+  } = variables;
   return {
     mongoUri: MONGODB_URI,
     database: MONGODB_DATABASE,
     secret: JWT_SECRET,
     workers: Number(WORKERS ?? 1),
     pingIntervalMs: PING_INTERVAL_MS === undefined ? undefined : Number(PING_INTERVAL_MS),
+    pages: PAGES,
   };
 }

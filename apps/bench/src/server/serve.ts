@@ -12,6 +12,7 @@ export async function serve(environment: ServerEnvironment): Promise<NestExpress
     abortOnError: false,
   });
   app.useBodyParser('json', { limit: '8mb' });
+  if (environment.pages !== undefined) app.useStaticAssets(environment.pages);
   app.useWebSocketAdapter(new WsAdapter(app));
   await app.listen(0, '127.0.0.1');
   return app;

@@ -1,0 +1,6 @@
+export default {
+  build: {
+    outDir: 'out',
+    rollupOptions: { input: 'page.js', output: { entryFileNames: 'page.js', format: 'es' } },
+  },
+};
