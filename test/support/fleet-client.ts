@@ -9,7 +9,12 @@ import {
   type SyncClient,
   type SyncClientOptions,
 } from 'nest-offline-sync-client';
-import { CrashingStorage, type VirtualTime } from 'nest-offline-sync-client/testing';
+import {
+  CrashingStorage,
+  type FakeTab,
+  type FakeTabs,
+  type VirtualTime,
+} from 'nest-offline-sync-client/testing';
 import { isObject, type LogChange } from 'nest-offline-sync-protocol';
 import type { FleetServer } from './fleet-server';
 import { tokenFor } from './fleet-token';
@@ -73,6 +78,18 @@ export class ClientDevice<C extends Definitions> {
     await tab.open().catch(() => undefined);
   }
 
+  /** Another tab of a browser, which shares the storage and knows of the others. */
+  async tab(browser: FakeTabs): Promise<{ readonly client: SyncClient<C>; readonly tab: FakeTab }> {
+    const tab = browser.tab();
+    const client = this.made(tab);
+    await client.open();
+    return { client, tab };
+  }
+
+  get socketCount(): number {
+    return this.sockets.size;
+  }
+
   setOnline(isOnline: boolean): void {
     this.isOnline = isOnline;
     if (!isOnline) for (const socket of [...this.sockets]) socket.drop(1006);
@@ -83,7 +100,7 @@ export class ClientDevice<C extends Definitions> {
     for (const socket of [...this.sockets]) socket.drop(1006);
   }
 
-  private made(): SyncClient<C> {
+  private made(tab?: FakeTab): SyncClient<C> {
     const { options } = this;
     const settings: SyncClientOptions<C> = {
       url: 'http://server/sync',
@@ -91,22 +108,33 @@ export class ClientDevice<C extends Definitions> {
       auth: { token: options.token ?? (() => tokenFor('A')) },
       collections: this.collections,
       stream: options.stream ?? false,
-      environment: this.environment(),
+      environment: this.environment(tab),
     };
     return createSyncClient(settings);
   }
 
-  private environment(): Environment {
+  private environment(tab?: FakeTab): Environment {
     const { process } = this;
-    const isAlive = (): boolean => process === this.process;
+    const isAlive = (): boolean => process === this.process && tab?.isAlive !== false;
+    // A tab that is frozen goes on where it stood.
+    const run = (call: () => void): void => (tab ? tab.run(call) : call());
     return {
       ...this.time.environment(this.options.skewMs),
-      timer: (ms, call) => this.time.timer(ms, () => isAlive() && call()),
-      fetch: (url, request) => this.fetch(url, request, isAlive),
+      timer: (ms, call) => this.time.timer(ms, () => isAlive() && run(call)),
+      fetch: async (url, request) => {
+        const answer = this.fetch(url, request, isAlive);
+        await answer.catch(() => undefined);
+        await new Promise<void>((resolve) => run(resolve));
+        return answer;
+      },
+      tabs: tab,
       abort: () => ({ signal: undefined, abort: () => undefined }),
       socket: () => {
-        const socket = new FleetSocket(this.server, this.isOnline && isAlive(), () =>
-          this.sockets.delete(socket),
+        const socket = new FleetSocket(
+          this.server,
+          this.isOnline && isAlive(),
+          () => this.sockets.delete(socket),
+          run,
         );
         this.sockets.add(socket);
         return socket;
@@ -167,6 +195,7 @@ class FleetSocket implements ClientSocket {
     private readonly server: FleetServer,
     connects: boolean,
     private readonly left: () => void,
+    private readonly run: (call: () => void) => void,
   ) {
     setImmediate(() => {
       if (!connects) return this.drop(1006);
@@ -217,6 +246,6 @@ class FleetSocket implements ClientSocket {
   }
 
   private tell(message: unknown): void {
-    if (isObject(message)) this.onmessage?.({ data: JSON.stringify(message) });
+    if (isObject(message)) this.run(() => this.onmessage?.({ data: JSON.stringify(message) }));
   }
 }

@@ -31,6 +31,8 @@ export class Auth {
     private readonly options: AuthOptions,
     /** The server's clock, as well as it is known. */
     readonly serverNow: () => number,
+    /** Calls `auth.token` when no other tab does: two that renew a token at once log the user out. */
+    private readonly exclusively: (call: () => Promise<unknown>) => Promise<unknown> = (call) => call(),
   ) {}
 
   /** @throws AuthError if the app has none */
@@ -105,7 +107,7 @@ export class Auth {
   private async fetched(reason: TokenReason): Promise<string> {
     let token: unknown;
     try {
-      token = await this.options.token({ reason });
+      token = await this.exclusively(async () => this.options.token({ reason }));
     } catch (error) {
       throw new AuthError(
         'The app gave no token (auth.token of createSyncClient failed); it is asked again later.',

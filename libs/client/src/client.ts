@@ -1,11 +1,24 @@
 import { Auth, type AuthOptions, type Identity } from './auth.ts';
-import type { Definitions } from './collection.ts';
-import { environment, type Environment } from './environment.ts';
-import { AuthError, UnsentChangesError, UsageError } from './errors.ts';
+import { shapesOf, type Definitions } from './collection.ts';
+import { within } from './deadline.ts';
+import { environment, type Environment, type Tabs } from './environment.ts';
+import { AuthError, LoggedOutError, UnsentChangesError, UsageError } from './errors.ts';
 import { liveHub } from './live-hub.ts';
-import { databaseName, forgetIdentity, lastIdentity, markName } from './registry.ts';
-import { ScopeClient, type Place } from './scope-client.ts';
+import {
+  databaseName,
+  databasesOf,
+  forgetDatabases,
+  forgetIdentity,
+  isForgotten,
+  lastIdentity,
+  markName,
+  type DatabaseKey,
+} from './registry.ts';
+import type { Replica } from './replica.ts';
+import { ScopeClient } from './scope-client.ts';
+import type { Session } from './session.ts';
 import type { ClientStorage } from './storage.ts';
+import { TabGroup } from './tab-group.ts';
 
 export interface SyncClientOptions<C extends Definitions> {
   /** Where the routes are: `https://api.example.com/sync`. */
@@ -36,20 +49,31 @@ export function createSyncClient<const C extends Definitions>(options: SyncClien
   return new SyncClient(options);
 }
 
+/** Who is logged in, and what is open for them. */
+interface User {
+  readonly identity: Identity;
+  /** The database of the own scope. */
+  readonly database: string;
+  readonly group: TabGroup;
+  /** By database. */
+  readonly clients: Map<string, ScopeClient<Definitions>>;
+}
+
 /** The client of one user on one device, with the replica of the user's own scope. Others: {@link SyncClient.scope}. */
 export class SyncClient<C extends Definitions> extends ScopeClient<C> {
-  private readonly others = new Map<string, ScopeClient<C>>();
   private readonly auth: Auth;
-  private identity: Identity | undefined;
+  private readonly tabs: Tabs | undefined;
+  private user: User | undefined;
   private isPaused = false;
-  /** Users come and go one after another, however the calls overlap (C8). */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly settings: SyncClientOptions<C>) {
     const place = environment(settings.environment);
-    const auth = new Auth(settings.auth, () => place.now() + (this.clockOffset() ?? 0));
+    const { app = 'app', stream = true, storage, collections } = settings;
+    const tabs = storage.isShared ? place.tabs : settings.environment?.tabs;
+    const serverNow = (): number => place.now() + (this.clockOffset() ?? 0);
+    const auth = new Auth(settings.auth, serverNow, tabs && oneAtATime(tabs, place, `${app}|token`));
     const url = settings.url.replace(/\/+$/, '');
-    const { stream = true, storage, collections } = settings;
     const socketUrl =
       stream === false
         ? undefined
@@ -59,11 +83,12 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     const hub = liveHub(socketUrl, auth, place);
     super({ url, hub, storage, environment: place, auth, collections, scope: undefined });
     this.auth = auth;
+    this.tabs = tabs;
   }
 
   /**
-   * Opens the database of the user whom the token names, and begins to sync. Without a token (offline, say) that of the last
-   * user.
+   * Opens the database of the user whom the token names, and begins to sync; where tabs share a storage, one of them does that for all.
+   * Without a token (offline, say) that of the last user.
    *
    * @throws AuthError if there is neither
    */
@@ -72,23 +97,31 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 
   private async enter(): Promise<void> {
-    if (this.identity) throw new UsageError('The client is open already.');
-    const { storage } = this.settings;
-    const app = this.appName();
-    let identity: Identity | undefined;
-    try {
-      identity = this.auth.identityOf(await this.auth.token());
-    } catch (error) {
-      identity = error instanceof AuthError ? await lastIdentity(storage, app) : undefined;
-      if (!identity) throw error;
-    }
-    this.identity = identity;
+    if (this.user) throw new UsageError('The client is open already.');
+    const identity = await this.identify();
+    const database = await this.databaseOf(identity, undefined);
+    const group = new TabGroup(
+      {
+        name: database,
+        tabs: this.tabs,
+        options: {
+          ...this.ports,
+          collections: Object.keys(this.ports.collections),
+          shapes: shapesOf(this.ports.collections),
+          markOf: (scope) => markName(this.keyOf(identity, scope)),
+        },
+        over: (error, which) => void this.over(group, error, which),
+      },
+      this.isPaused,
+    );
+    this.user = { identity, database, group, clients: new Map([[database, this]]) };
     this.auth.belongTo(identity);
     try {
-      const pendingLost = await this.begin(await this.place(undefined), this.isPaused);
-      if (pendingLost > 0) this.emit('storage-lost', { pendingLost });
+      const session = await group.open(database, undefined);
+      await this.attach(group, session);
+      if (session.lost > 0) this.emit('storage-lost', { pendingLost: session.lost });
     } catch (error) {
-      await this.shut();
+      await this.end();
       throw error;
     }
   }
@@ -96,44 +129,41 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   /** The client of another scope of the user: a project, a team. It opens with its first use. */
   scope(scope: string): Promise<ScopeClient<C>> {
     return this.inTurn(async () => {
+      const { user } = this;
+      if (!user) throw new UsageError('The client is not open: call client.open() first.');
       // The user's own scope has one replica, by whatever name it is asked for.
-      if (scope === this.identity?.scope) return this;
-      const known = this.others.get(scope);
+      if (scope === user.identity.scope) return this;
+      const database = await this.databaseOf(user.identity, scope);
+      const known = user.clients.get(database) as ScopeClient<C> | undefined;
       if (known) return known;
-      const { ports } = this;
-      const other = new ScopeClient<C>({ ...ports, scope });
-      other.on('ended', () => this.others.delete(scope));
-      const pendingLost = await other.begin(await this.place(scope), this.isPaused);
-      this.others.set(scope, other);
-      if (pendingLost > 0) this.emit('storage-lost', { scope, pendingLost });
-      return other;
+      const session = await user.group.open(database, scope);
+      const client = new ScopeClient<C>({ ...this.ports, scope });
+      user.clients.set(database, client);
+      await client.attach(user.group, session);
+      if (session.lost > 0) this.emit('storage-lost', { scope, pendingLost: session.lost });
+      return client;
     });
   }
 
+  /** Reads and sends nothing more until `resume`, in all tabs of this user. Edits and queries go on. */
   async pause(): Promise<void> {
     this.isPaused = true;
-    await this.each((client) => client.halt());
+    await this.user?.group.pause(true);
   }
 
   async resume(): Promise<void> {
     this.isPaused = false;
-    await this.each((client) => client.go());
+    await this.user?.group.pause(false);
   }
 
-  /** Stops everything. What is not sent stays, and is sent after the next `open`. */
+  /** Stops everything in this tab; others go on. What is not sent stays, and is sent by them, or after the next `open`. */
   close(): Promise<void> {
-    return this.inTurn(() => this.shut());
-  }
-
-  private async shut(): Promise<void> {
-    const ended = this.each((client) => client.end());
-    this.auth.forget();
-    await ended;
-    this.left();
+    return this.inTurn(() => this.end());
   }
 
   /**
-   * Ends the user's session on this device: what the server said goes, and of what it was not told what `unsent` says.
+   * Ends the user's session on this device, in all tabs: what the server said goes, and of what it was not told what `unsent` says. The
+   * event `ended` tells the other tabs.
    *
    * @throws UnsentChangesError
    */
@@ -142,56 +172,141 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 
   private async leaveAll({ unsent = 'refuse', timeoutMs = 10_000 }: LogoutOptions): Promise<void> {
-    if (unsent === 'flush')
-      await this.each(async (client) => {
-        await client.flush({ timeoutMs });
-      });
-    // What is edited from here on is refused, so that nothing is promised that goes.
-    await this.each((client) => client.seal(true));
-    const all = [this as ScopeClient<C>, ...this.others.values()];
-    const count = all.reduce((sum, client) => sum + client.unsent(), 0);
-    if ((unsent === 'refuse' || unsent === 'flush') && count > 0) {
-      await this.each((client) => client.seal(false));
-      throw new UnsentChangesError(count);
-    }
-    const halted = this.each((client) => client.halt());
+    const { user } = this;
+    const { storage } = this.settings;
+    const app = this.appName();
+    if (!user) return forgetIdentity(storage, app);
+    const { group, identity } = user;
+    // Also scopes that other tabs have open, or that were open another time.
+    const all = await databasesOf(storage, { app, url: this.ports.url, identity });
+    const sessions = await Promise.all(all.map(({ name, scope }) => group.open(name, scope)));
+    if (unsent === 'flush') await Promise.all(sessions.map((session) => group.flush(session, timeoutMs)));
+    const counts = await sealed(sessions, unsent === 'refuse' || unsent === 'flush');
+    group.tellEnd();
+    const halted = Promise.all(sessions.map((session) => session.turn('following')));
     this.auth.forget();
     await halted;
-    await forgetIdentity(this.settings.storage, this.appName());
-    await this.each((client) => client.leave(unsent === 'keep'));
-    this.left();
+    await forgetIdentity(storage, app, identity);
+    const gone: Session[] = [];
+    for (const [index, session] of sessions.entries()) {
+      const hasUnsent = (counts[index] ?? 0) > 0 || (await session.replica.refused()).length > 0;
+      const keeps = unsent === 'keep' && hasUnsent;
+      await session.replica.clear(keeps);
+      if (!keeps) gone.push(session);
+    }
+    const names = gone.map(({ replica }) => replica.database.name);
+    await forgetDatabases(storage, app, new Set(names));
+    await this.end();
+    for (const session of gone) session.forget();
+    // They are empty. The browser removes them when the last tab has let go, which a frozen one does not do.
+    const removed = Promise.all(names.map((name) => storage.remove(name))).then(() => true);
+    await within(this.ports.environment, REMOVAL_MS, removed);
   }
 
-  private left(): void {
-    this.others.clear();
-    this.identity = undefined;
+  private async identify(): Promise<Identity> {
+    try {
+      return this.auth.identityOf(await this.auth.token());
+    } catch (error) {
+      const last =
+        error instanceof AuthError ? await lastIdentity(this.settings.storage, this.appName()) : undefined;
+      if (!last) throw error;
+      return last;
+    }
+  }
+
+  /** @param reason for those who listen, if the app has not asked for it */
+  private async end(reason?: unknown): Promise<void> {
+    const { user } = this;
+    this.user = undefined;
+    this.auth.forget();
+    if (!user) return;
+    for (const client of user.clients.values()) client.detach();
+    await user.group.close();
     // Again: the last request may have asked for one.
     this.auth.forget();
+    if (reason !== undefined) for (const client of user.clients.values()) client.emit('ended', reason);
   }
 
+  /** @param database the one that is gone; undefined: all is over */
+  private over(group: TabGroup, error: unknown, database: string | undefined): Promise<void> {
+    return this.inTurn(async () => {
+      const { user } = this;
+      if (user?.group !== group) return;
+      const { storage } = this.settings;
+      // The word of a logout may come later than the loss of what it has removed.
+      const isOut =
+        database !== undefined && (await isForgotten(storage, this.appName(), database).catch(() => false));
+      if (isOut) return this.end(new LoggedOutError());
+      if (database === undefined || database === user.database) return this.end(error);
+      // One that is open for another tab alone has no client here.
+      const client = user.clients.get(database);
+      user.clients.delete(database);
+      client?.detach();
+      await group.drop(database);
+      client?.emit('ended', error);
+    });
+  }
+
+  /** Users come and go one after another, however the calls overlap (C8). */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const run = this.last.then(work);
     this.last = run.catch(() => undefined);
     return run;
   }
 
-  private async each(call: (client: ScopeClient<C>) => Promise<void>): Promise<void> {
-    await Promise.all([this as ScopeClient<C>, ...this.others.values()].map(call));
+  private async databaseOf(identity: Identity, scope: string | undefined): Promise<string> {
+    return databaseName(this.settings.storage, this.ports.environment, this.keyOf(identity, scope));
   }
 
-  protected override async ended(): Promise<void> {
-    await this.close();
-  }
-
-  private async place(scope: string | undefined): Promise<Place> {
-    const { identity, settings } = this;
-    if (!identity) throw new UsageError('The client is not open: call client.open() first.');
-    const key = { app: this.appName(), url: settings.url, identity, scope };
-    const name = await databaseName(settings.storage, this.ports.environment, key);
-    return { name, markName: markName(key) };
+  private keyOf(identity: Identity, scope: string | undefined): DatabaseKey {
+    return { app: this.appName(), url: this.ports.url, identity, scope };
   }
 
   private appName(): string {
     return this.settings.app ?? 'app';
   }
+}
+
+const REMOVAL_MS = 3_000;
+/** A tab that is frozen keeps the lock: the next one does not wait for it for ever. */
+const TOKEN_MS = 10_000;
+
+/**
+ * What is edited from here on is refused, in all tabs, so that nothing is promised that goes.
+ *
+ * @returns how many edits of each are unsent
+ * @throws UnsentChangesError if none may be; then edits go on
+ */
+async function sealed(sessions: readonly Session[], mustBeSent: boolean): Promise<readonly number[]> {
+  const each = <T>(call: (replica: Replica) => Promise<T>): Promise<T[]> =>
+    Promise.all(sessions.map(({ replica }) => call(replica)));
+  await each((replica) => replica.seal(true));
+  const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+  const known = sum(sessions.map(({ replica }) => replica.pending().length));
+  const counts = mustBeSent && known > 0 ? undefined : await each((replica) => replica.shut(mustBeSent));
+  const unsent = counts ? sum(counts) : known;
+  if (counts && (!mustBeSent || unsent === 0)) return counts;
+  if (counts) await each((replica) => replica.unshut());
+  await each((replica) => replica.seal(false));
+  throw new UnsentChangesError(unsent);
+}
+
+/** Runs calls one after another, over all tabs. */
+function oneAtATime(
+  tabs: Tabs,
+  place: Environment,
+  lock: string,
+): (call: () => Promise<unknown>) => Promise<unknown> {
+  return (call) =>
+    new Promise((resolve) => {
+      let hasBegun = false;
+      const begin = (): void => {
+        if (hasBegun) return;
+        hasBegun = true;
+        endWait();
+        resolve(call().finally(() => release()));
+      };
+      const endWait = place.timer(TOKEN_MS, begin);
+      const release = tabs.lock(lock, 'wait', begin);
+    });
 }

@@ -16,8 +16,36 @@ export interface Environment {
   abort(): Abort;
   /** Undefined: no socket; the client asks now and then. */
   socket?: ((url: string) => ClientSocket) | undefined;
-  /** Calls when waiting makes no sense any more: back online, visible again. Returns what ends it. */
-  onWake?: ((call: () => void) => () => void) | undefined;
+  /**
+   * Calls when waiting makes no sense any more: back online, visible again. `wasAway`: it was frozen, or hidden for long, so that it may
+   * have missed what other tabs said. Returns what ends it.
+   */
+  onWake?: ((call: (wasAway?: boolean) => void) => () => void) | undefined;
+  /**
+   * What tabs share. Used if the storage says that other tabs see its databases (`isShared`), or if it is given. Undefined: each client
+   * is on its own, and the one that was opened last sends and reads.
+   */
+  tabs?: Tabs | undefined;
+}
+
+/** How the tabs of one browser (and its service workers) come to know of each other. */
+export interface Tabs {
+  /**
+   * Waits for a lock that one tab at a time has, or takes it away from the one that has it. `told` hears true when it is had, and
+   * false when another tab has taken it.
+   *
+   * @returns what gives it back, or ends the wait
+   */
+  lock(name: string, how: 'wait' | 'steal', told: (isHeld: boolean) => void): () => void;
+  /** Tells plain data to all others that listen to this name. */
+  channel(name: string, receive: (message: unknown) => void): TabChannel;
+  /** Whether the user sees this one. */
+  isVisible(): boolean;
+}
+
+export interface TabChannel {
+  post(message: unknown): void;
+  close(): void;
 }
 
 export interface Abort {
@@ -60,13 +88,30 @@ interface Platform {
   readonly crypto?: { getRandomValues(bytes: Uint8Array): Uint8Array };
   readonly setTimeout: (call: () => void, ms: number) => unknown;
   readonly clearTimeout: (timer: unknown) => void;
-  readonly addEventListener?: (name: string, call: () => void) => void;
-  readonly removeEventListener?: (name: string, call: () => void) => void;
+  readonly addEventListener?: Listens;
+  readonly removeEventListener?: Listens;
   readonly document?: {
     readonly visibilityState: string;
-    addEventListener(name: string, call: () => void): void;
-    removeEventListener(name: string, call: () => void): void;
+    readonly addEventListener: Listens;
+    readonly removeEventListener: Listens;
   };
+  readonly navigator?: { readonly locks?: Locks };
+  readonly BroadcastChannel?: new (name: string) => {
+    onmessage: ((event: { readonly data: unknown }) => void) | null;
+    postMessage(message: unknown): void;
+    close(): void;
+  };
+}
+
+type Listens = (name: string, call: (event: { readonly persisted?: boolean }) => void) => void;
+
+/** As much of the Web Locks as is used. */
+interface Locks {
+  request(
+    name: string,
+    options: { readonly steal: true } | { readonly signal: unknown },
+    held: () => Promise<void> | undefined,
+  ): Promise<unknown>;
 }
 
 /** What the platform has, with what is given in place of it. */
@@ -95,19 +140,69 @@ export function environment(given: Partial<Environment> = {}): Environment {
       place.AbortController ? new place.AbortController() : { signal: undefined, abort: () => undefined },
     socket: place.WebSocket && ((url) => new (place.WebSocket as new (url: string) => ClientSocket)(url)),
     onWake: (call) => wakeUps(place, call),
+    tabs: webTabs(place),
     ...given,
   };
 }
 
-function wakeUps(place: Platform, call: () => void): () => void {
+/** Hidden for longer than this, messages of other tabs may be lost: browsers freeze and throw away what nobody sees. */
+const AWAY_MS = 60_000;
+
+function wakeUps(place: Platform, call: (wasAway: boolean) => void): () => void {
   const { document } = place;
-  const seen = (): void => {
-    if (document?.visibilityState === 'visible') call();
+  let hiddenAt: number | undefined;
+  const turned = (): void => {
+    if (document?.visibilityState !== 'visible') return void (hiddenAt ??= Date.now());
+    const wasAway = hiddenAt !== undefined && Date.now() - hiddenAt > AWAY_MS;
+    hiddenAt = undefined;
+    call(wasAway);
   };
-  place.addEventListener?.('online', call);
-  document?.addEventListener('visibilitychange', seen);
+  const online = (): void => call(false);
+  const shown = ({ persisted }: { readonly persisted?: boolean }): void => {
+    if (persisted) call(true);
+  };
+  const thawed = (): void => call(true);
+  const all = [
+    [place, 'online', online],
+    [place, 'pageshow', shown],
+    [document, 'visibilitychange', turned],
+    [document, 'resume', thawed],
+  ] as const;
+  for (const [target, name, listener] of all) target?.addEventListener?.(name, listener);
   return () => {
-    place.removeEventListener?.('online', call);
-    document?.removeEventListener('visibilitychange', seen);
+    for (const [target, name, listener] of all) target?.removeEventListener?.(name, listener);
+  };
+}
+
+function webTabs({ navigator, BroadcastChannel, AbortController, document }: Platform): Tabs | undefined {
+  const locks = navigator?.locks;
+  if (!locks || !BroadcastChannel || !AbortController) return undefined;
+  return {
+    lock: (name, how, told) => {
+      const abort = new AbortController();
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      let [isHeld, isOver] = [false, false];
+      locks
+        .request(name, how === 'steal' ? { steal: true } : { signal: abort.signal }, () => {
+          if (isOver) return undefined;
+          isHeld = true;
+          told(true);
+          return released;
+        })
+        // Taken away. If it was never had, the browser gives no locks to this page: then it is on its own.
+        .catch(() => isOver || told(!isHeld));
+      return () => {
+        isOver = true;
+        abort.abort();
+        release();
+      };
+    },
+    channel: (name, receive) => {
+      const channel = new BroadcastChannel(name);
+      channel.onmessage = ({ data }) => receive(data);
+      return { post: (message) => channel.postMessage(message), close: () => channel.close() };
+    },
+    isVisible: () => document?.visibilityState === 'visible',
   };
 }

@@ -72,6 +72,15 @@ export class InvalidEditError extends ClientError {
   }
 }
 
+/** The user has logged out, in this tab or another one: nothing more of this user is read, written or sent. */
+export class LoggedOutError extends ClientError {
+  readonly code = 'logged_out';
+
+  constructor() {
+    super('The user has logged out. Nothing of this change was kept; open the client again after a login.');
+  }
+}
+
 /** Another tab has taken over. What was on its way was not kept; the other one does it. */
 export class FencedError extends ClientError {
   readonly code = 'fenced';

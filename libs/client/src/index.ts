@@ -13,13 +13,20 @@ export {
   type RawEdit,
   type Writer,
 } from './collection.ts';
-export type { Abort, ClientSocket, Environment, Fetch, FetchAnswer } from './environment.ts';
+export type {
+  Abort,
+  ClientSocket,
+  Environment,
+  Fetch,
+  FetchAnswer,
+  TabChannel,
+  Tabs,
+} from './environment.ts';
 export * from './errors.ts';
 export { add, inc, remove, unset, type Fields, type Operation } from './fields-of.ts';
 export type { LiveRows } from './live-query.ts';
 export { memory } from './memory.ts';
 export type { Observable } from './observable.ts';
-export type { Conflict } from './pushing.ts';
 export { Rejected } from './rejected.ts';
 export type { Change, Mutation, RefusedChange, RefusedEntry, WireChange } from './rules/mutation.ts';
 export type { Order, Query, Range, Row, Where } from './rules/query.ts';
@@ -28,4 +35,4 @@ export { ScopeClient, type ClientEvents, type ScopeClientPorts } from './scope-c
 export type { Status } from './status.ts';
 export * from './storage.ts';
 export type { TransactionOf } from './transaction.ts';
-export type { Settlement } from './work.ts';
+export type { Conflict, Settlement } from './work.ts';

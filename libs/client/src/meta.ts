@@ -10,8 +10,8 @@ export interface MetaRecords {
   readonly clock: ClockRecord;
   /** The last number of an edit. */
   readonly counter: { readonly seq: number };
-  /** Rises with each leader: only the newest one writes what the server said. */
-  readonly epoch: { readonly n: number };
+  /** Rises with each leader: only the newest one writes what the server said. After a logout nobody writes, until it is opened again. */
+  readonly epoch: { readonly n: number; readonly isOut?: true };
   readonly server: ServerRecord;
   /** The version of each collection that its unsent edits were last written in. */
   readonly shapes: Readonly<Record<string, number>>;

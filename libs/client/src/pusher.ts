@@ -1,15 +1,7 @@
 import { isObject, type PushResponse } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
 import { isOver, type Replica } from './replica.ts';
-import {
-  freezePush,
-  park,
-  refuseUnit,
-  takeAnswer,
-  type Answered,
-  type Conflict,
-  type FrozenPush,
-} from './pushing.ts';
+import { freezePush, park, refuseUnit, takeAnswer, type Answered, type FrozenPush } from './pushing.ts';
 import { waitFor } from './rules/backoff.ts';
 import { offsetOf } from './rules/clock.ts';
 import type { Failure } from './rules/failure.ts';
@@ -22,7 +14,6 @@ export interface PusherPorts {
   readonly send: (body: object) => Promise<Answer>;
   /** Something has changed in what the pusher does. */
   readonly changed: () => void;
-  readonly conflicts: (conflicts: readonly Conflict[]) => void;
   /** Everything has to be loaded again: a parent is of another database. */
   readonly reload: () => void;
   /** Another leader has come, or the database is gone. */
@@ -64,6 +55,7 @@ export class Pusher {
 
   start(): void {
     this.isStopped = false;
+    this.state = { phase: 'idle' };
     this.running ??= this.run().finally(() => (this.running = undefined));
   }
 
@@ -108,8 +100,7 @@ export class Pusher {
     await this.taken(await takeAnswer(this.replica, push, body, offset));
   }
 
-  private async taken({ again, conflicts }: Answered): Promise<void> {
-    this.ports.conflicts(conflicts);
+  private async taken({ again }: Answered): Promise<void> {
     this.faults = 0;
     if (this.cap.changes < FIRST_LIMITS.changes)
       this.cap = { changes: this.cap.changes * 2, bytes: this.cap.bytes * 2 };

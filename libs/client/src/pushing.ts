@@ -1,4 +1,4 @@
-import type { DocId, PushResponse, PushResult } from 'nest-offline-sync-protocol';
+import type { PushResponse, PushResult } from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
 import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
@@ -14,19 +14,9 @@ export interface FrozenPush {
   readonly changes: readonly WireChange[];
 }
 
-/** A conflict that the server has resolved: what the user made, and what became of it. */
-export interface Conflict {
-  readonly collection: string;
-  readonly id: DocId;
-  readonly mine: object | null;
-  readonly base: object | null;
-  readonly result: object | null | undefined;
-}
-
 export interface Answered {
   /** What is to be sent again, why, by unit. */
   readonly again: readonly Remedy[];
-  readonly conflicts: readonly Conflict[];
   readonly refused: number;
 }
 
@@ -103,7 +93,6 @@ async function dispose(
   const { info } = await readMeta(work.stores.meta, 'server');
   const readable = info && new Set(info.collections.map(({ name }) => name));
   const strategy = await replica.strategies(work);
-  const conflicts: Conflict[] = [];
   const again: Remedy[] = [];
   let refused = 0;
   const touched = new Map<string, Mutation>();
@@ -125,7 +114,7 @@ async function dispose(
       const isResolved = result.status === 'conflict_resolved';
       work.ended(mutation.id, { status: isResolved ? 'resolved' : 'accepted', version, document });
       const { collection, doc: id, after: mine, before: base } = mutation;
-      if (isResolved) conflicts.push({ collection, id, mine, base, result: document });
+      if (isResolved) work.conflicted({ collection, id, mine, base, result: document });
     }
     if (verdict.kind === 'refused') {
       refused += 1;
@@ -135,7 +124,7 @@ async function dispose(
   }
   for (const { collection, doc } of touched.values())
     await work.settle(collection, doc, cursor, strategy(collection));
-  return { again, conflicts, refused };
+  return { again, refused };
 }
 
 /** R3: an answer puts its document into the base, if that is newer. What this replica may not read stays as the user made it. */

@@ -61,6 +61,7 @@ export class Reader {
   start(): void {
     this.isStopped = false;
     this.isInformed = false;
+    this.state = { phase: 'opening' };
     this.running ??= this.run().finally(() => (this.running = undefined));
   }
 

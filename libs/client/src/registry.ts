@@ -30,6 +30,43 @@ export async function databaseName(
   });
 }
 
+export interface KnownDatabase {
+  readonly name: string;
+  readonly scope: string | undefined;
+}
+
+/** All databases of one user. */
+export async function databasesOf(
+  storage: ClientStorage,
+  { app, url, identity }: Omit<DatabaseKey, 'scope'>,
+): Promise<readonly KnownDatabase[]> {
+  const all = await inRegistry(storage, app, (meta) => meta.range());
+  return all.flatMap(([key, value]) => {
+    if (key === LAST) return [];
+    const [address, scope, actor, name] = JSON.parse(key) as [string, string, string, string | null];
+    const isOwn = address === url && scope === identity.scope && actor === identity.actor;
+    return isOwn ? [{ name: (value as KnownDatabase).name, scope: name ?? undefined }] : [];
+  });
+}
+
+/** The next ones of this user get other names: a tab that is frozen may keep one of these from going. */
+export async function forgetDatabases(
+  storage: ClientStorage,
+  app: string,
+  names: ReadonlySet<string>,
+): Promise<void> {
+  await inRegistry(storage, app, async (meta) => {
+    for (const [key, value] of await meta.range())
+      if (key !== LAST && names.has((value as KnownDatabase).name)) await meta.delete(key);
+  });
+}
+
+/** Whether a database was given up by a logout; false as well if the registry itself is gone. */
+export async function isForgotten(storage: ClientStorage, app: string, name: string): Promise<boolean> {
+  const all = await inRegistry(storage, app, (meta) => meta.range());
+  return all.length > 0 && !all.some(([, value]) => (value as Partial<KnownDatabase>).name === name);
+}
+
 /** Of the last one that was opened, for a start without network. */
 export async function lastIdentity(storage: ClientStorage, app: string): Promise<Identity | undefined> {
   const last = await inRegistry(storage, app, (meta) => meta.get(LAST));
@@ -37,8 +74,20 @@ export async function lastIdentity(storage: ClientStorage, app: string): Promise
 }
 
 /** After a logout nobody is the last one. */
-export async function forgetIdentity(storage: ClientStorage, app: string): Promise<void> {
-  await inRegistry(storage, app, (meta) => meta.put(LAST, {}));
+export async function forgetIdentity(
+  storage: ClientStorage,
+  app: string,
+  identity?: Identity,
+): Promise<void> {
+  await inRegistry(storage, app, async (meta) => {
+    const last = (await meta.get(LAST)) as { readonly identity?: Identity } | undefined;
+    const isOther =
+      identity &&
+      last?.identity &&
+      (last.identity.scope !== identity.scope || last.identity.actor !== identity.actor);
+    // Another user may have come in another tab.
+    if (!isOther) await meta.put(LAST, {});
+  });
 }
 
 /** Under which name is noted what would be lost with a database. It tells no more of the user than the database's name does. */

@@ -46,6 +46,8 @@ export class Rejected {
     const tx = entry.transaction || entry.changes.length > 1 ? randomId(environment) : undefined;
     const editedAt = environment.now();
     await replica.write('user', async (work) => {
+      // Another tab may have decided meanwhile.
+      if (!(await work.stores.rejected.get(id))) throw decided(id);
       const intents: Intent[] = [];
       const isThere = new Map<string, boolean>();
       for (const [index, refused] of entry.changes.entries()) {
@@ -83,12 +85,15 @@ export class Rejected {
 
   private async entry(replica: Replica, id: string): Promise<RefusedEntry> {
     const entry = (await replica.refused()).find((each) => each.id === id);
-    if (!entry)
-      throw new UsageError(
-        `There is no refused change ${JSON.stringify(id)}: it was retried or discarded already.`,
-      );
+    if (!entry) throw decided(id);
     return entry;
   }
+}
+
+function decided(id: string): UsageError {
+  return new UsageError(
+    `There is no refused change ${JSON.stringify(id)}: it was retried or discarded already.`,
+  );
 }
 
 function intentOf(refused: RefusedChange, change: Change, mutation: string, isThere: boolean): Intent {

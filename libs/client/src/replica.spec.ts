@@ -11,9 +11,9 @@ it('lets only the newest leader write what the server says, and everybody what t
     by.write('leader', async (work) => {
       await work.learn('c', { id: 'd', version, data: { version }, generation: 1 });
     });
-  await first.lead();
+  await first.lead(false);
   await learn(first, 'v1');
-  await second.lead();
+  await second.lead(false);
   await expect(learn(first, 'v2')).rejects.toBeInstanceOf(FencedError);
   await learn(second, 'v3');
   expect(await first.look('c', ['d'])).toEqual([{ version: 'v3' }]);

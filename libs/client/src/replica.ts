@@ -1,16 +1,23 @@
-import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
+import { isObject, type DocId, type JsonObject } from 'nest-offline-sync-protocol';
 import type { Environment } from './environment.ts';
-import { FencedError, StorageLostError, StorageOutdatedError, UsageError } from './errors.ts';
+import { FencedError, LoggedOutError, UsageError } from './errors.ts';
 import { randomId } from './ids.ts';
 import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
 import type { Strategy } from './rules/chain.ts';
 import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
 import type { Shapes } from './rules/migration.ts';
+import { Settlements } from './settlements.ts';
 import type { Database, Stores } from './storage.ts';
 import { ALL_STORES, shapeOf, Work, type Outcome, type Settlement } from './work.ts';
 
-export type Listener = (outcome: Outcome) => void;
+/** @param isOwn false: another tab has done it */
+export type Listener = (outcome: Outcome, isOwn: boolean) => void;
+
+/** An {@link Outcome} as one tab tells it to the others: which mutations it has touched, not what became of them. */
+export interface ToldOutcome extends Omit<Outcome, 'put' | 'gone'> {
+  readonly seqs: readonly number[];
+}
 
 /**
  * The device's copy of one scope as one actor sees it: its database, who watches it, and what waits in its outbox. What is written
@@ -20,9 +27,7 @@ export class Replica {
   /** State of each mutation that is not finished, for counts. */
   private readonly waiting = new Map<number, Mutation>();
   private readonly listeners = new Set<Listener>();
-  private readonly settling = new Map<string, ((settlement: Settlement) => void)[]>();
-  /** Of those that ended last. */
-  private readonly settlements = new Map<string, Settlement>();
+  private readonly settlements = new Settlements();
   private epoch = 0;
   private isSealed = false;
   /** Edits on their way. */
@@ -55,6 +60,8 @@ export class Replica {
       await work.finish();
       const known = (await meta.get('client')) as MetaRecords['client'] | undefined;
       if (!known) await writeMeta(meta, 'client', fresh);
+      const { n, isOut } = await readMeta(meta, 'epoch');
+      if (isOut) await writeMeta(meta, 'epoch', { n });
       return [known ?? fresh, await all.range()] as const;
     });
     const replica = new Replica(database, environment, scope, client, shapes);
@@ -62,13 +69,43 @@ export class Replica {
     return replica;
   }
 
-  /** From now on this client alone writes what the server says: see {@link FencedError}. */
-  async lead(): Promise<void> {
-    this.epoch = await this.database.transaction('write', ['meta'], async ({ meta }) => {
-      const n = (await readMeta(meta, 'epoch')).n + 1;
-      await writeMeta(meta, 'epoch', { n });
-      return n;
+  /**
+   * From now on this client alone writes what the server says: see {@link FencedError}.
+   *
+   * @param isHeir the one that led before may have died with something unsaid: everybody reads everything again
+   * @throws LoggedOutError
+   */
+  async lead(isHeir: boolean): Promise<void> {
+    const outbox = await this.database.transaction('write', ['meta', 'outbox'], async (stores) => {
+      const epoch = await readMeta(stores.meta, 'epoch');
+      if (epoch.isOut) throw new LoggedOutError();
+      this.epoch = epoch.n + 1;
+      await writeMeta(stores.meta, 'epoch', { n: this.epoch });
+      return stores.outbox.range();
     });
+    this.replaceOutbox(outbox, { isAll: isHeir }, true);
+  }
+
+  /** After messages of other tabs may have been lost: all that is known is read again, here and by those who watch. */
+  async reread(): Promise<void> {
+    const all = await this.database.transaction('read', ['outbox'], ({ outbox }) => outbox.range());
+    this.replaceOutbox(all, { isAll: true }, false);
+  }
+
+  /**
+   * Takes in what another tab has done. What was told may be old by now, and this tab may have written since: so the mutations are read,
+   * in the order of transactions.
+   */
+  async hear({ seqs, ...told }: ToldOutcome): Promise<void> {
+    if (told.isAll) return this.reread();
+    const [from, to] = [Math.min(...seqs), Math.max(...seqs)];
+    const found =
+      seqs.length === 0
+        ? []
+        : await this.database.transaction('read', ['outbox'], ({ outbox }) => outbox.range({ from, to }));
+    const put = found.map(([, mutation]) => mutation as Mutation);
+    const there = new Set(found.map(([seq]) => seq));
+    this.tell({ ...told, put, gone: seqs.filter((seq) => !there.has(seq)) }, false);
   }
 
   /**
@@ -99,11 +136,11 @@ export class Replica {
     const [result, outcome] = await this.database.transaction(mode, ALL_STORES, async (stores: Stores) => {
       const work = new Work(stores, this.shapes);
       await expectShapes(stores.meta, this.shapes);
-      if (by === 'leader') await work.expectEpoch(this.epoch);
+      await work.expectEpoch(by === 'leader' ? this.epoch : undefined);
       const value = await body(work);
       return [value, await work.finish()] as const;
     });
-    this.tell(outcome);
+    this.tell(outcome, true);
     return result;
   }
 
@@ -118,14 +155,43 @@ export class Replica {
     });
   }
 
-  /** Removes what the server said. What it was not told stays, with the installation's id: a retry has to be known as one. */
-  async forgetServer(): Promise<void> {
-    await this.database.transaction('durable', ['base', 'meta'], async ({ base, meta }) => {
+  /**
+   * Ends the writes of all tabs. What is unsent is counted in the same transaction, so that no edit slips in between.
+   *
+   * @param ifEmpty nothing is done if something is unsent
+   * @returns how many edits are unsent
+   */
+  async shut(ifEmpty: boolean): Promise<number> {
+    return this.database.transaction('durable', ['meta', 'outbox'], async ({ meta, outbox }) => {
+      const all = (await outbox.range()) as readonly (readonly [number, Mutation])[];
+      const unsent = all.filter(([, { state }]) => state !== 'answered').length;
+      if (unsent === 0 || !ifEmpty) {
+        const { n } = await readMeta(meta, 'epoch');
+        await writeMeta(meta, 'epoch', { n: n + 1, isOut: true });
+      }
+      return unsent;
+    });
+  }
+
+  /** After {@link Replica.shut} of another database was refused. */
+  async unshut(): Promise<void> {
+    await this.database.transaction('durable', ['meta'], async ({ meta }) => {
+      await writeMeta(meta, 'epoch', { n: (await readMeta(meta, 'epoch')).n });
+    });
+  }
+
+  /**
+   * Removes what the server said, or everything. If what it was not told stays, the installation's id does too: a retry has to be known
+   * as one.
+   */
+  async clear(keepsUnsent: boolean): Promise<void> {
+    await this.database.transaction('durable', ALL_STORES, async ({ base, view, outbox, rejected, meta }) => {
       const { generation } = await readMeta(meta, 'position');
       await Promise.all([
         base.clear(),
         writeMeta(meta, 'position', { generation, isComplete: false }),
         meta.delete('clock'),
+        ...(keepsUnsent ? [] : [view.clear(), outbox.clear(), rejected.clear(), meta.delete('client')]),
       ]);
     });
   }
@@ -175,7 +241,9 @@ export class Replica {
 
   /** Mutations that the server has not answered, in order. */
   pending(): Mutation[] {
-    return [...this.waiting.values()].filter((each) => each.state !== 'answered');
+    return [...this.waiting.values()]
+      .filter((each) => each.state !== 'answered')
+      .sort((a, b) => a.seq - b.seq);
   }
 
   /** Whether mutations wait for the base to hold what became of them. */
@@ -186,10 +254,7 @@ export class Replica {
   /** How a mutation ends; at once, if it has. Undefined: that was long ago, or before this client was opened. */
   async settlement(mutation: string): Promise<Settlement | undefined> {
     const isOpen = this.pending().some(({ id }) => id === mutation);
-    if (isOpen)
-      return new Promise((resolve) => {
-        this.settling.set(mutation, [...(this.settling.get(mutation) ?? []), resolve]);
-      });
+    if (isOpen) return this.settlements.next(mutation);
     const known = this.settlements.get(mutation);
     if (known) return known;
     const entry = (await this.refused()).find((each) =>
@@ -209,29 +274,56 @@ export class Replica {
     return (collection) => known.get(collection);
   }
 
-  private tell(outcome: Outcome): void {
+  private replaceOutbox(
+    outbox: readonly (readonly [number, object])[],
+    what: Pick<Outcome, 'isAll'>,
+    isOwn: boolean,
+  ): void {
+    const put = outbox.map(([, mutation]) => mutation as Mutation);
+    const there = new Set(outbox.map(([seq]) => seq));
+    const gone = [...this.waiting.keys()].filter((seq) => !there.has(seq));
+    this.tell({ ...NOTHING, ...what, put, gone, rejectedChanged: true }, isOwn);
+    // How they ended was told when nobody listened here, or the word of it comes in a moment.
+    if (this.settlements.isAwaited) this.environment.timer(LATE_MS, () => this.settleEnded());
+  }
+
+  private settleEnded(): void {
+    const open = new Set(this.pending().map(({ id }) => id));
+    this.settlements.end(
+      (mutation) => open.has(mutation),
+      (mutation) => this.settlement(mutation),
+    );
+  }
+
+  private tell(outcome: Outcome, isOwn: boolean): void {
     for (const mutation of outcome.put) this.waiting.set(mutation.seq, mutation);
     for (const seq of outcome.gone) this.waiting.delete(seq);
-    for (const [mutation, settlement] of outcome.settlements) {
-      for (const resolve of this.settling.get(mutation) ?? []) resolve(settlement);
-      this.settling.delete(mutation);
-      this.settlements.set(mutation, settlement);
-      const [oldest] = this.settlements.keys();
-      if (this.settlements.size > KEPT_SETTLEMENTS && oldest !== undefined) this.settlements.delete(oldest);
-    }
-    for (const listener of [...this.listeners]) listener(outcome);
+    for (const [mutation, settlement] of outcome.settlements) this.settlements.tell(mutation, settlement);
+    for (const listener of [...this.listeners]) listener(outcome, isOwn);
   }
 }
 
-const KEPT_SETTLEMENTS = 1_000;
 /** Rows at a time: more would keep the page waiting. */
 const WALK = 1_000;
+/** A message of another tab is not on its way for longer. */
+const LATE_MS = 5_000;
+const NOTHING: Outcome = {
+  documents: [],
+  put: [],
+  gone: [],
+  settlements: [],
+  conflicts: [],
+  rejectedChanged: false,
+  isLoaded: false,
+  isAll: false,
+};
 
 export function isFenced(error: unknown): boolean {
   return error instanceof FencedError;
 }
 
-/** Whether nothing can be done any more with the replica that it came from. */
+/** No later try with this replica can do better: another leader has come, the user has logged out, the database is gone or newer. */
 export function isOver(error: unknown): boolean {
-  return [FencedError, StorageLostError, StorageOutdatedError].some((one) => error instanceof one);
+  const over = ['fenced', 'logged_out', 'storage_lost', 'storage_outdated'];
+  return isObject(error) && over.includes(String(error['code']));
 }

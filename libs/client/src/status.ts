@@ -15,8 +15,7 @@ export interface Status {
    *   offline      the server cannot be reached; tried again at `retryAt`
    *   waiting      the server cannot answer just now; tried again at `retryAt`
    *   blocked      see `blockedBy`; tried again at `retryAt`, and with the next token
-   *   paused       `client.pause()`
-   *   following    another tab sends and reads; edits and queries work here as well
+   *   paused       `client.pause()`, in any tab
    *   closed       not opened, or logged out
    */
   readonly phase:
@@ -29,9 +28,10 @@ export interface Status {
     | 'waiting'
     | 'blocked'
     | 'paused'
-    | 'following'
     | 'closed';
   readonly blockedBy?: BlockedBy;
+  /** It is this tab that reads and sends. The phase is told by that one, and the same in all. */
+  readonly leader: boolean;
   /** Edits that the server has not answered. */
   readonly pending: number;
   /** Of these on their way just now. */
@@ -46,53 +46,76 @@ export interface Status {
   readonly retryAt?: number;
   /** Where the data is, and how much room there is: as of the opening, and of the last time that something changed that. */
   readonly storage: { readonly kind: string } & StorageEstimate;
-  /** The last failure of what is being tried again: codes of docs/protocol.md, or `network`. */
+  /**
+   * The last failure of what is being tried again: codes of docs/protocol.md, or `network`, or `fenced` (another process on the same
+   * data has begun to read and send, and this platform does not tell when it ends).
+   */
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** What the tab that reads and sends tells the others. What is stored on the device each one knows itself. */
+export type SyncStatus = Omit<Status, 'leader' | 'pending' | 'rejected' | 'oldestPendingAt' | 'storage'>;
+
+export const OPENING: SyncStatus = { phase: 'opening', sending: 0 };
+
 export const CLOSED = (storage: Pick<ClientStorage, 'kind'>): Status => ({
   phase: 'closed',
+  leader: false,
   pending: 0,
   sending: 0,
   rejected: 0,
   storage: { kind: storage.kind, persisted: false },
 });
 
-export function statusOf(
-  replica: Replica,
+export function syncStatus(
   reader: Pick<Reader, 'state' | 'lastContactAt' | 'lastCaughtUpAt'>,
   pusher: Pick<Pusher, 'state'>,
   facts: {
-    readonly storage: Status['storage'];
-    readonly rejected: number;
     readonly isPaused: boolean;
-    readonly isFollowing: boolean;
     readonly position: Position | undefined;
+    /** It may not lead just now. */
+    readonly standby: Held | undefined;
   },
-): Status {
-  const pending = replica.pending();
-  const [first] = pending;
+): SyncStatus {
   const { lastContactAt, lastCaughtUpAt, state } = reader;
   const load = facts.position?.load;
-  const held = heldBy(state) ?? heldBy(pusher.state);
+  const held = facts.standby ?? heldBy(state) ?? heldBy(pusher.state);
   return {
-    phase: facts.isFollowing ? 'following' : facts.isPaused ? 'paused' : phaseOf(state, pusher.state),
+    phase: facts.isPaused ? 'paused' : facts.standby ? 'waiting' : phaseOf(state, pusher.state),
     ...(held?.phase === 'blocked' ? { blockedBy: held.by } : {}),
-    pending: pending.length,
     sending: pusher.state.phase === 'sending' ? pusher.state.count : 0,
-    rejected: facts.rejected,
-    ...(first ? { oldestPendingAt: first.editedAt } : {}),
     ...(lastContactAt === undefined ? {} : { lastContactAt }),
     ...(lastCaughtUpAt === undefined ? {} : { lastCaughtUpAt }),
     ...(load ? { progress: { rows: load.rows, ...(load.of === undefined ? {} : { of: load.of }) } } : {}),
     ...(held
       ? { retryAt: held.until, error: { code: held.failure.code, message: held.failure.message } }
       : {}),
-    storage: facts.storage,
   };
 }
 
-function heldBy(state: ReaderState | PusherState): Extract<ReaderState, { failure: unknown }> | undefined {
+/** @param sync of this tab, or as the leader told it */
+export function statusOf(
+  sync: SyncStatus,
+  leader: boolean,
+  replica: Pick<Replica, 'pending'>,
+  rejected: number,
+  storage: Status['storage'],
+): Status {
+  const pending = replica.pending();
+  const [first] = pending;
+  return {
+    ...sync,
+    leader,
+    pending: pending.length,
+    rejected,
+    ...(first ? { oldestPendingAt: first.editedAt } : {}),
+    storage,
+  };
+}
+
+export type Held = Extract<ReaderState, { failure: unknown }>;
+
+function heldBy(state: ReaderState | PusherState): Held | undefined {
   return state.phase === 'waiting' || state.phase === 'blocked' ? state : undefined;
 }
 

@@ -43,6 +43,8 @@ import type { StorageLostError } from './errors.ts';
 export interface ClientStorage {
   /** For the status: `memory`, `indexeddb`, `sqlite`. */
   readonly kind: string;
+  /** Other tabs of the browser see the same databases, so that they have to agree who sends and reads. */
+  readonly isShared?: boolean;
   /**
    * Opens a database, or makes it. The same name opens the same one. Names are any text of up to 200 characters.
    *

@@ -50,7 +50,8 @@ async function world(indexes: readonly (readonly string[])[] = INDEXES) {
       replica.write('user', async (work) => {
         const change = data ? ({ operation: 'upsert', data } as const) : ({ operation: 'delete' } as const);
         const { nextChain, nextBase } = await work.document('c', id);
-        if (!data && !(nextChain.at(-1)?.after ?? nextBase?.data)) return;
+        const last = nextChain.at(-1);
+        if (!data && !(last ? last.after : nextBase?.data)) return;
         const intent = { collection: 'c', doc: id, kind: change.operation, change: () => change };
         await makeEdits(work, [{ ...intent, mutation: randomId(replica.environment) }], {
           editedAt: 0,

@@ -120,7 +120,10 @@ export class Table<T extends object> {
     const watchers = [...this.waiting];
     this.waiting.clear();
     const searches = watchers.map(({ query }) => searchFor(query, this.declared));
-    const all = [...this.watchers].find((each) => each.everything())?.everything();
+    // One that waits itself may have what was there before.
+    const all = [...this.watchers]
+      .find((each) => !watchers.includes(each) && each.everything())
+      ?.everything();
     if (all) for (const search of searches) if (!search.plan) take(search, all);
     await this.read(replica, all ? searches.filter(({ plan }) => plan) : searches);
     if (this.replica !== replica) return;
@@ -137,7 +140,12 @@ export class Table<T extends object> {
     return run;
   }
 
-  private told(replica: Replica, { documents, shown, isLoaded }: Outcome): void {
+  private told(replica: Replica, { documents, shown, isLoaded, isAll }: Outcome): void {
+    if (isAll) {
+      this.steps = this.steps.then(() => this.indexes.clear());
+      for (const watcher of this.watchers) this.load(watcher);
+      return;
+    }
     const changes = documents.flatMap(([collection, id], at) =>
       collection === this.collection ? [[id, shown?.[at] ?? null] as const] : [],
     );

@@ -1,5 +1,5 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
-import { FencedError } from './errors.ts';
+import { FencedError, LoggedOutError } from './errors.ts';
 import { readMeta } from './meta.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';
 import { docKey, type Mutation, type RefusedEntry, type ViewRow } from './rules/mutation.ts';
@@ -13,6 +13,15 @@ export type Settlement =
   /** It was taken back before it was sent. */
   | { readonly status: 'withdrawn' };
 
+/** A conflict that the server has resolved: what the user made, and what became of it. */
+export interface Conflict {
+  readonly collection: string;
+  readonly id: DocId;
+  readonly mine: object | null;
+  readonly base: object | null;
+  readonly result: object | null | undefined;
+}
+
 /** What a transaction has changed, for those who watch. */
 export interface Outcome {
   readonly documents: readonly (readonly [collection: string, id: DocId])[];
@@ -21,9 +30,12 @@ export interface Outcome {
   readonly put: readonly Mutation[];
   readonly gone: readonly number[];
   readonly settlements: readonly (readonly [mutation: string, settlement: Settlement])[];
+  readonly conflicts: readonly Conflict[];
   readonly rejectedChanged: boolean;
   /** A load is whole, for the first time or again. */
   readonly isLoaded: boolean;
+  /** Anything may have changed: what was told of it may be lost. */
+  readonly isAll: boolean;
 }
 
 interface Held {
@@ -44,6 +56,7 @@ export class Work {
   /** Finished, and not told by the log yet. */
   private readonly aside = new Map<number, Mutation>();
   private readonly ends: number[] = [];
+  private readonly conflicts: Conflict[] = [];
   private rejectedChanged = false;
   private isLoaded = false;
 
@@ -52,10 +65,15 @@ export class Work {
     private readonly shapes: Shapes,
   ) {}
 
-  /** @throws FencedError if another leader has come */
-  async expectEpoch(epoch: number): Promise<void> {
-    const { n } = await readMeta(this.stores.meta, 'epoch');
-    if (n !== epoch) throw new FencedError();
+  /**
+   * @param epoch of a leader; undefined: of the user, who may edit in any tab
+   * @throws FencedError if another leader has come
+   * @throws LoggedOutError
+   */
+  async expectEpoch(epoch: number | undefined): Promise<void> {
+    const { n, isOut } = await readMeta(this.stores.meta, 'epoch');
+    if (isOut) throw new LoggedOutError();
+    if (epoch !== undefined && n !== epoch) throw new FencedError();
   }
 
   async hold(collection: string, ids: readonly DocId[]): Promise<void> {
@@ -184,6 +202,10 @@ export class Work {
     this.settlements.push([mutation, settlement]);
   }
 
+  conflicted(conflict: Conflict): void {
+    this.conflicts.push(conflict);
+  }
+
   async refuse(entry: RefusedEntry): Promise<void> {
     this.rejectedChanged = true;
     for (const { mutation } of entry.changes) this.ended(mutation, { status: 'rejected', entry });
@@ -255,8 +277,18 @@ export class Work {
     for (const [collection, ids] of removed) writes.push(base.delete(collection, ids));
     for (const [collection, all] of rows) writes.push(base.put(collection, all));
     await Promise.all(writes);
-    const { settlements, rejectedChanged, isLoaded } = this;
-    return { documents, shown: seen, put, gone, settlements, rejectedChanged, isLoaded };
+    const { settlements, conflicts, rejectedChanged, isLoaded } = this;
+    return {
+      documents,
+      shown: seen,
+      put,
+      gone,
+      settlements,
+      conflicts,
+      rejectedChanged,
+      isLoaded,
+      isAll: false,
+    };
   }
 }
 

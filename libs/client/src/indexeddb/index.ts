@@ -13,6 +13,7 @@ const PREFIX = 'nest-offline-sync:';
 export function indexedDb(): ClientStorage {
   return {
     kind: 'indexeddb',
+    isShared: true,
     open: (name) => IndexedDbDatabase.open(name, PREFIX + name),
     // Open connections, in this tab and others, are told to close by the browser.
     remove: (name) =>

@@ -7,3 +7,4 @@ export type { FakeServerOptions } from './fake-info.ts';
 export type { FakeConflict, PushedChange, Refusal } from './fake-scope.ts';
 export { FaultyNetwork, type Fate } from './faulty-network.ts';
 export { settle, VirtualTime } from './virtual-time.ts';
+export { FakeTabs, type FakeTab } from './fake-tabs.ts';
