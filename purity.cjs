@@ -8,6 +8,7 @@ const FOLDERS = ['plan', 'codec'];
 /** By folder. */
 const FILES = {
   admin: 'adoptable',
+  capture: 'change-events',
   'app-writes': 'recorded-fields server-change target',
   clock: 'bounded-wall node-id',
   collections:

@@ -5,6 +5,7 @@ import { SyncError } from 'nest-offline-sync-protocol';
 import { Observation } from '../capture/observation';
 import { Lease, type LeaseRecord } from '../cluster/lease';
 import type { SyncedCollection } from '../collections/collection';
+import { isOwnPath } from '../collections/collection-options';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { OplogSetupService } from '../database/setup';
@@ -219,14 +220,6 @@ export class SyncAdminService {
 
 function recordId(collection: string): string {
   return `adoption:${collection}`;
-}
-
-function isOwnPath(path: string): boolean {
-  return (
-    path !== '' &&
-    path.split('.').every((step) => step !== '' && !step.startsWith('$')) &&
-    !/^(_id$|_sync_)/.test(path)
-  );
 }
 
 function stopped(): SyncError {

@@ -119,3 +119,8 @@ function isMomentary(error: unknown): boolean {
   if (error instanceof SyncError) return error.code === 'busy' || error.code === 'unavailable';
   return isPassing(error) || error instanceof mongoose.mongo.MongoNetworkError;
 }
+
+/** The same for ids that are the same to the last bit. */
+export function keyOf(id: StoredId): string {
+  return mongoose.mongo.BSON.EJSON.stringify(id, { relaxed: false });
+}

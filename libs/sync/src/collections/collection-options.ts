@@ -31,6 +31,7 @@ export function readCollectionOptions(
   }
   checkHidden(options);
   checkScopes(options);
+  checkCapture(options);
   if (options.freeForm === true && options.model !== undefined)
     throw configurationError(
       options.name,
@@ -78,6 +79,37 @@ function checkScopes({ name, scopes }: SyncCollectionOptions): void {
     'scopes',
     "must be a list of kinds of scopes, such as ['project', 'user']: those that kind() of the module's option scopes gives",
   );
+}
+
+function checkCapture({ name, capture, scopeField, ids }: SyncCollectionOptions): void {
+  if (capture !== undefined && typeof capture !== 'boolean')
+    throw configurationError(name, 'capture', 'must be true or false');
+  if (scopeField !== undefined) {
+    if (capture !== true)
+      throw configurationError(
+        name,
+        'scopeField',
+        'is for documents that are captured: give capture: true too',
+      );
+    if (typeof scopeField !== 'string' || !isOwnPath(scopeField))
+      throw configurationError(
+        name,
+        'scopeField',
+        'must be the dotted path of a field of the documents, and no _id or _sync_*',
+      );
+  }
+  if (capture === true && ids === 'scoped')
+    throw configurationError(
+      name,
+      'capture',
+      "needs ids: 'global': other code writes documents under its own ids, which hold no scope",
+    );
+}
+
+/** Whether a dotted path names a field of the app's. */
+export function isOwnPath(path: string): boolean {
+  const steps = path.split('.');
+  return steps.every((step) => step !== '' && !step.startsWith('$')) && !/^(_id$|_sync_)/.test(path);
 }
 
 function checkName(name: unknown, reserved: readonly string[]): void {

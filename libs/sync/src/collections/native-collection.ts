@@ -2,7 +2,7 @@ import type { StoredDocument } from '../codec/stored-document';
 import mongoose, { type Connection, type mongo } from 'mongoose';
 
 /** What may differ between what is stored and what the driver makes of it. */
-const DECODING = {
+export const DECODING = {
   promoteValues: true,
   promoteLongs: true,
   promoteBuffers: false,

@@ -1,6 +1,6 @@
 import mongoose, { type Connection } from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
-import type { ConflictResolverFunction } from '../plan/conflict';
+import type { CaptureRules, ConflictResolverFunction } from '../plan/conflict';
 import type { SyncCollectionOptions, SyncOptions } from '../options/sync.options';
 import type { SyncSettings } from '../options/settings';
 import { notADocument, notAPlainObject, type FailureReport } from './answers';
@@ -103,6 +103,7 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
       deleteUpdatePolicy: options.deleteUpdatePolicy ?? 'resurrect_on_update',
       form,
       limits: settings.limits,
+      ...(options.capture === true ? { capture: captureRules(options) } : {}),
       preparesByApp: transform !== undefined || options.dto !== undefined,
     },
     ids,
@@ -148,6 +149,10 @@ export async function sealCollection(options: SyncCollectionOptions, context: Se
     },
   };
   return { collection, kind };
+}
+
+function captureRules({ scopeField }: SyncCollectionOptions): CaptureRules {
+  return scopeField === undefined ? {} : { scopeField };
 }
 
 function castBy(cast: SchemaCast): SchemaCast['cast'] {

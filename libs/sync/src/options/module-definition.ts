@@ -68,6 +68,7 @@ import { TransactionRunner } from '../app-writes/transaction-runner';
 import { Transactions } from '../app-writes/transactions';
 import { SyncAdminService } from '../admin/admin.service';
 import { ScopeFloors } from '../admin/scope-floors';
+import { CaptureService } from '../capture/capture.service';
 import { Observation } from '../capture/observation';
 import { SyncGateway } from '../ws/sync.gateway';
 
@@ -184,6 +185,7 @@ const SERVICES: Provider[] = [
   Transactions,
   Observation,
   ScopeFloors,
+  CaptureService,
   SyncAdminService,
   SyncService,
 ];

@@ -47,6 +47,16 @@ export interface SyncCollectionOptions {
   /** Default true. */
   readonly allowFullResync?: boolean;
   /**
+   * True: what other code writes into the collection (Mongoose, the driver, another service) is recorded too. Needs global
+   * ids; MongoDB keeps the collection's pre-images then. Default false.
+   */
+  readonly capture?: boolean;
+  /**
+   * With `capture`: the dotted path of the field that names the scope of a document that other code has made. Without it such
+   * a document stays the app's own.
+   */
+  readonly scopeField?: string;
+  /**
    * The kinds of scopes that the collection lives in, as `kind` of the module's option `scopes` names them. Elsewhere
    * reads leave it out, and changes are refused with `wrong_scope`. Default: all scopes.
    */

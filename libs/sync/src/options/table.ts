@@ -567,6 +567,15 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
     shown: '`resurrect_on_update`',
     about: '`resurrect_on_update`, `reject_update`, `delete_wins`',
   },
+  capture: {
+    shown: 'false',
+    about:
+      'true: what other code writes into the collection is recorded too ([Writes from anywhere](migrating.md#writes-from-anywhere)). Needs global ids',
+  },
+  scopeField: {
+    shown: 'none',
+    about: 'with `capture`: dotted path of the field that names the scope of documents that other code makes',
+  },
   allowFullResync: { shown: 'true', about: 'false: no full resync of this collection' },
   scopes: {
     shown: 'all',

@@ -1,0 +1,74 @@
+import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import type { SyncedCollection } from '../collections/collection';
+import { within } from '../database/waiting';
+import { scopeIn } from '../plan/foreign';
+import { scopeOf, type Seen } from './change-events';
+import { keyOf, type Sighting } from './observation';
+
+const LIMIT_MS = 30_000;
+
+/**
+ * Whose log each of the documents is looked for in. The documents are read for that as they are by now: what they become
+ * after that is another event.
+ */
+export async function sightingsOf(
+  seen: readonly Seen[],
+  collectionOf: (name: string) => SyncedCollection | undefined,
+): Promise<Sighting[]> {
+  const sightings: Sighting[] = [];
+  for (const name of new Set(seen.map(({ collection }) => collection))) {
+    const collection = collectionOf(name);
+    if (!collection) continue;
+    const some = seen.filter((one) => one.collection === name);
+    const rows = await current(collection, some);
+    for (const one of some) {
+      const sighting = sightingOf(collection, one, rows.get(keyOf(one.storedId)));
+      if (sighting) sightings.push(sighting);
+    }
+  }
+  return sightings;
+}
+
+async function current(
+  { store, rules }: SyncedCollection,
+  seen: readonly Seen[],
+): Promise<Map<string, StoredDocument>> {
+  const { scopeField } = rules.capture ?? {};
+  const projection = { [SYNC_FIELDS.scope]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
+  const ids = seen.map(({ storedId }) => storedId) as never[];
+  const rows = await within(LIMIT_MS, () => store.find({ _id: { $in: ids } }, { projection }).toArray());
+  return new Map(rows.map((row) => [keyOf(row['_id']), row]));
+}
+
+function sightingOf(
+  collection: SyncedCollection,
+  { storedId, before, scopeId: last, since, isGone }: Seen,
+  row: StoredDocument | undefined,
+): Sighting | undefined {
+  const { scopeField } = collection.rules.capture ?? {};
+  const more = scopeField === undefined ? {} : { scopeField };
+  if (!row)
+    return isGone && last !== undefined
+      ? { scopeId: last, collection, storedId, observed: { ...more, isGone } }
+      : undefined;
+  const named = scopeField === undefined ? undefined : scopeIn(row, scopeField);
+  const scopeId = scopeOf(row) ?? last ?? named;
+  if (scopeId === undefined) return undefined;
+  // Only the app moves documents: a device that has written the field itself changes nothing by that.
+  const isMoved =
+    scopeField !== undefined &&
+    scopeOf(before) !== undefined &&
+    named !== scopeId &&
+    scopeIn(before ?? {}, scopeField) !== named;
+  return {
+    scopeId,
+    collection,
+    storedId,
+    observed: {
+      ...more,
+      ...(isGone ? { isGone } : {}),
+      ...(since === undefined ? {} : { since }),
+      ...(isMoved ? { moved: { to: named } } : {}),
+    },
+  };
+}
