@@ -1,6 +1,8 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
-import { InvalidEditError } from './errors.ts';
+import type { RawEdit } from './collection.ts';
+import { InvalidEditError, UsageError } from './errors.ts';
 import { readMeta, writeMeta } from './meta.ts';
+import type { Replica } from './replica.ts';
 import { edit, shown } from './rules/chain.ts';
 import { carried } from './rules/migration.ts';
 import type { Change } from './rules/mutation.ts';
@@ -64,15 +66,49 @@ export async function makeEdits(
   return mutations;
 }
 
+const MAX_RUNS = 10;
+
+/**
+ * Writes one edit down. What checks it may wait for something, which no transaction of the storage survives: so it is checked before, and again if
+ * the document was changed meanwhile.
+ *
+ * @returns the mutation that it became part of
+ * @throws InvalidEditError
+ */
+export async function makeEdit(
+  replica: Replica,
+  intent: Intent,
+  check: RawEdit['check'],
+  context: EditContext,
+): Promise<string | undefined> {
+  const { collection, doc, kind, change } = intent;
+  if (!check) return (await replica.write('user', (work) => makeEdits(work, [intent], context)))[0];
+  for (let run = 0; run < MAX_RUNS; run++) {
+    const [data = null] = await replica.look(collection, [doc]);
+    const isWrong = data ? kind === 'create' : kind === 'patch' || kind === 'delete';
+    const made = isWrong ? undefined : await check(data, change(data));
+    const now = made ? { ...intent, change: () => made } : intent;
+    const isMade = await replica.write('user', async (work) =>
+      (await stillSeen(work, [{ collection, doc, data }])) ? makeEdits(work, [now], context) : undefined,
+    );
+    if (isMade) return isMade[0];
+  }
+  throw busy();
+}
+
+/** It was changed by others each time. */
+export function busy(): UsageError {
+  return new UsageError(
+    'What the edit was made on was changed by others each time it was tried. Read fewer documents for it, and await nothing slow.',
+  );
+}
+
 /** Whether what a transaction was shown is what stands now. */
 export async function stillSeen(
   work: Work,
-  reads: ReadonlyMap<
-    string,
-    { readonly collection: string; readonly doc: DocId; readonly data: JsonObject | null }
-  >,
+  reads: Iterable<{ readonly collection: string; readonly doc: DocId; readonly data: JsonObject | null }>,
 ): Promise<boolean> {
-  for (const { collection, doc, data } of reads.values()) {
+  for (const { collection, doc, data } of reads) {
     const { chain, base } = await work.seen(collection, doc);
     if (!sameJson(shown(chain, base), data)) return false;
   }

@@ -62,13 +62,23 @@ export class AuthError extends ClientError {
   readonly code = 'auth';
 }
 
+/** What is wrong with a document, and where. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
 /** An edit that cannot be made of the document as it is on this device. Nothing was changed. */
 export class InvalidEditError extends ClientError {
   constructor(
-    readonly code: 'document_exists' | 'document_missing' | 'patch_mismatch' | 'invalid_data',
+    readonly code:
+      'document_exists' | 'document_missing' | 'patch_mismatch' | 'invalid_data' | 'schema_failed',
     message: string,
+    /** What the schema of the collection says, if it was asked. */
+    readonly issues: readonly SchemaIssue[] = [],
+    cause?: unknown,
   ) {
-    super(message);
+    super(message, cause);
   }
 }
 

@@ -6,13 +6,15 @@ export {
   CollectionWriter,
   type CollectionDefinition,
   type CollectionPorts,
+  type DataOf,
   type Definitions,
   type DocumentOf,
-  type DocumentSync,
   type Edited,
   type RawEdit,
+  type UpsertOptions,
   type Writer,
 } from './collection.ts';
+export type { DocumentSync } from './document-state.ts';
 export type {
   Abort,
   ClientSocket,
@@ -33,6 +35,7 @@ export type { Order, Query, Range, Row, Where } from './rules/query.ts';
 export type { BlockedBy } from './rules/reader-state.ts';
 export { ScopeClient, type ClientEvents, type ScopeClientPorts } from './scope-client.ts';
 export type { Status } from './status.ts';
+export type { InputOf, OutputOf, SchemaResult, StandardSchema } from './standard-schema.ts';
 export * from './storage.ts';
 export type { TransactionOf } from './transaction.ts';
 export type { Conflict, Settlement } from './work.ts';

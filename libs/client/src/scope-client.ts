@@ -3,13 +3,14 @@ import type { Auth } from './auth.ts';
 import {
   Collection,
   type CollectionDefinition,
+  type DataOf,
   type CollectionPorts,
   type Definitions,
   type DocumentOf,
   type Edited,
   type RawEdit,
 } from './collection.ts';
-import { makeEdits } from './edits.ts';
+import { makeEdit } from './edits.ts';
 import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
 import { objectId, randomId, uuid } from './ids.ts';
@@ -59,7 +60,7 @@ interface Attached {
 
 /** The collections of one scope: edits, queries, and how they stand. */
 export class ScopeClient<C extends Definitions> {
-  readonly db: { readonly [K in keyof C]: Collection<DocumentOf<C[K]>> };
+  readonly db: { readonly [K in keyof C]: Collection<DocumentOf<C[K]>, DataOf<C[K]>> };
   readonly rejected: Rejected;
   private readonly states: Value<Status>;
   private readonly replicas = new Value<Replica | undefined>(undefined);
@@ -76,7 +77,6 @@ export class ScopeClient<C extends Definitions> {
       newId: (collection) => this.newId(collection),
       replicas: this.replicas,
       replica: () => this.opened().session.replica,
-      pending: (collection, id) => this.pendingOf(collection, id),
     };
     const all = Object.entries(collections).map(([name, each]) => [
       name,
@@ -92,12 +92,7 @@ export class ScopeClient<C extends Definitions> {
   /** Edits that are made together or not at all, on this device and on the server. The body may run again. */
   async transaction<T>(body: (collections: TransactionOf<C>) => Promise<T>): Promise<T> {
     const ports = { newId: (name: string) => this.newId(name), coalesces: () => true };
-    return runTransaction<C, T>(
-      this.opened().session.replica,
-      Object.keys(this.ports.collections),
-      ports,
-      body,
-    );
+    return runTransaction<C, T>(this.opened().session.replica, this.ports.collections, ports, body);
   }
 
   /** How a mutation ends. Undefined: it ended before this client was opened, or more than 1,000 mutations ago. */
@@ -187,7 +182,7 @@ export class ScopeClient<C extends Definitions> {
     return this.own;
   }
 
-  private async edit({ collection, id, kind, change }: RawEdit): Promise<Edited> {
+  private async edit({ collection, id, kind, change, check }: RawEdit): Promise<Edited> {
     const { replica } = this.opened().session;
     const { environment, collections } = this.ports;
     const mutation = randomId(environment);
@@ -196,17 +191,11 @@ export class ScopeClient<C extends Definitions> {
       coalesces: (name: string) => collections[name]?.coalesce !== false,
     };
     const intent = { collection, doc: id, kind, change, mutation };
-    const [made] = await replica.write('user', (work) => makeEdits(work, [intent], context));
-    return { id, mutation: made };
+    return { id, mutation: await makeEdit(replica, intent, check, context) };
   }
 
   private newId(collection: string): DocId {
     const { collections, environment } = this.ports;
     return collections[collection]?.ids === 'objectid' ? objectId(environment) : uuid(environment);
-  }
-
-  private pendingOf(collection: string, id: DocId): number {
-    const all = this.own?.session.replica.pending() ?? [];
-    return all.filter((each) => each.collection === collection && each.doc === id).length;
   }
 }

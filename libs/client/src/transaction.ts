@@ -1,21 +1,26 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import {
   CollectionWriter,
+  type CollectionDefinition,
+  type DataOf,
   type Definitions,
   type DocumentOf,
   type Edited,
   type RawEdit,
   type Writer,
 } from './collection.ts';
-import { makeEdits, refusal, stillSeen, type EditContext, type Intent } from './edits.ts';
+import { busy, makeEdits, refusal, stillSeen, type EditContext, type Intent } from './edits.ts';
 import { UsageError } from './errors.ts';
 import { randomId } from './ids.ts';
 import type { Replica } from './replica.ts';
 import { edit as edited } from './rules/chain.ts';
-import { docKey } from './rules/mutation.ts';
+import { docKey, type Change } from './rules/mutation.ts';
+import { changeBytes } from './rules/push-plan.ts';
 
 /** The collections as a transaction sees and edits them. */
-export type TransactionOf<C extends Definitions> = { readonly [K in keyof C]: Writer<DocumentOf<C[K]>> };
+export type TransactionOf<C extends Definitions> = {
+  readonly [K in keyof C]: Writer<DocumentOf<C[K]>, DataOf<C[K]>>;
+};
 
 interface Seen {
   readonly collection: string;
@@ -27,6 +32,7 @@ interface Seen {
 const MAX_RUNS = 10;
 /** What goes to the server as one has to fit into a push. */
 const MAX_EDITS = 1_000;
+const MAX_BYTES = 8 * 1_048_576;
 
 /**
  * Runs a body of edits that are made together or not at all, here and on the server. It sees its own edits; if what it has read is
@@ -34,28 +40,28 @@ const MAX_EDITS = 1_000;
  */
 export async function runTransaction<C extends Definitions, T>(
   replica: Replica,
-  names: readonly string[],
+  collections: C,
   ports: { readonly newId: (collection: string) => DocId } & Pick<EditContext, 'coalesces'>,
   body: (collections: TransactionOf<C>) => Promise<T>,
 ): Promise<T> {
   const { environment } = replica;
   for (let run = 0; run < MAX_RUNS; run++) {
     const draft = new Draft(replica, ports.newId);
-    const writers = names.map((name) => [name, new CollectionWriter<object>(name, draft)] as const);
+    const writers = Object.entries(collections as Readonly<Record<string, CollectionDefinition<object>>>).map(
+      ([name, knows]) => [name, new CollectionWriter<object>(name, draft, knows)] as const,
+    );
     const result = await body(Object.fromEntries(writers) as unknown as TransactionOf<C>);
     draft.end();
     if (draft.intents.length === 0) return result;
     const context = { editedAt: environment.now(), tx: randomId(environment), coalesces: ports.coalesces };
     const isMade = await replica.write('user', async (work) => {
-      if (!(await stillSeen(work, draft.seen))) return false;
+      if (!(await stillSeen(work, draft.seen.values()))) return false;
       await makeEdits(work, draft.intents, context);
       return true;
     });
     if (isMade) return result;
   }
-  throw new UsageError(
-    'The documents of the transaction were changed by others each time it ran. Read fewer documents in it, and await nothing slow.',
-  );
+  throw busy();
 }
 
 /** What a transaction has read and will write. */
@@ -64,6 +70,8 @@ class Draft {
   readonly intents: Intent[] = [];
   private readonly own = new Map<string, JsonObject | null>();
   private isOver = false;
+  private bytes = 0;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly replica: Replica,
@@ -86,16 +94,26 @@ class Draft {
     return data;
   };
 
-  readonly edit = async ({ collection, id, kind, change }: RawEdit): Promise<Edited> => {
+  /** One after another: each is made on what the ones before it leave. */
+  readonly edit = async (edit: RawEdit): Promise<Edited> => {
+    const made = this.last.then(() => this.make(edit));
+    this.last = made.catch(() => undefined);
+    return made;
+  };
+
+  private async make({ collection, id, kind, change, check }: RawEdit): Promise<Edited> {
     const before = await this.look(collection, id);
     this.expectOpen();
-    if (this.intents.length >= MAX_EDITS)
-      throw new UsageError(
-        `A transaction makes at most ${MAX_EDITS} edits, so that the server takes it as one. Make several.`,
-      );
     const mutation = randomId(this.replica.environment);
-    const isMissing = before === null && (kind === 'patch' || kind === 'delete');
-    const made = isMissing ? ({ operation: 'delete' } as const) : change(before);
+    const isWrong = before ? kind === 'create' : kind === 'patch' || kind === 'delete';
+    const asked: Change = isWrong ? { operation: 'delete' } : change(before);
+    const made = check && !isWrong ? await check(before, asked) : asked;
+    this.expectOpen();
+    this.bytes += changeBytes(made);
+    if (this.intents.length >= MAX_EDITS || this.bytes > MAX_BYTES)
+      throw new UsageError(
+        `A transaction is at most ${MAX_EDITS} edits and ${MAX_BYTES / 1_048_576} MiB, so that the server takes it as one. Make several.`,
+      );
     // The same rules as at the end, on what is seen now: what cannot be fails where it is written.
     const row = { id, version: null, data: before, generation: 0 };
     const trial = edited(
@@ -108,7 +126,7 @@ class Draft {
     this.own.set(docKey(collection, id), trial.after);
     this.intents.push({ collection, doc: id, kind, change: () => made, mutation });
     return { id, mutation };
-  };
+  }
 
   private expectOpen(): void {
     if (this.isOver) throw new UsageError('The transaction has ended: await its edits inside of its body.');

@@ -83,7 +83,7 @@ it.each(Object.keys(STEPS))(
       fc.property(document, patch, (before, change) => {
         let made: Mutation;
         try {
-          made = raisedMutation(waiting(before, change), raise);
+          made = raisedMutation(waiting(before, change), raise, before);
         } catch (error) {
           // A field that the new shape does not have.
           expect(String(error)).toMatch('no place');
@@ -105,7 +105,7 @@ it.each(Object.keys(STEPS))(
 it('counts go on to add up with those of others', () => {
   for (const name of ['a count with another name', 'another unit']) {
     const raise: Step = (data) => raised(data, { steps: [[2, STEPS[name]!]] });
-    const { change } = raisedMutation(waiting({ n: 1 }, { ...EMPTY_PATCH, inc: { n: 2 } }), raise);
+    const { change } = raisedMutation(waiting({ n: 1 }, { ...EMPTY_PATCH, inc: { n: 2 } }), raise, { n: 1 });
     const { patch: now } = change as { patch: PatchBody };
     expect(laid(raise({ n: 40, title: 'of another' }), now)).toEqual(raise({ n: 42, title: 'of another' }));
   }
@@ -113,7 +113,11 @@ it('counts go on to add up with those of others', () => {
 
 it('sets what was set to the same value, under its new name', () => {
   const raise: Step = (data) => raised(data, { steps: [[2, STEPS['another name']!]] });
-  const { change } = raisedMutation(waiting({ title: 'a' }, { ...EMPTY_PATCH, set: { title: 'a' } }), raise);
+  const { change } = raisedMutation(
+    waiting({ title: 'a' }, { ...EMPTY_PATCH, set: { title: 'a' } }),
+    raise,
+    null,
+  );
   expect(change).toEqual({ operation: 'patch', patch: { ...EMPTY_PATCH, set: { name: 'a' } } });
 });
 

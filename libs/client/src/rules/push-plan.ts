@@ -131,10 +131,13 @@ function sizeOf(unit: Unit, outbox: readonly Mutation[]): PushLimits {
     const parent = each.withParent && predecessor(outbox, each);
     return parent ? [parent, each] : [each];
   });
-  const bytes = all.map(
-    ({ wire, change }) => BYTES_PER_CHANGE + textBytes(JSON.stringify(bodyOf(wire ?? change))),
-  );
+  const bytes = all.map(({ wire, change }) => changeBytes(wire ?? change));
   return { changes: all.length, bytes: bytes.reduce((sum, each) => sum + each, 0) };
+}
+
+/** As the server counts it. */
+export function changeBytes(change: Change): number {
+  return BYTES_PER_CHANGE + textBytes(JSON.stringify(bodyOf(change)));
 }
 
 /** Three bytes a unit, where half a surrogate pair has no bytes: the server refuses that anyway. */
