@@ -1,4 +1,4 @@
-/** Hermes' compiler takes the bundle: every engine feature that it lacks is an error or a warning. */
+/** Hermes' compiler takes the bundle: what it cannot parse is an error. */
 const { execFileSync } = require('node:child_process');
 const { dirname, join } = require('node:path');
 
