@@ -1,7 +1,8 @@
 import { transformSync } from '@swc/core';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INVARIANTS } from '../../../libs/conformance/src';
+import { CLIENT } from './client';
 import { MUTANTS } from './list';
 import { applyPatch, StalePatch, type Mutant } from './mutant';
 import { RULES } from './rules';
@@ -18,7 +19,7 @@ function broken({ patches }: Pick<Mutant, 'patches'>): Map<string, string> {
 }
 
 describe('the broken builds', () => {
-  it.each([...MUTANTS, ...RULES].map((mutant) => [mutant.name, mutant] as const))(
+  it.each([...MUTANTS, ...RULES, ...CLIENT].map((mutant) => [mutant.name, mutant] as const))(
     '%s: its patches fit the sources of today, and what they make can be compiled',
     (_, mutant) => {
       for (const source of broken(mutant).values())
@@ -29,17 +30,17 @@ describe('the broken builds', () => {
   );
 
   it('have unique names, and at least one for each invariant', () => {
-    const names = [...MUTANTS, ...RULES].map(({ name }) => name);
+    const names = [...MUTANTS, ...RULES, ...CLIENT].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     const violates = new Set(MUTANTS.flatMap((mutant) => mutant.violates));
     expect([...violates].sort((a, b) => a - b)).toEqual(Object.keys(INVARIANTS).map(Number));
   });
 
-  it.each(RULES.map(({ name, noticedBy }) => [name, noticedBy] as const))(
+  it.each([...RULES, ...CLIENT].map(({ name, noticedBy }) => [name, noticedBy] as const))(
     '%s: there are the tests that notice it',
     (_, { file, tests }) => {
       // The parts of a name that are not made of a table.
-      const [fixed = ''] = tests.split(': ');
+      const [fixed = ''] = tests.split(/: |\.\*/);
       expect(readFileSync(join(__dirname, '../../..', file), 'utf8')).toContain(fixed);
     },
   );
@@ -49,5 +50,28 @@ describe('the broken builds', () => {
     expect(() => applyPatch('nothing', patch)).toThrow(StalePatch);
     expect(() => applyPatch('head and head', patch)).toThrow(StalePatch);
     expect(applyPatch('a head', patch)).toBe('a $& tail');
+  });
+});
+
+describe('the table of invariants in docs/client-architecture.md', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/client-architecture.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| C(\d+) .*$/gm)].map(([row, number]) => ({
+    row,
+    number: Number(number),
+  }));
+
+  it('has each of C1 to C17 with its test, which is there', () => {
+    expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 17 }, (_, at) => at + 1));
+    for (const { row } of rows) {
+      const files = [...row.matchAll(/\]\(\.\.\/([^)#]+)\)/g)].map(([, file]) => file!);
+      expect(files.length).toBeGreaterThan(0);
+      for (const file of files) expect(existsSync(join(__dirname, '../../..', file))).toBe(true);
+    }
+  });
+
+  it('has a broken build for each of them and for each rule', () => {
+    const broken = new Set(CLIENT.flatMap(({ breaks }) => breaks));
+    for (const { number } of rows) expect(broken).toContain(`C${String(number)}`);
+    for (let rule = 1; rule <= 9; rule++) expect(broken).toContain(`R${String(rule)}`);
   });
 });

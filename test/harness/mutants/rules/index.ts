@@ -1,3 +1,4 @@
+import { CLIENT } from '../client';
 import type { RuleMutant } from '../mutant';
 import { MUTATIONS } from './mutations';
 import { PATCH } from './patch';
@@ -18,8 +19,9 @@ export const RULES: readonly RuleMutant[] = [
 
 /** @throws Error when there is none of this name */
 export function ruleNamed(name: string | undefined): RuleMutant {
-  const mutant = RULES.find((candidate) => candidate.name === name);
+  const all = [...RULES, ...CLIENT];
+  const mutant = all.find((candidate) => candidate.name === name);
   if (!mutant)
-    throw new Error(`There is no mutant ${String(name)}. There are: ${RULES.map((m) => m.name).join(', ')}`);
+    throw new Error(`There is no mutant ${String(name)}. There are: ${all.map((m) => m.name).join(', ')}`);
   return mutant;
 }

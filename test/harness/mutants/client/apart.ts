@@ -1,0 +1,169 @@
+import { client, type ClientMutant } from './mutant';
+
+/** Users, leaders, storages and loads do not meet. */
+export const APART: readonly ClientMutant[] = [
+  {
+    name: 'one-database-for-all-users',
+    breaks: ['C8'],
+    about: 'the database of a device is that of its server',
+    noticedBy: { file: 'libs/client/src/two-users.spec.ts', tests: 'late: false.*unsent: keep' },
+    patches: [
+      client(
+        'registry.ts',
+        '  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);\n  const fresh',
+        '  const key = JSON.stringify([url, scope ?? null]);\n  const fresh',
+      ),
+    ],
+  },
+  {
+    name: 'token-of-anybody',
+    breaks: ['C8'],
+    about: 'data of one user is sent with the token of another one',
+    noticedBy: { file: 'libs/client/src/two-users.spec.ts', tests: 'is not used for the data of this user' },
+    patches: [
+      client(
+        'auth.ts',
+        '    if (of && (of.scope !== owner.scope || of.actor !== owner.actor))',
+        "    if (of && of.scope === '')",
+      ),
+    ],
+  },
+  {
+    name: 'answer-for-anybody',
+    breaks: ['C8'],
+    about: 'an answer to another identity is stored',
+    noticedBy: { file: 'libs/client/src/two-users.spec.ts', tests: 'tells by the answer whose it is' },
+    patches: [
+      client(
+        'reading.ts',
+        '  if (told !== null && identity !== undefined && told !== identity)',
+        "  if (told !== null && identity !== undefined && told === '')",
+      ),
+    ],
+  },
+  {
+    name: 'quarantine-of-the-last-user',
+    breaks: ['C8'],
+    about: 'the next user is shown what was refused to the last one',
+    noticedBy: { file: 'libs/client/src/two-users.spec.ts', tests: 'late: false.*unsent: keep' },
+    patches: [client('scope-client.ts', '    void this.rejected.refresh(undefined);\n', '')],
+  },
+  {
+    name: 'half-a-page-is-a-page',
+    breaks: ['C9'],
+    about: 'a page of a load that was cut off counts as whole',
+    noticedBy: { file: 'libs/client/src/crash-points.spec.ts', tests: 'cut' },
+    patches: [
+      client(
+        'reading.ts',
+        "  if (end?.['end'] !== true || typeof end['last_seq'] !== 'string') return undefined;\n",
+        "  if (end?.['end'] !== true)\n    return { rows: lines as unknown as FullLine[], lastSeq: String(lines.at(-1)?.['version'] ?? ''), next: undefined, of: undefined };\n  if (typeof end['last_seq'] !== 'string') return undefined;\n",
+      ),
+    ],
+  },
+  {
+    name: 'robbed-leader-writes',
+    breaks: ['C10', 'R8'],
+    about: 'a leader that was robbed goes on writing what the server says',
+    noticedBy: { file: 'libs/client/src/replica.spec.ts', tests: '' },
+    patches: [client('work.ts', 'epoch !== undefined && n !== epoch', 'epoch !== undefined && n < epoch')],
+  },
+  {
+    name: 'full-storage-is-a-failure',
+    breaks: ['C11'],
+    about: 'a full device looks like a server that cannot be reached',
+    noticedBy: { file: 'libs/client/src/full-storage.spec.ts', tests: 'stops reading and says so' },
+    patches: [
+      client(
+        'rules/reader-state.ts',
+        "  return code === 'storage_full' ? 'storage' : undefined;",
+        "  return code === 'storage_is_full' ? 'storage' : undefined;",
+      ),
+    ],
+  },
+  {
+    name: 'patch-drops-what-it-does-not-name',
+    breaks: ['C12'],
+    about: 'a patch keeps only the fields that it names',
+    noticedBy: { file: 'libs/client/src/rules/fields.spec.ts', tests: 'lays a patch on a document' },
+    patches: [
+      client(
+        'rules/fields.ts',
+        '  const copy: Draft = { ...data };',
+        '  const copy: Draft = pathsOf(patch).length > 3 ? { ...data } : {};',
+      ),
+    ],
+  },
+  {
+    name: 'wait-without-end',
+    breaks: ['C13'],
+    about: 'after many failures nothing is tried any more',
+    noticedBy: { file: 'libs/client/src/rules/timing.spec.ts', tests: 'waits longer with each failure' },
+    patches: [
+      client(
+        'rules/backoff.ts',
+        '  const most = Math.min(limits.maxMs, ',
+        '  const most = Math.min(Infinity, ',
+      ),
+    ],
+  },
+  {
+    name: 'parked-for-ever',
+    breaks: ['C13'],
+    about: 'what the server failed at is never tried again',
+    noticedBy: { file: 'libs/client/src/pusher.spec.ts', tests: 'tries that again an hour later' },
+    patches: [client('pusher.ts', 'const PARKED_MS = 3_600_000;', 'const PARKED_MS = 3_600_000_000;')],
+  },
+  {
+    name: 'silence-is-patience',
+    breaks: ['C13'],
+    about: 'a connection that is half open is waited for without end',
+    noticedBy: { file: 'libs/client/src/live-hub.spec.ts', tests: 'after silence' },
+    patches: [
+      client(
+        'live-socket.ts',
+        '    this.endSilence = this.environment.timer(this.silenceMs, () => this.end(SILENT));',
+        '    this.endSilence = undefined;',
+      ),
+    ],
+  },
+  {
+    name: 'socket-for-each-scope',
+    breaks: ['C14'],
+    about: 'each scope opens a socket',
+    noticedBy: { file: 'libs/client/src/live-hub.spec.ts', tests: 'is shared by all scopes' },
+    patches: [
+      client(
+        'live-hub.ts',
+        '    this.socket ??= this.opened(silenceMs);',
+        '    this.socket = this.opened(silenceMs);',
+      ),
+    ],
+  },
+  {
+    name: 'refused-token-is-used-again',
+    breaks: ['C15'],
+    about: 'a token that was refused is sent again',
+    noticedBy: { file: 'libs/client/src/pusher.spec.ts', tests: 'asks for another token' },
+    patches: [
+      client(
+        'auth.ts',
+        '    this.current = undefined;\n    this.wasRefused = true;',
+        '    this.wasRefused = true;',
+      ),
+    ],
+  },
+  {
+    name: 'looks-at-the-platform-at-import',
+    breaks: ['C17'],
+    about: 'an import looks for a socket',
+    noticedBy: { file: 'libs/client/src/silent-import.spec.ts', tests: 'an import of' },
+    patches: [
+      client(
+        'environment.ts',
+        '/** What the platform has, with what is given in place of it. */',
+        "export const HAS_SOCKET = 'WebSocket' in globalThis && (globalThis as { WebSocket?: unknown }).WebSocket;\n\n/** What the platform has, with what is given in place of it. */",
+      ),
+    ],
+  },
+];
