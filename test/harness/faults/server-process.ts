@@ -18,6 +18,8 @@ export interface ServerSettings {
   readonly secret: string;
   /** For its log and its clock. */
   readonly folder: string;
+  /** Of its environment, besides the usual ones. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -48,7 +50,7 @@ export class ServerProcess {
 
   /** @throws Error when it does not answer in time */
   async start(): Promise<void> {
-    const { name, port, mongoUri, secret, folder } = this.settings;
+    const { name, port, mongoUri, secret, variables } = this.settings;
     const hooks = ['-r', join(ROOT, 'test/support/ts-hook.cjs'), '-r', join(__dirname, 'shifted-clock.cjs')];
     this.child = spawn(process.execPath, [...hooks, join(__dirname, 'server.ts')], {
       env: {
@@ -63,10 +65,11 @@ export class ServerProcess {
         // A notice that a broken change stream lost is made up for within this time.
         SYNC_SCOPE_CHECK_INTERVAL_MS: '8000',
         CLOCK_FILE: this.clockFile,
+        ...variables,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log = createWriteStream(join(folder, `${name}.log`), { flags: 'a' });
+    const log = createWriteStream(join(this.settings.folder, `${name}.log`), { flags: 'a' });
     this.child.stdout?.pipe(log, { end: false });
     this.child.stderr?.pipe(log, { end: false });
     await until(() => this.answers(), START_LIMIT_MS, 100);

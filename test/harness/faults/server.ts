@@ -71,6 +71,8 @@ async function main(): Promise<void> {
   const app = await NestFactory.create<NestExpressApplication>(FaultAppModule, {
     logger: makeLogger(environment),
     abortOnError: false,
+    // Pages of another origin are among its devices.
+    cors: true,
   });
   app.useBodyParser('json', { limit: '8mb' });
   app.useWebSocketAdapter(new WsAdapter(app));
