@@ -28,7 +28,7 @@ const APP = 'devices';
 
 /** What runs on a device, in a page or in a process: the client, and a user who edits at random. Its answers are JSON. */
 export class Agent {
-  private client: DeviceClient | undefined;
+  client: DeviceClient | undefined;
   private own: OneScope | undefined;
   private user: User | undefined;
   private isWorking = false;

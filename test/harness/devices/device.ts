@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Page } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright-core';
 import { Chromium } from '../../support/chromium';
 import { CuttingProxy } from '../../support/cutting-proxy';
 import type { AgentCalls } from './agent';
@@ -75,7 +75,7 @@ export abstract class Device {
 /** A profile of a browser, with the app in a tab. */
 export class BrowserDevice extends Device {
   private browser: Chromium | undefined;
-  private page!: Page;
+  page!: Page;
 
   /** @param app the address of the page */
   constructor(
@@ -95,17 +95,22 @@ export class BrowserDevice extends Device {
     )) as Answer<N>;
   }
 
+  async devtools(): Promise<CDPSession> {
+    if (!this.browser) throw new Error(`${this.name} does not run.`);
+    return this.browser.devtools(this.page);
+  }
+
   async crash(how: Crash): Promise<void> {
     if (how === 'process') {
       await this.browser?.kill();
       this.browser = undefined;
       return;
     }
-    const { page, browser } = this;
+    const { page } = this;
     const gone = new Promise((resolve) => page.once('crash', resolve));
-    const devtools = await browser?.devtools(page);
+    const devtools = await this.devtools();
     // The answer never comes.
-    devtools?.send('Page.crash').catch(() => undefined);
+    devtools.send('Page.crash').catch(() => undefined);
     await gone;
     await page.close();
   }
