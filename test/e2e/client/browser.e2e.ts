@@ -161,38 +161,3 @@ it('notices by the silence that a connection is dead, and reads what it has miss
   await expectEqual();
   expect(await ask(a, 'getTask', 'missed too')).toBeDefined();
 });
-
-it('stops reading where there is no room, says so, keeps no edit that it has no room for, and goes on', async () => {
-  const devtools = await b.devtools();
-  const { usage = 0 } = (await ask(b, 'status')).storage;
-  const { origin } = new URL(page.url);
-  const quota = (quotaSize?: number) =>
-    devtools.send('Storage.overrideQuotaForOrigin', { origin, ...(quotaSize ? { quotaSize } : {}) });
-  await quota(usage + 400_000);
-  for (let n = 0; n < 12; n++) await ask(a, 'note', `large-${String(n)}`, 'x'.repeat(200_000));
-  await ask(b, 'until', { blockedBy: 'storage' });
-  expect(await ask(b, 'note', 'too large', 'y'.repeat(4_000_000))).toBe('storage_full');
-  expect(await ask(b, 'hasNote', 'too large')).toBe(false);
-  expect((await ask(b, 'status')).storage).toMatchObject({ kind: 'indexeddb' });
-  await quota();
-  await ask(b, 'note', 'small', 'y');
-  await ask(b, 'until', { phase: 'live', pending: 0 });
-  await expectEqual();
-});
-
-it('tells what was lost when the user clears the data, and begins again', async () => {
-  b.setOnline(false);
-  await ask(b, 'until', { phase: 'offline' });
-  for (const id of ['lost-1', 'lost-2', 'lost-3']) await ask(b, 'note', id, 'never sent');
-  const devtools = await b.devtools();
-  await devtools.send('Storage.clearDataForOrigin', {
-    origin: new URL(page.url).origin,
-    storageTypes: 'indexeddb',
-  });
-  await until(() => journal.wrong.some((what) => what.includes('storage_lost')));
-  b.setOnline(true);
-  await b.call('open', b.url, users[1]);
-  expect(journal.wrong).toContain('b: storage-lost with 3 edits');
-  await expectEqual();
-  expect(await ask(b, 'hasNote', 'lost-1')).toBe(false);
-});

@@ -27,15 +27,19 @@ const calls = {
     client()
       .db.notes.upsert(id, { text })
       .then(() => 'kept', codeOf),
-  task: async (id: string, title: string): Promise<void> =>
-    void (await client().db.tasks.upsert(id, { title })),
-  patchTask: async (id: string, fields: { title?: string; done?: boolean }): Promise<void> =>
-    void (await client().db.tasks.patch(id, fields)),
+  task: async (id: string, title: string): Promise<void> => {
+    await client().db.tasks.upsert(id, { title });
+  },
+  patchTask: async (id: string, fields: { title?: string; done?: boolean }): Promise<void> => {
+    await client().db.tasks.patch(id, fields);
+  },
   getTask: async (id: string): Promise<object | undefined> => client().db.tasks.get(id),
-  counter: async (id: string): Promise<void> =>
-    void (await client().db.notes.upsert(id, { n: 0, marks: [] })),
-  count: async (id: string, mark: string): Promise<void> =>
-    void (await client().db.notes.patch(id, { n: inc(1), marks: add(mark) })),
+  counter: async (id: string): Promise<void> => {
+    await client().db.notes.upsert(id, { n: 0, marks: [] });
+  },
+  count: async (id: string, mark: string): Promise<void> => {
+    await client().db.notes.patch(id, { n: inc(1), marks: add(mark) });
+  },
   counted: async (id: string): Promise<{ n: number; marks: string[] }> => {
     const { n = 0, marks = [] } = (await client().db.notes.get(id)) ?? {};
     return { n, marks };
