@@ -1,5 +1,6 @@
 import type { SyncInfo } from 'nest-offline-sync-protocol';
 import type { Position } from './rules/reader-state.ts';
+import { NO_DENIALS, type Denials } from './rules/rights.ts';
 import type { KeyedStore } from './storage.ts';
 
 /** What the store `meta` holds, by name. */
@@ -15,6 +16,7 @@ export interface MetaRecords {
   readonly server: ServerRecord;
   /** The version of each collection that its unsent edits were last written in. */
   readonly shapes: Readonly<Record<string, number>>;
+  readonly denials: Denials;
 }
 
 export interface ClockRecord {
@@ -39,6 +41,7 @@ const EMPTY: { readonly [N in keyof MetaRecords]?: MetaRecords[N] } = {
   epoch: { n: 0 },
   server: {},
   shapes: {},
+  denials: NO_DENIALS,
 };
 
 export async function readMeta<N extends keyof MetaRecords>(

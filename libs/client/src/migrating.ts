@@ -2,8 +2,9 @@ import type { JsonObject } from 'nest-offline-sync-protocol';
 import { StorageOutdatedError } from './errors.ts';
 import { jsonObject } from './fields-of.ts';
 import { readMeta, writeMeta } from './meta.ts';
-import { quarantine, type Refusal } from './quarantine.ts';
+import { quarantine } from './quarantine.ts';
 import { raised, raisedMutation, raisedRefused, told, type Shapes, type Step } from './rules/migration.ts';
+import type { Told } from './rules/disposition.ts';
 import { docKey, type Mutation, type RefusedEntry } from './rules/mutation.ts';
 import { unitsOf } from './rules/push-plan.ts';
 import type { KeyedStore } from './storage.ts';
@@ -83,12 +84,11 @@ async function setAside(
   failed: ReadonlyMap<number, string>,
   now: number,
 ): Promise<void> {
-  const reasons = unit.map((each): Refusal => {
+  const reasons = unit.map((each): Told => {
     const error = failed.get(each.seq);
     return error === undefined
       ? { code: 'batch_rolled_back', error: null }
-      : // Not one of the server's codes.
-        { code: 'migration_failed' as never, error: `This edit cannot be migrated: ${error}` };
+      : { code: 'migration_failed', error: `This edit cannot be migrated: ${error}` };
   });
   for (const { collection, doc } of await quarantine(work, unit, reasons, now))
     await work.settle(collection, doc, undefined, undefined);

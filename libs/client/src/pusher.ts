@@ -1,11 +1,22 @@
 import { isObject, type PushResponse } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
+import { giveUpAll } from './access.ts';
 import { isOver, type Replica } from './replica.ts';
-import { freezePush, park, refuseUnit, takeAnswer, type Answered, type FrozenPush } from './pushing.ts';
+import {
+  expire,
+  freezePush,
+  park,
+  refuseUnit,
+  takeAnswer,
+  thaw,
+  type Answered,
+  type FrozenPush,
+} from './pushing.ts';
 import { waitFor } from './rules/backoff.ts';
 import { offsetOf } from './rules/clock.ts';
 import type { Failure } from './rules/failure.ts';
 import type { PushLimits } from './rules/push-plan.ts';
+import { denied, deniesScope } from './rules/rights.ts';
 import { blockOf, type BlockedBy } from './rules/reader-state.ts';
 import type { Answer } from './transport.ts';
 
@@ -42,6 +53,8 @@ export class Pusher {
   private isStopped = false;
   private failures = 0;
   private faults = 0;
+  /** Since when pushes into the scope are refused. */
+  private deniedSince: number | undefined;
   /** Less than the server's limits, after it has refused a push as too large or failed at it. */
   private cap: PushLimits = FIRST_LIMITS;
   private running: Promise<void> | undefined;
@@ -83,6 +96,7 @@ export class Pusher {
   }
 
   private async step(): Promise<void> {
+    await expire(this.replica);
     const push = await freezePush(this.replica, await this.limits());
     if (!push) {
       this.enter({ phase: 'idle' });
@@ -101,6 +115,7 @@ export class Pusher {
   }
 
   private async taken({ again }: Answered): Promise<void> {
+    this.deniedSince = undefined;
     this.faults = 0;
     if (this.cap.changes < FIRST_LIMITS.changes)
       this.cap = { changes: this.cap.changes * 2, bytes: this.cap.bytes * 2 };
@@ -115,7 +130,8 @@ export class Pusher {
   }
 
   private async failed(push: FrozenPush, failure: Failure): Promise<void> {
-    if (await this.block(failure)) return;
+    if (!push.isRetry && hasNoEffect(failure)) await thaw(this.replica, push);
+    if ((await this.isShutOut(failure)) || (await this.block(failure))) return;
     if (failure.kind === 'too-large' || failure.kind === 'malformed') return this.halve(push, failure);
     if (failure.kind === 'internal') {
       this.faults += 1;
@@ -127,6 +143,15 @@ export class Pusher {
       }
     }
     await this.pause(failure);
+  }
+
+  /** The scope may be read at most: what waits is the user's to decide about. */
+  private async isShutOut(failure: Failure): Promise<boolean> {
+    if (this.replica.scope === undefined || !deniesScope(failure)) return false;
+    const { since, isLost } = denied(this.deniedSince, this.now());
+    this.deniedSince = isLost ? undefined : since;
+    if (isLost) await giveUpAll(this.replica, failure);
+    return isLost;
   }
 
   /** Fewer at a time, until it is clear which one the server, or something before it, does not take. */
@@ -197,6 +222,11 @@ const BAD_ANSWER: Failure = {
   message: 'The answer to a push could not be read.',
   retryAfterMs: 0,
 };
+
+/** The server itself has refused the request as a whole, before it wrote anything. */
+function hasNoEffect({ kind, code }: Failure): boolean {
+  return (kind === 'forbidden' || kind === 'identity' || kind === 'outdated') && !code.startsWith('http_');
+}
 
 function half(count: number): number {
   return Math.max(1, Math.ceil(count / 2));

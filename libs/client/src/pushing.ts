@@ -1,15 +1,17 @@
 import type { PushResponse, PushResult } from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
-import { quarantine } from './quarantine.ts';
+import { giveUp, quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
 import { later } from './rules/clock.ts';
-import { verdictOn, type Remedy, type Verdict } from './rules/disposition.ts';
+import { isForgotten, together, falling, verdictOn, type Remedy, type Verdict } from './rules/disposition.ts';
 import { docKey, type Mutation, type WireChange } from './rules/mutation.ts';
 import { frozen, planPush, wireChanges, type PushLimits, type Unit } from './rules/push-plan.ts';
 import type { Work } from './work.ts';
 
 /** A push that is written down and may be sent. */
 export interface FrozenPush {
+  /** It has been sent before, and may have taken effect. */
+  readonly isRetry: boolean;
   readonly units: readonly Unit[];
   readonly changes: readonly WireChange[];
 }
@@ -41,7 +43,7 @@ export async function freezePush(replica: Replica, limits: PushLimits): Promise<
       for (const each of sent) await work.put(each);
       units.push(sent);
     }
-    return { units, changes: wireChanges(units, outbox) };
+    return { units, changes: wireChanges(units, outbox), isRetry: plan.isRetry };
   });
 }
 
@@ -142,6 +144,40 @@ async function learnFrom(
     await work.learn(collection, { id, version, data: after, generation, local: true });
 }
 
+/**
+ * A push that was refused as a whole, and never sent before: it has had no effect, so it counts as not sent. What goes later is stamped
+ * then, and keeps its id.
+ */
+export async function thaw(replica: Replica, { units }: FrozenPush): Promise<void> {
+  await replica.write('leader', async (work) => {
+    const current = new Map((await work.outbox()).map((each) => [each.seq, each]));
+    for (const { seq } of units.flat()) {
+      const mutation = current.get(seq);
+      if (mutation?.state === 'sent')
+        await work.put({
+          ...mutation,
+          state: 'waiting',
+          sent: undefined,
+          returns: Math.max(1, mutation.returns),
+        });
+    }
+  });
+}
+
+/** What was sent so long ago that the server may have forgotten its answer is never sent again: it could take effect twice. */
+export async function expire(replica: Replica): Promise<void> {
+  const now = replica.environment.now();
+  const { info } = await replica.meta('server');
+  const isOld = (each: Mutation): boolean => isForgotten(each, info?.retention, now);
+  if (!replica.pending().some(isOld)) return;
+  await replica.write('leader', async (work) => {
+    const outbox = await work.outbox();
+    const old = outbox.filter((each) => each.state === 'sent' && isOld(each));
+    // With it goes what was made on it: nobody knows what that would be made on.
+    for (const group of together(falling(old, outbox))) await giveUp(work, group, undefined, now);
+  });
+}
+
 /** Nothing more is tried for these for a while: the server fails at them. */
 export async function park(replica: Replica, units: readonly Unit[], until: number): Promise<void> {
   await replica.write('leader', async (work) => {
@@ -166,7 +202,7 @@ export async function refuseUnit(replica: Replica, unit: Unit, code: string, mes
     const told = open.map((_, index) => ({ code: index === 0 ? code : 'batch_rolled_back', error: message }));
     const { cursor } = await readMeta(work.stores.meta, 'position');
     const strategy = await replica.strategies(work);
-    for (const each of await quarantine(work, open, told as never, now))
+    for (const each of await quarantine(work, open, told, now))
       await work.settle(each.collection, each.doc, cursor, strategy(each.collection));
   });
 }

@@ -1,16 +1,13 @@
-import type { PushResult } from 'nest-offline-sync-protocol';
-import { falling, refusedEntry } from './rules/disposition.ts';
+import { falling, givenUp, refusedEntry, type Told } from './rules/disposition.ts';
 import type { Mutation } from './rules/mutation.ts';
 import type { Unit } from './rules/push-plan.ts';
 import type { Work } from './work.ts';
 
 /** R5: puts what is refused, and all that stands on it, into one entry of the quarantine. */
-export type Refusal = Pick<PushResult, 'code' | 'error' | 'server_document'>;
-
 export async function quarantine(
   work: Work,
   refused: Unit,
-  results: readonly Refusal[],
+  results: readonly Told[],
   now: number,
 ): Promise<Mutation[]> {
   const fallen = falling(refused, await work.outbox());
@@ -20,4 +17,16 @@ export async function quarantine(
   for (const each of fallen) await work.drop(each);
   await work.refuse(refusedEntry(fallen, answers, now));
   return fallen;
+}
+
+/** Into quarantine with what cannot be sent any more. */
+export async function giveUp(
+  work: Work,
+  mutations: readonly Mutation[],
+  why: { readonly code: string; readonly message: string } | undefined,
+  now: number,
+): Promise<void> {
+  for (const each of mutations) await work.drop(each);
+  const told = new Map(mutations.map((each) => [each.seq, givenUp(each, why)]));
+  await work.refuse(refusedEntry(mutations, told, now));
 }

@@ -1,9 +1,12 @@
-import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest-offline-sync-protocol';
+import { isObject, type SyncInfo } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
+import { AccessWatch } from './access-watch.ts';
+import type { AccessLost } from './access.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
-import { ask, beginLoad, fullPage, sweep, takeEntries, takeInfo, takePage } from './reading.ts';
+import { beginPart, readPart, verifyPart } from './part-load.ts';
+import { ask, beginLoad, fullPage, fullQuery, sweep, takeInfo, takePage, takePull } from './reading.ts';
 import { isOver, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
@@ -12,6 +15,7 @@ import {
   afterSocketFailure,
   CALM,
   nextStep,
+  uncovered,
   type Conditions,
   type Position,
   type ReaderState,
@@ -30,6 +34,9 @@ export interface ReaderPorts {
   readonly changed: () => void;
   /** The server's time is known, or another right to try again. */
   readonly informed: () => void;
+  readonly lost: (lost: AccessLost) => void;
+  /** A collection without a full resync whose log was trimmed: what was written then, and is not here, cannot be had. */
+  readonly incomplete: (collection: string) => void;
   readonly over: (error: unknown) => void;
 }
 
@@ -49,6 +56,7 @@ export class Reader {
   private feed: LiveFeed | undefined;
   private info: SyncInfo | undefined;
   private readonly alarm: Alarm;
+  private readonly access: AccessWatch;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -56,6 +64,7 @@ export class Reader {
     private readonly ports: ReaderPorts,
   ) {
     this.alarm = new Alarm(replica.environment);
+    this.access = new AccessWatch(replica, { ...ports, again: () => this.askAgain() });
   }
 
   start(): void {
@@ -67,6 +76,7 @@ export class Reader {
 
   async stop(): Promise<void> {
     this.isStopped = true;
+    this.access.stop();
     this.feed?.close();
     this.alarm.ring();
     await this.running;
@@ -120,15 +130,17 @@ export class Reader {
       await beginLoad(this.replica, true);
     }
     const position = await this.replica.meta('position');
+    const { readable, loadable } = this.access;
+    const missing = uncovered(position, readable, loadable);
+    if (missing !== undefined)
+      return loadable.includes(missing) ? beginLoad(this.replica, false) : beginPart(this.replica, missing);
     const next = nextStep(position, this.isCaughtUp, this.temper, this.conditions());
     this.enter(next);
     switch (next.phase) {
       case 'loading':
         return this.load(position);
       case 'sweeping':
-        await sweep(this.replica, this.readable());
-        // What was in doubt, or without a parent, may go now.
-        return this.ports.informed();
+        return this.end(position.load?.part);
       case 'catching-up':
         return this.pull(position.cursor);
       case 'live':
@@ -147,46 +159,49 @@ export class Reader {
     await takeInfo(this.replica, info, offsetOf(info.server_time, answer.sentAt, answer.receivedAt));
     this.info = info;
     this.isInformed = true;
+    await this.access.informed(info);
     this.ports.informed();
   }
 
   private async load(position: Position): Promise<void> {
     if (!position.load) return beginLoad(this.replica, false);
-    const { page } = position.load;
-    const isFirst = page === undefined;
-    const answer = await this.get(
-      'full',
-      {
-        collections: this.readable().join(','),
-        cursor: page,
-        tombstones: 'false',
-        count: isFirst ? 'true' : undefined,
-      },
-      true,
-    );
+    const { page, part } = position.load;
+    if (part !== undefined) return this.loadPart(part, page);
+    const collections = this.access.loadable;
+    const answer = await this.get('full', fullQuery(collections, page), true);
     if (!answer) return;
     const whole = fullPage(answer.body as Record<string, unknown>[], answer.header('x-sync-count'));
     if (!whole) return this.failed(NETWORK);
     const rows = whole.rows.filter((each) => this.ports.collections.includes(each.collection));
-    await takePage(this.replica, page, rows, whole);
+    await takePage(this.replica, page, collections, rows, whole);
+  }
+
+  private async end(part: string | undefined): Promise<void> {
+    const { replica, ports, access } = this;
+    const failure = await (part === undefined
+      ? sweep(replica, access.readable)
+      : verifyPart(replica, ports.transport, part, access.readable));
+    // What was in doubt, or without a parent, may go now.
+    return failure ? this.failed(failure) : ports.informed();
+  }
+
+  private async loadPart(part: string, page: string | undefined): Promise<void> {
+    const step = await readPart(this.replica, this.ports.transport, part, page);
+    if (step.kind === 'failed') return this.failed(step.failure);
+    if (step.kind === 'read' && step.isTrimmed) this.ports.incomplete(part);
   }
 
   private async pull(since: string | undefined): Promise<void> {
     const answeredBefore = new Set(this.replica.answered().map((each) => each.seq));
     const waiting = this.waiting.length;
-    const answer = await this.get('pull', { since, collections: this.readable().join(',') });
+    const answer = await this.get('pull', { since, collections: this.access.readable.join(',') });
     if (!answer) return;
-    if (!isObject(answer.body)) return this.failed(NETWORK);
-    const page = answer.body as unknown as PullResponse;
-    if (page.full_resync_required) return beginLoad(this.replica, page.reason === 'unknown_cursor');
-    if (!Array.isArray(page.changes)) return this.failed(NETWORK);
-    const { changes, last_seq, has_more } = page;
-    const how = { isEnd: !has_more, answeredBefore };
-    const isStored = await takeEntries(this.replica, since, changes as readonly LogChange[], last_seq, how);
-    if (!isStored || has_more) return;
+    const taken = await takePull(this.replica, since, answer.body, answeredBefore);
+    if (taken === 'unreadable') return this.failed(NETWORK);
+    if (taken === 'more') return;
     for (const resolve of this.waiting.splice(0, waiting)) resolve(true);
     this.isCaughtUp = this.waiting.length === 0;
-    this.lastCaughtUpAt = this.now();
+    this.lastCaughtUpAt = this.replica.environment.now();
     this.ports.changed();
   }
 
@@ -198,13 +213,14 @@ export class Reader {
     if (token === undefined) return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
     const { identity } = await replica.meta('server');
     const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
-    const subscription = { token, scope: replica.scope, since, collections: this.readable(), identity };
+    const subscription = { token, scope: replica.scope, since, collections: this.access.readable, identity };
     const feed = new LiveFeed(replica, hub, subscription, Math.max(5_000, 2.5 * ping));
     this.feed = feed;
     if (this.isStopped || this.waiting.length > 0) feed.close();
     feed.onLive = () => {
       this.temper = CALM;
-      this.lastContactAt = this.lastCaughtUpAt = this.now();
+      void this.access.worked().catch(() => undefined);
+      this.lastContactAt = this.lastCaughtUpAt = this.replica.environment.now();
       this.ports.changed();
       this.ports.informed();
     };
@@ -219,7 +235,9 @@ export class Reader {
     }
     if (!end.wasLive || end.failure) this.temper = afterSocketFailure(this.temper, this.conditions());
     else if (end.after === 'soon')
-      await this.alarm.sleep(this.now() + Math.round(5_000 * replica.environment.random()));
+      await this.alarm.sleep(
+        this.replica.environment.now() + Math.round(5_000 * replica.environment.random()),
+      );
   }
 
   private async get(
@@ -231,7 +249,8 @@ export class Reader {
     if (this.isStopped) return undefined;
     if (answer.ok) {
       this.temper = { ...this.temper, failures: 0 };
-      this.lastContactAt = this.now();
+      this.lastContactAt = this.replica.environment.now();
+      if (path !== 'info') await this.access.worked();
       return answer;
     }
     if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);
@@ -241,25 +260,25 @@ export class Reader {
 
   /** Waits as the failure asks for. */
   private async failed(failure: Failure): Promise<void> {
+    const what = await this.access.failed(failure);
+    if (what) this.isInformed = false;
+    if (what === 'ask') return;
     const [state, temper] = afterFailure(failure, this.temper, this.conditions());
     this.temper = temper;
     this.enter(state);
     if ('until' in state) await this.alarm.sleep(state.until);
   }
 
-  private readable(): readonly string[] {
-    const known = new Set(this.info?.collections.filter((each) => each.full_resync).map(({ name }) => name));
-    return this.ports.collections.filter((name) => known.has(name));
+  private askAgain(): void {
+    this.isInformed = false;
+    this.feed?.close();
+    this.alarm.ring();
   }
 
   private conditions(): Conditions {
     const { environment } = this.replica;
     const hasSocket = this.ports.hub !== undefined && !!this.info?.stream;
     return { now: environment.now(), chance: environment.random(), hasSocket };
-  }
-
-  private now(): number {
-    return this.replica.environment.now();
   }
 
   private enter(state: ReaderState): void {

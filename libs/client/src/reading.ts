@@ -1,4 +1,10 @@
-import type { FullLine, LogChange, SyncInfo } from 'nest-offline-sync-protocol';
+import {
+  isObject,
+  type FullLine,
+  type LogChange,
+  type PullResponse,
+  type SyncInfo,
+} from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
 import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
@@ -55,6 +61,25 @@ export async function takeEntries(
   });
 }
 
+/** Stores a page of a pull, or begins the load that it asks for. */
+export async function takePull(
+  replica: Replica,
+  since: string | undefined,
+  body: unknown,
+  answeredBefore: ReadonlySet<number>,
+): Promise<'unreadable' | 'more' | 'end'> {
+  if (!isObject(body)) return 'unreadable';
+  const page = body as unknown as PullResponse;
+  if (page.full_resync_required) {
+    await beginLoad(replica, page.reason === 'unknown_cursor');
+    return 'more';
+  }
+  if (!Array.isArray(page.changes)) return 'unreadable';
+  const end = { isEnd: !page.has_more, answeredBefore };
+  const isStored = await takeEntries(replica, since, page.changes, page.last_seq, end);
+  return isStored && !page.has_more ? 'end' : 'more';
+}
+
 /** R7: gives the cursor up and begins a load. What was answered by a database that was restored is in doubt until the end of it. */
 export async function beginLoad(replica: Replica, isRestored: boolean): Promise<void> {
   await replica.write('leader', async (work) => {
@@ -88,6 +113,15 @@ export async function ask(
   return answer;
 }
 
+/** Asks for a page of a load, the first one also for about how many rows there are. */
+export function fullQuery(
+  collections: readonly string[],
+  page: string | undefined,
+): Readonly<Record<string, string | undefined>> {
+  const count = page === undefined ? 'true' : undefined;
+  return { collections: collections.join(','), cursor: page, tombstones: 'false', count };
+}
+
 /** A page of a load; undefined if it was cut off. */
 export interface FullPage {
   readonly rows: readonly FullLine[];
@@ -113,6 +147,7 @@ export function fullPage(
 export async function takePage(
   replica: Replica,
   page: string | undefined,
+  collections: readonly string[],
   rows: readonly FullLine[],
   { lastSeq, next, of }: FullPage,
 ): Promise<boolean> {
@@ -128,7 +163,7 @@ export async function takePage(
     await writeMeta(
       work.stores.meta,
       'position',
-      pageLoaded(position, { lastSeq, next, of, rows: rows.length }),
+      pageLoaded(position, { lastSeq, next, of, rows: rows.length, collections }),
     );
     return true;
   });
@@ -136,9 +171,14 @@ export async function takePage(
 
 const SWEEP_ROWS = 500;
 
-/** Removes what older loads have left and this one has not found. Then the load has ended. */
-export async function sweep(replica: Replica, collections: readonly string[]): Promise<void> {
-  for (const collection of collections) {
+/**
+ * Removes what older loads have left and this one has not found. Then the load has ended.
+ *
+ * @param readable what this device may read
+ */
+export async function sweep(replica: Replica, readable: readonly string[]): Promise<void> {
+  const { load } = await replica.meta('position');
+  for (const collection of load?.collections ?? []) {
     let after: BaseRow['id'] | undefined;
     do
       after = await replica.write('leader', async (work) => {
@@ -153,14 +193,23 @@ export async function sweep(replica: Replica, collections: readonly string[]): P
       });
     while (after !== undefined);
   }
+  await endLoad(replica, readable);
+}
+
+/** What is here counts from now on, with the cursor. What waited for it goes on. */
+export async function endLoad(replica: Replica, readable: readonly string[]): Promise<void> {
   await replica.write('leader', async (work) => {
-    const position = loadEnded(await readMeta(work.stores.meta, 'position'));
+    const before = await readMeta(work.stores.meta, 'position');
+    const position = loadEnded(before, readable);
     await writeMeta(work.stores.meta, 'position', position);
     await see(work, position.cursor ?? null);
-    await resolveDoubts(work);
-    await adoptOrphans(work, replica);
+    // Of a collection that is loaded next nothing is proved yet. Where nothing can be read, nothing ever is.
+    const isProved = (name: string): boolean =>
+      position.covered?.includes(name) !== false || !readable.includes(name);
+    await resolveDoubts(work, isProved);
+    await adoptOrphans(work, replica, isProved);
     await settleAnswered(work, replica, position.cursor);
-    work.loaded();
+    if (position.isComplete) work.loaded();
   });
 }
 
@@ -194,9 +243,9 @@ async function settleAnswered(work: Work, replica: Replica, cursor: string | und
 }
 
 /** R7: what the restored database does not have goes again, under the same id and in the same words. */
-async function resolveDoubts(work: Work): Promise<void> {
+async function resolveDoubts(work: Work, isProved: (collection: string) => boolean): Promise<void> {
   for (const mutation of await work.outbox()) {
-    if (!mutation.doubtful) continue;
+    if (!mutation.doubtful || !isProved(mutation.collection)) continue;
     const { nextBase } = await work.document(mutation.collection, mutation.doc);
     const isThere = (nextBase?.version ?? '') >= (mutation.answer?.version ?? '');
     const { doubtful: _, answer, ...rest } = mutation;
@@ -205,10 +254,14 @@ async function resolveDoubts(work: Work): Promise<void> {
 }
 
 /** Edits whose parent was of another database are made on what is here now, or go to the user. */
-async function adoptOrphans(work: Work, replica: Replica): Promise<void> {
+async function adoptOrphans(
+  work: Work,
+  replica: Replica,
+  isProved: (collection: string) => boolean,
+): Promise<void> {
   const strategy = await replica.strategies(work);
   for (const mutation of await work.outbox()) {
-    if (!mutation.orphan) continue;
+    if (!mutation.orphan || !isProved(mutation.collection)) continue;
     const { base } = await work.seen(mutation.collection, mutation.doc);
     const { orphan: _, ...rest } = mutation;
     const ground = { base, cursor: undefined, strategy: strategy(mutation.collection) };

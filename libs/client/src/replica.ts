@@ -6,10 +6,10 @@ import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
 import type { Strategy } from './rules/chain.ts';
 import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
-import type { Shapes } from './rules/migration.ts';
+import { shapeOf, type Shapes } from './rules/migration.ts';
 import { Settlements } from './settlements.ts';
 import type { Database, Stores } from './storage.ts';
-import { ALL_STORES, shapeOf, Work, type Outcome, type Settlement } from './work.ts';
+import { ALL_STORES, Work, type Outcome, type Settlement } from './work.ts';
 
 /** @param isOwn false: another tab has done it */
 export type Listener = (outcome: Outcome, isOwn: boolean) => void;
@@ -295,6 +295,11 @@ export class Replica {
     );
   }
 
+  /** Tells those who watch, in all tabs, what no transaction says. */
+  announce(what: Partial<Pick<Outcome, 'losses' | 'incomplete'>>): void {
+    this.tell({ ...NOTHING, ...what }, true);
+  }
+
   private tell(outcome: Outcome, isOwn: boolean): void {
     for (const mutation of outcome.put) this.waiting.set(mutation.seq, mutation);
     for (const seq of outcome.gone) this.waiting.delete(seq);
@@ -313,6 +318,8 @@ const NOTHING: Outcome = {
   gone: [],
   settlements: [],
   conflicts: [],
+  losses: [],
+  incomplete: [],
   rejectedChanged: false,
   isLoaded: false,
   isAll: false,

@@ -1,4 +1,5 @@
 import type { DocId } from 'nest-offline-sync-protocol';
+import type { AccessLost } from './access.ts';
 import type { Auth } from './auth.ts';
 import {
   Collection,
@@ -40,6 +41,10 @@ export interface ScopeClientPorts<C extends Definitions> {
 export interface ClientEvents {
   /** The server has brought an edit and those of others together: what the user made, and what became of it. */
   readonly conflict: Conflict;
+  /** The server has taken a right away: what could be read is gone from this device, edits that were not answered are in quarantine. */
+  readonly 'access-lost': AccessLost;
+  /** A collection gives no full resync, and the server's log no longer goes back: what was written before, and is not here, cannot be had. */
+  readonly incomplete: { readonly collection: string };
   /**
    * The client was closed, and not by this tab: an error whose `code` says why. `logged_out`: the user has logged out in another tab.
    * `storage_lost`: the database is gone. It can be opened again.
@@ -147,8 +152,10 @@ export class ScopeClient<C extends Definitions> {
     const { replica, status } = session;
     const leave = [
       status.subscribe((now) => this.states.set(now)),
-      replica.onChange(({ conflicts, rejectedChanged }) => {
+      replica.onChange(({ conflicts, losses, incomplete, rejectedChanged }) => {
         for (const conflict of conflicts) this.emit('conflict', conflict);
+        for (const lost of losses) this.emit('access-lost', lost);
+        for (const collection of incomplete) this.emit('incomplete', { collection });
         if (rejectedChanged) void this.rejected.refresh(replica);
       }),
     ];

@@ -93,13 +93,16 @@ export class Session {
       collections,
       changed: () => void this.look(),
       informed: () => this.pusher.kick(),
+      lost: (lost) => replica.announce({ losses: [lost] }),
+      incomplete: (collection) => replica.announce({ incomplete: [collection] }),
       over,
     });
     this.states = new Value(this.now());
     replica.onChange((outcome, isOwn) => {
       const { put, gone, shown: _, ...rest } = outcome;
       if (isOwn) ports.wrote({ ...rest, seqs: [...put.map(({ seq }) => seq), ...gone] });
-      if (put.some((each) => each.state === 'waiting')) {
+      // What an answer has sent back waits as the pusher says.
+      if (put.some((each) => each.state === 'waiting' && each.returns === 0)) {
         this.pusher.kick();
         if (isOwn) void this.room.persist();
       }

@@ -58,17 +58,20 @@ it('shows an edit of any tab in all, with its counts and its end', async () => {
   device.setOnline(false);
   await time.pass(SECOND);
   const { id, mutation } = await b.client.db.items.create({ title: 'Milk' });
+  const standing = [a, b].map(({ client }) => client.db.items.sync(id));
+  for (const each of standing) each.subscribe(() => undefined);
   await settle();
   for (const tab of [a, b]) {
     expect(tab.titles()).toEqual(['Milk']);
     expect(tab.status()).toMatchObject({ pending: 1, phase: 'offline' });
-    expect(tab.client.db.items.sync(id)).toEqual({ pending: 1 });
   }
+  expect(standing.map(({ current }) => current.pending)).toEqual([1, 1]);
   const ended = Promise.all([a, b].map(({ client }) => client.settled(mutation!)));
   device.setOnline(true);
   await time.pass(60 * SECOND);
   expect(await ended).toMatchObject([{ status: 'accepted' }, { status: 'accepted' }]);
   for (const tab of [a, b]) expect(tab.status()).toMatchObject({ pending: 0, phase: 'live' });
+  expect(standing.map(({ current }) => current.pending)).toEqual([0, 0]);
   expect([...server.documents().values()]).toMatchObject([{ title: 'Milk' }]);
 });
 

@@ -1,9 +1,10 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
+import type { AccessLost } from './access.ts';
 import { FencedError, LoggedOutError } from './errors.ts';
 import { readMeta } from './meta.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';
 import { docKey, type Mutation, type RefusedEntry, type ViewRow } from './rules/mutation.ts';
-import { raised, told, type Shapes } from './rules/migration.ts';
+import { shapeOf, told, type Shapes } from './rules/migration.ts';
 import type { BaseRow, Stores } from './storage.ts';
 
 /** How a mutation ended. */
@@ -31,6 +32,10 @@ export interface Outcome {
   readonly gone: readonly number[];
   readonly settlements: readonly (readonly [mutation: string, settlement: Settlement])[];
   readonly conflicts: readonly Conflict[];
+  /** Rights that were taken away. */
+  readonly losses: readonly AccessLost[];
+  /** Collections of which older documents cannot be had any more. */
+  readonly incomplete: readonly string[];
   readonly rejectedChanged: boolean;
   /** A load is whole, for the first time or again. */
   readonly isLoaded: boolean;
@@ -164,6 +169,12 @@ export class Work {
     return isNewer;
   }
 
+  /** What the server had at some time: it proves the row that is here, or replaces an older one. */
+  async confirm(collection: string, row: BaseRow): Promise<void> {
+    const held = await this.document(collection, row.id);
+    if ((held.nextBase?.version ?? '') <= (row.version ?? '')) held.nextBase = row;
+  }
+
   /** Removes rows of the base. */
   async remove(collection: string, ids: readonly DocId[]): Promise<void> {
     await this.hold(collection, ids);
@@ -285,20 +296,11 @@ export class Work {
       gone,
       settlements,
       conflicts,
+      losses: [],
+      incomplete: [],
       rejectedChanged,
       isLoaded,
       isAll: false,
     };
-  }
-}
-
-/** Without a step, or where it fails, a document passes as it is: one that cannot be read must not hide all others. */
-export function shapeOf(shapes: Shapes, collection: string, data: JsonObject): JsonObject {
-  const shape = shapes.get(collection);
-  if (!shape) return data;
-  try {
-    return raised(data, shape);
-  } catch {
-    return data;
   }
 }

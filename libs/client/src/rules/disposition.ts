@@ -1,4 +1,4 @@
-import type { ErrorCode, PushResult } from 'nest-offline-sync-protocol';
+import type { ErrorCode, PushResult, SyncInfo } from 'nest-offline-sync-protocol';
 import { docKey, type Mutation, type RefusedChange, type RefusedEntry } from './mutation.ts';
 import { unitsOf, type Unit } from './push-plan.ts';
 
@@ -28,6 +28,44 @@ const REMEDIES: Partial<Record<ErrorCode, Remedy>> = {
   parent_refused: 'parent',
   batch_rolled_back: 'group',
 };
+
+/** Codes of the client: the server has said nothing, or nothing of its own. */
+export const OUTCOME_UNKNOWN = 'outcome_unknown';
+const OUTCOME_UNKNOWN_TEXT =
+  'It was sent, and its answer can no longer be had: it may have taken effect. Look at the document first, since trying it again may do it twice.';
+
+/**
+ * What is told of a mutation that cannot be sent any more: if it was sent before, nobody knows what became of it.
+ *
+ * @param why of those that were never sent; undefined: they stood on one that was
+ */
+export function givenUp(
+  { state }: Mutation,
+  why: { readonly code: string; readonly message: string } | undefined,
+): Told {
+  return state === 'waiting'
+    ? { code: why?.code ?? null, error: why?.message ?? null }
+    : { code: OUTCOME_UNKNOWN, error: OUTCOME_UNKNOWN_TEXT };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Whether the server may have forgotten what it answered: receipts outlive the log by some days, and are kept for ever with it.
+ *
+ * @param retention what the server says about itself; undefined: nothing is known, and nothing forgotten
+ */
+export function isForgotten(
+  { state, sent }: Mutation,
+  retention: SyncInfo['retention'] | undefined,
+  now: number,
+): boolean {
+  if (state !== 'sent' || !sent || !retention || retention.log_days === 0) return false;
+  return now - sent.at > (retention.log_days + retention.receipt_days - 1) * DAY_MS;
+}
+
+/** Why a mutation was refused: of the server, or of the client itself. */
+export type Told = Pick<PushResult, 'error' | 'server_document'> & { readonly code: string | null };
 
 /** After so many of these a mutation is for the user to decide about: nothing is tried for ever in silence. */
 export const MAX_RETURNS = 5;
@@ -93,14 +131,41 @@ export function falling(refused: Unit, outbox: readonly Mutation[]): Mutation[] 
   return outbox.filter((each) => fallen.has(each.seq));
 }
 
+/** Mutations as the user has to decide about them: those of a document, of a transaction, and of all that these touch are one. */
+export function together(mutations: readonly Mutation[]): Mutation[][] {
+  const leads = new Map<string, string>();
+  const leadOf = (key: string): string => {
+    const next = leads.get(key);
+    if (next === undefined) return key;
+    const lead = leadOf(next);
+    leads.set(key, lead);
+    return lead;
+  };
+  const groundOf = ({ collection, doc }: Mutation): string => docKey(collection, doc);
+  for (const each of mutations) {
+    if (each.tx === undefined) continue;
+    const [lead, other] = [leadOf(each.tx), leadOf(groundOf(each))];
+    if (lead !== other) leads.set(other, lead);
+  }
+  const groups = new Map<string, Mutation[]>();
+  for (const each of mutations) {
+    const lead = leadOf(groundOf(each));
+    groups.set(lead, [...(groups.get(lead) ?? []), each]);
+  }
+  return [...groups.values()];
+}
+
 /** The entry of the quarantine for what has fallen together. */
 export function refusedEntry(
   fallen: readonly Mutation[],
-  answers: ReadonlyMap<number, Pick<PushResult, 'code' | 'error' | 'server_document'>>,
+  answers: ReadonlyMap<number, Told>,
   at: number,
 ): RefusedEntry {
   const told = [...answers.values()].filter((each) => each.code !== null);
-  const lead = told.find((each) => each.code !== 'batch_rolled_back') ?? told[0];
+  const lead =
+    told.find((each) => each.code === OUTCOME_UNKNOWN) ??
+    told.find((each) => each.code !== 'batch_rolled_back') ??
+    told[0];
   return {
     id: fallen[0]?.id ?? '',
     code: lead?.code ?? 'internal',

@@ -210,3 +210,14 @@ function* differing(
     else yield [around + key, from, to];
   }
 }
+
+/** Without a step, or where it fails, a document passes as it is: one that cannot be read must not hide all others. */
+export function shapeOf(shapes: Shapes, collection: string, data: JsonObject): JsonObject {
+  const shape = shapes.get(collection);
+  if (!shape) return data;
+  try {
+    return raised(data, shape);
+  } catch {
+    return data;
+  }
+}

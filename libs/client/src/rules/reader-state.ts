@@ -10,8 +10,10 @@ import { waitFor } from './backoff.ts';
  *                      +-------- full_resync_required -+
  */
 export interface Position {
-  /** Everything up to here is in the base. Missing while a load is on its way. */
+  /** Everything up to here is in the base. Missing while a load of everything is on its way. */
   readonly cursor?: string | undefined;
+  /** The collections for which the cursor counts. */
+  readonly covered?: readonly string[] | undefined;
   readonly load?: Load | undefined;
   /** Of the last load that was begun; 0: none. */
   readonly generation: number;
@@ -20,6 +22,10 @@ export interface Position {
 }
 
 export interface Load {
+  /** Missing: of everything that gives a full resync, page by page. Else of this collection alone, which gives none: from its log. */
+  readonly part?: string | undefined;
+  /** What the last page was asked for. */
+  readonly collections?: readonly string[] | undefined;
   /** `X-Sync-LastSeq` of the first page; missing until it has come. */
   readonly lastSeq?: string | undefined;
   /** The next page's cursor; missing on the first page. */
@@ -36,6 +42,11 @@ export function begunLoad({ generation, isComplete }: Position): Position {
   return { generation: generation + 1, isComplete, load: { isSweeping: false, rows: 0 } };
 }
 
+/** A load of a collection that gives no full resync. Everything else stays as it is. */
+export function begunPart(position: Position, part: string): Position {
+  return { ...position, load: { part, isSweeping: false, rows: 0 } };
+}
+
 /** A page of a load has been stored. */
 export function pageLoaded(
   position: Position,
@@ -44,6 +55,7 @@ export function pageLoaded(
     readonly next: string | undefined;
     readonly rows: number;
     readonly of?: number | undefined;
+    readonly collections?: readonly string[];
   },
 ): Position {
   const { load } = position;
@@ -51,6 +63,8 @@ export function pageLoaded(
   return {
     ...position,
     load: {
+      ...load,
+      collections: page.collections ?? load.collections,
       lastSeq: load.lastSeq ?? page.lastSeq,
       page: page.next,
       isSweeping: page.next === undefined,
@@ -60,9 +74,32 @@ export function pageLoaded(
   };
 }
 
-/** The load is whole, and nothing of older ones is left. */
-export function loadEnded({ generation, load }: Position): Position {
-  return { generation, isComplete: true, cursor: load?.lastSeq };
+/**
+ * The load is whole, and nothing of older ones is left.
+ *
+ * @param readable everything that may be read: what no load has brought yet is loaded next
+ */
+export function loadEnded(position: Position, readable: readonly string[]): Position {
+  const { generation, cursor, load } = position;
+  const covered =
+    load?.part === undefined ? (load?.collections ?? []) : [...(position.covered ?? []), load.part];
+  const isWhole = readable.every((name) => covered.includes(name));
+  return {
+    generation,
+    isComplete: position.isComplete || isWhole,
+    covered,
+    cursor: load?.part === undefined ? load?.lastSeq : cursor,
+  };
+}
+
+/** A collection that may be read, and was never loaded, or not since it could not be read for a while; of the loadable ones first. */
+export function uncovered(
+  { cursor, covered, load }: Position,
+  readable: readonly string[],
+  loadable: readonly string[],
+): string | undefined {
+  if (cursor === undefined || load) return undefined;
+  return [...loadable, ...readable].find((name) => !covered?.includes(name));
 }
 
 export type BlockedBy = 'auth' | 'forbidden' | 'identity' | 'outdated' | 'storage';

@@ -70,7 +70,7 @@ it('waits longer with each failure, up to a minute, never nothing, and as long a
 describe('the reader', () => {
   const at = { now: 0, chance: 0.5, hasSocket: true };
   const load = begunLoad({ generation: 1, isComplete: true, cursor: 'c' });
-  const page = { lastSeq: 'l', next: 'p', rows: 2, of: 4 };
+  const page = { lastSeq: 'l', next: 'p', rows: 2, of: 4, collections: ['c'] };
 
   it('gives its cursor up as a load begins, and has one again when that is whole', () => {
     expect(load).toEqual({ generation: 2, isComplete: true, load: { isSweeping: false, rows: 0 } });
@@ -78,7 +78,7 @@ describe('the reader', () => {
     expect(first.load).toMatchObject({ lastSeq: 'l', page: 'p', isSweeping: false, rows: 2, of: 4 });
     const last = pageLoaded(first, { ...page, lastSeq: 'other', next: undefined });
     expect(last.load).toMatchObject({ lastSeq: 'l', isSweeping: true, rows: 4 });
-    expect(loadEnded(last)).toEqual({ generation: 2, isComplete: true, cursor: 'l' });
+    expect(loadEnded(last, ['c'])).toEqual({ generation: 2, isComplete: true, covered: ['c'], cursor: 'l' });
   });
 
   it.each([

@@ -10,11 +10,13 @@ export interface FakeServerOptions {
   /** Changes in a page of a pull, and documents in one of a full resync. Default 1,000. */
   readonly pageSize?: number;
   readonly maxChanges?: number;
+  /** Collections that give no full resync: `allowFullResync: false`. */
+  readonly withoutFull?: readonly string[];
 }
 
 /** What GET info answers. */
 export function infoOf(
-  { pageSize = 1000, maxChanges = 1000, conflict = 'last-writer-wins' }: FakeServerOptions,
+  { pageSize = 1000, maxChanges = 1000, conflict = 'last-writer-wins', withoutFull = [] }: FakeServerOptions,
   readable: readonly string[],
   server_time: string,
 ): SyncInfo {
@@ -43,7 +45,7 @@ export function infoOf(
       name,
       conflict,
       delete_policy: 'delete-wins',
-      full_resync: true,
+      full_resync: !withoutFull.includes(name),
       ids: 'scoped',
     })),
   };

@@ -32,6 +32,8 @@ export class FakeServer {
   readonly requests: ReceivedRequest[] = [];
   /** Refuses what the test wants refused. */
   refuses: Refusal | undefined;
+  /** What every request is answered instead, by its path; undefined: as usual. */
+  fails: ((path: string) => { readonly status: number; readonly code: string } | undefined) | undefined;
   private readonly scopes = new Map<string, FakeScope>();
   private readonly tokens = new Map<string, FakeSession>();
   private readonly access: FakeAccess;
@@ -56,6 +58,8 @@ export class FakeServer {
     this.requests.push({ method, path, body: given });
     const session = this.tokens.get((headers['authorization'] ?? '').replace(/^Bearer /, ''));
     await Promise.resolve();
+    const fault = this.fails?.(path);
+    if (fault) return failure(fault.status, fault.code, 'The fake server fails at this.');
     if (!session) return failure(401, 'unauthenticated', 'The token is not one of this server.');
     const [route = '', query = ''] = path.split('?');
     return this.answer(session, route, parameters(query), given);
@@ -172,8 +176,20 @@ export class FakeServer {
           : { ...page, changes: page.changes.filter((each) => collections.includes(each.collection)) };
         return json(own, { ...headers, 'x-sync-lastseq': scope.lastSeq });
       }
-      case 'full':
-        return this.full(scope, collections, query, headers);
+      case 'full': {
+        const { withoutFull = [] } = this.options;
+        if (names?.some((each) => withoutFull.includes(each)))
+          return failed(new SyncError('full_resync_disabled', 'Leave it out of collections.'), headers);
+        const all = collections.filter((each) => !withoutFull.includes(each));
+        return this.full(scope, all, query, headers);
+      }
+      case 'documents': {
+        const asked = JSON.parse(query['ids'] ?? '[]') as DocId[];
+        const found = asked.map((id) => [id, scope.document(query['collection'] ?? '', id)] as const);
+        const documents = found.flatMap(([doc_id, row]) => (row ? [{ doc_id, ...row }] : []));
+        const missing = found.flatMap(([id, row]) => (row ? [] : [id]));
+        return json({ documents, missing, remaining: [] }, headers);
+      }
       default:
         return failure(404, 'malformed_request', `The fake server has no ${route}.`);
     }
