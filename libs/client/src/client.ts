@@ -4,6 +4,7 @@ import { within } from './deadline.ts';
 import { environment, type Environment, type Tabs } from './environment.ts';
 import { AuthError, LoggedOutError, UnsentChangesError, UsageError } from './errors.ts';
 import { liveHub } from './live-hub.ts';
+import { LossMark } from './loss-mark.ts';
 import {
   databaseName,
   databasesOf,
@@ -98,8 +99,9 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
 
   private async enter(): Promise<void> {
     if (this.user) throw new UsageError('The client is open already.');
+    const { storage } = this.settings;
     const identity = await this.identify();
-    const database = await this.databaseOf(identity, undefined);
+    const { name: database, registry } = await this.databaseOf(identity, undefined);
     const group = new TabGroup(
       {
         name: database,
@@ -108,7 +110,7 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
           ...this.ports,
           collections: Object.keys(this.ports.collections),
           shapes: shapesOf(this.ports.collections),
-          markOf: (scope) => markName(this.keyOf(identity, scope)),
+          markOf: (scope) => new LossMark(storage.marks, markName(this.keyOf(identity, scope)), registry),
         },
         over: (error, which) => void this.over(group, error, which),
       },
@@ -133,7 +135,7 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
       if (!user) throw new UsageError('The client is not open: call client.open() first.');
       // The user's own scope has one replica, by whatever name it is asked for.
       if (scope === user.identity.scope) return this;
-      const database = await this.databaseOf(user.identity, scope);
+      const { name: database } = await this.databaseOf(user.identity, scope);
       const known = user.clients.get(database) as ScopeClient<C> | undefined;
       if (known) return known;
       const session = await user.group.open(database, scope);
@@ -254,7 +256,7 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     return run;
   }
 
-  private async databaseOf(identity: Identity, scope: string | undefined): Promise<string> {
+  private databaseOf(identity: Identity, scope: string | undefined): ReturnType<typeof databaseName> {
     return databaseName(this.settings.storage, this.ports.environment, this.keyOf(identity, scope));
   }
 

@@ -166,6 +166,26 @@ describe('when the platform has cleared the databases', () => {
     await client.close();
   });
 
+  it('has nothing to tell after a logout whose traces the platform had not written down yet', async () => {
+    const { network, storage, lost, made } = device();
+    const client = made();
+    await client.open();
+    network.offline();
+    await client.db.tasks.create({ title: 'a' });
+    const notes = [...storage.notes];
+    await client.logout({ unsent: 'discard' });
+    for (const [name, text] of notes) storage.notes.set(name, text);
+    await client.open();
+    expect(lost).toEqual([]);
+    // It goes on to tell of what is really lost.
+    for (const title of ['b', 'c']) await client.db.tasks.create({ title });
+    await client.close();
+    await storage.clear();
+    await client.open();
+    expect(lost).toEqual([{ pendingLost: 2 }]);
+    await client.close();
+  });
+
   it('has nothing to tell where nothing was unsent, nor of what was logged out or is another user', async () => {
     const { time, network, storage, lost, made } = device();
     const client = made();

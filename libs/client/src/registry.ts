@@ -10,6 +10,12 @@ export interface DatabaseKey {
   readonly scope: string | undefined;
 }
 
+/** Survives logouts: another one tells that the platform has cleared what was there. */
+interface Last {
+  readonly registry?: string;
+  readonly identity?: Identity;
+}
+
 /**
  * Which database belongs to whom: one for each server, scope and actor, under a name that says nothing of them. Two users of a device
  * never meet in one (C8), however alike their names are.
@@ -18,15 +24,16 @@ export async function databaseName(
   storage: ClientStorage,
   chance: Pick<Environment, 'randomBytes'>,
   { app, url, identity, scope }: DatabaseKey,
-): Promise<string> {
-  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);
-  const fresh = `${app}.${randomId(chance)}`;
+): Promise<{ readonly name: string; readonly registry: string }> {
+  const key = keyText(url, identity, scope);
+  const [fresh, freshId] = [`${app}.${randomId(chance)}`, randomId(chance)];
   return inRegistry(storage, app, async (meta) => {
     const known = (await meta.get(key)) as { readonly name: string } | undefined;
     const name = known?.name ?? fresh;
     if (!known) await meta.put(key, { name });
-    await meta.put(LAST, { identity });
-    return name;
+    const { registry = freshId } = await readLast(meta);
+    await meta.put(LAST, { registry, identity } satisfies Last);
+    return { name, registry };
   });
 }
 
@@ -69,8 +76,7 @@ export async function isForgotten(storage: ClientStorage, app: string, name: str
 
 /** Of the last one that was opened, for a start without network. */
 export async function lastIdentity(storage: ClientStorage, app: string): Promise<Identity | undefined> {
-  const last = await inRegistry(storage, app, (meta) => meta.get(LAST));
-  return (last as { readonly identity?: Identity } | undefined)?.identity;
+  return (await inRegistry(storage, app, readLast)).identity;
 }
 
 /** After a logout nobody is the last one. */
@@ -80,19 +86,16 @@ export async function forgetIdentity(
   identity?: Identity,
 ): Promise<void> {
   await inRegistry(storage, app, async (meta) => {
-    const last = (await meta.get(LAST)) as { readonly identity?: Identity } | undefined;
-    const isOther =
-      identity &&
-      last?.identity &&
-      (last.identity.scope !== identity.scope || last.identity.actor !== identity.actor);
+    const { identity: last, registry } = await readLast(meta);
+    const isOther = identity && last && (last.scope !== identity.scope || last.actor !== identity.actor);
     // Another user may have come in another tab.
-    if (!isOther) await meta.put(LAST, {});
+    if (!isOther) await meta.put(LAST, { ...(registry === undefined ? {} : { registry }) } satisfies Last);
   });
 }
 
 /** Under which name is noted what would be lost with a database. It tells no more of the user than the database's name does. */
 export function markName({ app, url, identity, scope }: DatabaseKey): string {
-  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);
+  const key = keyText(url, identity, scope);
   let [a, b] = [0x811c9dc5, 0x1b873593];
   for (let at = 0; at < key.length; at++) {
     a = Math.imul(a ^ key.charCodeAt(at), 0x01000193);
@@ -101,7 +104,15 @@ export function markName({ app, url, identity, scope }: DatabaseKey): string {
   return `${app}.${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}`;
 }
 
+function keyText(url: string, { scope, actor }: Identity, name: string | undefined): string {
+  return JSON.stringify([url, scope, actor, name ?? null]);
+}
+
 const LAST = 'last';
+
+async function readLast(meta: KeyedStore<string>): Promise<Last> {
+  return ((await meta.get(LAST)) as Last | undefined) ?? {};
+}
 
 async function inRegistry<T>(
   storage: ClientStorage,

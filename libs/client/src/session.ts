@@ -2,7 +2,7 @@ import type { Auth } from './auth.ts';
 import { until, within } from './deadline.ts';
 import type { Environment } from './environment.ts';
 import type { LiveHub } from './live-hub.ts';
-import { LossMark } from './loss-mark.ts';
+import type { LossMark } from './loss-mark.ts';
 import { Value, type Observable } from './observable.ts';
 import { Pusher, storageFailure } from './pusher.ts';
 import { Reader } from './reader.ts';
@@ -25,8 +25,8 @@ export interface SessionOptions {
   readonly auth: Auth;
   readonly collections: readonly string[];
   readonly shapes: Shapes;
-  /** Where is noted what would be lost with the database of a scope. */
-  readonly markOf: (scope: string | undefined) => string;
+  /** Notes what would be lost with the database of a scope. */
+  readonly markOf: (scope: string | undefined) => LossMark;
 }
 
 /** What a session tells those around it. */
@@ -73,7 +73,7 @@ export class Session {
   ) {
     const { url, auth, environment, hub, collections } = options;
     this.replica = replica;
-    this.mark = new LossMark(options.storage.marks, options.markOf(replica.scope), replica.client.id);
+    this.mark = options.markOf(replica.scope);
     this.lost = this.mark.takeLost();
     const changed = (): void => this.tell();
     this.room = new Room(replica.database, environment, changed);
