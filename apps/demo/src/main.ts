@@ -7,8 +7,8 @@ import { runPrimary } from './start/primary';
 import { runWorker } from './start/worker';
 
 /**
- * Starts the demo. One process does it all, unless WORKERS asks for more: then this file runs again in each worker,
- * and the first process keeps the database and looks after them.
+ * Starts the demo. This file runs again in each worker, which serves; the first process keeps the database, and replaces a
+ * worker that dies.
  */
 async function main(): Promise<void> {
   if (process.argv.includes('--help')) return void process.stdout.write(helpText());

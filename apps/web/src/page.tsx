@@ -6,6 +6,7 @@ import { Log } from './log.tsx';
 import { Wire } from './network.ts';
 import { Phone, type View } from './phone.tsx';
 import type { Place } from './shop.ts';
+import { Trials } from './trials.tsx';
 import { WirePanel } from './wire-panel.tsx';
 
 const CAFE = { business: 'corner-cafe', businessName: 'Corner café' };
@@ -78,6 +79,7 @@ export function Page({ place }: { readonly place: Place }) {
           <button disabled={isThere(MECHANIC.id)} onClick={() => join(MECHANIC)}>
             A phone of another business
           </button>
+          <Trials />
         </p>
         <section className="panels">
           <Log place={place} />

@@ -22,7 +22,7 @@ export interface Order {
 
 export const collections = {
   tasks: collection<Task>(),
-  inventory_items: collection<Item>({ ids: 'objectid' }),
+  inventory_items: collection<Item>({ ids: 'objectid', indexes: ['name'] }),
   orders: collection<Order>(),
 };
 

@@ -5,7 +5,6 @@ import { openDatabase, type Database } from '../database/open-database';
 import { makeLogger } from '../logger';
 import { announce } from './announcement';
 import type { Servers } from './servers';
-import { serveHere } from './single';
 import { serveByWorkers } from './workers';
 
 /** Database first, servers next, and at the end the other way round. */
@@ -19,7 +18,7 @@ export async function runPrimary(environment: Environment): Promise<void> {
     await database.stop();
   });
   try {
-    servers = await (environment.WORKERS > 1 ? serveByWorkers(withDatabase) : serveHere(withDatabase));
+    servers = await serveByWorkers(withDatabase);
   } catch (error) {
     await database.stop();
     throw error;

@@ -3,13 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { isProduction, type Environment } from '../config/environment';
 import { createServer } from '../server';
 import { SeedService } from '../shop/seed/seed.service';
-import type { Servers } from './servers';
-
-/** Serves in this process. */
-export async function serveHere(environment: Environment): Promise<Servers> {
-  const app = await listen(environment, true);
-  return { port: portOf(app), pids: [process.pid], stop: () => app.close() };
-}
 
 /** @param first of several workers: it is the one that puts the example data in */
 export async function listen(environment: Environment, first: boolean): Promise<NestExpressApplication> {
