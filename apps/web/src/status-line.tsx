@@ -10,7 +10,6 @@ const WORDS: Readonly<Record<Status['phase'], string>> = {
   waiting: 'The server is busy',
   blocked: 'Stopped',
   paused: 'Paused',
-  following: 'Another tab syncs',
   closed: 'Closed',
 };
 

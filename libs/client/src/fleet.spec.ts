@@ -3,7 +3,7 @@ import type { JsonObject } from 'nest-offline-sync-protocol';
 import { ClientDevice } from '../../../test/support/fleet-client.ts';
 import { FleetServer, type FleetCollection } from '../../../test/support/fleet-server.ts';
 import { runs } from '../../../test/support/runs.ts';
-import { collection, inc, type RefusedEntry } from './index.ts';
+import { collection, inc, type CollectionDefinition, type RefusedEntry } from './index.ts';
 import { VirtualTime } from './testing/index.ts';
 
 /**
@@ -20,7 +20,7 @@ const NAMES = ['last-writer-wins', 'reject-stale', 'merge', 'client-wins', 'cust
 type Name = (typeof NAMES)[number];
 const collections = Object.fromEntries(NAMES.map((name) => [name, collection<Doc>()])) as Record<
   Name,
-  ReturnType<typeof collection<Doc>>
+  CollectionDefinition<Doc>
 >;
 const POLICIES = ['resurrect_on_update', 'reject_update', 'delete_wins'] as const;
 const BAD = 13;

@@ -96,7 +96,7 @@ export const ISOLATION: readonly Mutant[] = [
     patches: [
       {
         file: 'commit/snapshot.ts',
-        find: "documents.set(key, typeof scope === 'string' && scopes.has(scope) ? row : 'foreign');",
+        find: "documents.set(key, isFree || (typeof scope === 'string' && scopes.has(scope)) ? row : 'foreign');",
         replace: 'documents.set(key, row);',
       },
       {
@@ -106,7 +106,7 @@ export const ISOLATION: readonly Mutant[] = [
       },
       {
         file: 'commit/plan-writer.ts',
-        find: '[SYNC_FIELDS.scope]: scopeId,\n',
+        find: '[SYNC_FIELDS.scope]: expectedScope,\n',
         replace: '\n',
       },
     ],

@@ -88,7 +88,7 @@ export const ORDER: readonly Mutant[] = [
       ...NO_LAST_GUARD,
       {
         file: 'commit/snapshot.ts',
-        find: 'const heads = await this.heads(session, [...new Set(requests.map((request) => request.scopeId))]);',
+        find: 'const heads = await this.heads(session, [...scopesOf(requests)]);',
         replace: `this.cached ??= new WeakMap();
     const heads =
       this.cached.get(requests[0]) ??

@@ -93,8 +93,8 @@ export const CONVERGENCE: readonly Mutant[] = [
     patches: [
       {
         file: 'commit/plan-writer.ts',
-        find: '    },\n    u,\n  };',
-        replace: '    },\n    u: { $set: { [SYNC_FIELDS.version]: u[SYNC_FIELDS.version] } },\n  };',
+        find: 'return { q, u: whole };',
+        replace: 'return { q, u: { $set: { [SYNC_FIELDS.version]: whole[SYNC_FIELDS.version] } } };',
       },
     ],
   },
