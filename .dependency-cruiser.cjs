@@ -184,7 +184,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '\\.spec\\.ts$|^libs/[^/]+/(esm/)?dist/' },
+    exclude: { path: '\\.spec\\.ts$|^libs/[^/]+/(esm/)?dist/|^apps/bench/peers/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

@@ -1,17 +1,9 @@
 import { isObject, type SyncInfo } from 'nest-offline-sync-protocol';
-import {
-  allowScope,
-  coverOnly,
-  denyCollections,
-  denyScope,
-  loseCollections,
-  loseScope,
-  type AccessLost,
-} from './access.ts';
+import { allowScope, coverOnly, denyCollections, denyScope, loseCollections, loseScope } from './access.ts';
 import { ask } from './reading.ts';
 import type { Replica } from './replica.ts';
 import type { Failure } from './rules/failure.ts';
-import { confirmAt, deniesCollection, deniesScope } from './rules/rights.ts';
+import { confirmAt, deniesCollection, deniesScope, type AccessLost } from './rules/rights.ts';
 import type { Transport } from './transport.ts';
 
 export interface AccessPorts {

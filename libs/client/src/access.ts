@@ -2,17 +2,9 @@ import { readMeta, writeMeta } from './meta.ts';
 import { giveUp } from './quarantine.ts';
 import type { Replica } from './replica.ts';
 import { together } from './rules/disposition.ts';
-import { denied, deniedCollections, type Denials } from './rules/rights.ts';
+import { denied, deniedCollections, type AccessLost, type Denials } from './rules/rights.ts';
 import type { Failure } from './rules/failure.ts';
 import type { Work } from './work.ts';
-
-/** A right that was taken away, and what went with it. */
-export interface AccessLost {
-  /** Undefined: the scope as a whole. */
-  readonly collections?: readonly string[] | undefined;
-  /** Edits that went into quarantine. */
-  readonly quarantined: number;
-}
 
 /** The scope was denied. @returns whether it is certain now that it is lost */
 export async function denyScope(replica: Replica): Promise<boolean> {

@@ -33,6 +33,7 @@ export { Rejected } from './rejected.ts';
 export type { Change, Mutation, RefusedChange, RefusedEntry, WireChange } from './rules/mutation.ts';
 export type { Order, Query, Range, Row, Where } from './rules/query.ts';
 export type { BlockedBy } from './rules/reader-state.ts';
+export type { AccessLost } from './rules/rights.ts';
 export { ScopeClient, type ClientEvents, type ScopeClientPorts } from './scope-client.ts';
 export type { Status } from './status.ts';
 export type { InputOf, OutputOf, SchemaResult, StandardSchema } from './standard-schema.ts';

@@ -1,7 +1,7 @@
 import { isObject, type SyncInfo } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
 import { AccessWatch } from './access-watch.ts';
-import type { AccessLost } from './access.ts';
+import type { AccessLost } from './rules/rights.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';

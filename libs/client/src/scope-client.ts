@@ -1,5 +1,5 @@
 import type { DocId } from 'nest-offline-sync-protocol';
-import type { AccessLost } from './access.ts';
+import type { AccessLost } from './rules/rights.ts';
 import type { Auth } from './auth.ts';
 import {
   Collection,

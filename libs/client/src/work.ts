@@ -1,5 +1,5 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
-import type { AccessLost } from './access.ts';
+import type { AccessLost } from './rules/rights.ts';
 import { FencedError, LoggedOutError } from './errors.ts';
 import { readMeta } from './meta.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';

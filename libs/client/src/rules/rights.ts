@@ -1,5 +1,13 @@
 import type { Failure } from './failure.ts';
 
+/** A right that was taken away, and what went with it. */
+export interface AccessLost {
+  /** Undefined: the scope as a whole. */
+  readonly collections?: readonly string[] | undefined;
+  /** Edits that went into quarantine. */
+  readonly quarantined: number;
+}
+
 /** What the server has denied, and since when: of the device's clock, milliseconds. Kept in the database. */
 export interface Denials {
   readonly scope?: number | undefined;
