@@ -1,86 +1,31 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readEnvironment } from '../../../apps/demo/src/config/environment';
-import { createServer } from '../../../apps/demo/src/server';
-import { portOf } from '../../../apps/demo/src/start/single';
-import { BrowserDevice } from '../../harness/devices/device';
+import type { BrowserDevice } from '../../harness/devices/device';
 import type { User } from '../../harness/devices/events';
-import { Journal } from '../../harness/devices/journal';
 import { judgeEqual, scopeOf } from '../../harness/devices/oracle';
-import { ServerEye } from '../../harness/devices/server-state';
-import { testDatabase } from '../../support/database';
-import { demoClient } from '../../support/demo-client';
-import { PageServer } from '../../support/page-server';
 import { until } from '../../support/until';
-import type { DeviceCalls } from './page/device';
+import { ask, BrowserWorld } from './browser-world';
 
 /** The whole client in two profiles of a real browser, against the demo with MongoDB, through proxies that cut. */
 
 const PING_MS = 1_000;
 const BUSINESS = 'browsers';
 
-let app: NestExpressApplication;
-let page: PageServer;
-let folder: string;
-let eye: ServerEye;
+let world: BrowserWorld;
 let a: BrowserDevice;
 let b: BrowserDevice;
 let users: [User, User];
-const journal = new Journal();
 
 beforeAll(async () => {
-  const environment = readEnvironment({
-    MONGODB_URI: testDatabase(__filename).uri,
-    ...{ PORT: '0', LOG_LEVEL: 'error', SYNC_PING_INTERVAL_MS: String(PING_MS) },
-  });
-  app = await createServer(environment);
-  app.enableCors();
-  await app.listen(0);
-  const port = portOf(app);
-  eye = new ServerEye(`http://127.0.0.1:${String(port)}`);
-  const user = async (name: string): Promise<User> => {
-    const { token } = await demoClient(`http://127.0.0.1:${String(port)}`, name, BUSINESS);
-    return { name, business: BUSINESS, token };
-  };
-  users = [await user('ann'), await user('ben')];
-  page = await PageServer.of(join(__dirname, 'page/device.ts'));
-  folder = await mkdtemp(join(tmpdir(), 'sync-client-'));
-  const device = async (name: string): Promise<BrowserDevice> => {
-    await mkdir(join(folder, name));
-    const made = new BrowserDevice({ name, folder: join(folder, name), journal, port }, page.url);
-    await made.start();
-    return made;
-  };
-  [a, b] = await Promise.all([device('a'), device('b')]);
+  world = await BrowserWorld.start(__filename, { SYNC_PING_INTERVAL_MS: String(PING_MS) });
+  users = [await world.user('ann', BUSINESS), await world.user('ben', BUSINESS)];
+  [a, b] = await Promise.all([world.device('a'), world.device('b')]);
   await Promise.all([a.call('open', a.url, users[0]), b.call('open', b.url, users[1])]);
 });
-afterAll(async () => {
-  await Promise.all([a?.close(), b?.close()]);
-  await page?.close();
-  await app?.close();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-});
-
-function ask<N extends keyof DeviceCalls>(
-  device: BrowserDevice,
-  name: N,
-  ...args: Parameters<DeviceCalls[N]>
-): Promise<Awaited<ReturnType<DeviceCalls[N]>>> {
-  return device.page.evaluate(
-    ([which, given]) => {
-      const { calls } = globalThis as unknown as { calls: Record<string, (...of: unknown[]) => unknown> };
-      return calls[which]?.(...given);
-    },
-    [name, args] as [string, unknown[]],
-  ) as Promise<Awaited<ReturnType<DeviceCalls[N]>>>;
-}
+afterAll(() => world?.close());
 
 /** Both devices have what the server has, by the server's digest too. */
 async function expectEqual(): Promise<void> {
   for (const device of [a, b, a]) expect((await device.call('calm', 60_000)).isCalm).toBe(true);
-  const state = await eye.state(users[0], undefined);
+  const state = await world.eye.state(users[0], undefined);
   for (const device of [a, b]) {
     const { databases } = await device.call('held');
     const own = databases.find((each) => scopeOf(each) === BUSINESS);

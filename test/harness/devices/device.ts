@@ -95,6 +95,15 @@ export class BrowserDevice extends Device {
     )) as Answer<N>;
   }
 
+  /** Another tab of this profile; it has the proxy of the first. Ends with that one. */
+  async tab(name: string): Promise<BrowserDevice> {
+    const tab = new BrowserDevice({ ...this.settings, name }, this.app);
+    tab.proxy = this.proxy;
+    tab.browser = this.browser;
+    await tab.restart();
+    return tab;
+  }
+
   async devtools(): Promise<CDPSession> {
     if (!this.browser) throw new Error(`${this.name} does not run.`);
     return this.browser.devtools(this.page);

@@ -1,0 +1,96 @@
+import type { BrowserDevice } from '../../harness/devices/device';
+import type { HeldDatabase, User } from '../../harness/devices/events';
+import { keyOf } from '../../harness/devices/server-state';
+import { until } from '../../support/until';
+import { ask, BrowserWorld } from './browser-world';
+
+/** Two tabs of one profile of a real browser, against the demo: one has the socket, both show everything. */
+
+let world: BrowserWorld;
+let profile: BrowserDevice;
+let first: BrowserDevice;
+let second: BrowserDevice;
+let user: User;
+let users = 0;
+
+beforeAll(async () => {
+  world = await BrowserWorld.start(__filename);
+  profile = await world.device('profile');
+});
+afterAll(() => world?.close());
+
+/** A user of its own has a lock and databases of its own. */
+beforeEach(async () => {
+  users += 1;
+  user = await world.user(`user-${String(users)}`, `business-${String(users)}`);
+  [first, second] = [await profile.tab('first'), await profile.tab('second')];
+  await first.call('open', first.url, user);
+  await ask(first, 'until', { leader: true, phase: 'live' });
+  await second.call('open', second.url, user);
+  await ask(second, 'until', { leader: false, phase: 'live' });
+});
+afterEach(async () => {
+  await Promise.all([first, second].map((tab) => tab.page.close()));
+  await until(() => world.sockets.size === 0);
+});
+
+/** The counter at the server: how often it was counted up, and who did. */
+async function countedAtServer(id: string): Promise<{ n: number; marks: string[] }> {
+  const { rows } = await world.eye.state(user, undefined);
+  const { n = 0, marks = [] } = (rows.get(keyOf('notes', id))?.data ?? {}) as {
+    n?: number;
+    marks?: string[];
+  };
+  return { n, marks: [...marks].sort() };
+}
+
+/** What the profile has of the user, read past the client. */
+async function heldOf(tab: BrowserDevice): Promise<readonly HeldDatabase[]> {
+  const { databases } = await tab.call('held');
+  return databases.filter(({ key, text }) => !key || key.includes(user.name) || text.includes('of the user'));
+}
+
+const shows = (tab: BrowserDevice, id: string, n: number): Promise<void> =>
+  until(async () => (await ask(tab, 'counted', id)).n === n);
+
+it('has one leader and one socket, and shows in each what the other one does', async () => {
+  await ask(second, 'counter', 'both');
+  await shows(first, 'both', 0);
+  await Promise.all([ask(first, 'count', 'both', 'first'), ask(second, 'count', 'both', 'second')]);
+  await Promise.all([first, second].map((tab) => shows(tab, 'both', 2)));
+  await ask(second, 'until', { phase: 'live', pending: 0 });
+  expect(await countedAtServer('both')).toEqual({ n: 2, marks: ['first', 'second'] });
+  const [one, other] = await Promise.all([ask(first, 'status'), ask(second, 'status')]);
+  expect([one.leader, other.leader]).toEqual([true, false]);
+  expect(world.sockets.size).toBe(1);
+});
+
+it('goes on in the other tab when the leader crashes, with what that one had promised', async () => {
+  await ask(first, 'counter', 'crash');
+  await ask(second, 'until', { phase: 'live', pending: 0 });
+  first.setOnline(false);
+  await ask(first, 'until', { phase: 'offline' });
+  await ask(first, 'count', 'crash', 'first');
+  await first.crash('tab');
+  first.setOnline(true);
+  await ask(second, 'until', { leader: true, phase: 'live', pending: 0 });
+  await ask(second, 'count', 'crash', 'second');
+  await ask(second, 'until', { phase: 'live', pending: 0 });
+  expect(await countedAtServer('crash')).toEqual({ n: 2, marks: ['first', 'second'] });
+});
+
+it.each(['first', 'second'])(
+  'logs out in all tabs when the %s one does, and leaves nothing',
+  async (which) => {
+    await ask(second, 'note', 'secret', 'of the user');
+    await ask(second, 'until', { phase: 'live', pending: 0 });
+    const [leaves, other] = which === 'first' ? [first, second] : [second, first];
+    expect((await heldOf(other)).some(({ text }) => text.includes('of the user'))).toBe(true);
+    await leaves.call('logout', 'keep');
+    await until(() => world.journal.wrong.includes(`${other.name}: its client ended with logged_out`));
+    expect(await heldOf(other)).toEqual([]);
+    expect(await ask(other, 'note', 'late', 'of the user')).toBe('usage');
+    await until(() => world.sockets.size === 0);
+    world.journal.wrong.length = 0;
+  },
+);
