@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { BrowserDevice } from '../../harness/devices/device';
 import type { User } from '../../harness/devices/events';
 import { judgeEqual, scopeOf } from '../../harness/devices/oracle';
@@ -105,4 +106,47 @@ it('notices by the silence that a connection is dead, and reads what it has miss
   a.proxy.hold(false);
   await expectEqual();
   expect(await ask(a, 'getTask', 'missed too')).toBeDefined();
+});
+
+it('stops reading where there is no room, says so, keeps no edit that it has no room for, and goes on', async () => {
+  // For a while Chromium goes on with the room that it has found before, whatever the quota is now: so it starts with this one.
+  await b.crash('process');
+  await b.restart();
+  const devtools = await b.devtools();
+  const { origin } = new URL(world.page.url);
+  const { usage } = await devtools.send('Storage.getUsageAndQuota', { origin });
+  const quota = (quotaSize?: number) =>
+    devtools.send('Storage.overrideQuotaForOrigin', { origin, ...(quotaSize ? { quotaSize } : {}) });
+  await quota(usage + 400_000);
+  await b.call('open', b.url, users[1]);
+  await ask(b, 'until', { phase: 'live' });
+  // At random: the browser packs what it stores, and counts that.
+  for (let n = 0; n < 12; n++)
+    await ask(a, 'note', `large-${String(n)}`, randomBytes(150_000).toString('base64'));
+  await ask(b, 'until', { blockedBy: 'storage' });
+  expect(await ask(b, 'note', 'too large', 'y'.repeat(4_000_000))).toBe('storage_full');
+  expect(await ask(b, 'hasNote', 'too large')).toBe(false);
+  expect((await ask(b, 'status')).storage).toMatchObject({ kind: 'indexeddb' });
+  await quota();
+  expect(await ask(b, 'note', 'small', 'y')).toBe('kept');
+  await ask(b, 'until', { phase: 'live', pending: 0 });
+  await expectEqual();
+});
+
+it('tells what was lost when the user clears the data, and begins again', async () => {
+  b.setOnline(false);
+  await ask(b, 'until', { phase: 'offline' });
+  for (const id of ['lost-1', 'lost-2', 'lost-3'])
+    expect(await ask(b, 'note', id, 'never sent')).toBe('kept');
+  const devtools = await b.devtools();
+  await devtools.send('Storage.clearDataForOrigin', {
+    origin: new URL(world.page.url).origin,
+    storageTypes: 'indexeddb',
+  });
+  await until(() => world.journal.wrong.some((what) => what.includes('storage_lost')));
+  b.setOnline(true);
+  await b.call('open', b.url, users[1]);
+  expect(world.journal.wrong).toContain('b: storage-lost with 3 edits');
+  await expectEqual();
+  expect(await ask(b, 'hasNote', 'lost-1')).toBe(false);
 });
