@@ -50,6 +50,26 @@ async function heldOf(tab: BrowserDevice): Promise<readonly HeldDatabase[]> {
   return databases.filter(({ key, text }) => !key || key.includes(user.name) || text.includes('of the user'));
 }
 
+/**
+ * Nothing runs in the tab until what this gives is called: no timer, no message, no answer. By the debugger, as headless Chromium takes each
+ * page for visible, and `Page.setWebLifecycleState` freezes none of these.
+ */
+async function freeze(tab: BrowserDevice): Promise<() => Promise<unknown>> {
+  const devtools = await tab.devtools();
+  await devtools.send('Debugger.enable');
+  const paused = new Promise((resolve) => devtools.once('Debugger.paused', resolve));
+  await devtools.send('Debugger.pause');
+  // Of its own, so that it does not stop within a transaction.
+  const evaluated = tab.page.evaluate('1');
+  await paused;
+  return async () => {
+    await devtools.send('Debugger.disable');
+    await evaluated;
+    // As the browser does. It is needed: what other tabs said meanwhile is lost to a page that the debugger holds.
+    await tab.page.evaluate(`document.dispatchEvent(new Event('resume'))`);
+  };
+}
+
 const shows = (tab: BrowserDevice, id: string, n: number): Promise<void> =>
   until(async () => (await ask(tab, 'counted', id)).n === n);
 
@@ -77,6 +97,27 @@ it('goes on in the other tab when the leader crashes, with what that one had pro
   await ask(second, 'count', 'crash', 'second');
   await ask(second, 'until', { phase: 'live', pending: 0 });
   expect(await countedAtServer('crash')).toEqual({ n: 2, marks: ['first', 'second'] });
+});
+
+it('takes the lead from a tab that is frozen, which follows when it is thawed', async () => {
+  await ask(first, 'counter', 'frozen');
+  await ask(first, 'until', { phase: 'live', pending: 0 });
+  // What it sends last arrives, and so does the answer, when it is frozen already.
+  first.proxy.hold(true);
+  await ask(first, 'count', 'frozen', 'first');
+  await ask(first, 'until', { sending: 1, pending: 1 });
+  const thaw = await freeze(first);
+  first.proxy.hold(false);
+  await ask(second, 'count', 'frozen', 'second');
+  await ask(second, 'until', { leader: true, phase: 'live', pending: 0 });
+  expect(await countedAtServer('frozen')).toEqual({ n: 2, marks: ['first', 'second'] });
+  await thaw();
+  await ask(first, 'until', { leader: false, phase: 'live', pending: 0 });
+  await ask(first, 'count', 'frozen', 'thawed');
+  await Promise.all([first, second].map((tab) => shows(tab, 'frozen', 3)));
+  await ask(second, 'until', { leader: true, phase: 'live', pending: 0 });
+  expect(await countedAtServer('frozen')).toEqual({ n: 3, marks: ['first', 'second', 'thawed'] });
+  await until(() => world.sockets.size === 1);
 });
 
 it.each(['first', 'second'])(
