@@ -30,7 +30,7 @@ export interface CollectionDefinition<T extends object, In extends object = T> {
   readonly fields?: readonly (keyof T & string)[];
   /** How ids of new documents are drawn: as the `_id` of the server's schema wants them. Default: `uuid`. */
   readonly ids?: 'uuid' | 'objectid';
-  /** False: each edit is sent on its own, because its history matters. Default: that of the client. */
+  /** False: each edit is sent on its own, because its history matters. Default: true. */
   readonly coalesce?: boolean;
   /**
    * Fields by which queries find and order, one or several in their order: `['done', ['listId', 'createdAt']]`. An index is made in memory
