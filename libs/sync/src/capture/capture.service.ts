@@ -229,10 +229,11 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     this.logger.warn(
       'Capture was away for longer than MongoDB keeps its log: all captured collections are compared.',
     );
-    await this.positions.deleteOne({ _id: POSITION });
     for await (const { _id, floor } of this.oplog.heads.find({}, { projection: { floor: 1 } }))
       // Of documents whose entries were trimmed nobody can tell that they are gone.
       if (floor !== ZERO_VERSION) await this.floors.raise(_id);
+    // Last: a process that is killed before this begins here again.
+    await this.positions.deleteOne({ _id: POSITION });
   }
 
   private async keepPreImages(name: string): Promise<void> {
