@@ -255,6 +255,7 @@ describe('R7, a restored database', () => {
     a.blocked.clear();
     await time.pass(1_000);
     expect(a.client.status.current).toMatchObject({ phase: 'loading' });
+    expect((await a.client.db.orders.find()).length).toBeGreaterThanOrEqual(9);
     await meanwhile();
     expect(await a.client.db.orders.find()).toHaveLength(9);
     expect(await rest()).toMatchObject({ n: 9 });

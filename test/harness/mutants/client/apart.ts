@@ -154,6 +154,33 @@ export const APART: readonly ClientMutant[] = [
     ],
   },
   {
+    name: 'refused-token-is-a-verdict',
+    breaks: ['C15'],
+    about: 'a push with a token that is refused counts as one that the server does not take',
+    noticedBy: { file: 'libs/client/src/pusher.spec.ts', tests: 'asks for another token' },
+    patches: [
+      client('pusher.ts', '    if (!by) return false;', "    if (!by || by === 'auth') return false;"),
+      client(
+        'pusher.ts',
+        "failure.kind === 'malformed') return",
+        "failure.kind === 'malformed' || failure.kind === 'auth') return",
+      ),
+    ],
+  },
+  {
+    name: 'emptied-before-a-load',
+    breaks: ['C9'],
+    about: 'a load begins with an empty base',
+    noticedBy: { file: 'libs/client/src/sequences.spec.ts', tests: 'steadily, while everything is loaded' },
+    patches: [
+      client(
+        'reading.ts',
+        '    if (isRestored) await doubtAnswered(work);',
+        '    if (isRestored) await doubtAnswered(work);\n    await work.stores.base.clear();',
+      ),
+    ],
+  },
+  {
     name: 'looks-at-the-platform-at-import',
     breaks: ['C17'],
     about: 'an import looks for a socket',
