@@ -159,6 +159,8 @@ export class TabGroup {
       this.leading.set(isHeld);
       void this.turn();
       if (isHeld) return this.tellHere(true);
+      // It was robbed, so it was frozen: what the others have said meanwhile may be lost.
+      this.reread();
       this.wait(tabs, 'wait');
       this.post({ type: 'ask' });
     });
@@ -183,13 +185,15 @@ export class TabGroup {
   }
 
   private wake(wasAway: boolean): void {
-    for (const session of this.sessions.values()) {
-      if (this.leading.current) session.kick();
-      if (wasAway) void session.replica.reread().catch(() => undefined);
-    }
+    if (this.leading.current) for (const session of this.sessions.values()) session.kick();
+    if (wasAway) this.reread();
     const { tabs } = this.ports;
     this.unanswered = 0;
     if (tabs) this.ask(tabs);
+  }
+
+  private reread(): void {
+    for (const { replica } of this.sessions.values()) void replica.reread().catch(() => undefined);
   }
 
   private tellHere(isNew: boolean): void {

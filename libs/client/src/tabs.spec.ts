@@ -94,27 +94,33 @@ it('passes the lead on when the leader crashes or closes, and shows what came be
   expect(device.socketCount).toBeLessThanOrEqual(2);
 });
 
-it('takes the lead from a leader that is frozen, if the user sees the tab; that one follows when it is thawed', async () => {
-  const { time, server, device, a, b } = await browser();
-  b.tab.isShown = false;
-  a.tab.freeze();
-  await time.pass(60 * SECOND);
-  expect(b.status().leader).toBe(false);
-  const { mutation } = await b.client.db.items.create({ title: 'Milk' });
-  b.tab.isShown = true;
-  await time.pass(20 * SECOND);
-  expect(b.status()).toMatchObject({ leader: true, phase: 'live', pending: 0 });
-  expect(await b.client.settled(mutation!)).toMatchObject({ status: 'accepted' });
-  a.tab.thaw();
-  await time.pass(SECOND);
-  expect(leaders([a, b])).toEqual([false, true]);
-  expect(a.status()).toMatchObject({ phase: 'live', pending: 0 });
-  expect(a.titles()).toEqual(['Milk']);
-  await time.pass(600 * SECOND);
-  expect(leaders([a, b])).toEqual([false, true]);
-  expect(device.socketCount).toBe(1);
-  expect([...server.documents().values()]).toMatchObject([{ title: 'Milk' }]);
-});
+it.each([
+  ['late', false],
+  ['never', true],
+])(
+  'takes the lead from a leader that is frozen, if the user sees the tab; that one follows when it is thawed, and hears %s',
+  async (_, losesMessages) => {
+    const { time, server, device, a, b } = await browser();
+    b.tab.isShown = false;
+    a.tab.freeze({ losesMessages });
+    await time.pass(60 * SECOND);
+    expect(b.status().leader).toBe(false);
+    const { mutation } = await b.client.db.items.create({ title: 'Milk' });
+    b.tab.isShown = true;
+    await time.pass(20 * SECOND);
+    expect(b.status()).toMatchObject({ leader: true, phase: 'live', pending: 0 });
+    expect(await b.client.settled(mutation!)).toMatchObject({ status: 'accepted' });
+    a.tab.thaw();
+    await time.pass(SECOND);
+    expect(leaders([a, b])).toEqual([false, true]);
+    expect(a.status()).toMatchObject({ phase: 'live', pending: 0 });
+    expect(a.titles()).toEqual(['Milk']);
+    await time.pass(600 * SECOND);
+    expect(leaders([a, b])).toEqual([false, true]);
+    expect(device.socketCount).toBe(1);
+    expect([...server.documents().values()]).toMatchObject([{ title: 'Milk' }]);
+  },
+);
 
 it('comes to the right end when a leader is thawed in the middle of a push that another one has made meanwhile', async () => {
   const { time, server, a, b } = await browser({ stream: false, latencyMs: 200 });

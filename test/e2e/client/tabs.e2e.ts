@@ -65,8 +65,6 @@ async function freeze(tab: BrowserDevice): Promise<() => Promise<unknown>> {
   return async () => {
     await devtools.send('Debugger.disable');
     await evaluated;
-    // As the browser does. It is needed: what other tabs said meanwhile is lost to a page that the debugger holds.
-    await tab.page.evaluate(`document.dispatchEvent(new Event('resume'))`);
   };
 }
 

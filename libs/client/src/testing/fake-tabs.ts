@@ -46,7 +46,7 @@ export class FakeTabs {
           if (each !== own && each.name === name)
             void later(
               () =>
-                this.channels.has(each) && tab.isAlive && each.tab.run(() => each.receive(JSON.parse(text))),
+                this.channels.has(each) && tab.isAlive && each.tab.hear(() => each.receive(JSON.parse(text))),
             );
       },
       close: () => this.channels.delete(own),
@@ -93,6 +93,7 @@ export class FakeTab implements Tabs {
   /** @internal */
   isAlive = true;
   private isFrozen = false;
+  private losesMessages = false;
   private readonly missed: (() => void)[] = [];
 
   constructor(private readonly browser: FakeTabs) {}
@@ -109,9 +110,10 @@ export class FakeTab implements Tabs {
     return this.isShown && !this.isFrozen;
   }
 
-  /** It keeps its locks, and hears nothing until it is thawed. */
-  freeze(): void {
+  /** It keeps its locks, and hears nothing until it is thawed; what others say meanwhile comes then, or never. */
+  freeze({ losesMessages = false }: { readonly losesMessages?: boolean } = {}): void {
     this.isFrozen = true;
+    this.losesMessages = losesMessages;
   }
 
   /** What it has missed comes now. */
@@ -132,6 +134,11 @@ export class FakeTab implements Tabs {
     if (!this.isAlive) return;
     if (this.isFrozen) this.missed.push(call);
     else call();
+  }
+
+  /** @internal A message of another tab. */
+  hear(call: () => void): void {
+    if (!this.isFrozen || !this.losesMessages) this.run(call);
   }
 }
 

@@ -10,8 +10,8 @@ export const APART: readonly ClientMutant[] = [
     patches: [
       client(
         'registry.ts',
-        '  const key = JSON.stringify([url, identity.scope, identity.actor, scope ?? null]);\n  const fresh',
-        '  const key = JSON.stringify([url, scope ?? null]);\n  const fresh',
+        '  const key = keyText(url, identity, scope);\n  const [fresh',
+        '  const key = JSON.stringify([url, scope ?? null]);\n  const [fresh',
       ),
     ],
   },
