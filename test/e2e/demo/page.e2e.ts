@@ -131,6 +131,13 @@ describe('the page of the demo', () => {
     await phone('Bob').getByLabel('Done: Sweep the floor').waitFor();
   });
 
+  it('leads to what else there is', async () => {
+    const found = await page.getByRole('link').all();
+    const links = await Promise.all(found.map((link) => link.getAttribute('href')));
+    expect(links).toEqual(['/docs', '/health', '/metrics']);
+    for (const link of links) expect((await fetch(new URL(link ?? '', page.url()))).status).toBe(200);
+  });
+
   it('has nothing to complain about', () => {
     expect(problems).toEqual([]);
   });
