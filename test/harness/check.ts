@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 const STEPS = {
   'long tests': ['check:long'],
   'packed package': ['check:package'],
-  consumers: ['check:consumers', '--', '--only', 'nest11,nest12,node,esbuild'],
+  consumers: ['check:consumers', '--', '--only', 'nest11,nest12,node'],
 };
 
 const failed = Object.entries(STEPS).filter(([name, script]) => {
