@@ -65,7 +65,8 @@ describe('a scope that is taken away', () => {
       ['scope_forbidden', 1],
       ['scope_forbidden', 1],
     ]);
-    expect(entries[0]).toMatchObject({ changes: [{ mine: { title: 'mine' }, base: { title: 'theirs' } }] });
+    const [task] = entries.filter(({ changes }) => changes[0]?.collection === 'tasks');
+    expect(task).toMatchObject({ changes: [{ mine: { title: 'mine' }, base: { title: 'theirs' } }] });
     expect((await p.export()).rejected).toHaveLength(2);
     await p.rejected.discard(entries[1]!.id);
     await time.pass(0);
