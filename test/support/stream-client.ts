@@ -13,11 +13,15 @@ export interface Received {
 
 const DEADLINE_MS = 60_000;
 
-/** Polls a condition; says what did not happen when the deadline passes. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+/** Polls a condition; says what did not happen when the deadline passes, as things stand then. */
+export async function eventually(
+  what: string | (() => string),
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
   const deadline = Date.now() + DEADLINE_MS;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Did not happen in time: ${what}`);
+    if (Date.now() > deadline)
+      throw new Error(`Did not happen in time: ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -75,14 +79,14 @@ export class StreamClient {
 
   async untilSeq(seq: number): Promise<void> {
     await eventually(
-      `entry ${String(seq)}; has ${String(this.seqs.at(-1))}; closed with ${String(this.closeCode)}`,
+      () => `entry ${String(seq)}; has ${String(this.seqs.at(-1))}; closed with ${String(this.closeCode)}`,
       () => (this.seqs.at(-1) ?? 0) >= seq,
     );
   }
 
   async until(type: string, count = 1): Promise<Received> {
     await eventually(
-      `${String(count)} ${type}; closed with ${String(this.closeCode)}`,
+      () => `${String(count)} ${type}; closed with ${String(this.closeCode)}`,
       () => this.ofType(type).length >= count,
     );
     return this.ofType(type)[count - 1] ?? {};
