@@ -1,8 +1,6 @@
 /** @type {import('jest').Config} What `npm test` runs; jest.check.config.js has the rest. */
 module.exports = {
   testEnvironment: 'node',
-  // A quarter of the tries of each property (test/support/runs.ts); `npm run check` makes them all.
-  globals: { propertyRuns: 0.25 },
   testMatch: ['<rootDir>/{libs,apps,test,tools}/**/*.spec.ts', '<rootDir>/test/e2e/**/*.e2e.ts'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [

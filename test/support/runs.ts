@@ -4,18 +4,14 @@ import * as fc from 'fast-check';
 const TEST_TIMEOUT_MS = 120_000;
 const DEFAULT_RUNS = 100;
 
-/** Set by the configuration of Jest: what `npm test` and `npm run check` differ in. */
-const { propertyRuns = 1 } = globalThis as { propertyRuns?: number };
-
-const factor = positive('FC_RUNS', propertyRuns);
+const factor = positive('FC_RUNS', 1);
 
 jest.setTimeout(TEST_TIMEOUT_MS * Math.max(1, factor));
 fc.configureGlobal(runs(DEFAULT_RUNS));
 
 /**
- * How often a property is tried: `count` times in `npm run check`, a quarter of that in `npm test`. `FC_RUNS=20` tries
- * each twenty times as often and gives the tests the time for it; `FC_SEED` starts all of them from the seed that a
- * failure has named.
+ * How often a property is tried. `FC_RUNS=20` tries each twenty times as often and gives the tests the time for it;
+ * `FC_SEED` starts all of them from the seed that a failure has named.
  */
 export function runs(count: number): { readonly numRuns: number; readonly seed?: number } {
   const numRuns = Math.ceil(count * factor);

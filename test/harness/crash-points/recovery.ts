@@ -14,6 +14,9 @@ export const NEIGHBOUR_PUSHES = 5;
 /** So far ahead, in milliseconds, that the others never take the process for a silent one. */
 const HOUR_MS = 3_600_000;
 
+/** For what would never happen: all those clients together take a minute of a busy machine. */
+const HANGS_MS = 600_000;
+
 /**
  * The clients come back: some at once, while the dead processes still hold their locks, the others after that.
  *
@@ -36,7 +39,7 @@ export async function recover(
     events.push('blocked came back');
   });
   const neighbour = async (): Promise<void> => {
-    await until(async () => events.length > 0 || (await haveMetTheLocks(survivor, early)), 60_000, 50);
+    await until(async () => events.length > 0 || (await haveMetTheLocks(survivor, early)), HANGS_MS, 50);
     for (let count = 0; count < NEIGHBOUR_PUSHES; count++) {
       const isTaken = await push(survivor, String(count));
       events.push(isTaken ? 'neighbour pushed' : 'neighbour refused');

@@ -10,7 +10,6 @@ module.exports = {
   ...config,
   rootDir: path.join(__dirname, '../../..'),
   transform: { [files]: [path.join(__dirname, 'transform.cjs'), swcOptions] },
-  globals: { propertyRuns: 1 },
   ...(process.env.MUTANT_NEEDS_DATABASE ? {} : { globalSetup: undefined, globalTeardown: undefined }),
   reporters: [],
   maxWorkers: 1,

@@ -1,13 +1,13 @@
 import { Random } from '../../../libs/conformance/src/workload/random';
 import { ScopeWatches } from '../../../libs/sync/src/stream/scope-watches';
 import { SyncService } from 'nest-offline-sync';
-import { MembershipHistory, type Moment } from '../../harness/isolation/membership-history';
+import { MembershipHistory, type Moment } from './membership-history';
 import { testDatabase } from '../../support/database';
 import { runs } from '../../support/runs';
 import { startStreamApp, type StreamApp } from '../../support/stream-app';
 import { eventually, type Received } from '../../support/stream-client';
 
-/** `SYNC_FUZZ_SEED=7 npx jest isolation-memberships` for the same again; FC_RUNS for more. */
+/** `SYNC_FUZZ_SEED=7 npx jest -c jest.check.config.js isolation/memberships` for the same again; FC_RUNS for more. */
 const SEED = Number(process.env['SYNC_FUZZ_SEED'] ?? Date.now() % 100_000);
 const STEPS = runs(1_500).numRuns;
 const ACTORS = ['ann', 'bob', 'cy', 'dee'];

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
-import { steps } from '../../harness/isolation/attacks';
-import { Duel } from '../../harness/isolation/duel';
-import { PLAIN_ATTACKS } from '../../harness/isolation/plain-attacks';
+import { steps } from './attacks';
+import { Duel } from './duel';
+import { PLAIN_ATTACKS } from './plain-attacks';
 import { runs } from '../../support/runs';
-import { socketPushes, sockets } from '../../harness/isolation/socket-attacks';
-import { runSocketPushes, runSockets } from '../../harness/isolation/socket-duel';
+import { socketPushes, sockets } from './socket-attacks';
+import { runSocketPushes, runSockets } from './socket-duel';
 
-/** The plain attacks and some more; `SYNC_FUZZ_RUNS=2000 npx jest isolation-fuzz` for many more. */
+/** The plain attacks and some more; `SYNC_FUZZ_RUNS=2000 npx jest -c jest.check.config.js isolation/fuzz` for many more. */
 const RUNS = Number(process.env['SYNC_FUZZ_RUNS'] ?? Math.max(PLAIN_ATTACKS.length + 4, runs(40).numRuns));
 /** To replay a failure: the seed and the path that it printed. */
 const REPLAY = {
