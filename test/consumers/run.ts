@@ -3,8 +3,8 @@
  *
  * Packs the packages, and for each app of {@link file://./consumer.ts}: copies its folder out of the workspace, writes the
  * code of the documentation into it, installs from the registry, type-checks, runs its tests, starts it, pushes, pulls and
- * streams, and asks it to end: it must do so by itself. The client is bundled and run: {@link file://./client.ts}. One after
- * another; downloads are shared by npm's cache.
+ * streams, and asks it to end: it must do so by itself; these apps side by side, since they mostly wait for the registry. Then the
+ * client is bundled and run: {@link file://./client.ts}. Downloads are shared by npm's cache.
  * Ends with a table, `N passed, N failed`, and 1 when something failed.
  */
 import { spawn } from 'node:child_process';
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   const mongo = given === undefined && apps.length > 0 ? await startEmbeddedMongo() : undefined;
   try {
     packAll();
-    for (const app of apps) await row(app, () => check(app, folder, given ?? mongo?.uri ?? ''));
+    await Promise.all(apps.map((app) => row(app, () => check(app, folder, given ?? mongo?.uri ?? ''))));
     for (const client of CLIENT_CONSUMERS.filter(({ name }) => names.includes(name)))
       await row(client, () => checkClient(client, folder));
   } finally {
