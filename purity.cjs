@@ -27,6 +27,8 @@ const FILES = {
   push: 'body-hash late-changes scope-queue scope-queues',
   retention: 'trim-plan',
   stream: 'access-notice follower scope-right',
+  upgrade: 'legacy-entry',
+  verify: 'difference log-run',
   ws: 'outbound push-window token-bucket upgrades',
 };
 

@@ -31,10 +31,15 @@ export type { OfKind, Rows, SettingName, SyncSettings, WithDefault } from './opt
 // What the app's own providers inject.
 export { SyncService } from './sync.service';
 export { SyncAdminService } from './admin/admin.service';
-export type { AdoptOptions, RevertOptions } from './admin/admin.service';
+export type { AdoptOptions, RevertOptions, VerifyOptions } from './admin/admin.service';
 export type { AdoptProgress, AdoptReport } from './admin/adoption';
 export type { RefusedDocuments } from './admin/refusals';
 export type { RevertReport } from './admin/reversal';
+export type { DifferenceKind } from './verify/difference';
+export type { LogFault } from './verify/log-run';
+export type { Comparison, Difference, FaultyLog, VerifyProgress, VerifyReport } from './verify/report';
+export type { Tally } from './verify/comparison';
+export type { UnscopedDocuments } from './verify/unscoped';
 export { HlcService } from './clock/hlc-service';
 export { WallClock } from './clock/wall-clock';
 export { CollectionRegistry } from './collections/collection-registry';

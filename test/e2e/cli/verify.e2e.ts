@@ -19,7 +19,7 @@ interface Compared {
   readonly examples: readonly { doc: string; what: string; document: string | null; log: string | null }[];
 }
 
-describe('nest-offline-sync status --verify', () => {
+describe('nest-offline-sync verify', () => {
   const { uri, name: database, serverUri } = testDatabase(__filename);
   let app: HttpApp;
   let connection: Connection;
@@ -47,16 +47,16 @@ describe('nest-offline-sync status --verify', () => {
     await app.close();
   });
 
-  const status = async (...argv: string[]) => {
+  const verify = async (...argv: string[]) => {
     const result = { code: -1, out: '', err: '' };
-    result.code = await runCli(
-      ['status', '--verify', '--mongodb-uri', serverUri, '--database', database, ...argv],
-      { out: (text) => (result.out += text), err: (text) => (result.err += text) },
-    );
+    result.code = await runCli(['verify', '--mongodb-uri', serverUri, '--database', database, ...argv], {
+      out: (text) => (result.out += text),
+      err: (text) => (result.err += text),
+    });
     return result;
   };
   const compared = async (...argv: string[]) => {
-    const { code, out, err } = await status('--json', ...argv);
+    const { code, out, err } = await verify('--json', ...argv);
     expect(err).toBe('');
     const { compared: rows, ...sums } = JSON.parse(out) as { compared: Compared[]; differences: number };
     expect(code).toBe(sums.differences === 0 ? 0 : 1);
@@ -81,10 +81,9 @@ describe('nest-offline-sync status --verify', () => {
       await tx.move('tasks', 'large-0-1', 'other');
       await tx.move('notes', 'n1', 'other');
     });
-    await app.db.collection('tasks').insertMany([
-      { n: 1, _sync_scope_id: 'large', _sync_deleted: false },
-      { n: 1, _sync_scope_id: ['large', 'other'], _sync_version: 'v' },
-    ]);
+    await app.db
+      .collection('tasks')
+      .insertOne({ n: 1, _sync_scope_id: ['large', 'other'], _sync_version: 'v' });
     const { rows, sums } = await compared();
     expect(sums).toMatchObject({ scopes: 2, documents: 639 + 2399 + 2, tombstones: 161, differences: 0 });
     for (const { documents, log } of rows) expect(documents).toEqual(log);
@@ -100,7 +99,7 @@ describe('nest-offline-sync status --verify', () => {
     const trimmed = await compared('--scope', 'large');
     expect(trimmed.sums).toMatchObject({ scopes: 1, tombstones: 2, differences: 0 });
     expect(trimmed.rows.map(({ documents }) => documents.count)).toEqual([2, 0]);
-    const { code, out } = await status();
+    const { code, out } = await verify();
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(/Collections and log agree: 2 scopes, 3040 documents/),
@@ -131,13 +130,13 @@ describe('nest-offline-sync status --verify', () => {
       _sync_version: later,
     } as never);
 
-    const { code, out, rows, sums } = await compared('--collections', 'tasks');
+    const { code, out, rows, sums } = await compared('--collection', 'tasks');
     expect([code, sums.differences]).toEqual([1, 6]);
     const [row] = rows;
     const at = (id: string): string => versions.get(`c-${id}`) ?? '';
     expect(row!.documents).not.toEqual(row!.log);
     expect(row!.examples).toHaveLength(5);
-    const told = await status('--scope', 'changed');
+    const told = await verify('--scope', 'changed');
     expect(told.code).toBe(1);
     for (const [id, what, document, log] of [
       ['edited', 'another version than its newest entry', '20260502T120000.000Z-0001-a1b2', at('edited')],
@@ -155,7 +154,7 @@ describe('nest-offline-sync status --verify', () => {
 
     await tasks.deleteMany({ _id: { $in: names.slice(0, 5).map((id) => `c-${id}`) } });
     await oplog.entries.deleteMany({ doc: { $in: names.slice(0, 5).map((id) => `c-${id}`) } });
-    const [left] = (await compared('--collections', 'tasks')).rows;
+    const [left] = (await compared('--collection', 'tasks')).rows;
     expect(left!.examples).toEqual([{ doc: '"c-new"', what: 'no entry', document: later, log: null }]);
   });
 
@@ -183,10 +182,42 @@ describe('nest-offline-sync status --verify', () => {
     expect(rows.find(({ collection }) => collection === 'tasks')?.live).toBeGreaterThan(300);
   });
 
+  it('records what differs, without the app and its schema, and says what it cannot know', async () => {
+    const device = app.as('repaired');
+    await device.push([
+      ...['a', 'b'].map((id) => upsert('notes', id, { n: 1 })),
+      ...['r-a', 'r-b', 'r-c'].map((id) => upsert('tasks', id, { n: 1 })),
+    ]);
+    const [notes, tasks] = [app.db.collection('notes'), app.db.collection<{ _id: string }>('tasks')];
+    await notes.updateMany({}, { $set: { n: 2, secret: 's' } });
+    await tasks.deleteOne({ _id: 'r-a' });
+    await tasks.insertOne({ _id: 'r-plain' });
+    expect(await verify('--repair')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--repair needs --hidden/) as string,
+    });
+    expect((await verify()).out).toMatch(
+      /3 differences in 1 scopes, 4 documents, 0 tombstones. Nothing was written/,
+    );
+    expect((await verify('--collection', 'notes', '--repair', '--hidden', 'secret')).out).toMatch(
+      /Recorded 2 of 2 differences/,
+    );
+    const { code, out } = await verify('--repair', '--hidden', 'secret');
+    expect(code).toBe(0);
+    expect(out).toMatch(/Recorded 1 of 1 differences/);
+    expect(out).toMatch(/tasks: 1 documents are in no scope/);
+    const { changes } = (await device.pull()) as { changes: { doc_id: string; data: object | null }[] };
+    expect(Object.fromEntries(changes.map(({ doc_id, data }) => [doc_id, data]))).toEqual({
+      ...{ a: { n: 2 }, b: { n: 2 } },
+      ...{ 'r-a': null, 'r-b': { n: 1 }, 'r-c': { n: 1 } },
+    });
+    expect((await verify('--hidden', 'secret')).out).toMatch(/Collections and log agree/);
+  });
+
   it('refuses a scope that is not there, and collections that it cannot compare', async () => {
-    expect(await status('--scope', 'nobody')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('no scope "nobody" has a log here') as string,
+    expect(await verify('--scope', 'nobody')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('no scope "nobody" has a log or documents here') as string,
     });
     await app.as('any').push([upsert('tasks', 'any', {})]);
     await app.db.collection('plain').insertOne({ n: 1 });
@@ -194,11 +225,11 @@ describe('nest-offline-sync status --verify', () => {
       ['plain', 'nest-offline-sync init --collections plain'],
       ['sync_oplog', 'sync_oplog is not a collection of yours'],
     ] as const)
-      expect(await status('--collections', name)).toMatchObject({
-        code: 1,
+      expect(await verify('--collection', name)).toMatchObject({
+        code: 2,
         err: expect.stringContaining(words) as string,
       });
-    const { rows } = await compared('--collections', 'never');
+    const { rows } = await compared('--collection', 'never');
     expect(rows).toMatchObject([{ collection: 'never', live: 0, differences: 0 }]);
   });
 });

@@ -8,6 +8,7 @@ import type { SyncedCollection } from '../collections/collection';
 import { isOwnPath } from '../collections/collection-options';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import { createLayout, databaseLayout } from '../database/layout';
 import { OplogSetupService } from '../database/setup';
 import { identityText } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
@@ -15,6 +16,10 @@ import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { APP_ACTOR } from '../plan/foreign';
 import { Adoption, type AdoptionPlan, type AdoptProgress, type AdoptReport } from './adoption';
+import { comparedCollection } from '../verify/compared-collection';
+import { Repairs } from '../verify/repairs';
+import type { VerifyProgress, VerifyReport } from '../verify/report';
+import { Verification } from '../verify/verification';
 import { Reversal, type RevertReport } from './reversal';
 import { ScopeFloors } from './scope-floors';
 import { countUnscoped } from './unscoped-walk';
@@ -46,6 +51,20 @@ export interface RevertOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface VerifyOptions {
+  /** Synced collections; default: all. */
+  readonly collections?: readonly string[];
+  /** Only this scope. */
+  readonly scope?: string;
+  /** Records what differs. False (default): nothing is written. */
+  readonly repair?: boolean;
+  /** How many comparisons the report has, those that differ first. Default 100. */
+  readonly limit?: number;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Ends the run between two steps. */
+  readonly signal?: AbortSignal;
+}
+
 /** What an unfinished adoption was begun with. Kept with the leases. */
 interface AdoptionRecord {
   readonly _id: string;
@@ -69,7 +88,8 @@ export class SyncAdminService {
     private readonly setup: OplogSetupService,
     private readonly observation: Observation,
     private readonly floors: ScopeFloors,
-    @Inject(SYNC_SETTINGS) settings: SyncSettings,
+    private readonly repairs: Repairs,
+    @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
   ) {
     const options = { writeConcern: { w: 'majority' }, readPreference: 'primary' } as const;
     this.records = oplog.db.collection<AdoptionRecord>(settings.leasesCollection, options);
@@ -101,7 +121,7 @@ export class SyncAdminService {
       return report;
     };
     if (plan.dryRun) return run(() => Promise.resolve(!options.signal?.aborted));
-    return this.alone(plan.collection.name, options.signal, async (mayContinue) => {
+    return this.alone(jobOn(plan.collection.name), options.signal, async (mayContinue) => {
       await this.begin(plan);
       return run(mayContinue);
     });
@@ -116,13 +136,43 @@ export class SyncAdminService {
   async revert({ collection: name, signal, onProgress }: RevertOptions): Promise<RevertReport> {
     await this.setup.whenReady();
     const collection = this.collectionOf(name);
-    return this.alone(name, signal, async (mayContinue) => {
+    return this.alone(jobOn(name), signal, async (mayContinue) => {
       const { observation, floors } = this;
       const reversal = new Reversal(collection, { observation, floors }, mayContinue, onProgress);
       const report = await reversal.run();
       if (!report) throw stopped();
       await this.records.deleteOne({ _id: recordId(name) });
       return report;
+    });
+  }
+
+  /**
+   * Compares the documents of synced collections with the log, scope by scope, while the app and devices write; with `repair`
+   * it records what differs as writes of the app, so that devices get it. Documents of the app stay as they are. Where the
+   * log was trimmed and something differs, nobody can tell what else does: the scope's floor moves, and its devices load
+   * again. Flat in memory; a run that was killed leaves nothing half done.
+   *
+   * @throws SyncError `configuration` for options that cannot be; `busy` while another process repairs; `shutting_down` when
+   *   the signal fired
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    await this.setup.whenReady();
+    const { collections: asked, scope, repair = false, limit = 100, onProgress } = options;
+    const { signal = new AbortController().signal } = options;
+    if (!Number.isSafeInteger(limit) || limit < 1) throw bad('limit', 'must be a whole number from 1 on');
+    const names = asked ?? this.collections.names();
+    const collections = [...new Set(names)].map((name) => comparedCollection(this.syncedOf(name)));
+    const run = (mayContinue: () => Promise<boolean>): Promise<VerifyReport> =>
+      new Verification(this.oplog, {
+        ...{ collections, scope, signal, mayContinue, rows: limit },
+        ...(repair ? { repairs: this.repairs } : {}),
+        onProgress: onProgress ?? (() => undefined),
+      }).run();
+    if (!repair) return run(() => Promise.resolve(!signal.aborted));
+    return this.alone({ lease: 'verify', what: 'repairs' }, signal, async (mayContinue) => {
+      // A collection may have been dropped since the start.
+      if (this.settings.autoIndex) await createLayout(this.oplog.db, databaseLayout(this.settings, names));
+      return run(mayContinue);
     });
   }
 
@@ -138,9 +188,14 @@ export class SyncAdminService {
     return { collection, scopeField, where, actorId, log, dryRun };
   }
 
-  private collectionOf(name: string): SyncedCollection {
+  private syncedOf(name: string): SyncedCollection {
     const collection = this.collections.get(name);
     if (!collection) throw bad('collection', `names ${JSON.stringify(name)}, which is not synced`);
+    return collection;
+  }
+
+  private collectionOf(name: string): SyncedCollection {
+    const collection = this.syncedOf(name);
     if (collection.idMode !== 'global')
       throw bad(
         'collection',
@@ -198,13 +253,13 @@ export class SyncAdminService {
   }
 
   private async alone<T>(
-    name: string,
+    job: Job,
     signal: AbortSignal | undefined,
     work: (mayContinue: () => Promise<boolean>) => Promise<T>,
   ): Promise<T> {
-    const lease = new Lease(this.leases, `adopt:${name}`, randomUUID(), LEASE_MS);
+    const lease = new Lease(this.leases, job.lease, randomUUID(), LEASE_MS);
     if ((await lease.acquire()) === undefined)
-      throw new SyncError('busy', `Another process adopts or reverts ${name} at the moment.`, {
+      throw new SyncError('busy', `Another process ${job.what} at the moment.`, {
         retryAfterSeconds: LEASE_MS / 1000,
       });
     // A batch that waits for the database must not lose the lease.
@@ -216,6 +271,16 @@ export class SyncAdminService {
       await lease.release().catch(() => undefined);
     }
   }
+}
+
+/** What one process does at a time. */
+interface Job {
+  readonly lease: string;
+  readonly what: string;
+}
+
+function jobOn(collection: string): Job {
+  return { lease: `adopt:${collection}`, what: `adopts or reverts ${collection}` };
 }
 
 function recordId(collection: string): string {

@@ -40,23 +40,32 @@ export class ScopeFloors {
       );
       if (head) return head.version;
       const version = this.above(ZERO_VERSION);
-      try {
-        await limited(() =>
-          this.oplog.heads.insertOne({
-            _id: scopeId,
-            version,
-            seq: 1,
-            floor: version,
-            floorSeq: 1,
-            adopting: [collection],
-          }),
-        );
-        return version;
-      } catch (error) {
-        // A push has made the head meanwhile.
-        if (!isDuplicateKey(error)) throw error;
-      }
+      const first = { _id: scopeId, version, seq: 1, floor: version, floorSeq: 1, adopting: [collection] };
+      if (await this.insert(first)) return version;
     }
+  }
+
+  /** @returns false when a push has made the head meanwhile */
+  private async insert(head: HeadRecord): Promise<boolean> {
+    try {
+      await limited(() => this.oplog.heads.insertOne(head));
+      return true;
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      return false;
+    }
+  }
+
+  private async newestEntry(scopeId: string): Promise<{ version: string; seq: number }> {
+    const by = (field: 'version' | 'seq') =>
+      limited(() =>
+        this.oplog.entries.findOne(
+          { scope: scopeId },
+          { sort: { [field]: -1 }, projection: { _id: 0, version: 1, seq: 1 } },
+        ),
+      );
+    const [version, seq] = [await by('version'), await by('seq')];
+    return { version: version?.version ?? '', seq: seq?.seq ?? 0 };
   }
 
   /** The scopes that are marked, in pages. */
@@ -80,14 +89,20 @@ export class ScopeFloors {
 
   /**
    * Moves head and floor to a version that nobody has: every cursor that there is lies below. The log has no entry there,
-   * so the next one tells those who listen that something is missing.
+   * so the next one tells those who listen that something is missing. It also helps a head that was lost, or that lies
+   * below the newest entry: both are passed.
    */
   async raise(scopeId: string): Promise<void> {
     for (;;) {
       const head = await limited(() => this.oplog.heads.findOne({ _id: scopeId }));
-      if (!head) return;
-      const floor = this.above(head.version);
-      const seq = head.seq + 1;
+      const newest = await this.newestEntry(scopeId);
+      if (!head && newest.seq === 0) return;
+      const floor = this.above([head?.version ?? '', head?.floor ?? '', newest.version].sort().at(-1) ?? '');
+      const seq = Math.max(head?.seq ?? 0, newest.seq) + 1;
+      if (!head) {
+        if (await this.insert({ _id: scopeId, version: floor, seq, floor, floorSeq: seq })) return;
+        continue;
+      }
       const raised = await limited(() =>
         this.oplog.heads.updateOne({ _id: scopeId, seq: head.seq, version: head.version }, [
           {

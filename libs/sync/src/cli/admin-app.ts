@@ -4,16 +4,22 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import mongoose, { Schema } from 'mongoose';
-import { SyncError } from 'nest-offline-sync-protocol';
 import { SyncAdminService } from '../admin/admin.service';
+import { SYNC_FIELDS, type StoredId } from '../codec/stored-document';
 import { SyncModule } from '../sync.module';
-import { checkNames } from './collection-names';
 import { withDatabase, type ConnectionOptions } from './connection';
 
 /** What is known here of a synced collection: its app, and so its schema, is somewhere else. */
 export interface AdminCollection {
-  readonly collection: string;
+  readonly name: string;
   readonly hidden: readonly string[];
+  /** One of its documents, or what an entry tells of one: all others are taken for what it is. */
+  readonly sample: SampleDocument | undefined;
+}
+
+export interface SampleDocument {
+  readonly storedId: StoredId;
+  readonly scope: unknown;
 }
 
 /**
@@ -22,21 +28,13 @@ export interface AdminCollection {
  */
 export async function withAdmin<T>(
   options: ConnectionOptions,
-  { collection, hidden }: AdminCollection,
+  collections: readonly AdminCollection[],
   work: (admin: SyncAdminService, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { kind, uri, dbName } = await withDatabase(options, {}, async ({ oplog, settings, connection }) => {
-    checkNames([collection], settings);
-    const one = await oplog.db.collection(collection).findOne({}, { projection: { _id: 1 } });
-    if (!one)
-      throw new SyncError(
-        'configuration',
-        `--collection: ${collection} has no documents in database ${connection.name}.`,
-      );
-    return { kind: idType(one._id), uri: options.mongodbUri ?? '', dbName: connection.name };
-  });
+  const { uri, dbName } = await withDatabase(options, {}, ({ connection }) =>
+    Promise.resolve({ uri: options.mongodbUri ?? '', dbName: connection.name }),
+  );
   const { oplogCollection, headsCollection, receiptsCollection, leasesCollection } = options;
-  const schema = new Schema({ _id: kind }, { strict: false, minimize: false, id: false });
   @Module({
     imports: [
       MongooseModule.forRoot(uri, {
@@ -45,7 +43,13 @@ export async function withAdmin<T>(
         autoIndex: false,
         autoCreate: false,
       }),
-      MongooseModule.forFeature([{ name: MODEL, schema, collection }]),
+      MongooseModule.forFeature(
+        collections.map(({ name, sample }) => ({
+          name: modelOf(name),
+          collection: name,
+          schema: new Schema({ _id: idType(sample) }, { strict: false, minimize: false, id: false }),
+        })),
+      ),
       SyncModule.forRoot({
         http: false,
         stream: false,
@@ -53,33 +57,62 @@ export async function withAdmin<T>(
         jwt: { secret: randomBytes(32).toString('hex') },
         trimIntervalMs: 0,
         metricsEnabled: false,
-        collections: [{ name: collection, model: MODEL, ids: 'global', hidden: ['__v', ...hidden] }],
+        collections: collections.map(({ name, sample, hidden }) => ({
+          name,
+          model: modelOf(name),
+          ids: hasScopedId(sample) ? 'scoped' : 'global',
+          hidden: ['__v', ...hidden],
+        })),
         ...{ oplogCollection, headsCollection, receiptsCollection, leasesCollection },
       }),
     ],
   })
   class AdminModule {}
   const app = await NestFactory.createApplicationContext(AdminModule, { logger: false, abortOnError: false });
-  const stop = new AbortController();
-  const onSignal = (): void => stop.abort();
-  for (const signal of SIGNALS) process.once(signal, onSignal);
   try {
-    return await work(app.get(SyncAdminService, { strict: false }), stop.signal);
+    return await untilSignal((signal) => work(app.get(SyncAdminService, { strict: false }), signal));
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
     await app.close();
   }
 }
 
-const MODEL = 'AdoptedDocument';
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** All ids of a collection are taken for what the first one is; others are named as those that cannot be adopted. */
-function idType(id: unknown): unknown {
+/** Ctrl-C ends a job between two steps. */
+export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  try {
+    return await work(stop.signal);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+function modelOf(collection: string): string {
+  return `AdminDocument ${collection}`;
+}
+
+function idType(sample: SampleDocument | undefined): unknown {
   const { ObjectId, UUID, Binary } = mongoose.mongo;
+  const id = sample?.storedId;
   if (id instanceof ObjectId) return Schema.Types.ObjectId;
   if (id instanceof UUID || (id instanceof Binary && id.sub_type === Binary.SUBTYPE_UUID))
     return Schema.Types.UUID;
   if (typeof id === 'string') return String;
   return typeof id === 'number' ? Number : Schema.Types.Mixed;
+}
+
+/** Scoped ids are the JSON of scope and id. */
+function hasScopedId(sample: SampleDocument | undefined): boolean {
+  const { storedId, scope } = sample ?? {};
+  return typeof scope === 'string' && typeof storedId === 'string'
+    ? storedId.startsWith(`[${JSON.stringify(scope)},`)
+    : false;
+}
+
+/** Of a document as it is stored. */
+export function sampleOf(document: Record<string, unknown>): SampleDocument {
+  return { storedId: document['_id'], scope: document[SYNC_FIELDS.scope] };
 }

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import mongoose from 'mongoose';
 import type { AdoptProgress, AdoptReport } from '../admin/adoption';
 import { SyncError } from 'nest-offline-sync-protocol';
-import { withAdmin } from './admin-app';
-import type { ConnectionOptions } from './connection';
+import { sampleOf, withAdmin, type AdminCollection } from './admin-app';
+import { withDatabase, type ConnectionOptions } from './connection';
 import { ProgressLine } from './progress-line';
 import { printable, table, type CliOutput } from './output';
-import { names } from './collection-names';
+import { checkNames, names } from './collection-names';
 
 interface AdoptCommandOptions extends ConnectionOptions {
   readonly collection: string;
@@ -40,9 +40,9 @@ export function addAdopt(program: Command, output: CliOutput, exitWith: (code: n
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<AdoptCommandOptions>();
       const line = new ProgressLine(output);
-      const { collection, hidden } = options;
+      const { collection } = options;
       try {
-        const report = await withAdmin(options, { collection, hidden }, async (admin, signal) => {
+        const report = await withAdmin(options, [await adminCollection(options)], async (admin, signal) => {
           if (options.revert)
             return admin.revert({
               collection,
@@ -70,6 +70,22 @@ export function addAdopt(program: Command, output: CliOutput, exitWith: (code: n
         line.end();
       }
     });
+}
+
+async function adminCollection({
+  collection: name,
+  hidden,
+  ...options
+}: AdoptCommandOptions): Promise<AdminCollection> {
+  return withDatabase(options, {}, async ({ oplog, settings, connection }) => {
+    checkNames([name], settings);
+    const one = await oplog.db.collection(name).findOne({}, { projection: { _id: 1 } });
+    if (one) return { name, hidden, sample: sampleOf(one) };
+    throw new SyncError(
+      'configuration',
+      `--collection: ${name} has no documents in database ${connection.name}.`,
+    );
+  });
 }
 
 function scopeFieldOf({ scopeField }: AdoptCommandOptions): string {

@@ -7,18 +7,20 @@ import { addInit } from './init';
 import type { CliOutput } from './output';
 import { addStatus } from './status';
 import { addTrim } from './trim';
+import { addUpgrade } from './upgrade';
+import { addVerify } from './verify';
 
 /**
  * The command line.
  *
  * @param argv what stands behind the program's name
- * @returns the exit code: 0, or 1 with a message on `err` that says what to do; `status --verify` and `conformance` have 1 for what they
- *   found, and `conformance` 2 for a run that could not be
+ * @returns the exit code: 0, or 1 with a message on `err` that says what to do; `verify` and `conformance` have 1 for what they
+ *   found, and 2 for a run that could not be
  */
 export async function runCli(argv: readonly string[], output: CliOutput): Promise<number> {
   let exitCode = 0;
   const program = buildProgram(output, (code) => (exitCode = code));
-  const failed = argv[0] === 'conformance' ? 2 : 1;
+  const failed = ['conformance', 'verify'].includes(argv[0] ?? '') ? 2 : 1;
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -38,15 +40,17 @@ export async function runCli(argv: readonly string[], output: CliOutput): Promis
 function buildProgram(output: CliOutput, exitWith: (code: number) => void): Command {
   const program = new Command('nest-offline-sync')
     .description(
-      'Sets up, shows and trims what nest-offline-sync keeps in a MongoDB database, and checks a deployment of it.',
+      'Sets up, shows, trims and verifies what nest-offline-sync keeps in a MongoDB database, and checks a deployment of it.',
     )
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.out(text), writeErr: (text) => output.err(text) });
   for (const command of [
     addInit(program, output),
-    addStatus(program, output, exitWith),
+    addStatus(program, output),
+    addVerify(program, output, exitWith),
     addTrim(program, output),
     addAdopt(program, output, exitWith),
+    addUpgrade(program, output),
   ])
     addConnectionOptions(command);
   addConformance(program, output, exitWith);

@@ -4,17 +4,13 @@ import { databaseLayout, missingFromLayout } from '../database/layout';
 import type { OplogRepository } from '../log/oplog';
 import type { HeadRecord } from '../log/records';
 import type { SyncSettings } from '../options/settings';
-import { names } from './collection-names';
 import { withDatabase, type ConnectionOptions } from './connection';
 import { table, type CliOutput } from './output';
-import { verify } from './verify';
 
 interface StatusOptions extends ConnectionOptions {
   readonly scope?: string;
   readonly limit: string;
   readonly json?: boolean;
-  readonly verify?: boolean;
-  readonly collections?: readonly string[];
 }
 
 interface ScopeStatus {
@@ -37,35 +33,19 @@ interface CollectionStatus {
 }
 
 /** `status`: what the engine keeps in a database. Reads only. */
-export function addStatus(program: Command, { out }: CliOutput, exitWith: (code: number) => void): Command {
+export function addStatus(program: Command, { out }: CliOutput): Command {
   return program
     .command('status')
     .description('show scopes, heads, floors and sizes')
     .option('--scope <id>', 'only this scope')
     .option('--limit <count>', 'how many scopes to show', '100')
     .option('--json', 'print it as JSON')
-    .option('--verify', 'instead, compare the documents of all scopes, or of --scope, with the log')
-    .option(
-      '--collections <names>',
-      'with --verify: only these, joined by commas; default: all synced',
-      names,
-    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
-      await withDatabase(options, {}, async (session) => {
-        const { oplog, settings } = session;
+      await withDatabase(options, {}, async ({ oplog, settings }) => {
         const layout = databaseLayout(settings, []);
         const missing = await missingFromLayout(oplog.db, layout);
-        if (missing.includes(settings.headsCollection))
-          throw new SyncError(
-            'configuration',
-            `Database ${oplog.db.databaseName} has no ${settings.headsCollection}. Is it the right database? ` +
-              'If so, run `nest-offline-sync init` or start the app once.',
-          );
-        if (options.verify) {
-          if (!(await verify(session, { ...options, limit: limitOf(options) }, out))) exitWith(1);
-          return;
-        }
+        expectHeads(missing, oplog, settings);
         const scopes = await readScopes(oplog, options);
         const collections = await readSizes(oplog, settings);
         const total = await oplog.heads.estimatedDocumentCount();
@@ -77,6 +57,20 @@ export function addStatus(program: Command, { out }: CliOutput, exitWith: (code:
         );
       });
     });
+}
+
+/** @throws SyncError `configuration` where the engine was never set up */
+export function expectHeads(
+  missing: readonly string[],
+  { db }: OplogRepository,
+  { headsCollection }: SyncSettings,
+): void {
+  if (!missing.includes(headsCollection)) return;
+  throw new SyncError(
+    'configuration',
+    `Database ${db.databaseName} has no ${headsCollection}. Is it the right database? ` +
+      'If so, run `nest-offline-sync init` or start the app once.',
+  );
 }
 
 async function readScopes(oplog: OplogRepository, options: StatusOptions): Promise<ScopeStatus[]> {

@@ -1,94 +1,131 @@
+import type { Command } from 'commander';
 import { SyncError } from 'nest-offline-sync-protocol';
-import { existingIndexes } from '../database/layout';
+import { encodeBy } from '../codec/wire-codec';
+import { hiddenFacts } from '../collections/schema-facts';
+import { nativeCollection } from '../collections/native-collection';
 import { missingIndexes, SYNCED_COLLECTION_INDEX } from '../database/indexes';
+import { databaseLayout, existingIndexes, missingFromLayout } from '../database/layout';
+import { DocumentForm } from '../plan/document-form';
 import { TrimmingRepository } from '../retention/trimming-store';
-import { checkNames } from './collection-names';
-import { CollectionComparison, loggedCollections, type Comparison, type Difference } from './comparison';
-import type { Session } from './connection';
-import { printable, table, type CliOutput } from './output';
+import type { ComparedCollection } from '../verify/compared-collection';
+import type { VerifyProgress, VerifyReport } from '../verify/report';
+import { expectIndex, loggedCollections } from '../verify/scopes';
+import { Verification } from '../verify/verification';
+import { sampleOf, untilSignal, withAdmin, type AdminCollection, type SampleDocument } from './admin-app';
+import { checkNames, names } from './collection-names';
+import { withDatabase, type ConnectionOptions, type Session } from './connection';
+import type { CliOutput } from './output';
+import { ProgressLine } from './progress-line';
+import { expectHeads } from './status';
+import { told } from './verify-report';
 
-interface VerifyOptions {
+interface VerifyCommandOptions extends ConnectionOptions {
+  readonly collection?: readonly string[];
   readonly scope?: string;
-  readonly collections?: readonly string[];
-  /** Of rows. */
-  readonly limit: number;
+  readonly repair?: boolean;
+  readonly hidden?: readonly string[];
+  readonly limit: string;
   readonly json?: boolean;
 }
 
-interface Verification {
-  readonly database: string;
-  readonly scopes: number;
-  readonly documents: number;
-  readonly tombstones: number;
-  readonly differences: number;
-  /** As many as asked for, those that differ first. */
-  readonly compared: readonly Comparison[];
-  /** Comparisons that have no row. */
-  readonly more: number;
+/** `verify`: whether the documents and the log say the same, scope by scope. */
+export function addVerify(program: Command, output: CliOutput, exitWith: (code: number) => void): Command {
+  return program
+    .command('verify')
+    .description(
+      'compare the documents with the log, and say what differs; the app may go on writing. ' +
+        'Exit code 0: nothing differs (any more); 1: something does; 2: it could not be compared',
+    )
+    .option('--collection <names>', 'only these, joined by commas; default: all synced', names)
+    .option('--scope <id>', 'only this scope')
+    .option('--repair', 'record what differs, as writes of the app: devices get it, and no document changes')
+    .option(
+      '--hidden <paths>',
+      'fields that never leave the server, as in the options of the app; with --repair needed: `none` if there are none',
+      names,
+    )
+    .option('--limit <count>', 'how many comparisons to show', '100')
+    .option('--json', 'print the report as JSON')
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<VerifyCommandOptions>();
+      const line = new ProgressLine(output);
+      const onProgress = ({ documents }: VerifyProgress): void =>
+        line.show(documents, undefined, 'documents compared');
+      try {
+        const report = await (options.repair ? repaired : compared)(options, onProgress);
+        line.end();
+        output.out(
+          options.json ? `${JSON.stringify(report, null, 2)}\n` : told(report, options.repair === true),
+        );
+        if (report.left > 0) exitWith(1);
+      } finally {
+        line.end();
+      }
+    });
 }
 
-/**
- * `status --verify`: whether the documents and the log say the same, scope by scope.
- *
- * @returns whether they do
- * @throws SyncError `configuration` for a scope or a collection that cannot be compared
- */
-export async function verify(
-  session: Session,
-  options: VerifyOptions,
-  out: CliOutput['out'],
-): Promise<boolean> {
-  const verification = await compareAll(session, options);
-  out(options.json ? `${JSON.stringify(verification, null, 2)}\n` : told(verification));
-  return verification.differences === 0;
+type OnProgress = (progress: VerifyProgress) => void;
+
+/** Reads only. */
+function compared(options: VerifyCommandOptions, onProgress: OnProgress): Promise<VerifyReport> {
+  return withDatabase(options, {}, async (session) => {
+    const found = await collectionsOf(session, options);
+    const { oplog } = session;
+    const captured = await capturedNames(session);
+    const form = new DocumentForm(hiddenFacts(['__v', ...hiddenOf(options)]));
+    const collections = found.map(({ name }): ComparedCollection => ({
+      name,
+      store: nativeCollection(session.connection, name),
+      encode: (stored) => encodeBy(form, stored),
+      isCaptured: captured.includes(name),
+      livesIn: () => true,
+    }));
+    return untilSignal((signal) =>
+      new Verification(oplog, {
+        ...{ collections, scope: options.scope, rows: limitOf(options), signal, onProgress },
+        mayContinue: () => Promise.resolve(!signal.aborted),
+      }).run(),
+    );
+  });
 }
 
-async function compareAll(session: Session, options: VerifyOptions): Promise<Verification> {
-  const { oplog, settings, connection } = session;
-  checkNames(options.collections ?? [], settings);
-  const synced = options.collections ?? (await syncedCollections(session));
-  const [same, different]: [Comparison[], Comparison[]] = [[], []];
-  const sums = { scopes: 0, documents: 0, tombstones: 0, differences: 0 };
-  const indexed = new Set<string>();
-  let count = 0;
-  for await (const scope of scopesOf(session, options.scope)) {
-    sums.scopes += 1;
-    const logged = options.collections ? [] : await loggedCollections(oplog, scope);
-    for (const name of new Set([...synced, ...logged])) {
-      await expectIndex(session, name, indexed);
-      const comparison = await new CollectionComparison(oplog, connection, scope, name).run();
-      sums.documents += comparison.live;
-      sums.tombstones += comparison.tombstones;
-      sums.differences += comparison.differences;
-      count += 1;
-      const rows = comparison.differences > 0 ? different : same;
-      if (rows.length < options.limit) rows.push(comparison);
-    }
-  }
-  const compared = [...different, ...same].slice(0, options.limit);
-  return { database: oplog.db.databaseName, ...sums, compared, more: count - compared.length };
-}
-
-async function* scopesOf({ oplog }: Session, only: string | undefined): AsyncGenerator<string> {
-  if (only === undefined) {
-    for await (const { _id } of new TrimmingRepository(oplog).heads()) yield _id;
-    return;
-  }
-  if (!(await oplog.readHead(only)))
-    throw new SyncError('configuration', `--scope: no scope ${JSON.stringify(only)} has a log here.`);
-  yield only;
-}
-
-/** A collection that is not there has no documents. */
-async function expectIndex({ oplog }: Session, name: string, indexed: Set<string>): Promise<void> {
-  if (indexed.has(name)) return;
-  const indexes = await existingIndexes(oplog.db, name);
-  if (indexes.length > 0 && missingIndexes([SYNCED_COLLECTION_INDEX], indexes).length > 0)
+async function repaired(options: VerifyCommandOptions, onProgress: OnProgress): Promise<VerifyReport> {
+  if (!options.hidden)
     throw new SyncError(
       'configuration',
-      `${name} lacks the index of synced collections. Run \`nest-offline-sync init --collections ${name}\`.`,
+      '--repair needs --hidden: the fields that never leave the server, as in the options of your app, or `--hidden none`. ' +
+        'This command does not know the schema; SyncAdminService.verify({ repair: true }) in the app does.',
     );
-  indexed.add(name);
+  const found = await withDatabase(options, {}, (session) => collectionsOf(session, options));
+  const { scope } = options;
+  return withAdmin(options, found, (admin, signal) =>
+    admin.verify({
+      repair: true,
+      ...(scope === undefined ? {} : { scope }),
+      limit: limitOf(options),
+      signal,
+      onProgress,
+    }),
+  );
+}
+
+/** Those that are asked for, else those that have the index which the engine makes, or that the log names. */
+async function collectionsOf(session: Session, options: VerifyCommandOptions): Promise<AdminCollection[]> {
+  const { oplog, settings } = session;
+  checkNames(options.collection ?? [], settings);
+  expectHeads(await missingFromLayout(oplog.db, databaseLayout(settings, [])), oplog, settings);
+  const logged = new Map<string, SampleDocument>();
+  for await (const { _id: scope } of new TrimmingRepository(oplog).heads())
+    for (const { collection, doc } of await loggedCollections(oplog, scope))
+      if (!logged.has(collection)) logged.set(collection, { storedId: doc, scope });
+  const all = options.collection ?? [...new Set([...(await syncedCollections(session)), ...logged.keys()])];
+  const collections: AdminCollection[] = [];
+  for (const name of all) {
+    await expectIndex(oplog, name);
+    const one = await oplog.db.collection(name).findOne({}, { projection: { _id: 1, _sync_scope_id: 1 } });
+    collections.push({ name, hidden: hiddenOf(options), sample: one ? sampleOf(one) : logged.get(name) });
+  }
+  return collections;
 }
 
 /** Those that have the index which the engine makes. */
@@ -100,40 +137,20 @@ async function syncedCollections({ oplog }: Session): Promise<string[]> {
   return synced.sort();
 }
 
-const WORDS: Readonly<Record<Difference['what'], string>> = {
-  'other version': 'the document has another version than its newest entry',
-  'no document': 'an entry tells of it, and there is no document',
-  'no tombstone': 'the log tells of its delete, and there is no tombstone',
-  'no entry': 'no entry tells of this version of the document',
-  'not deleted': 'the log tells of its delete, and the document is not deleted',
-  deleted: 'the document is deleted, and the log does not tell of it',
-};
+/** As the process that captures has noted them. */
+async function capturedNames({ oplog, settings }: Session): Promise<readonly string[]> {
+  const position = await oplog.db
+    .collection<{ _id: string; compared?: readonly string[] }>(settings.leasesCollection)
+    .findOne({ _id: 'capture:position' });
+  return position?.compared ?? [];
+}
 
-function told({ scopes, documents, tombstones, differences, compared, more }: Verification): string {
-  const rows = table(
-    ['SCOPE', 'COLLECTION', 'DOCUMENTS', 'TOMBSTONES', 'ABOVE FLOOR', 'DIGEST', 'LOG DIGEST', 'DIFFERENCES'],
-    compared.map((one) => [
-      one.scope,
-      one.collection,
-      one.live,
-      one.tombstones,
-      one.documents.count,
-      one.documents.hash,
-      one.log.hash,
-      one.differences,
-    ]),
-  );
-  const rest = more > 0 ? `${more} more: --limit shows them, --scope shows one scope.\n` : '';
-  const examples = compared.flatMap(({ scope, collection, examples: some, differences: all }) => [
-    ...some.map(
-      ({ doc, what, document, log }) =>
-        `${scope} ${collection} ${doc}: ${WORDS[what]} (document ${document ?? '-'}, log ${log ?? '-'}).`,
-    ),
-    ...(all > some.length ? [`${scope} ${collection}: ${all - some.length} more differences.`] : []),
-  ]);
-  const end =
-    differences === 0
-      ? `Collections and log agree: ${scopes} scopes, ${documents} documents, ${tombstones} tombstones.`
-      : `${differences} differences in ${scopes} scopes, ${documents} documents, ${tombstones} tombstones.`;
-  return `${rows}${rest}\n${[...examples, end].map(printable).join('\n')}\n`;
+function hiddenOf({ hidden = [] }: VerifyCommandOptions): string[] {
+  return hidden.filter((path) => path !== 'none');
+}
+
+function limitOf(options: VerifyCommandOptions): number {
+  const limit = Number(options.limit);
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
+  throw new SyncError('configuration', '--limit must be a whole number from 1 on.');
 }

@@ -98,6 +98,8 @@ export class SnapshotRepository {
         if (!of) asked.set(collection, (of = { ids: new Map(), scopes: new Set() }));
         of.ids.set(key, storedId);
         of.scopes.add(scopeId);
+        const to = change.kind === 'ready' ? change.observed?.moved?.to : undefined;
+        if (to !== undefined) of.scopes.add(to);
       }
     }
     const documents = new Map<string, StoredDocument | 'foreign'>();

@@ -36,7 +36,7 @@ export function unfitForEngine(
     return `${name} has a collation (${shown(options.collation)}): scopes and ids that it takes for equal would share their records. Make the collection without one`;
   const ttl = indexes.find(({ expireAfterSeconds }) => expireAfterSeconds !== undefined);
   if (ttl || options?.expireAfterSeconds !== undefined)
-    return `${name} expires by itself (${ttl?.name ?? 'expireAfterSeconds'}): readers would miss changes without a word. Drop that; oplogTtlDays and receiptTtlDays say how long the engine keeps what`;
+    return `${name} expires by itself (${ttl?.name ?? 'expireAfterSeconds'}): readers would miss changes without a word. Drop that; oplogTtlDays and receiptTtlDays say how long the engine keeps what. A log of fastapi-offline-sync is taken over by \`npx nest-offline-sync upgrade\``;
   return undefined;
 }
 

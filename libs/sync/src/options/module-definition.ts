@@ -70,6 +70,7 @@ import { SyncAdminService } from '../admin/admin.service';
 import { ScopeFloors } from '../admin/scope-floors';
 import { CaptureService } from '../capture/capture.service';
 import { Observation } from '../capture/observation';
+import { Repairs } from '../verify/repairs';
 import { SyncGateway } from '../ws/sync.gateway';
 
 /** What the host gave or its factory returned, before anybody has looked at it. */
@@ -185,6 +186,7 @@ const SERVICES: Provider[] = [
   Transactions,
   Observation,
   ScopeFloors,
+  Repairs,
   CaptureService,
   SyncAdminService,
   SyncService,

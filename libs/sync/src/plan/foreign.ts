@@ -52,6 +52,8 @@ class Foreign {
     const { scope = null } = found.origin;
     if (scope === null) this.enter(found);
     else if (scope === this.of.request.scopeId) this.compare(found);
+    else if (scope === this.change.observed?.moved?.to && this.isUnrecorded(found))
+      this.move({ ...found, scopeId: this.of.request.scopeId }, scope);
   }
 
   /** Nobody but the app removes a document without leaving a tombstone, unless it was one of the old tombstones. */
@@ -80,12 +82,18 @@ class Foreign {
   private compare(found: DocumentState): void {
     const { observed } = this.change;
     const isTombstone = [undefined, TOMBSTONE_HASH].includes(found.origin.hash);
-    if (found.deleted && isTombstone) return;
+    const isUnrecorded = this.isUnrecorded(found);
+    if (found.deleted && isTombstone && !isUnrecorded) return;
     const named = this.scopeNow(found);
     if (observed?.moved && this.hasMoved(named)) this.move(found, named);
-    else if (observed?.again === true || this.differs(found))
-      if (found.deleted) this.write(found, null);
+    else if (observed?.again === true || isUnrecorded || this.differs(found))
+      // What the app may have left in a document that it has marked as deleted is not ours to remove.
+      if (found.deleted) this.write(found, null, isUnrecorded ? 'stamp' : undefined);
       else this.write(found, found.fields, 'stamp');
+  }
+
+  private isUnrecorded({ version }: DocumentState): boolean {
+    return version === this.change.observed?.unrecorded;
   }
 
   private differs({ deleted, fields, version, origin: { hash } }: DocumentState): boolean {
@@ -112,7 +120,10 @@ class Foreign {
     const { key } = this.change;
     const left = this.ledger.document(key) as DocumentState;
     if (to === undefined) this.ledger.setDocument(key, { ...left, scopeId: '' });
-    else this.write({ ...left, scopeId: to, version: null, stamp: null }, found.fields, 'stamp', to);
+    else {
+      const document = found.deleted ? null : found.fields;
+      this.write({ ...left, scopeId: to, version: null, stamp: null }, document, 'stamp', to);
+    }
   }
 
   private write(

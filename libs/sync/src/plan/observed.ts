@@ -8,6 +8,11 @@ export interface Observed {
   readonly since?: string;
   /** It is recorded again, also when nothing differs. */
   readonly again?: boolean;
+  /**
+   * The version of a document that the log was seen not to tell of; null: it had none. It is recorded again while it has
+   * that version.
+   */
+  readonly unrecorded?: string | null;
   /** The scope field has changed. Undefined scope: it names none any more. */
   readonly moved?: { readonly to: string | undefined };
 }
