@@ -45,7 +45,7 @@ export function addInit(program: Command, { out }: CliOutput): Command {
 }
 
 /** Documents from before the field was there: partial unique indexes would not count them. */
-async function backfill(oplog: OplogRepository, collection: string): Promise<number> {
+export async function backfill(oplog: OplogRepository, collection: string): Promise<number> {
   const { modifiedCount } = await oplog.db
     .collection(collection, { writeConcern: { w: 'majority' } })
     .updateMany(

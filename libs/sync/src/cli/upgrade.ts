@@ -5,6 +5,7 @@ import type { OplogRepository } from '../log/oplog';
 import { Upgrade, type UpgradeReport } from '../upgrade/upgrade';
 import { checkNames, names } from './collection-names';
 import { withDatabase, type ConnectionOptions } from './connection';
+import { backfill } from './init';
 import type { CliOutput } from './output';
 import { ProgressLine } from './progress-line';
 
@@ -41,7 +42,10 @@ export function addUpgrade(program: Command, output: CliOutput): Command {
           const collections = await synced(oplog, options.collections);
           return new Upgrade(oplog, connection, {
             ...{ collections, dryRun, reload },
-            prepare: () => createLayout(oplog.db, databaseLayout(settings, collections)),
+            prepare: async () => {
+              await createLayout(oplog.db, databaseLayout(settings, collections));
+              for (const name of collections) await backfill(oplog, name);
+            },
             onProgress: (entries) => line.show(entries, undefined, 'entries'),
           }).run();
         });

@@ -12,7 +12,7 @@ import {
   type Finding,
   type NewestEntry,
 } from './difference';
-import { keyOf, Moment, type Ids } from './moment';
+import { keyOf, Moment, type Newest } from './moment';
 
 const { MinKey, MaxKey } = mongoose.mongo;
 
@@ -70,14 +70,17 @@ export class CollectionComparison {
     for (let from: StoredId = new MinKey(); !(from instanceof MaxKey) && !this.signal.aborted;) {
       const moment = new Moment(this.oplog, this.scope);
       try {
-        const { rows, next } = await moment.documents(this.collection.store, from);
-        const here = rows.filter((row) => row[SYNC_FIELDS.scope] === this.scope);
-        this.count(here);
-        for await (const found of this.compare(moment, here, { from, to: next }, true)) {
+        const { store, name } = this.collection;
+        const floor = (await moment.head())?.floor ?? '';
+        let { rows, next: to } = await moment.documents(store, from);
+        const { entries, next } = await moment.newest(name, { from, to }, floor);
+        if (next) ({ rows, next: to } = await moment.documents(store, from, next.id));
+        this.count(rows);
+        for await (const found of this.compare(moment, rows, entries, floor, true)) {
           this.held.push({ ...found, at: performance.now() });
           if (this.held.length >= HELD) yield await this.settled();
         }
-        from = next;
+        from = to;
       } finally {
         await moment.close();
       }
@@ -89,10 +92,12 @@ export class CollectionComparison {
   async look(ids: readonly StoredId[]): Promise<Finding[]> {
     const moment = new Moment(this.oplog, this.scope);
     try {
-      const rows = await moment.byIds(this.collection.store, ids);
-      const here = rows.filter((row) => row[SYNC_FIELDS.scope] === this.scope);
+      const { store, name } = this.collection;
+      const floor = (await moment.head())?.floor ?? '';
+      const rows = await moment.byIds(store, ids);
+      const { entries } = await moment.newest(name, { in: ids }, floor);
       const found: Finding[] = [];
-      for await (const finding of this.compare(moment, here, { in: ids }, false)) found.push(finding);
+      for await (const finding of this.compare(moment, rows, entries, floor, false)) found.push(finding);
       return found;
     } finally {
       await moment.close();
@@ -122,22 +127,24 @@ export class CollectionComparison {
 
   private count(rows: readonly StoredDocument[]): void {
     for (const row of rows)
-      if (row[SYNC_FIELDS.deleted] === true) this.tombstones += 1;
+      if (row[SYNC_FIELDS.scope] !== this.scope) continue;
+      else if (row[SYNC_FIELDS.deleted] === true) this.tombstones += 1;
       else this.live += 1;
   }
 
   private async *compare(
     moment: Moment,
     rows: readonly StoredDocument[],
-    ids: Ids,
+    entries: readonly Newest[],
+    floor: string,
     isCounted: boolean,
   ): AsyncGenerator<Finding> {
-    const head = await moment.head();
-    const floor = head?.floor ?? '';
-    const seen = new Map(rows.map((row) => [keyOf(row['_id']), row]));
+    // A document that belongs to several scopes is in none.
+    const here = rows.filter((row) => row[SYNC_FIELDS.scope] === this.scope);
+    const seen = new Map(here.map((row) => [keyOf(row['_id']), row]));
     const same = new Map<string, StoredDocument>();
-    let lost: { readonly doc: StoredId; readonly version: string }[] = [];
-    for await (const newest of moment.newest(this.collection.name, ids, floor)) {
+    let lost: Newest[] = [];
+    for (const newest of entries) {
       const key = keyOf(newest.doc);
       const row = seen.get(key);
       seen.delete(key);
@@ -176,7 +183,7 @@ export class CollectionComparison {
 
   private async *lost(
     moment: Moment,
-    entries: readonly { readonly doc: StoredId; readonly version: string }[],
+    entries: readonly Newest[],
     floor: string,
     isCounted: boolean,
   ): AsyncGenerator<Finding> {

@@ -122,7 +122,7 @@ export function repairOf({ what, document, elsewhere }: Finding): Observed {
       return { isGone: true };
     case 'no scope':
       // It is taken back into the scope that the log has it in.
-      return { since: document ?? '' };
+      return { since: '' };
     case 'other scope':
       return { moved: { to: elsewhere }, unrecorded: document };
     default:

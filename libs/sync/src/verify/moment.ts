@@ -12,13 +12,21 @@ const { EJSON } = mongoose.mongo.BSON;
 /** Documents that are read at one moment, and bytes of them. */
 const DOCUMENTS = 1000;
 const BYTES = 8 << 20;
+/** And entries: of documents that are gone there may be any number. */
+const ENTRIES = 5000;
 /** Of each read. */
 const LIMIT_MS = 120_000;
 /** Entries whose texts one read brings: they stay in one batch of the server's. */
 const TEXTS = 200;
 
 /** Ids: a range in MongoDB's own order over all types, or single ones. */
-export type Ids = { readonly from: StoredId; readonly to: StoredId } | { readonly in: readonly StoredId[] };
+type Ids = { readonly from: StoredId; readonly to: StoredId } | { readonly in: readonly StoredId[] };
+
+/** The newest entry of a document. */
+export interface Newest {
+  readonly doc: StoredId;
+  readonly version: string;
+}
 
 type Store = mongo.Collection<StoredDocument>;
 
@@ -42,11 +50,15 @@ export class Moment {
   }
 
   /**
-   * The scope's documents from an id on.
+   * The scope's documents from an id on, up to another one.
    *
    * @returns and the id that the next ones begin with
    */
-  async documents(store: Store, from: StoredId): Promise<{ rows: StoredDocument[]; next: StoredId }> {
+  async documents(
+    store: Store,
+    from: StoredId,
+    to: StoredId = new MaxKey(),
+  ): Promise<{ rows: StoredDocument[]; next: StoredId }> {
     const cursor = store.find(
       {},
       {
@@ -54,7 +66,7 @@ export class Moment {
         hint: { ...SYNCED_COLLECTION_INDEX.key },
         // By the bounds of the index, which compare ids of all types.
         min: { [SYNC_FIELDS.scope]: this.scope, _id: from },
-        max: { [SYNC_FIELDS.scope]: this.scope, _id: new MaxKey() },
+        max: { [SYNC_FIELDS.scope]: this.scope, _id: to },
         collation: { locale: 'simple' },
         // Also where documents are large, few more are sent than are looked at.
         batchSize: DOCUMENTS + 1,
@@ -69,7 +81,7 @@ export class Moment {
         rows.push(row);
         bytes += mongoose.mongo.BSON.calculateObjectSize(row);
       }
-      return { rows, next: new MaxKey() };
+      return { rows, next: to };
     } finally {
       await cursor.close().catch(() => undefined);
     }
@@ -87,12 +99,16 @@ export class Moment {
     );
   }
 
-  /** The newest entry of each document above a version, in the order of the ids: by the index alone. */
-  async *newest(
+  /**
+   * The newest entry of each document above a version, in the order of the ids: by the index alone.
+   *
+   * @returns and the id that stands behind them, where there are more than are held at a time
+   */
+  async newest(
     collection: string,
     ids: Ids,
     floor: string,
-  ): AsyncGenerator<{ doc: StoredId; version: string }> {
+  ): Promise<{ entries: Newest[]; next: { readonly id: StoredId } | undefined }> {
     const [, , byDocument] = ENGINE_INDEXES.entries;
     const { scope } = this;
     const isRange = 'from' in ids;
@@ -114,13 +130,17 @@ export class Moment {
         batchSize: 10_000,
       },
     );
+    const entries: Newest[] = [];
     let last: string | undefined;
     try {
       for await (const { doc, version } of cursor) {
         const key = keyOf(doc);
-        if (key !== last) yield { doc, version };
+        if (key === last) continue;
+        if (entries.length === ENTRIES) return { entries, next: { id: doc } };
+        entries.push({ doc, version });
         last = key;
       }
+      return { entries, next: undefined };
     } finally {
       await cursor.close().catch(() => undefined);
     }
