@@ -3,7 +3,7 @@
  * imports, unless a rule says otherwise. From the roof down:
  *
  *   doors       http  ws  cli  sync.module  index
- *   ways        push  app-writes  capture  admin  verify  upgrade | pull  full  stream  info | retention  health
+ *   ways        push  app-writes  bypass  capture  admin  verify  upgrade | pull  full  stream  info | retention  health
  *   commit
  *   ground      options  collections  identity  database  log  cluster  clock  metrics  failures
  *   pure        plan, codec
@@ -21,7 +21,7 @@ const PURE = [
 ];
 
 const DOORS = ['http', 'ws', 'cli', 'testing'];
-const WRITES = ['push', 'app-writes', 'capture', 'admin', 'verify', 'upgrade'];
+const WRITES = ['push', 'app-writes', 'bypass', 'capture', 'admin', 'verify', 'upgrade'];
 const READS = ['pull', 'full', 'stream', 'info'];
 const WAYS = [...WRITES, ...READS, 'retention', 'health'];
 const GROUND = [

@@ -9,7 +9,7 @@ const FOLDERS = ['plan', 'codec'];
 const FILES = {
   admin: 'adoptable',
   capture: 'change-events',
-  'app-writes': 'recorded-fields server-change target',
+  'app-writes': 'ordinary-call recorded-fields server-change target touched',
   clock: 'bounded-wall node-id',
   collections:
     'answers app-values cast-comparison collection-options collection document-rules dto-data patch-rules ports prepare validation-message',

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { getConnectionToken, getModelToken, MongooseModule } from '@nestjs/mongoose';
 import { Test } from '@nestjs/testing';
-import { Schema, type Connection, type Model, type mongo, type Types } from 'mongoose';
+import { Schema, Types, type Connection, type Model, type mongo } from 'mongoose';
 import {
   SyncService,
   SyncModule,
@@ -97,6 +97,23 @@ export async function startWritesApp(
 
 export function upsertOf(collection: string, docId: string, data: object): object {
   return { collection, operation: 'upsert', doc_id: docId, data };
+}
+
+/** Three items of the scope with a stock of 0, 1 and 2, as devices know them. */
+export async function seededItems(
+  { sync }: WritesApp,
+  identity: SyncIdentity,
+): Promise<[Types.ObjectId, Types.ObjectId, Types.ObjectId]> {
+  const ids: [Types.ObjectId, Types.ObjectId, Types.ObjectId] = [
+    new Types.ObjectId(),
+    new Types.ObjectId(),
+    new Types.ObjectId(),
+  ];
+  await sync.transaction(identity, async (tx) => {
+    for (const [stock, id] of ids.entries())
+      await tx.upsert('items', id, { name: `Tea ${String(stock)}`, stock });
+  });
+  return ids;
 }
 
 /** Lets other changes of the scope come first, until they have passed a version. */

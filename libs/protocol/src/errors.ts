@@ -59,6 +59,8 @@ export const ERROR_CODES = {
   // The app's own writes and set-up.
   stale_version: 409,
   weak_write_concern: 400,
+  not_adopted: 409,
+  unrecorded_write: 500,
   configuration: 500,
 } as const;
 

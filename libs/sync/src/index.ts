@@ -4,6 +4,7 @@
 export { InjectSync, SyncModule } from './sync.module';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
+  Bypass,
   ClientSchemaFunction,
   ClientSchemaRefusal,
   IdValue,

@@ -128,11 +128,10 @@ describe('sync.transaction, used in a wrong way', () => {
   it('gives up at the deadline when the body always swallows what ended its transaction', async () => {
     const who = identity();
     const taken = new Types.ObjectId();
-    await running.items.collection.insertOne({ _id: taken, name: 'Tea' });
-    const endless = running.sync.transaction(who, async (tx) => {
-      await running.items
-        .create([{ _id: taken, name: 'Cup' }], { session: tx.session })
-        .catch(() => undefined);
+    const unsynced = running.connection.collection('cups');
+    await unsynced.insertOne({ _id: taken, name: 'Tea' });
+    const endless = running.sync.transaction(who, async ({ session }) => {
+      await unsynced.insertOne({ _id: taken, name: 'Cup' }, { session }).catch(() => undefined);
     });
     await expect(endless).rejects.toMatchObject({ code: 'busy', retryAfterSeconds: 1 });
     await expect(endless).rejects.toHaveProperty('cause', expect.any(Error));

@@ -24,6 +24,7 @@ const READ_AS = {
   name: 'text',
   path: 'text',
   nodeId: 'text',
+  choice: 'text',
   code: undefined,
 } as const satisfies Record<OptionKind, Kind | undefined>;
 

@@ -57,19 +57,35 @@ export function requireOpenTransaction(session: mongo.ClientSession, client: mon
     );
 }
 
+/** What is asked before a transaction is committed, by {@link transactionOf}; the first error that comes undoes it. */
+const CHECKS = new WeakMap<object, (() => Error | undefined)[]>();
+const ASKING = new WeakSet<mongo.ClientSession>();
+
+/** The app's commit of the session's transaction undoes it and fails, where the check gives an error by then. */
+export function beforeCommit(session: mongo.ClientSession, check: () => Error | undefined): void {
+  const transaction = transactionOf(session);
+  CHECKS.set(transaction, [...(CHECKS.get(transaction) ?? []), check]);
+  if (ASKING.has(session)) return;
+  ASKING.add(session);
+  const commit = session.commitTransaction.bind(session);
+  session.commitTransaction = async (...given) => {
+    for (const asked of CHECKS.get(transactionOf(session)) ?? []) {
+      const why = asked();
+      if (!why) continue;
+      await abortQuietly(session);
+      throw asDriverExpects(why);
+    }
+    return commit(...given);
+  };
+}
+
 /**
  * From here on the app cannot commit this transaction: its commit undoes it and fails. The app may have caught the
  * error of a body and gone on; and if the engine ended the transaction itself, `withTransaction` would take that for
  * the app's own wish and call it a success.
  */
 export function forbidCommit(session: mongo.ClientSession, why: Error): void {
-  const failed = transactionOf(session);
-  const commit = session.commitTransaction.bind(session);
-  session.commitTransaction = async (...given) => {
-    if (transactionOf(session) !== failed) return commit(...given);
-    await abortQuietly(session);
-    throw asDriverExpects(why);
-  };
+  beforeCommit(session, () => why);
 }
 
 /** `withTransaction` asks each error of a commit for its labels. */

@@ -14,6 +14,7 @@ import { transactionOf } from './caller-session';
 import { ScopeHeads, type OpenHead, type OpenHeads } from './scope-heads';
 import { asRequest, snapshotFor, type ServerChange } from './server-change';
 import { ownFields, type Target } from './target';
+import { keyOf, type TouchedDocuments } from './touched';
 
 /** One attempt of a transaction. */
 export interface Attempt {
@@ -29,6 +30,10 @@ export interface Attempt {
   readonly calls: Turns;
   /** Whether the engine commits it, and moves the heads then; in a caller's transaction each write moves them. */
   readonly ours: boolean;
+  /** What ordinary calls have written and nobody has recorded yet. */
+  readonly touched: TouchedDocuments;
+  /** The collections of which it has recorded something. */
+  readonly recorded: Set<string>;
   /** What has ended the transaction on the server: nothing more can be written in it, whatever the body makes of it. */
   lost?: Error;
 }
@@ -75,7 +80,8 @@ export class ScopeWriter {
     let attempt = this.attempts.get(transaction);
     if (!attempt) {
       const none = { heads: new Map(), scopes: new Set<string>(), held: new Set<string>() };
-      attempt = { session, transaction, ...none, calls: new Turns(1), ours };
+      const written = { touched: new Map(), recorded: new Set<string>() };
+      attempt = { session, transaction, ...none, ...written, calls: new Turns(1), ours };
       this.attempts.set(transaction, attempt);
     }
     return attempt;
@@ -97,10 +103,15 @@ export class ScopeWriter {
    * @throws SyncError with nothing written, and the transaction can go on; or, and then `attempt.lost` is set,
    *   `unique_violation`, `validation_failed` by the database, or an error of the driver, unchanged
    */
-  async write(attempt: Attempt, identity: SyncIdentity, change: ServerChange): Promise<WrittenChange> {
+  write(attempt: Attempt, identity: SyncIdentity, change: ServerChange): Promise<WrittenChange> {
+    return this.guarded(attempt, () => this.writeOne(attempt, identity, change));
+  }
+
+  /** Notes what ends the transaction on the server. */
+  async guarded<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
     if (attempt.lost) throw attempt.lost;
     try {
-      return await this.writeOne(attempt, identity, change);
+      return await work();
     } catch (thrown) {
       const error = asLostConnection(thrown);
       if (error instanceof RefusedWrite)
@@ -185,6 +196,9 @@ export class ScopeWriter {
       );
     await this.writer.write(session, plan);
     this.heads.advance(heads, open, move);
+    attempt.recorded.add(target.collection.name);
+    // Whatever ordinary calls have made of it before, the log tells it now.
+    attempt.touched.delete(keyOf(target.collection, target.storedId));
     return { version: move.version, seq: move.seq };
   }
 

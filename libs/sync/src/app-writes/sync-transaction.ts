@@ -38,7 +38,10 @@ export class SyncTransaction {
     return this.open;
   }
 
-  /** Give it to every Mongoose call that belongs to the transaction, and to no two of them at once. */
+  /**
+   * Give it to every Mongoose call that belongs to the transaction. What such a call writes to a synced collection is
+   * recorded by itself when the body is done.
+   */
   get session(): mongo.ClientSession {
     return this.attempt.session;
   }
@@ -140,8 +143,8 @@ export class SyncTransaction {
     return forgotten;
   }
 
-  /** One call after another, also when the body starts several at once: a session does one thing at a time. */
-  private inTurn<T>(write: () => Promise<T>): Promise<T> {
+  /** @internal One call after another, also when the body starts several at once: a session does one thing at a time. */
+  inTurn<T>(write: () => Promise<T>): Promise<T> {
     return this.track(() => this.attempt.calls.run(write));
   }
 
@@ -157,8 +160,16 @@ export class SyncTransaction {
   }
 }
 
-/** @throws SyncError `configuration` when the body returned before its calls were done; else what the body throws */
-export async function runBody<T>(tx: SyncTransaction, body: (tx: SyncTransaction) => Promise<T>): Promise<T> {
+/**
+ * @param settle called when the body and its calls are done
+ * @throws SyncError `configuration` when the body returned before its calls were done; what `settle` throws; else what the
+ *   body throws
+ */
+export async function runBody<T>(
+  tx: SyncTransaction,
+  body: (tx: SyncTransaction) => Promise<T>,
+  settle: () => Promise<void>,
+): Promise<T> {
   let result: T;
   try {
     result = await body(tx);
@@ -167,10 +178,11 @@ export async function runBody<T>(tx: SyncTransaction, body: (tx: SyncTransaction
     throw error;
   }
   if (await tx.end()) throw notAwaited();
+  await settle();
   return result;
 }
 
-function notAwaited(): SyncError {
+export function notAwaited(): SyncError {
   return new SyncError(
     'configuration',
     'A call of a sync transaction was not done when its body returned; await each call inside the body.',

@@ -5,12 +5,14 @@ import { SyncError } from 'nest-offline-sync-protocol';
 import { CollectionRegistry } from '../collections/collection-registry';
 import type { SyncIdentity } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
+import type { DriverCall } from '../database/driver-calls';
 import { Turns } from '../database/waiting';
 import { SYNC_CONNECTION } from '../options/tokens';
 import { forbidCommit, isCommitted, isOf, requireMajority, requireOpenTransaction } from './caller-session';
 import { ScopeHeads } from './scope-heads';
 import { ScopeWriter, type Attempt } from './scope-writer';
-import { runBody, SyncTransaction } from './sync-transaction';
+import { OrdinaryWrites, type Caller } from './ordinary-writes';
+import { notAwaited, runBody, SyncTransaction } from './sync-transaction';
 import { failedBy, TransactionRunner } from './transaction-runner';
 
 export interface SyncTransactionOptions {
@@ -25,6 +27,7 @@ export interface SyncTransactionOptions {
 interface Running {
   readonly transaction: SyncTransaction;
   readonly attempt: Attempt;
+  readonly identity: SyncIdentity;
   readonly around: Running | undefined;
 }
 
@@ -40,6 +43,8 @@ export class Transactions {
   private readonly running = new AsyncLocalStorage<Running>();
   /** By the app's session: the transaction before, to know by whether this one is another try. */
   private readonly before = new WeakMap<mongo.ClientSession, Attempt>();
+  /** The bodies of each attempt that have not returned, the innermost last. */
+  private readonly open = new WeakMap<Attempt, Running[]>();
   /** Bodies that join the same transaction of the app at the same time. */
   private readonly queues = new WeakMap<Attempt, Turns>();
 
@@ -48,6 +53,7 @@ export class Transactions {
     private readonly heads: ScopeHeads,
     private readonly writer: ScopeWriter,
     private readonly runner: TransactionRunner,
+    private readonly ordinary: OrdinaryWrites,
     private readonly oplog: OplogRepository,
     @Inject(SYNC_CONNECTION) private readonly connection: Connection,
   ) {}
@@ -133,9 +139,22 @@ export class Transactions {
     body: (tx: SyncTransaction) => Promise<T>,
   ): Promise<T> {
     const transaction = new SyncTransaction(attempt, identity, this.collections, this.writer);
-    return this.running.run({ transaction, attempt, around: this.running.getStore() }, () =>
-      runBody(transaction, body),
+    const running = { transaction, attempt, identity, around: this.running.getStore() };
+    this.open.set(attempt, [...this.openIn(attempt), running]);
+    const settle = (): Promise<void> => attempt.calls.run(() => this.ordinary.record(callerOf(running)));
+    return this.running.run(running, () =>
+      this.withSession(attempt.session, () => runBody(transaction, body, settle)),
     );
+  }
+
+  private openIn(attempt: Attempt): Running[] {
+    return (this.open.get(attempt) ?? []).filter(({ transaction }) => transaction.isOpen);
+  }
+
+  /** Where Mongoose keeps the session for the calls inside, it finds it in a body too. */
+  private withSession<T>(session: mongo.ClientSession, work: () => Promise<T>): Promise<T> {
+    const storage = this.storage();
+    return storage ? storage.run({ session }, work) : work();
   }
 
   /** One body after another, also when several were started at once: a session does one thing at a time. */
@@ -158,6 +177,35 @@ export class Transactions {
     for (const scopeId of [...before.scopes].sort()) await this.writer.lock(attempt, scopeId);
   }
 
+  /**
+   * Makes an ordinary call part of the body whose session it has: the innermost one that it is made in, or, where a queue
+   * of the app's (a DataLoader, say) has lost that, the innermost one of the session.
+   *
+   * @returns undefined when the session is of no body: nothing was done
+   * @throws SyncError `configuration` when the bodies have returned: nobody would record what it writes;
+   *   `unrecorded_write` when nobody can
+   */
+  make(session: mongo.ClientSession, call: DriverCall): Promise<unknown> | undefined {
+    const running = this.bodyOf(session);
+    if (!running) return undefined;
+    const parts = this.ordinary.partsOf(call);
+    return running.transaction.inTurn(() => this.ordinary.make(callerOf(running), call, parts));
+  }
+
+  private bodyOf(session: mongo.ClientSession): Running | undefined {
+    for (const running of this.bodies()) if (running.attempt.session === session) return running;
+    const attempt = this.writer.attemptIn(session);
+    if (!attempt.ours) return undefined;
+    const innermost = this.openIn(attempt).at(-1);
+    if (!innermost) throw notAwaited();
+    return innermost;
+  }
+
+  /** Whether a call is made in a body. */
+  isInBody(): boolean {
+    return this.bodies().next().done !== true;
+  }
+
   /** The bodies that the call is in and that have not returned, the innermost first. */
   private *bodies(): Generator<Running, undefined> {
     for (let running = this.running.getStore(); running; running = running.around)
@@ -166,12 +214,20 @@ export class Transactions {
 
   /** The session of `connection.transaction`, where Mongoose keeps it for the calls inside (`transactionAsyncLocalStorage`). */
   private hidden(): mongo.ClientSession | undefined {
+    const session = this.storage()?.getStore()?.session;
+    return session?.inTransaction() && isOf(session, this.oplog.client) ? session : undefined;
+  }
+
+  private storage(): AsyncLocalStorage<{ readonly session?: mongo.ClientSession }> | undefined {
     const { transactionAsyncLocalStorage: storage } = this.connection.base as unknown as {
       readonly transactionAsyncLocalStorage?: AsyncLocalStorage<{ readonly session?: mongo.ClientSession }>;
     };
-    const session = storage?.getStore()?.session;
-    return session?.inTransaction() && isOf(session, this.oplog.client) ? session : undefined;
+    return storage;
   }
+}
+
+function callerOf({ transaction, attempt, identity }: Running): Caller {
+  return { attempt, identity, owner: transaction };
 }
 
 /** Nothing of the transaction may be committed any more. Gives the error to go on with. */

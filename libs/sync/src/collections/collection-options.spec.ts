@@ -24,6 +24,8 @@ describe('the options of a collection', () => {
       { name: 'tasks', conflict: 'lww' },
       /tasks: conflict must be one of: last-writer-wins, reject-stale, client-wins, merge/,
     ],
+    [{ name: 'tasks', bypass: 'x' }, /warn, error, off/],
+    [{ name: 'tasks', bypass: 'error', capture: true }, /one of the two, capture or bypass/],
     [{ name: 'tasks', deleteUpdatePolicy: 'x' }, /resurrect_on_update, reject_update, delete_wins/],
     [{ name: 'tasks', ids: 'local' }, /ids must be one of: global, scoped/],
     [{ name: 'tasks', unknownFields: 'drop' }, /unknownFields must be one of: reject, strip/],

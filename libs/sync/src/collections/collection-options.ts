@@ -8,6 +8,7 @@ const CHOICES = {
   unknownFields: ['reject', 'strip'],
   conflict: CONFLICT_STRATEGIES,
   deleteUpdatePolicy: DELETE_UPDATE_POLICIES,
+  bypass: ['warn', 'error', 'off'],
 } as const;
 
 const MAX_NAME_BYTES = 120;
@@ -81,9 +82,15 @@ function checkScopes({ name, scopes }: SyncCollectionOptions): void {
   );
 }
 
-function checkCapture({ name, capture, scopeField, ids }: SyncCollectionOptions): void {
+function checkCapture({ name, capture, scopeField, ids, bypass }: SyncCollectionOptions): void {
   if (capture !== undefined && typeof capture !== 'boolean')
     throw configurationError(name, 'capture', 'must be true or false');
+  if (capture === true && bypass !== undefined)
+    throw configurationError(
+      name,
+      'bypass',
+      'is for collections that are not captured: give one of the two, capture or bypass',
+    );
   if (scopeField !== undefined) {
     if (capture !== true)
       throw configurationError(

@@ -74,6 +74,11 @@ export class CollectionRegistry implements Collections {
     return [...this.registered.keys()];
   }
 
+  /** What the app has given for a collection; known before {@link seal} too. */
+  optionsOf(name: string): SyncCollectionOptions | undefined {
+    return this.registered.get(name);
+  }
+
   get(name: string): SyncedCollection | undefined {
     return this.collections().get(name);
   }

@@ -1,4 +1,5 @@
 import type { StoredDocument } from '../codec/stored-document';
+import { markOurs } from '../database/engine-handles';
 import mongoose, { type Connection, type mongo } from 'mongoose';
 
 /** What may differ between what is stored and what the driver makes of it. */
@@ -18,8 +19,8 @@ export function decodeStored(bytes: Uint8Array): StoredDocument {
 
 /** The driver's collection with every option said that the host's own client settings could change. */
 export function nativeCollection(connection: Connection, name: string): mongo.Collection<StoredDocument> {
-  const client = connection.getClient();
-  return client.db(connection.name).collection<StoredDocument>(name, {
+  const db = connection.getClient().db(connection.name);
+  const collection = db.collection<StoredDocument>(name, {
     readConcern: { level: 'majority' },
     writeConcern: { w: 'majority' },
     readPreference: 'primary',
@@ -30,4 +31,5 @@ export function nativeCollection(connection: Connection, name: string): mongo.Co
     // One string of bytes that are no UTF-8 would otherwise stop every reader of the scope.
     enableUtf8Validation: false,
   });
+  return markOurs(collection);
 }

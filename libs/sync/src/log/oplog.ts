@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
 import { SYNC_CONNECTION, SYNC_SETTINGS } from '../options/tokens';
 import type { SyncSettings } from '../options/settings';
+import { markOurs } from '../database/engine-handles';
 import { within } from '../database/waiting';
 import type { Selection } from './selection';
 import { RawEntry } from './entry';
@@ -58,7 +59,7 @@ export class OplogRepository {
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
   ) {
     this.client = connection.getClient();
-    this.db = this.client.db(connection.name);
+    this.db = markOurs(this.client.db(connection.name));
     const options: mongo.CollectionOptions = {
       readConcern: { level: 'majority' },
       writeConcern: { w: 'majority' },

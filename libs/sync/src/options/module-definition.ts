@@ -62,10 +62,12 @@ import {
   SYNC_SETTINGS,
 } from './tokens';
 import { ServerChanges } from '../app-writes/record';
+import { OrdinaryWrites } from '../app-writes/ordinary-writes';
 import { ScopeHeads } from '../app-writes/scope-heads';
 import { ScopeWriter } from '../app-writes/scope-writer';
 import { TransactionRunner } from '../app-writes/transaction-runner';
 import { Transactions } from '../app-writes/transactions';
+import { WriteWatch } from '../bypass/write-watch';
 import { SyncAdminService } from '../admin/admin.service';
 import { ScopeFloors } from '../admin/scope-floors';
 import { CaptureService } from '../capture/capture.service';
@@ -183,7 +185,9 @@ const SERVICES: Provider[] = [
   ScopeWriter,
   ServerChanges,
   TransactionRunner,
+  OrdinaryWrites,
   Transactions,
+  WriteWatch,
   Observation,
   ScopeFloors,
   Repairs,

@@ -47,6 +47,8 @@ describe('resolveSettings', () => {
     [{ oplogCollection: 7 }, 'option oplogCollection must be a plain collection name.'],
     [{ headsCollection: 'sync_oplog' }, 'must have four different names'],
     [{ hlcNodeId: 'a b' }, 'option hlcNodeId must be 1 to 64 letters, digits, dots, underscores or dashes.'],
+    [{ bypass: 'loud' }, 'option bypass must be one of: warn, error, off.'],
+    [{ bypass: true }, 'option bypass must be one of: warn, error, off.'],
     // A text would have been taken for true.
     [{ batchAtomic: 'false' }, 'batchAtomic: SyncModule: option batchAtomic must be true or false.'],
   ])('refuses %j', (options, message) => {

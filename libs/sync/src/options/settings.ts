@@ -8,7 +8,7 @@ export type OfKind<K> = {
   [P in keyof SyncOptions]-?: Rows[P]['kind'] extends K ? P : never;
 }[keyof SyncOptions];
 /** The options that are checked as plain values. */
-export type SettingName = OfKind<'flag' | 'whole' | 'number' | 'name'>;
+export type SettingName = OfKind<'flag' | 'whole' | 'number' | 'name' | 'choice'>;
 export type WithDefault = {
   [P in SettingName]: Rows[P] extends { readonly default: unknown } ? P : never;
 }[SettingName];

@@ -17,6 +17,9 @@ import type {
 /** A provider's class (taken from the app's DI, else made by it), or a plain function. */
 export type Port<T extends object, F> = Type<T> | F;
 
+/** What is done about a write that goes past the log. */
+export type Bypass = 'warn' | 'error' | 'off';
+
 /** One synced collection. Give it in forRoot or, next to its schema, in `SyncModule.forFeature([...])`. */
 export interface SyncCollectionOptions {
   /** The collection's name in MongoDB and on the wire. */
@@ -56,6 +59,8 @@ export interface SyncCollectionOptions {
    * a document stays the app's own.
    */
   readonly scopeField?: string;
+  /** The module's option `bypass`, for this collection. Not with `capture`, which records such writes. */
+  readonly bypass?: Bypass;
   /**
    * The kinds of scopes that the collection lives in, as `kind` of the module's option `scopes` names them. Elsewhere
    * reads leave it out, and changes are refused with `wrong_scope`. Default: all scopes.
@@ -138,6 +143,12 @@ export interface SyncOptions {
   readonly authorizer?: Port<SyncAuthorizer, SyncAuthorizerFunction>;
   /** For all collections that have none. */
   readonly transform?: Port<DocumentTransform, DocumentTransformFunction>;
+
+  /**
+   * What is done when this process writes a synced collection without the engine, so that devices do not hear of it: `warn`
+   * (default) logs each place in the app's code once, `error` throws before anything is written, `off` does nothing.
+   */
+  readonly bypass?: Bypass;
 
   /** Default true: one rejected change rolls its whole push back. A request may say otherwise with `atomic`. */
   readonly batchAtomic?: boolean;

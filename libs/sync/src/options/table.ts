@@ -10,10 +10,11 @@ import type {
 
 /**
  * What an option may be: `flag` true or false; `whole` and `number` within bounds; `name` of a collection; `path` of
- * URL segments; `nodeId` of versions; `text` and `list` of texts, which their readers check; `code`: a function, a class,
+ * URL segments; `nodeId` of versions; `choice` of some words; `text` and `list` of texts, which their readers check; `code`: a function, a class,
  * an object or a mixture, which no variable of the environment can hold.
  */
-export type OptionKind = 'flag' | 'whole' | 'number' | 'name' | 'path' | 'nodeId' | 'text' | 'list' | 'code';
+export type OptionKind =
+  'flag' | 'whole' | 'number' | 'name' | 'path' | 'nodeId' | 'choice' | 'text' | 'list' | 'code';
 
 /** Where docs/options.md lists it. `start`: known before DI, next to `useFactory` in forRootAsync. */
 export type OptionSection =
@@ -33,6 +34,8 @@ export interface OptionRow<
   /** The smallest number. Default 0. */
   readonly min?: number;
   readonly max?: number;
+  /** The words that a `choice` is one of. */
+  readonly words?: readonly string[];
   /** Another option: the value is at most that one's, and the default too. */
   readonly atMost?: 'maxPullLimit' | 'maxFullLimit';
   /** One line without a full stop; bounds and default are not part of it. */
@@ -61,7 +64,7 @@ type KindFor<V> = V extends boolean
   : V extends number
     ? 'whole' | 'number'
     : V extends string
-      ? 'name' | 'path' | 'nodeId' | 'text'
+      ? 'name' | 'path' | 'nodeId' | 'choice' | 'text'
       : V extends readonly string[]
         ? 'list'
         : 'code';
@@ -240,6 +243,15 @@ export const OPTION_TABLE = {
     shown: 'none',
     about:
       'for collections without their own: `(collection, data, identity, docId) => data`; or a class with `transform`',
+  },
+  bypass: {
+    section: 'collections',
+    kind: 'choice',
+    words: ['warn', 'error', 'off'],
+    default: 'warn',
+    about:
+      'what is done when this process writes a synced collection without the engine: `warn` logs each place in the code once, `error` throws before anything is written, `off` does nothing',
+    more: 'For collections that are not captured and have no `bypass` of their own. [What is noticed](own-writes.md#writes-that-go-past-the-log)',
   },
 
   batchAtomic: {
@@ -575,6 +587,11 @@ export const COLLECTION_OPTION_TABLE: Readonly<Record<keyof SyncCollectionOption
   scopeField: {
     shown: 'none',
     about: 'with `capture`: dotted path of the field that names the scope of documents that other code makes',
+  },
+  bypass: {
+    shown: 'that of the module',
+    about:
+      '`warn`, `error` or `off`: what is done when this process writes the collection without the engine. Not with `capture`',
   },
   allowFullResync: { shown: 'true', about: 'false: no full resync of this collection' },
   scopes: {

@@ -16,7 +16,7 @@ export function optionRows(): [OptionPath, OptionRow][] {
  * @returns undefined when the value will do, and for texts, lists and code: the reader of those checks them
  */
 export function problemWith(
-  { kind, min = 0, max: bound }: OptionRow,
+  { kind, min = 0, max: bound, words = [] }: OptionRow,
   value: unknown,
   max = bound,
 ): string | undefined {
@@ -33,6 +33,8 @@ export function problemWith(
       return isNodeId(value as string)
         ? undefined
         : 'must be 1 to 64 letters, digits, dots, underscores or dashes';
+    case 'choice':
+      return words.includes(value as string) ? undefined : `must be one of: ${words.join(', ')}`;
     case 'path':
       return plainPath(value) === undefined
         ? `must be a path of letters, digits, dots, dashes, underscores and single slashes, such as api/sync. It is ${JSON.stringify(value)}`
