@@ -65,7 +65,7 @@ export class CollectionComparison {
     return { live, tombstones, unknown, documents: this.documents.part, log: this.log.part };
   }
 
-  /** What differs, and still does. Ends early when the signal fires. */
+  /** What differs, and still does; empty lists in between. Ends early when the signal fires. */
   async *findings(): AsyncGenerator<readonly Finding[]> {
     for (let from: StoredId = new MinKey(); !(from instanceof MaxKey) && !this.signal.aborted;) {
       const moment = new Moment(this.oplog, this.scope);
@@ -81,6 +81,8 @@ export class CollectionComparison {
           if (this.held.length >= HELD) yield await this.settled();
         }
         from = to;
+        // Who asked is told how far it is.
+        yield [];
       } finally {
         await moment.close();
       }

@@ -87,11 +87,19 @@ export class Tallies {
   };
   private comparisons = 0;
 
+  /** Comparisons under way. */
+  private readonly running = new Set<{ readonly tally: Tally }>();
+
   constructor(private readonly rows: number) {}
 
   get progress(): VerifyProgress {
     const { scopes, documents, differences } = this.sums;
-    return { scopes, documents, differences };
+    const seen = [...this.running].reduce((sum, { tally }) => sum + tally.live, documents);
+    return { scopes, documents: seen, differences };
+  }
+
+  begin(comparison: { readonly tally: Tally }): void {
+    this.running.add(comparison);
   }
 
   scope(): void {
@@ -129,7 +137,9 @@ export class Tallies {
     for (const name of names) this.adopting.add(name);
   }
 
-  compared(scope: string, { name }: ComparedCollection, tally: Tally): void {
+  end(scope: string, { name }: ComparedCollection, comparison: { readonly tally: Tally }): void {
+    const { tally } = comparison;
+    this.running.delete(comparison);
     this.sums.documents += tally.live;
     this.sums.tombstones += tally.tombstones;
     this.sums.unknown += tally.unknown;
@@ -144,10 +154,14 @@ export class Tallies {
 
   report(): VerifyReport {
     const { sums, reloaded, logs, unscoped, adopting } = this;
-    const compared = [...this.different, ...this.same].slice(0, this.rows);
+    const compared = [...this.different.sort(byScope), ...this.same.sort(byScope)].slice(0, this.rows);
     const more = this.comparisons - compared.length;
     return { ...sums, reloaded, logs, unscoped, adopting: [...adopting].sort(), compared, more };
   }
+}
+
+function byScope(one: Comparison, other: Comparison): number {
+  return one.scope < other.scope || (one.scope === other.scope && one.collection < other.collection) ? -1 : 1;
 }
 
 function shown({ storedId, what, document, log }: Finding): Difference {

@@ -41,11 +41,11 @@ export class Verification {
     const { collections, scope: only } = this.plan;
     for (const { name } of collections) await expectIndex(this.oplog, name);
     for (const collection of collections) await this.takeIn(collection);
-    for await (const scope of scopesOf(this.oplog, collections, only)) {
+    await inLanes(scopesOf(this.oplog, collections, only), async (scope) => {
       await this.goOn();
       await new ScopeVerification(this.oplog, this.plan, this.tallies, scope).run();
       this.tallies.scope();
-    }
+    });
     const { scopes } = this.tallies.progress;
     if (only !== undefined && scopes === 0)
       throw new SyncError(
@@ -112,16 +112,16 @@ class ScopeVerification {
   private async compare(collection: ComparedCollection, isAdopting: boolean): Promise<void> {
     const { oplog, plan, scope, tallies } = this;
     const comparison = new CollectionComparison(oplog, collection, scope, plan.signal);
+    tallies.begin(comparison);
     for await (const findings of comparison.findings()) {
       if (!(await plan.mayContinue())) throw stopped();
       tallies.found(scope, collection, findings);
       // The run that has begun with them will tell.
       const due = isAdopting ? findings.filter(({ what }) => what !== 'no entry') : findings;
       tallies.left(findings.length - due.length + (await this.repair(collection, comparison, due)));
-      plan.onProgress(this.progress(comparison));
+      plan.onProgress(tallies.progress);
     }
-    tallies.compared(scope, collection, comparison.tally);
-    plan.onProgress(tallies.progress);
+    tallies.end(scope, collection, comparison);
   }
 
   /** @returns how many differ still */
@@ -135,11 +135,14 @@ class ScopeVerification {
     // First: killed behind it, nothing is forgotten that only the differences have shown.
     if (findings.some(({ what }) => isForeign(what)) && (await plan.repairs.isTrimmed(scope)))
       await this.raise();
-    await plan.repairs.record(scope, name, findings, plan.mayContinue);
     this.isRecorded = true;
-    const keys = new Set(findings.map(({ key }) => key));
-    const still = await comparison.look(findings.map(({ storedId }) => storedId));
-    return still.filter(({ key }) => keys.has(key)).length;
+    let still = findings;
+    // Somebody else may have recorded a document in between, but not for this scope: it has another version then.
+    for (let tries = 0; tries < TRIES && still.length > 0; tries++) {
+      await plan.repairs.record(scope, name, still, plan.mayContinue);
+      still = await comparison.look(still.map(({ storedId }) => storedId));
+    }
+    return still.length;
   }
 
   private async raise(): Promise<void> {
@@ -148,11 +151,27 @@ class ScopeVerification {
     await this.plan.repairs.raise(this.scope);
     this.tallies.reload(this.scope);
   }
+}
 
-  private progress({ tally }: CollectionComparison): VerifyProgress {
-    const { documents, ...rest } = this.tallies.progress;
-    return { ...rest, documents: documents + tally.live };
-  }
+const TRIES = 3;
+/** Scopes at a time: while one waits for its second look, or for the database, others go on. */
+const LANES = 4;
+
+/** @throws what the first work has thrown, when all have ended */
+async function inLanes<T>(items: AsyncGenerator<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  const lane = async (): Promise<void> => {
+    try {
+      for (let next = await items.next(); next.done !== true; next = await items.next()) {
+        if (failures.length > 0) return;
+        await work(next.value);
+      }
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  if (failures.length > 0) throw failures[0];
 }
 
 function stopped(): SyncError {
