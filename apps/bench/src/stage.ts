@@ -55,7 +55,7 @@ export class Stage implements Bench {
 
   async ownServer(
     database: string,
-    options: { pingIntervalMs?: number; pages?: string } = {},
+    options: { pingIntervalMs?: number; pages?: string; capture?: boolean } = {},
   ): Promise<Server> {
     const server = await this.ours({ database, workers: 1, ...options });
     this.own.push(server);

@@ -19,7 +19,10 @@ export interface Bench {
   bare(): Promise<BareStore>;
   server(variant: Served): Promise<Server>;
   /** A server for one row only, on its own database. */
-  ownServer(database: string, options?: { pingIntervalMs?: number; pages?: string }): Promise<Server>;
+  ownServer(
+    database: string,
+    options?: { pingIntervalMs?: number; pages?: string; capture?: boolean },
+  ): Promise<Server>;
   /** The peer in its own process, on its own database: one that will hang. */
   ownOriginal(): Promise<Server>;
   /** The bare ws server, one for the run. */

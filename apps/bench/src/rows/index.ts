@@ -1,5 +1,7 @@
 import type { Row } from './bench';
+import { ADOPT_ROWS } from './adopt';
 import { BURST_ROW } from './burst';
+import { CAPTURE_ROWS } from './capture';
 import { FLOW_ROW } from './flow';
 import { FULL_ROWS } from './full';
 import { FULL_MILLION_ROW } from './full-million';
@@ -7,6 +9,7 @@ import { GROWTH_ROW } from './growth';
 import { INC_ONE_DOCUMENT_ROW, ONE_DOCUMENT_ROW } from './one-document';
 import { PULL_ROWS } from './pull';
 import { PULL_NOTHING_ROW } from './pull-nothing';
+import { PUSH_CAPTURED_ROW } from './push-captured';
 import { PUSH_ROWS } from './push';
 import { SCOPES_ROW } from './scopes';
 import { SOCKETS_ROW } from './sockets';
@@ -29,4 +32,7 @@ export const ROWS: readonly Row[] = [
   SOCKETS_ROW,
   GROWTH_ROW,
   START_UP_ROW,
+  PUSH_CAPTURED_ROW,
+  ...CAPTURE_ROWS,
+  ...ADOPT_ROWS,
 ];

@@ -1,3 +1,4 @@
+import type { mongo } from 'mongoose';
 import { commitBatch, BareBatches, insertHeads } from '../bare/bare-push';
 import { drive, collectGarbage, type Drive } from '../load/drive';
 import { Pace } from '../load/pace';
@@ -20,19 +21,43 @@ export function servedPushes(bench: Bench, variant: 'echo' | 'ours-1' | 'ours-2'
   const pace = firstPace(shape);
   return async (turn) => {
     const { url } = await bench.server(variant);
-    const plans = devicePlans(bench.seed, turn.name, shape, pace.requests(turn.seconds));
-    const requests = pushRequests(plans, (scope) => bench.tokens.bearer(scope));
-    const run = await drive(url, requests, turn.seconds);
-    const sent = run.exchanges.flat();
-    pace.learn(sent.length / shape.clients, run.seconds);
+    const { plans, run } = await push(bench, url, shape, pace, turn);
     if (variant === 'echo') {
+      const sent = run.exchanges.flat();
       const latencies = percentiles(sent.map(({ ms }) => ms));
       const failures = sent.filter(({ status }) => status !== 200).length;
       const changes = (sent.length - failures) * shape.batch;
       return { figures: { rate: changes / run.seconds, ...latencies, failures } };
     }
-    return judged(bench, variant, shape, plans, run);
+    return judged(bench.client.db(databaseOf(variant)), shape, plans, run);
   };
+}
+
+/** The same with a server that only one row has. */
+export function pushesTo(
+  bench: Bench,
+  { url, db }: { readonly url: string; readonly db: mongo.Db },
+  shape: PushShape,
+): Measure {
+  const pace = firstPace(shape);
+  return async (turn) => {
+    const { plans, run } = await push(bench, url, shape, pace, turn);
+    return judged(db, shape, plans, run);
+  };
+}
+
+async function push(
+  bench: Bench,
+  url: string,
+  shape: PushShape,
+  pace: Pace,
+  turn: Turn,
+): Promise<{ plans: DevicePlan[]; run: Drive }> {
+  const plans = devicePlans(bench.seed, turn.name, shape, pace.requests(turn.seconds));
+  const requests = pushRequests(plans, (scope) => bench.tokens.bearer(scope));
+  const run = await drive(url, requests, turn.seconds);
+  pace.learn(run.exchanges.flat().length / shape.clients, run.seconds);
+  return { plans, run };
 }
 
 /** The same over the socket: one push of each client under way, as a device does it. */
@@ -44,13 +69,12 @@ export function socketPushes(bench: Bench, variant: 'ours-1' | 'ours-2', shape: 
     const messages = pushMessages(plans, (scope) => bench.tokens.bearer(scope));
     const run = await driveSockets(url, messages, turn.seconds);
     pace.learn(run.exchanges.flat().length / shape.clients, run.seconds);
-    return judged(bench, variant, shape, plans, run);
+    return judged(bench.client.db(databaseOf(variant)), shape, plans, run);
   };
 }
 
 async function judged(
-  bench: Bench,
-  variant: 'ours-1' | 'ours-2',
+  db: mongo.Db,
   shape: PushShape,
   plans: readonly DevicePlan[],
   run: Drive,
@@ -58,7 +82,7 @@ async function judged(
   const { accepted, failures, errors } = checkPushes(plans, run.exchanges);
   const layout = { ...OURS, documents: shape.collection ?? OURS.documents };
   const scopes = plans.map(({ scope }) => scope);
-  await checkStored(bench.client.db(databaseOf(variant)), layout, scopes, accepted);
+  await checkStored(db, layout, scopes, accepted);
   const latencies = percentiles(run.exchanges.flat().map(({ ms }) => ms));
   return { figures: { rate: accepted / run.seconds, ...latencies, failures, errors } };
 }

@@ -10,11 +10,15 @@ const SCOPES: Pick<SyncScopes, 'list' | 'access'> = {
   access: ({ scopeId }, scope) => (scope.startsWith(`${scopeId}-`) ? 'write' : 'none'),
 };
 
+const CAPTURED = { capture: true, scopeField: 'business_id' };
+/** Like notes, and never captured. */
+export const LETTERS = 'letters';
+
 /** A host app with nothing but sync in it: defaults everywhere, a token a request. */
 @Module({})
 export class AppModule {
   static register(environment: ServerEnvironment): DynamicModule {
-    const { mongoUri, database, secret, pingIntervalMs, pages } = environment;
+    const { mongoUri, database, secret, pingIntervalMs, pages, capture } = environment;
     // The peers know no parent version: what they write counts.
     const conflict = pages === undefined ? {} : { conflict: 'client-wins' as const };
     return {
@@ -24,7 +28,8 @@ export class AppModule {
         MongooseModule.forFeature([{ name: Task.name, schema: TaskSchema }]),
         SyncModule.forRoot({
           collections: [
-            { name: 'notes', freeForm: true, ids: 'global', ...conflict },
+            { name: 'notes', freeForm: true, ids: 'global', ...conflict, ...(capture ? CAPTURED : {}) },
+            { name: LETTERS, freeForm: true, ids: 'global' },
             { name: 'tasks', ids: 'global' },
           ],
           jwt: { secret },

@@ -7,11 +7,13 @@ export interface ServerEnvironment {
   readonly pingIntervalMs: number | undefined;
   /** A folder of pages that are served too, for clients in a browser. */
   readonly pages?: string | undefined;
+  /** Notes that other code writes too are captured. */
+  readonly capture?: boolean | undefined;
 }
 
 /** The same as environment variables. */
 export function toVariables(environment: ServerEnvironment): NodeJS.ProcessEnv {
-  const { mongoUri, database, secret, workers, pingIntervalMs, pages } = environment;
+  const { mongoUri, database, secret, workers, pingIntervalMs, pages, capture } = environment;
   return {
     MONGODB_URI: mongoUri,
     MONGODB_DATABASE: database,
@@ -19,6 +21,7 @@ export function toVariables(environment: ServerEnvironment): NodeJS.ProcessEnv {
     WORKERS: String(workers),
     ...(pingIntervalMs === undefined ? {} : { PING_INTERVAL_MS: String(pingIntervalMs) }),
     ...(pages === undefined ? {} : { PAGES: pages }),
+    ...(capture === true ? { CAPTURE: '1' } : {}),
   };
 }
 
@@ -30,6 +33,7 @@ export function fromVariables(variables: NodeJS.ProcessEnv): ServerEnvironment {
     WORKERS,
     PING_INTERVAL_MS,
     PAGES,
+    CAPTURE,
   } = variables;
   return {
     mongoUri: MONGODB_URI,
@@ -38,5 +42,6 @@ export function fromVariables(variables: NodeJS.ProcessEnv): ServerEnvironment {
     workers: Number(WORKERS ?? 1),
     pingIntervalMs: PING_INTERVAL_MS === undefined ? undefined : Number(PING_INTERVAL_MS),
     pages: PAGES,
+    capture: CAPTURE !== undefined,
   };
 }

@@ -20,6 +20,11 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[rank - 1] ?? NaN;
 }
 
+/** The nearest-rank quantile of unsorted values. */
+export function percentile(values: Iterable<number>, share: number): number {
+  return quantile(Float64Array.from(values).sort(), share);
+}
+
 /** p50 and p99 of unsorted latencies. */
 export function percentiles(latencies: Iterable<number>): { p50: number; p99: number } {
   const sorted = Float64Array.from(latencies).sort();
