@@ -53,7 +53,7 @@ describe('adopting documents that the app has already', () => {
   };
 
   it('gives each document an entry: log, full resync and collection agree, and the app’s fields stay', async () => {
-    await stored().insertMany(plainItems(1100));
+    await stored().insertMany(plainItems(4100));
     const before = await stored()
       .find({}, { sort: { _id: 1 } })
       .toArray();
@@ -62,11 +62,11 @@ describe('adopting documents that the app has already', () => {
       actor: 'importer',
       onProgress: ({ seen }: { seen: number }) => progress.push(seen),
     });
-    expect(report).toMatchObject({ adopted: 1100, scopes: 3, refused: [] });
-    expect(progress).toEqual([500, 1000, 1100]);
+    expect(report).toMatchObject({ adopted: 4100, scopes: 3, refused: [] });
+    expect(progress).toEqual([2000, 4000, 4100]);
     for (const scope of SHOPS) {
       const state = await agreedState(app, who(scope));
-      expect(Object.keys(state).length).toBeGreaterThan(360);
+      expect(Object.keys(state).length).toBeGreaterThan(1360);
     }
     const after = await stored()
       .find({}, { sort: { _id: 1 } })
@@ -161,7 +161,7 @@ describe('adopting documents that the app has already', () => {
   });
 
   it.each([true, false])('goes on where it was stopped (log: %s)', async (log) => {
-    await stored().insertMany(plainItems(1600));
+    await stored().insertMany(plainItems(7000));
     for (let stops = 1; stops <= 3; stops++) {
       const stop = new AbortController();
       const run = adopt({ log, signal: stop.signal, onProgress: () => stop.abort() });

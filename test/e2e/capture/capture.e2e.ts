@@ -1,5 +1,6 @@
 import { Schema, Types } from 'mongoose';
-import type { LogChange, SyncIdentity, SyncOptions } from 'nest-offline-sync';
+import { SyncHealthIndicator, type LogChange, type SyncIdentity, type SyncOptions } from 'nest-offline-sync';
+import { Registry } from 'prom-client';
 import { testDatabase } from '../../support/database';
 import { until } from '../../support/until';
 import {
@@ -19,6 +20,11 @@ const CAPTURED: Partial<SyncOptions> = {
     { name: 'items', ids: 'global', capture: true, scopeField: 'shop' },
   ],
 };
+const withShop = (schema: Schema): void => {
+  schema.add({ shop: Schema.Types.Mixed } as never);
+};
+/** Of the first second of 1970, and without what tokens end with now. */
+const OLD_TOKEN = '82000000010000000129';
 type Row = Record<string, unknown> & { _id: Types.ObjectId; stock?: number };
 
 /** The driver's types know no number under a name that any value may have. */
@@ -29,9 +35,7 @@ describe('capture: writes from anywhere', () => {
   const apps: WritesApp[] = [];
 
   const start = async (): Promise<WritesApp> => {
-    const app = await startWritesApp(database.uri, CAPTURED, {}, (schema) => {
-      schema.add({ shop: Schema.Types.Mixed } as never);
-    });
+    const app = await startWritesApp(database.uri, CAPTURED, {}, withShop);
     apps.push(app);
     return app;
   };
@@ -204,38 +208,94 @@ describe('capture: writes from anywhere', () => {
     expect(await rows.findOne({ _id: left._id })).toEqual({ ...left, shop: undefined });
   });
 
-  it('finds what was missed when MongoDB cannot tell any more what came next', async () => {
+  it.each([
+    ['is of an old kind', OLD_TOKEN],
+    ['it does not understand', 'nonsense'],
+  ])('finds what was missed when MongoDB cannot go on from a position that %s', async (_, _data) => {
     const first = await start();
-    const [kept, changed, gone] = [plain(1), plain(2), plain(3)];
-    await rowsOf(first).insertMany([kept, changed, gone]);
+    const names = ['kept', 'changed', 'gone', 'moved', 'replaced', 'left', 'forged'];
+    const items = Object.fromEntries(names.map((name, n) => [name, plain(n)]));
+    await rowsOf(first).insertMany(Object.values(items));
     await settled(first, 'north');
+    const id = (name: string): Types.ObjectId => items[name]?._id ?? new Types.ObjectId();
+    // A device that writes the scope field itself moves nothing, also not by the app's next write.
+    const parent_version = String((await rowsOf(first).findOne({ _id: id('forged') }))?.['_sync_version']);
+    const own = { name: 'forged', stock: 1, state: 's', shop: 'south' };
+    await first.push(who('north'), [{ ...upsertOf('items', String(id('forged')), own), parent_version }]);
     const before = await first.oplog.entries.countDocuments();
-    await until(
-      async () =>
-        (await positionsOf(first).countDocuments({ _id: 'capture:position', compared: 'items' })) === 1,
-      60_000,
-    );
     await stop(first);
-    const second = await withoutCaptureFrom(start);
-    await rowsOf(second).updateOne({ _id: changed._id }, { $set: { name: 'changed' } });
+
+    const second = await withoutCapture();
+    const rows = rowsOf(second);
+    await rows.updateOne({ _id: id('changed') }, { $set: { name: 'changed' } });
+    await rows.updateOne({ _id: id('forged') }, { $inc: more(1) });
+    await rows.deleteOne({ _id: id('gone') });
+    await rows.updateOne({ _id: id('moved') }, { $set: { shop: 'south' } });
+    await rows.replaceOne({ _id: id('replaced') }, { name: 'replaced', shop: 'south' });
+    await rows.updateOne({ _id: id('left') }, { $unset: { shop: '' } });
+    await rows.insertOne(plain(9));
+    await positionsOf(second).updateOne({ _id: 'capture:position' }, { $set: { token: { _data } } as never });
+    await positionsOf(second).updateOne({ _id: 'capture' }, { $set: { expiresAt: new Date(0) } as never });
+    await until(async () => (await rows.countDocuments({ _id: id('left'), _sync_version: null })) === 1);
+    await settled(second, 'north', 'south');
+    // One each, and two of what has moved.
+    expect(await second.oplog.entries.countDocuments()).toBe(before + 9);
+    expect((await itemsIn(second, 'south')).map(({ doc_id }) => doc_id).sort()).toEqual(
+      [id('moved'), id('replaced')].map(String).sort(),
+    );
+  });
+
+  it('lets devices load again where the log does not tell what is gone', async () => {
+    const first = await start();
+    const [kept, gone] = [plain(1), plain(2)];
+    await rowsOf(first).insertMany([kept, gone]);
+    await settled(first, 'north');
+    const page = await first.sync.pull(who('north'), {});
+    const cursor = 'last_seq' in page ? page.last_seq : '';
+    const { version = '', seq = 0 } = (await first.oplog.readHead('north')) ?? {};
+    await stop(first);
+    const second = await withoutCapture();
+    // As the trimming job leaves it.
+    const floor = { floor: version, floorSeq: seq, floorAt: new Date(0) };
+    await second.oplog.heads.updateOne({ _id: 'north' }, { $set: floor });
+    await second.oplog.entries.deleteMany({ scope: 'north' });
     await rowsOf(second).deleteOne({ _id: gone._id });
-    await rowsOf(second).insertOne(plain(4));
     await positionsOf(second).updateOne(
       { _id: 'capture:position' },
-      { $set: { token: { _data: '82000000010000000129' } } as never },
+      { $set: { token: { _data: OLD_TOKEN } } as never },
     );
     await positionsOf(second).updateOne({ _id: 'capture' }, { $set: { expiresAt: new Date(0) } as never });
-    await settled(second, 'north');
-    expect(await second.oplog.entries.countDocuments()).toBe(before + 3);
+    await until(async () => 'reason' in (await second.sync.pull(who('north'), { since: cursor })), 60_000);
+    expect(await second.sync.pull(who('north'), { since: cursor })).toMatchObject({ reason: 'too_old' });
+    // Those who listen hear of it by an entry behind the gap.
+    await until(async () => (await second.oplog.entries.countDocuments({ scope: 'north' })) > 0, 60_000);
   });
-  const withoutCaptureFrom = async (begin: () => Promise<WritesApp>): Promise<WritesApp> => {
-    const app = await begin();
+
+  it('tells how far behind it is, by its metrics and the health check', async () => {
+    const metricsRegistry = new Registry();
+    const app = await startWritesApp(database.uri, { ...CAPTURED, metricsRegistry }, {}, withShop);
+    apps.push(app);
+    await rowsOf(app).insertMany([plain(1), plain(2)]);
+    await until(
+      async () =>
+        /sync_capture_documents_total{status="compared"} [1-9]/.test(await metricsRegistry.metrics()),
+      60_000,
+    );
+    await settled(app, 'north');
+    const lag = /sync_capture_lag_seconds_count ([0-9]+)/.exec(await metricsRegistry.metrics());
+    expect(Number(lag?.[1])).toBeGreaterThan(0);
+    const health = app.app.get(SyncHealthIndicator);
+    await until(async () => (await health.check()).details.captureBehindMs !== undefined, 60_000);
+    expect((await health.check()).details.warnings).toBeUndefined();
     await stop(app);
-    const again = await begin();
-    const lease = { owner: 'somebody else', expiresAt: new Date(Date.now() + 3_600_000) };
-    await positionsOf(again).updateOne({ _id: 'capture' }, { $set: lease, $inc: { token: 1 } });
-    return again;
-  };
+    const idle = await withoutCapture();
+    const upTo = new Date(Date.now() - 60_000);
+    await positionsOf(idle).updateOne({ _id: 'capture:position' }, { $set: { upTo } as never });
+    expect(await idle.app.get(SyncHealthIndicator).check()).toMatchObject({
+      status: 'up',
+      details: { warnings: [expect.stringContaining('Capture is 60.')] },
+    });
+  });
 
   it('records deletes also when somebody has switched pre-images off', async () => {
     const app = await start();

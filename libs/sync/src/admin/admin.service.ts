@@ -3,11 +3,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import mongoose, { type mongo } from 'mongoose';
 import { SyncError } from 'nest-offline-sync-protocol';
 import { Observation } from '../capture/observation';
+import { wakings } from '../capture/wakings';
 import { Lease, type LeaseRecord } from '../cluster/lease';
 import type { SyncedCollection } from '../collections/collection';
 import { isOwnPath } from '../collections/collection-options';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { createLayout, databaseLayout } from '../database/layout';
 import { OplogSetupService } from '../database/setup';
 import { identityText } from '../identity/identity';
@@ -222,34 +222,18 @@ export class SyncAdminService {
       );
   }
 
-  private async finish(plan: AdoptionPlan, mayContinue: () => Promise<boolean>): Promise<void> {
-    const { collection } = plan;
-    for await (const scopeId of this.floors.marked(collection.name)) {
-      if (!(await mayContinue())) throw stopped();
-      await this.floors.raise(scopeId);
-      await this.wake(scopeId, plan, mayContinue);
-      await this.floors.unmark(scopeId, collection.name);
-    }
-    await this.records.deleteOne({ _id: recordId(collection.name) });
-  }
-
-  /** An entry behind the gap of the floor, so that those who listen notice it at once. */
-  private async wake(
-    scopeId: string,
+  private async finish(
     { collection, actorId }: AdoptionPlan,
     mayContinue: () => Promise<boolean>,
   ): Promise<void> {
-    const one = await collection.store.findOne<StoredDocument>(
-      { [SYNC_FIELDS.scope]: scopeId, [SYNC_FIELDS.deleted]: false },
-      { projection: { _id: 1 } },
-    );
-    if (!one) return;
-    const observed = { again: true };
-    await this.observation.record(
-      [{ scopeId, collection, storedId: one['_id'], observed }],
-      actorId,
-      mayContinue,
-    );
+    const { name } = collection;
+    for await (const scopeIds of this.floors.marked(name)) {
+      if (!(await mayContinue())) throw stopped();
+      await this.floors.raise(scopeIds);
+      await this.observation.record(await wakings(collection, scopeIds), actorId, mayContinue);
+      await this.floors.unmark(scopeIds, name);
+    }
+    await this.records.deleteOne({ _id: recordId(name) });
   }
 
   private async alone<T>(

@@ -148,9 +148,10 @@ export class Adoption {
   private async stamp(candidates: readonly Candidate[]): Promise<void> {
     const { collection } = this.plan;
     if (candidates.length === 0) return;
-    const updates: mongo.AnyBulkWriteOperation<StoredDocument>[] = [];
-    for (const { document, scopeId } of candidates)
-      updates.push({ updateOne: this.stampOf(document, scopeId, await this.versionFor(scopeId)) });
+    const versions = await this.versionsFor(candidates.map(({ scopeId }) => scopeId));
+    const updates = candidates.map(({ document, scopeId }) => ({
+      updateOne: this.stampOf(document, scopeId, versions.get(scopeId) ?? ''),
+    }));
     const failed = await this.bulk(collection.store, updates);
     for (const [at, { document, scopeId }] of candidates.entries()) {
       const code = failed.get(at);
@@ -184,13 +185,13 @@ export class Adoption {
     };
   }
 
-  private async versionFor(scopeId: string): Promise<string> {
-    const known = this.heads.get(scopeId);
-    if (known !== undefined) return known;
-    const version = await this.deps.floors.mark(scopeId, this.plan.collection.name);
+  /** Of each scope the version that its documents get. The scopes are marked before. */
+  private async versionsFor(scopeIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (this.heads.size >= MOST_SCOPES) this.heads.clear();
-    this.heads.set(scopeId, version);
-    return version;
+    const unknown = scopeIds.filter((scopeId) => !this.heads.has(scopeId));
+    const marked = await this.deps.floors.mark(unknown, this.plan.collection.name);
+    for (const [scopeId, version] of marked) this.heads.set(scopeId, version);
+    return this.heads;
   }
 
   /** @returns the codes of those that the database refuses, by their places */

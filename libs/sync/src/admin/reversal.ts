@@ -43,15 +43,15 @@ export class Reversal {
       scopeId !== undefined;
       scopeId = await this.scopeAfter(scopeId)
     ) {
-      await this.deps.floors.mark(scopeId, name);
+      await this.deps.floors.mark([scopeId], name);
       if (!(await this.release(scopeId))) return undefined;
     }
-    for await (const scopeId of this.deps.floors.marked(name)) {
+    for await (const scopeIds of this.deps.floors.marked(name)) {
       if (!(await this.mayContinue())) return undefined;
-      await this.deps.floors.raise(scopeId);
-      await this.releaseLast(scopeId);
-      await this.deps.floors.unmark(scopeId, name);
-      this.scopes += 1;
+      await this.deps.floors.raise(scopeIds);
+      for (const scopeId of scopeIds) await this.releaseLast(scopeId);
+      await this.deps.floors.unmark(scopeIds, name);
+      this.scopes += scopeIds.length;
     }
     const { released, removedTombstones, scopes } = this;
     return { collection: name, released, removedTombstones, scopes };

@@ -5,7 +5,7 @@ import { within } from '../database/waiting';
 
 const { MinKey, MaxKey } = mongoose.mongo;
 /** Documents, and bytes of them: what is held at a time. */
-const BATCH = 500;
+const BATCH = 2000;
 const BATCH_BYTES = 8 << 20;
 const LIMIT_MS = 120_000;
 
@@ -51,8 +51,12 @@ async function readBatch(
   const batch: Sized[] = [];
   let total = 0;
   try {
+    let isFirst = true;
     for await (const document of cursor) {
-      if (mongoose.mongo.BSON.EJSON.stringify(document['_id']) === lastText(from)) continue;
+      // The last of the batch before, unless it has a scope by now.
+      const isSeen = isFirst && isSameId(document['_id'], from);
+      isFirst = false;
+      if (isSeen) continue;
       const bytes = mongoose.mongo.BSON.calculateObjectSize(document);
       batch.push({ document, bytes });
       total += bytes;
@@ -64,6 +68,8 @@ async function readBatch(
   }
 }
 
-function lastText(from: StoredId): string | undefined {
-  return from instanceof MinKey ? undefined : mongoose.mongo.BSON.EJSON.stringify(from);
+function isSameId(id: StoredId, from: StoredId): boolean {
+  if (from instanceof MinKey) return false;
+  const { EJSON } = mongoose.mongo.BSON;
+  return EJSON.stringify(id) === EJSON.stringify(from);
 }

@@ -1,4 +1,5 @@
 import mongoose, { type mongo } from 'mongoose';
+import type { LogChange } from 'nest-offline-sync-protocol';
 import { ownFields } from '../app-writes/target';
 import { contentHash } from '../codec/content-hash';
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
@@ -6,6 +7,7 @@ import type { SyncedCollection } from '../collections/collection';
 import { within } from '../database/waiting';
 import type { OplogRepository } from '../log/oplog';
 import { scopeIn } from '../plan/foreign';
+import type { Observed } from '../plan/observed';
 import { scopeOf } from './change-events';
 import { keyOf, type Sighting } from './observation';
 
@@ -21,6 +23,12 @@ export async function* differing(
   oplog: OplogRepository,
   collection: SyncedCollection,
 ): AsyncGenerator<Sighting[]> {
+  // First, while the log tells where a document was: a document that has moved is taken in elsewhere below.
+  for await (const { _id: scopeId } of oplog.heads.find({}, { projection: { _id: 1 } }))
+    for await (const newest of newestEntries(oplog, collection, scopeId)) {
+      const found = await departed(oplog, collection, scopeId, newest);
+      if (found.length > 0) yield found;
+    }
   for (let from: StoredId = new MinKey(); ;) {
     const rows = await page(collection.store, from);
     const found = rows.flatMap((row) => sightingOf(collection, row) ?? []);
@@ -28,8 +36,6 @@ export async function* differing(
     if (rows.length < BATCH) break;
     from = rows.at(-1)?.['_id'];
   }
-  for await (const { _id: scopeId } of oplog.heads.find({}, { projection: { _id: 1 } }))
-    yield* gone(oplog, collection, scopeId);
 }
 
 /** The first of a page is the last of the one before: looked at twice, it does no harm. */
@@ -65,36 +71,95 @@ function sightingOf(collection: SyncedCollection, row: StoredDocument): Sighting
   return { scopeId, collection, storedId, observed: more };
 }
 
-/** Documents of which the newest entry is no delete, and that are not there. */
-async function* gone(
+interface Newest {
+  readonly _id: StoredId;
+  readonly operation: string;
+  readonly version: string;
+}
+
+/** The newest entry of each document of which that is no delete, in batches. */
+async function* newestEntries(
   { entries }: OplogRepository,
-  collection: SyncedCollection,
+  { name }: SyncedCollection,
   scopeId: string,
-): AsyncGenerator<Sighting[]> {
-  const cursor = entries.aggregate<{ _id: StoredId; operation: string }>(
+): AsyncGenerator<Newest[]> {
+  const cursor = entries.aggregate<Newest>(
     [
-      { $match: { scope: scopeId, collection: collection.name } },
+      { $match: { scope: scopeId, collection: name } },
       { $sort: { scope: 1, collection: 1, doc: 1, version: -1 } },
-      { $group: { _id: '$doc', operation: { $first: '$operation' } } },
+      {
+        $group: { _id: '$doc', operation: { $first: '$operation' }, version: { $first: '$version' } },
+      },
       { $match: { operation: 'upsert' } },
     ],
     { allowDiskUse: true, batchSize: BATCH, ...{ promoteBuffers: false } },
   );
-  let ids: StoredId[] = [];
-  const missing = async (): Promise<Sighting[]> => {
-    const there = await within(LIMIT_MS, () =>
-      collection.store.find({ _id: { $in: ids as never[] } }, { projection: { _id: 1 } }).toArray(),
-    );
-    const keys = new Set(there.map((row) => keyOf(row['_id'])));
-    return ids
-      .filter((id) => !keys.has(keyOf(id)))
-      .map((storedId) => ({ scopeId, collection, storedId, observed: { isGone: true } }));
-  };
-  for await (const { _id } of cursor) {
-    ids.push(_id);
-    if (ids.length < BATCH) continue;
-    yield await missing();
-    ids = [];
+  let batch: Newest[] = [];
+  for await (const newest of cursor) {
+    batch.push(newest);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
   }
-  if (ids.length > 0) yield await missing();
+  if (batch.length > 0) yield batch;
+}
+
+/** Those of a scope's documents that are not there any more: deleted, in another scope, or written without their fields of sync. */
+async function departed(
+  oplog: OplogRepository,
+  collection: SyncedCollection,
+  scopeId: string,
+  newest: readonly Newest[],
+): Promise<Sighting[]> {
+  const { scopeField } = collection.rules.capture ?? {};
+  const projection = { [SYNC_FIELDS.scope]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
+  const ids = newest.map(({ _id }) => _id) as never[];
+  const rows = await within(LIMIT_MS, () =>
+    collection.store.find({ _id: { $in: ids } }, { projection }).toArray(),
+  );
+  const there = new Map(rows.map((row) => [keyOf(row['_id']), row]));
+  const found: Sighting[] = [];
+  for (const entry of newest) {
+    const row = there.get(keyOf(entry._id));
+    const observed = await whatBecameOf(oplog, collection, scopeId, entry, row);
+    if (observed) found.push({ scopeId, collection, storedId: entry._id, observed });
+  }
+  return found;
+}
+
+async function whatBecameOf(
+  oplog: OplogRepository,
+  collection: SyncedCollection,
+  scopeId: string,
+  { _id, version }: Newest,
+  row: StoredDocument | undefined,
+): Promise<Observed | undefined> {
+  if (!row) return { isGone: true };
+  const { scopeField } = collection.rules.capture ?? {};
+  const scope = row[SYNC_FIELDS.scope] ?? null;
+  if (scopeField === undefined) return scope === null ? { since: version } : undefined;
+  const named = scopeIn(row, scopeField);
+  if (scope === null)
+    return named === scopeId ? { scopeField, since: version } : { scopeField, moved: { to: named } };
+  if (scope !== scopeId || named === scopeId) return undefined;
+  // A device may have written the field, which moves nothing: only what differs from the entry is the app's.
+  const recorded = await recordedScope(oplog, collection, scopeId, _id, scopeField);
+  return recorded === named ? undefined : { scopeField, moved: { to: named } };
+}
+
+async function recordedScope(
+  { entries }: OplogRepository,
+  { name }: SyncedCollection,
+  scope: string,
+  doc: StoredId,
+  scopeField: string,
+): Promise<string | undefined> {
+  const entry = await within(LIMIT_MS, () =>
+    entries.findOne(
+      { scope, collection: name, doc },
+      { sort: { version: -1 }, projection: { _id: 0, wire: 1 } },
+    ),
+  );
+  const data = entry && (JSON.parse(entry.wire) as LogChange).data;
+  return data ? scopeIn(data, scopeField) : undefined;
 }

@@ -6,38 +6,32 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import type { mongo } from 'mongoose';
-import { SyncError, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { ScopeFloors } from '../admin/scope-floors';
+import { WallClock } from '../clock/wall-clock';
 import { Lease, type LeaseRecord } from '../cluster/lease';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
-import { codeOf, errorKind, MONGO_CODES } from '../database/errors';
+import { errorKind } from '../database/errors';
 import { OplogSetupService } from '../database/setup';
 import { fullJitter, OUTAGE_PAUSE, pause, within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
+import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
-import { SYNC_SETTINGS } from '../options/tokens';
+import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { APP_ACTOR } from '../plan/foreign';
-import { joined, tell, type Seen } from './change-events';
-import { changesOf, latestTime, type ChangeBatch, type Start } from './change-source';
+import { joined, tell, type ChangeEvent, type Seen } from './change-events';
+import { changesOf, HistoryLost, type ChangeBatch } from './change-source';
 import { differing } from './capture-scan';
-import { keyOf, Observation } from './observation';
+import { keyOf, Observation, type Sighting } from './observation';
+import { Position, type PositionRecord } from './position';
+import { keepPreImages } from './pre-images';
 import { sightingsOf } from './sightings';
-
-/** How far the cluster has come. Kept with the leases. */
-interface PositionRecord {
-  readonly _id: string;
-  readonly token?: unknown;
-  /** Collections that were compared as a whole: what came later is in the stream. */
-  readonly compared?: readonly string[];
-}
+import { wakings } from './wakings';
 
 const LEASE_MS = 5_000;
 /** How often a process that has not the lease asks for it. */
 const LOOK_EVERY_MS = 1_000;
 const SAVE_EVERY_MS = 250;
-const POSITION = 'capture:position';
 
 /**
  * Records what is written past the engine: one process of the cluster follows the changes of the captured collections, and
@@ -49,7 +43,7 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
   private readonly logger = new Logger('SyncModule');
   private readonly stopping = new AbortController();
   private readonly lease: Lease;
-  private readonly positions: mongo.Collection<PositionRecord>;
+  private readonly position: Position;
   private captured: readonly SyncedCollection[] = [];
   private job: Promise<void> = Promise.resolve();
   private savedAt = -Infinity;
@@ -61,7 +55,9 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     private readonly setup: OplogSetupService,
     private readonly observation: Observation,
     private readonly floors: ScopeFloors,
+    private readonly clock: WallClock,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
+    @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
     const options = { writeConcern: { w: 'majority' }, readPreference: 'primary' } as const;
     const { leasesCollection } = settings;
@@ -71,7 +67,17 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
       randomUUID(),
       LEASE_MS,
     );
-    this.positions = oplog.db.collection<PositionRecord>(leasesCollection, options);
+    this.position = new Position(oplog, oplog.db.collection<PositionRecord>(leasesCollection, options));
+  }
+
+  /**
+   * How long the oldest write that nobody has recorded may be waiting, in the whole cluster. Milliseconds; undefined: this
+   * process captures nothing, or nothing was ever followed.
+   */
+  async behindMs(): Promise<number | undefined> {
+    if (this.captured.length === 0) return undefined;
+    const upTo = await this.position.upTo();
+    return upTo && Math.max(0, this.clock.now() - upTo.getTime());
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -81,7 +87,7 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
       .flatMap((name) => this.collections.get(name) ?? [])
       .filter(({ rules }) => rules.capture);
     if (this.captured.length === 0) return;
-    for (const { name } of this.captured) await this.keepPreImages(name);
+    for (const { name } of this.captured) await keepPreImages(this.oplog.db, name);
     this.job = this.run();
   }
 
@@ -106,7 +112,8 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        if (HISTORY_LOST.has(codeOf(error) ?? 0)) await this.startOver().catch(() => undefined);
+        this.metrics.captureFailure();
+        if (error instanceof HistoryLost) await this.startOver(error).catch(() => undefined);
         else
           this.logger.warn({
             message: 'Capture was interrupted; it goes on',
@@ -135,49 +142,66 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
-    const position = await this.positions.findOne({ _id: POSITION });
-    const start: Start =
-      position?.token === undefined
-        ? { startAtOperationTime: await latestTime(this.oplog) }
-        : { startAfter: position.token };
-    const fresh = this.captured.filter(({ name }) => !position?.compared?.includes(name));
-    const stop = new AbortController();
-    const both = AbortSignal.any([signal, stop.signal]);
-    const comparing = this.compare(fresh, both);
-    // It fails the stream too: both begin again then.
-    comparing.catch(() => stop.abort());
     const names = this.captured.map(({ name }) => name);
     const scopeFields = [...new Set(this.captured.flatMap(({ rules }) => rules.capture?.scopeField ?? []))];
+    const { start, fresh } = await this.position.open(names);
+    this.savedAt = -Infinity;
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const comparing = this.compare(fresh, both, (name) => this.position.compared(name));
+    // It fails the stream too: both begin again then.
+    comparing.catch(() => stop.abort());
     try {
       for await (const batch of changesOf(this.oplog, { names, scopeFields }, start, both)) {
         if (both.aborted) break;
         await this.take(batch, both);
       }
+    } catch (error) {
+      if (!both.aborted) throw error;
     } finally {
       stop.abort();
-      await comparing;
+      await comparing.catch((error: unknown) => {
+        if (error !== stop.signal.reason && !signal.aborted) throw error;
+      });
     }
   }
 
-  private async compare(collections: readonly SyncedCollection[], signal: AbortSignal): Promise<void> {
+  /**
+   * Records what differs in whole collections.
+   *
+   * @param done called for each that is compared
+   * @throws the signal's reason when it fires before all is compared
+   */
+  private async compare(
+    names: readonly string[],
+    signal: AbortSignal,
+    done: (name: string) => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    const collections = this.captured.filter(({ name }) => names.includes(name));
+    if (collections.length === 0) return;
+    // Of documents whose entries were trimmed nobody can tell that they are gone: devices load the scope again.
+    for await (const scopeIds of this.floors.trimmed()) {
+      signal.throwIfAborted();
+      await this.floors.raise(scopeIds);
+      for (const collection of collections) await this.record(await wakings(collection, scopeIds), signal);
+    }
     for (const collection of collections) {
       for await (const sightings of differing(this.oplog, collection)) {
-        if (signal.aborted) return;
+        signal.throwIfAborted();
         await this.record(sightings, signal);
       }
-      await this.positions.updateOne(
-        { _id: POSITION },
-        { $addToSet: { compared: collection.name } },
-        { upsert: true },
-      );
+      signal.throwIfAborted();
+      await done(collection.name);
     }
   }
 
   private async take({ events, token, isEnd }: ChangeBatch, signal: AbortSignal): Promise<void> {
     const seen = new Map<string, Seen>();
     const unclear = new Set<SyncedCollection>();
+    const foreign: ChangeEvent[] = [];
     for (const event of events) {
-      const told = tell(event);
+      const told = tell(event, (name) => this.collections.get(name)?.rules.capture?.scopeField);
+      if (told.kind !== 'own') foreign.push(event);
       if (told.kind === 'write') {
         const key = `${told.collection}\0${keyOf(told.storedId)}`;
         seen.set(key, joined(seen.get(key), told));
@@ -186,26 +210,23 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
           if (told.collection === undefined || told.collection === collection.name) unclear.add(collection);
     }
     await this.record(await sightingsOf([...seen.values()], (name) => this.collections.get(name)), signal);
-    for (const collection of unclear) await this.look(collection, signal);
+    for (const { name } of unclear) await this.look(name, signal);
+    this.measure(foreign);
     if (isEnd) this.savedAt = -Infinity;
-    await this.save(token, events.length > 0);
+    await this.save(token, events.at(-1));
   }
 
   /** Something happened that the stream does not tell: the collection was dropped, or its pre-images were switched off. */
-  private async look(collection: SyncedCollection, signal: AbortSignal): Promise<void> {
-    this.logger.warn(
-      `Collection ${collection.name}: documents went without a trace; it is compared with the log.`,
-    );
-    await this.keepPreImages(collection.name).catch(() => undefined);
-    for await (const sightings of differing(this.oplog, collection)) {
-      if (signal.aborted) return;
-      await this.record(sightings, signal);
-    }
+  private async look(name: string, signal: AbortSignal): Promise<void> {
+    this.logger.warn(`Collection ${name}: documents went without a trace; it is compared with the log.`);
+    await keepPreImages(this.oplog.db, name).catch(() => undefined);
+    await this.compare([name], signal);
   }
 
-  private async record(sightings: Parameters<Observation['record']>[0], signal: AbortSignal): Promise<void> {
+  private async record(sightings: readonly Sighting[], signal: AbortSignal): Promise<void> {
     if (sightings.length === 0) return;
     const refused = await this.observation.record(sightings, APP_ACTOR, () => !signal.aborted);
+    this.metrics.captured(sightings.length - refused.size, refused.size);
     for (const [at, { code, message }] of refused) {
       const name = sightings[at]?.collection.name ?? '';
       if (this.named.has(`${name} ${code}`)) continue;
@@ -214,48 +235,26 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     }
   }
 
-  private async save(token: unknown, isNews: boolean): Promise<void> {
+  private measure(foreign: readonly ChangeEvent[]): void {
+    const now = this.clock.now();
+    for (const { wallTime } of foreign)
+      this.metrics.captureLag(Math.max(0, now - (wallTime?.getTime() ?? now)) / 1000);
+  }
+
+  private async save(token: unknown, last: ChangeEvent | undefined): Promise<void> {
     const now = performance.now();
     // While nothing happens the token moves too, but it is no hurry.
-    if (now - this.savedAt < (isNews ? SAVE_EVERY_MS : SAVE_EVERY_MS * 20)) return;
+    if (now - this.savedAt < (last ? SAVE_EVERY_MS : SAVE_EVERY_MS * 20)) return;
     this.savedAt = now;
-    await within(LEASE_MS, () =>
-      this.positions.updateOne({ _id: POSITION }, { $set: { token } }, { upsert: true }),
-    );
+    await this.position.save(token, last?.wallTime ?? new Date(this.clock.now()));
   }
 
   /** MongoDB does not know any more what came next: everything is compared, and devices load what cannot be. */
-  private async startOver(): Promise<void> {
-    this.logger.warn(
-      'Capture was away for longer than MongoDB keeps its log: all captured collections are compared.',
-    );
-    for await (const { _id, floor } of this.oplog.heads.find({}, { projection: { floor: 1 } }))
-      // Of documents whose entries were trimmed nobody can tell that they are gone.
-      if (floor !== ZERO_VERSION) await this.floors.raise(_id);
-    // Last: a process that is killed before this begins here again.
-    await this.positions.deleteOne({ _id: POSITION });
-  }
-
-  private async keepPreImages(name: string): Promise<void> {
-    const { db } = this.oplog;
-    const [found] = await db.listCollections({ name }).toArray();
-    const { options } = (found ?? {}) as {
-      options?: { changeStreamPreAndPostImages?: { enabled?: boolean } };
-    };
-    if (options?.changeStreamPreAndPostImages?.enabled === true) return;
-    try {
-      await db.command({ collMod: name, changeStreamPreAndPostImages: { enabled: true } });
-    } catch (error) {
-      if (codeOf(error) !== MONGO_CODES.Unauthorized) throw error;
-      throw new SyncError(
-        'configuration',
-        `SyncModule: collection ${name}: capture needs pre-images, and the database's user may not switch them on. ` +
-          `Run db.runCommand({ collMod: '${name}', changeStreamPreAndPostImages: { enabled: true } }) in mongosh.`,
-        { path: `collections.${name}.capture`, cause: error },
-      );
-    }
+  private async startOver({ message, cause }: HistoryLost): Promise<void> {
+    this.logger.warn({
+      message: `Capture cannot go on where it was: ${message}. All captured collections are compared.`,
+      reason: errorKind(cause),
+    });
+    await this.position.forget();
   }
 }
-
-/** ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost. */
-const HISTORY_LOST = new Set([286, 280, 260, 136]);

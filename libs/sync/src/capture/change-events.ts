@@ -1,4 +1,5 @@
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
+import { scopeIn } from '../plan/foreign';
 
 /** An event of MongoDB's change stream, with the fields that are asked for. */
 export interface ChangeEvent {
@@ -7,6 +8,8 @@ export interface ChangeEvent {
   readonly operationType: string;
   readonly ns?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: StoredId };
+  /** When it was written, by the server's clock. */
+  readonly wallTime?: Date;
   /** Missing: the collection keeps no pre-images. */
   readonly fullDocumentBeforeChange?: StoredDocument | null;
   readonly fullDocument?: StoredDocument | null;
@@ -24,6 +27,8 @@ export interface ForeignWrite {
   readonly isDelete: boolean;
   /** The document before; undefined: it was not there, or nobody can tell. */
   readonly before: StoredDocument | undefined;
+  /** It was in a scope, and this write has changed the field that names one. Undefined `to`: it names none any more. */
+  readonly moved: { readonly to: string | undefined } | undefined;
 }
 
 /** `own`: the engine's. `unclear`: documents of the collection are gone, and it does not tell which. */
@@ -37,8 +42,10 @@ const OWN: Told = { kind: 'own' };
 /**
  * Whose write an event is. The engine's own ones are known by the version, which they alone move, and always upwards; so
  * what is written back from an old copy is somebody else's.
+ *
+ * @param scopeFieldOf the field that names the scope of a collection's documents, if it has one
  */
-export function tell(event: ChangeEvent): Told {
+export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => string | undefined): Told {
   const { operationType, ns, documentKey, updateDescription } = event;
   const collection = ns?.coll;
   const before = event.fullDocumentBeforeChange ?? undefined;
@@ -49,6 +56,7 @@ export function tell(event: ChangeEvent): Told {
     storedId: documentKey._id,
     isDelete,
     before,
+    moved: isDelete ? undefined : moveIn(event, scopeFieldOf(collection)),
   });
   const isAbove = (version: unknown): boolean =>
     typeof version === 'string' && version > (versionOf(before) ?? '');
@@ -73,15 +81,45 @@ export function tell(event: ChangeEvent): Told {
   }
 }
 
+/** Only the event itself tells who has changed the field: what the document has by now may be a device's. */
+function moveIn(event: ChangeEvent, scopeField: string | undefined): ForeignWrite['moved'] {
+  const before = event.fullDocumentBeforeChange ?? undefined;
+  if (scopeField === undefined || !before || scopeOf(before) === undefined) return undefined;
+  const after = namedAfter(event, scopeField);
+  return !after || after.scope === scopeIn(before, scopeField) ? undefined : { to: after.scope };
+}
+
+/** The scope that the field names after the event; undefined: the event has not touched it. */
+function namedAfter(
+  { operationType, fullDocument, updateDescription }: ChangeEvent,
+  scopeField: string,
+): { readonly scope: string | undefined } | undefined {
+  if (operationType !== 'update') return { scope: scopeIn(fullDocument ?? {}, scopeField) };
+  const { updatedFields = {}, removedFields = [] } = updateDescription ?? {};
+  const steps = scopeField.split('.');
+  for (let length = steps.length; length > 0; length--) {
+    const path = steps.slice(0, length).join('.');
+    if (removedFields.includes(path)) return { scope: undefined };
+    if (!Object.hasOwn(updatedFields, path)) continue;
+    const rest = ['value', ...steps.slice(length)].join('.');
+    return { scope: scopeIn({ value: updatedFields[path] }, rest) };
+  }
+  return undefined;
+}
+
 /** The fields of events that are needed. @param scopeFields of the captured collections */
 export function projection(scopeFields: readonly string[]): Record<string, 1> {
   const before = [SYNC_FIELDS.scope, SYNC_FIELDS.version, SYNC_FIELDS.deleted, ...scopeFields];
+  const after = [SYNC_FIELDS.version, SYNC_FIELDS.lock, ...scopeFields];
+  // A dotted path is one name there, by which nothing can be picked.
+  const isDotted = scopeFields.some((field) => field.includes('.'));
   const fields = [
-    ...['operationType', 'ns', 'documentKey', `fullDocument.${SYNC_FIELDS.version}`],
+    ...['operationType', 'ns', 'documentKey', 'wallTime', 'updateDescription.removedFields'],
+    ...[SYNC_FIELDS.version, ...scopeFields].map((field) => `fullDocument.${field}`),
     ...before.map((field) => `fullDocumentBeforeChange.${field}`),
-    `updateDescription.updatedFields.${SYNC_FIELDS.version}`,
-    `updateDescription.updatedFields.${SYNC_FIELDS.lock}`,
-    'updateDescription.removedFields',
+    ...(isDotted ? [''] : after.map((field) => `.${field}`)).map(
+      (field) => `updateDescription.updatedFields${field}`,
+    ),
   ];
   return Object.fromEntries(fields.map((field) => [field, 1]));
 }
@@ -90,8 +128,8 @@ export function projection(scopeFields: readonly string[]): Record<string, 1> {
 export interface Seen {
   readonly collection: string;
   readonly storedId: StoredId;
-  /** The oldest of the batch. */
-  readonly before: StoredDocument | undefined;
+  /** Where the last of the writes that moved it has put it. */
+  readonly moved: ForeignWrite['moved'];
   /** The scope that it was in last. */
   readonly scopeId: string | undefined;
   /** The newest version that it had before one of the events. */
@@ -101,13 +139,13 @@ export interface Seen {
 
 /** What the events of a document say together. */
 export function joined(earlier: Seen | undefined, write: ForeignWrite): Seen {
-  const { collection, storedId, before, isDelete } = write;
+  const { collection, storedId, before, isDelete, moved } = write;
   const version = versionOf(before);
   const since = earlier?.since;
   return {
     collection,
     storedId,
-    before: earlier ? earlier.before : before,
+    moved: moved ?? earlier?.moved,
     scopeId: scopeOf(before) ?? earlier?.scopeId,
     since: since === undefined || (version !== undefined && version > since) ? version : since,
     isGone: isDelete || earlier?.isGone === true,

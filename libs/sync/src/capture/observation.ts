@@ -9,7 +9,7 @@ import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import type { Observed } from '../plan/observed';
-import { documentKey, type ReadyChange } from '../plan/plan';
+import { documentKey, type PlanRequest, type ReadyChange } from '../plan/plan';
 import { PushQueue } from '../push/queue';
 
 /** A document that may have been written past the engine. */
@@ -46,18 +46,17 @@ export class Observation {
     mayContinue: () => boolean | Promise<boolean>,
   ): Promise<Map<number, Rejection>> {
     const refused = new Map<number, Rejection>();
+    const groups = pieces(sightings);
+    const requests = groups.map((places) => requestOf(places, sightings, actorId));
+    const deadline = (): number => performance.now() + this.settings.retryDeadlineMs;
+    const firstTries = this.queue.submitAll(requests, deadline());
     await Promise.all(
-      pieces(sightings).map(async (places) => {
-        const [first = 0] = places;
-        const changes = places.map((at) => changeOf(sightings[at] as Sighting));
-        const scopeId = sightings[first]?.scopeId ?? '';
-        const request = { scopeId, actorId, clientId: '', atomic: 'mutation' as const, changes };
-        const outcome = await this.untilDone(mayContinue, () =>
-          this.queue.submit(
-            request,
-            changes.length * BYTES_EACH,
-            performance.now() + this.settings.retryDeadlineMs,
-          ),
+      groups.map(async (places, group) => {
+        const { request, bytes } = requests[group] as Submission;
+        const outcome = await this.untilDone(
+          mayContinue,
+          (failures) =>
+            (failures === 0 ? firstTries[group] : undefined) ?? this.queue.submit(request, bytes, deadline()),
         );
         if (outcome.kind !== 'decided') throw new Error('An observed change asks for nothing');
         outcome.decisions.forEach(({ code, error }, index) => {
@@ -70,17 +69,30 @@ export class Observation {
 
   private async untilDone<T>(
     mayContinue: () => boolean | Promise<boolean>,
-    work: () => Promise<T>,
+    work: (failures: number) => Promise<T>,
   ): Promise<T> {
     for (let failures = 0; ; failures++) {
       try {
-        return await work();
+        return await work(failures);
       } catch (error) {
         if (!isMomentary(error) || !(await mayContinue())) throw error;
       }
       await delay(fullJitter(failures, OUTAGE_PAUSE, Math.random()));
     }
   }
+}
+
+interface Submission {
+  readonly request: PlanRequest;
+  readonly bytes: number;
+}
+
+function requestOf(places: readonly number[], sightings: readonly Sighting[], actorId: string): Submission {
+  const some = places.map((at) => sightings[at] as Sighting);
+  const scopeId = some[0]?.scopeId ?? '';
+  const changes = some.map(changeOf);
+  const request = { scopeId, actorId, clientId: '', atomic: 'mutation' as const, changes };
+  return { request, bytes: changes.length * BYTES_EACH };
 }
 
 /** Places in the list, by scope, in their order. */

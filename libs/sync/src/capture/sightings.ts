@@ -42,7 +42,7 @@ async function current(
 
 function sightingOf(
   collection: SyncedCollection,
-  { storedId, before, scopeId: last, since, isGone }: Seen,
+  { storedId, moved, scopeId: last, since, isGone }: Seen,
   row: StoredDocument | undefined,
 ): Sighting | undefined {
   const { scopeField } = collection.rules.capture ?? {};
@@ -54,12 +54,6 @@ function sightingOf(
   const named = scopeField === undefined ? undefined : scopeIn(row, scopeField);
   const scopeId = scopeOf(row) ?? last ?? named;
   if (scopeId === undefined) return undefined;
-  // Only the app moves documents: a device that has written the field itself changes nothing by that.
-  const isMoved =
-    scopeField !== undefined &&
-    scopeOf(before) !== undefined &&
-    named !== scopeId &&
-    scopeIn(before ?? {}, scopeField) !== named;
   return {
     scopeId,
     collection,
@@ -68,7 +62,7 @@ function sightingOf(
       ...more,
       ...(isGone ? { isGone } : {}),
       ...(since === undefined ? {} : { since }),
-      ...(isMoved ? { moved: { to: named } } : {}),
+      ...(moved ? { moved } : {}),
     },
   };
 }

@@ -34,6 +34,16 @@ describe('judgeHealth', () => {
     expect(details.warnings).toEqual([expect.stringContaining('90.0 s')]);
   });
 
+  it('warns of capture that is behind, and stays up', () => {
+    expect(judgeHealth({ ...well, captureBehindMs: 4_000 })).toMatchObject({
+      details: { captureBehindMs: 4_000 },
+    });
+    expect(judgeHealth({ ...well, captureBehindMs: 4_000 }).details.warnings).toBeUndefined();
+    const { status, details } = judgeHealth({ ...well, captureBehindMs: 90_000 });
+    expect(status).toBe('up');
+    expect(details.warnings).toEqual([expect.stringContaining('90.0 s')]);
+  });
+
   it('leaves out what is not known', () => {
     const { details } = judgeHealth({ ...well, clockOffsetMs: undefined, headAheadMs: undefined });
     expect(details).toEqual({ primary: true, changeStream: 'open' });

@@ -11,6 +11,8 @@ export type HealthFindings =
       readonly clockOffsetMs: number | undefined;
       /** How far the most advanced scope's head is ahead of the clock; 0 when none is by much. Undefined: not known. */
       readonly headAheadMs: number | undefined;
+      /** For how long writes past the engine may be waiting to be recorded. Undefined: nothing is captured. */
+      readonly captureBehindMs?: number | undefined;
     };
 
 export interface SyncHealth {
@@ -21,6 +23,7 @@ export interface SyncHealth {
     readonly changeStream?: ChangeStreamState;
     readonly clockOffsetMs?: number;
     readonly headAheadMs?: number;
+    readonly captureBehindMs?: number;
     /** What still works, but wants a look. */
     readonly warnings?: readonly string[];
     readonly error?: string;
@@ -30,10 +33,13 @@ export interface SyncHealth {
 /** A clock further off than this is held back by the engine, and worth a look. Milliseconds. */
 export const CLOCK_WARNING_MS = 5_000;
 
-/** Down without a primary or with a lost change stream; a clock that is off is a warning. */
+/** A quiet position is kept every five seconds, and a process that was killed is replaced in as many. Milliseconds. */
+const CAPTURE_WARNING_MS = 30_000;
+
+/** Down without a primary or with a lost change stream; a clock that is off, or capture that is behind, is a warning. */
 export function judgeHealth(findings: HealthFindings): SyncHealth {
   if (!findings.primary) return { status: 'down', details: { primary: false, error: findings.error } };
-  const { changeStream, clockOffsetMs, headAheadMs } = findings;
+  const { changeStream, clockOffsetMs, headAheadMs, captureBehindMs } = findings;
   const warnings: string[] = [];
   if (clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > CLOCK_WARNING_MS)
     warnings.push(
@@ -44,6 +50,10 @@ export function judgeHealth(findings: HealthFindings): SyncHealth {
       `A scope's newest version is ${seconds(headAheadMs)} ahead of the clock: a clock was wrong when it was written. ` +
         'Its order holds, and the clock catches up by itself.',
     );
+  if (captureBehindMs !== undefined && captureBehindMs > CAPTURE_WARNING_MS)
+    warnings.push(
+      `Capture is ${seconds(captureBehindMs)} behind: what was written past the engine since is not in the log yet.`,
+    );
   return {
     status: changeStream === 'lost' ? 'down' : 'up',
     details: {
@@ -51,6 +61,7 @@ export function judgeHealth(findings: HealthFindings): SyncHealth {
       changeStream,
       ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
       ...(headAheadMs === undefined ? {} : { headAheadMs }),
+      ...(captureBehindMs === undefined ? {} : { captureBehindMs }),
       ...(warnings.length === 0 ? {} : { warnings }),
       ...(changeStream === 'lost'
         ? { error: 'The change stream is lost: subscribers wait until it is open again.' }

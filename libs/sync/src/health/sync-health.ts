@@ -1,5 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { formatHlc, parseHlc } from 'nest-offline-sync-protocol';
+import { CaptureService } from '../capture/capture.service';
 import { WallClock } from '../clock/wall-clock';
 import { within } from '../database/waiting';
 import { OplogRepository } from '../log/oplog';
@@ -29,6 +30,7 @@ export class SyncHealthIndicator {
   constructor(
     private readonly oplog: OplogRepository,
     private readonly clock: WallClock,
+    private readonly capture: CaptureService,
     @Optional() private readonly hub?: ChangeStreamHub,
   ) {}
 
@@ -50,11 +52,13 @@ export class SyncHealthIndicator {
     if (typeof hello !== 'object') return { primary: false, error: `The database's primary ${hello}.` };
     if (hello['isWritablePrimary'] !== true || !('setName' in hello || hello['msg'] === 'isdbgrid'))
       return { primary: false, error: 'The server that answers is no primary of a replica set.' };
-    const [changeStream, headAheadMs] = await Promise.all([
+    const [changeStream, headAheadMs, behindMs] = await Promise.all([
       this.streamState(deadline),
       this.headLead(deadline),
+      inTime(deadline, () => this.capture.behindMs()),
     ]);
-    return { primary: true, changeStream, clockOffsetMs: this.clock.offsetMs, headAheadMs };
+    const captureBehindMs = typeof behindMs === 'number' ? behindMs : undefined;
+    return { primary: true, changeStream, clockOffsetMs: this.clock.offsetMs, headAheadMs, captureBehindMs };
   }
 
   private hello(signal: AbortSignal): Promise<Record<string, unknown>> {

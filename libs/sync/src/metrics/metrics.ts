@@ -21,6 +21,12 @@ export abstract class SyncMetrics {
   abstract tombstonesRemoved(tombstones: number): void;
   /** How far a scope's head is ahead of the bounded wall clock, when it is. */
   abstract headAhead(seconds: number): void;
+  /** From a write past the engine to the moment when it was recorded. */
+  abstract captureLag(seconds: number): void;
+  /** Documents of captured collections that were compared after such writes, and those that cannot be synced. */
+  abstract captured(compared: number, refused: number): void;
+  /** Capture was interrupted: it goes on by itself. */
+  abstract captureFailure(): void;
 }
 
 export class NoMetrics extends SyncMetrics {
@@ -37,4 +43,7 @@ export class NoMetrics extends SyncMetrics {
   trimmed(): void {}
   tombstonesRemoved(): void {}
   headAhead(): void {}
+  captureLag(): void {}
+  captured(): void {}
+  captureFailure(): void {}
 }

@@ -62,6 +62,17 @@ describe('PromMetrics', () => {
     expect(await sample('sync_tombstones_removed_total')).toBe(7);
   });
 
+  it('measures capture', async () => {
+    metrics.captureLag(0.02);
+    metrics.captured(3, 1);
+    metrics.captured(2, 0);
+    metrics.captureFailure();
+    expect(await sample('sync_capture_lag_seconds_sum')).toBeCloseTo(0.02);
+    expect(await sample('sync_capture_documents_total{status="compared"}')).toBe(5);
+    expect(await sample('sync_capture_documents_total{status="refused"}')).toBe(1);
+    expect(await sample('sync_capture_failures_total')).toBe(1);
+  });
+
   it('counts two apps of one process into the same series', async () => {
     const second = new PromMetrics(prom, registry);
     metrics.sockets(5);

@@ -31,12 +31,15 @@ export class PromMetrics extends SyncMetrics {
   private readonly retries: Counter;
   private readonly trimmedEntries: Counter;
   private readonly removedTombstones: Counter;
+  private readonly capturedDocuments: Counter;
+  private readonly captureFailures: Counter;
   private readonly pushSeconds: Histogram;
   private readonly pullSeconds: Histogram;
   private readonly fullSeconds: Histogram;
   private readonly queueWait: Histogram;
   private readonly groupChanges: Histogram;
   private readonly lag: Histogram;
+  private readonly captureSeconds: Histogram;
   private readonly oplogEntries: Gauge;
   private readonly openSockets: Gauge;
   private readonly liveSubscribers: Gauge;
@@ -64,6 +67,12 @@ export class PromMetrics extends SyncMetrics {
       'sync_tombstones_removed_total',
       'Tombstones removed by retention.',
     );
+    this.capturedDocuments = this.counter(
+      'sync_capture_documents_total',
+      'Documents that were compared after a write past the engine, and those that cannot be synced.',
+      ['status'],
+    );
+    this.captureFailures = this.counter('sync_capture_failures_total', 'Interruptions of capture.');
     this.pushSeconds = this.histogram('sync_push_duration_seconds', 'From a push to its answer.');
     this.pullSeconds = this.histogram('sync_pull_duration_seconds', 'From a pull to its answer.');
     this.fullSeconds = this.histogram(
@@ -75,6 +84,10 @@ export class PromMetrics extends SyncMetrics {
     this.lag = this.histogram(
       'sync_stream_lag_seconds',
       "From an entry's write to its dispatch to the sockets.",
+    );
+    this.captureSeconds = this.histogram(
+      'sync_capture_lag_seconds',
+      'From a write past the engine to its record in the log.',
     );
     this.oplogEntries = this.gauge('sync_oplog_size', 'Entries in the log, roughly.', 'max');
     this.openSockets = this.gauge('sync_websocket_connections', 'Open sockets of this process.', 'sum');
@@ -152,6 +165,19 @@ export class PromMetrics extends SyncMetrics {
     const report = headReports.get(this.headLead);
     if (!report || seconds >= report.seconds || !isFresh(report))
       headReports.set(this.headLead, { seconds, at: performance.now() });
+  }
+
+  captureLag(seconds: number): void {
+    this.captureSeconds.observe(seconds);
+  }
+
+  captured(compared: number, refused: number): void {
+    this.capturedDocuments.inc({ status: 'compared' }, compared);
+    this.capturedDocuments.inc({ status: 'refused' }, refused);
+  }
+
+  captureFailure(): void {
+    this.captureFailures.inc();
   }
 
   private counter(name: string, help: string, labelNames: string[] = []): Counter {

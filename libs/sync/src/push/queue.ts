@@ -53,20 +53,28 @@ export class PushQueue implements BeforeApplicationShutdown {
    * @throws SyncError `busy` past the deadline or with too much waiting, `shutting_down`; else the database's error
    */
   submit(request: PlanRequest, bytes: number, deadline: number): Promise<RequestOutcome> {
+    const outcome = this.enqueue(request, bytes, deadline);
+    this.pump();
+    return outcome;
+  }
+
+  /** The same for many that should share transactions from the first on. Each is refused for itself. */
+  submitAll(
+    requests: readonly { readonly request: PlanRequest; readonly bytes: number }[],
+    deadline: number,
+  ): Promise<RequestOutcome>[] {
+    const outcomes = requests.map(async ({ request, bytes }) => this.enqueue(request, bytes, deadline));
+    this.pump();
+    return outcomes;
+  }
+
+  private enqueue(request: PlanRequest, bytes: number, deadline: number): Promise<RequestOutcome> {
     if (this.closed) throw shuttingDown();
     if (this.queues.isFull(request.scopeId, request.changes.length, bytes))
       throw busy('Too many changes of this scope are waiting');
+    const enqueuedAt = performance.now();
     return new Promise((resolve, reject) => {
-      this.queues.add({
-        request,
-        bytes,
-        deadline,
-        enqueuedAt: performance.now(),
-        solo: false,
-        resolve,
-        reject,
-      });
-      this.pump();
+      this.queues.add({ request, bytes, deadline, enqueuedAt, solo: false, resolve, reject });
     });
   }
 

@@ -50,7 +50,7 @@ export class Repairs {
 
   /** Devices load the scope again. */
   raise(scopeId: string): Promise<void> {
-    return this.floors.raise(scopeId);
+    return this.floors.raise([scopeId]);
   }
 
   /** An entry behind the gap of the floor, so that those who listen notice it at once. */
