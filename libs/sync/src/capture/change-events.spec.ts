@@ -1,3 +1,4 @@
+import type { StoredDocument } from '../codec/stored-document';
 import { joined, tell, type ChangeEvent, type ForeignWrite, type Seen } from './change-events';
 
 const FIELD = 'owner.shop';
@@ -8,7 +9,10 @@ function event(more: Partial<ChangeEvent>): ChangeEvent {
 }
 const inNorth = { _sync_scope_id: 'north', _sync_version: 'v2', owner: { shop: 'north' } };
 const update = (updatedFields: object, removedFields: string[] = [], before: object = inNorth): ChangeEvent =>
-  event({ fullDocumentBeforeChange: before, updateDescription: { updatedFields, removedFields } });
+  event({
+    fullDocumentBeforeChange: before as StoredDocument,
+    updateDescription: { updatedFields: updatedFields as StoredDocument, removedFields },
+  });
 const told = (one: ChangeEvent) => tell(one, () => FIELD);
 const movedBy = (one: ChangeEvent): unknown => (told(one) as ForeignWrite).moved;
 
