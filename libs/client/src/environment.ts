@@ -68,6 +68,10 @@ export interface FetchAnswer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
   text(): Promise<string>;
+  /** Where the platform gives an answer as it comes. */
+  readonly body?: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> };
+  } | null;
 }
 
 /** As much of a WebSocket as is used. */
@@ -85,6 +89,9 @@ interface Platform {
   readonly fetch?: (url: string, request: unknown) => Promise<FetchAnswer>;
   readonly WebSocket?: new (url: string) => ClientSocket;
   readonly AbortController?: new () => Abort;
+  readonly TextDecoder?: new () => {
+    decode(bytes?: Uint8Array, options?: { readonly stream: true }): string;
+  };
   readonly crypto?: { getRandomValues(bytes: Uint8Array): Uint8Array };
   readonly setTimeout: (call: () => void, ms: number) => unknown;
   readonly clearTimeout: (timer: unknown) => void;
@@ -143,6 +150,22 @@ export function environment(given: Partial<Environment> = {}): Environment {
     tabs: webTabs(place),
     ...given,
   };
+}
+
+/** The text of an answer as it comes; where the platform cannot give it so, the whole at once. */
+export async function* piecesOf(answer: FetchAnswer): AsyncGenerator<string> {
+  const { TextDecoder } = globalThis as unknown as Platform;
+  if (!answer.body || !TextDecoder) {
+    yield await answer.text();
+    return;
+  }
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder();
+  for (let isOver = false; !isOver;) {
+    const { done, value } = await reader.read();
+    isOver = done;
+    yield done ? decoder.decode() : decoder.decode(value, { stream: true });
+  }
 }
 
 /** Hidden for longer than this, messages of other tabs may be lost: browsers freeze and throw away what nobody sees. */

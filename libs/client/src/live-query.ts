@@ -103,7 +103,10 @@ export class LiveQuery<T extends object> implements Observable<LiveRows<T>>, Wat
   private replace(out: readonly Row<T>[], into: readonly Row<T>[]): void {
     let rows: Row<T>[];
     if (out.length + into.length > MANY) {
-      rows = [...this.found.values()].sort(this.inOrder);
+      const gone = new Set(out);
+      // Two parts that are in order are brought together in a walk.
+      rows = [...this.rows.filter((row) => !gone.has(row)), ...[...into].sort(this.inOrder)];
+      rows.sort(this.inOrder);
     } else {
       rows = [...this.rows];
       for (const row of out) rows.splice(this.place(rows, row), 1);

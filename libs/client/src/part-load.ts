@@ -74,7 +74,7 @@ async function takePart(
       await work.confirm(load.part, { id, version, data, generation });
       await work.settle(load.part, id, cursor, strategy(load.part));
     }
-    const after = { lastSeq: load.lastSeq ?? '', next: isEnd ? undefined : next, rows: entries.length };
+    const after = { lastSeq: load.lastSeq ?? '', next: isEnd ? null : next, rows: entries.length };
     await writeMeta(work.stores.meta, 'position', pageLoaded(position, after));
   });
 }

@@ -5,8 +5,9 @@ import type { AccessLost } from './rules/rights.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
+import { fullQuery, LoadPage } from './load-page.ts';
 import { beginPart, readPart, verifyPart } from './part-load.ts';
-import { ask, beginLoad, fullPage, fullQuery, sweep, takeInfo, takePage, takePull } from './reading.ts';
+import { ask, beginLoad, sweep, takeInfo, takePull } from './reading.ts';
 import { isOver, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
@@ -21,7 +22,7 @@ import {
   type ReaderState,
   type Temper,
 } from './rules/reader-state.ts';
-import type { Answer, Transport } from './transport.ts';
+import type { Answer, TakeLines, Transport } from './transport.ts';
 import type { Auth } from './auth.ts';
 
 export interface ReaderPorts {
@@ -168,12 +169,10 @@ export class Reader {
     const { page, part } = position.load;
     if (part !== undefined) return this.loadPart(part, page);
     const collections = this.access.loadable;
-    const answer = await this.get('full', fullQuery(collections, page), true);
-    if (!answer) return;
-    const whole = fullPage(answer.body as Record<string, unknown>[], answer.header('x-sync-count'));
-    if (!whole) return this.failed(NETWORK);
-    const rows = whole.rows.filter((each) => this.ports.collections.includes(each.collection));
-    await takePage(this.replica, page, collections, rows, whole);
+    const whole = new LoadPage(this.replica, page, collections, this.ports);
+    const query = fullQuery(collections, page);
+    const answer = await this.get('full', query, (lines, header) => whole.take(lines, header));
+    if (answer && !whole.isOver) await this.failed(NETWORK);
   }
 
   private async end(part: string | undefined): Promise<void> {
@@ -207,14 +206,13 @@ export class Reader {
 
   private async follow(since: string): Promise<void> {
     const { ports, replica } = this;
-    const { hub } = ports;
-    if (!hub) return;
+    if (!ports.hub) return;
     const token = await ports.auth.token().catch(() => undefined);
     if (token === undefined) return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
     const { identity } = await replica.meta('server');
     const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
     const subscription = { token, scope: replica.scope, since, collections: this.access.readable, identity };
-    const feed = new LiveFeed(replica, hub, subscription, Math.max(5_000, 2.5 * ping));
+    const feed = new LiveFeed(replica, ports.hub, subscription, Math.max(5_000, 2.5 * ping));
     this.feed = feed;
     if (this.isStopped || this.waiting.length > 0) feed.close();
     feed.onLive = () => {
@@ -243,7 +241,7 @@ export class Reader {
   private async get(
     path: string,
     query: Readonly<Record<string, string | undefined>>,
-    lines?: true,
+    lines?: TakeLines,
   ): Promise<(Answer & { ok: true }) | undefined> {
     const answer = await ask(this.replica, this.ports.transport, path, query, lines);
     if (this.isStopped) return undefined;

@@ -1,10 +1,4 @@
-import {
-  isObject,
-  type FullLine,
-  type LogChange,
-  type PullResponse,
-  type SyncInfo,
-} from 'nest-offline-sync-protocol';
+import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest-offline-sync-protocol';
 import { readMeta, writeMeta } from './meta.ts';
 import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
@@ -13,9 +7,10 @@ import { later } from './rules/clock.ts';
 import { isLost, type Stretch } from './rules/echo.ts';
 import { failureOf } from './rules/failure.ts';
 import type { Mutation } from './rules/mutation.ts';
-import { begunLoad, loadEnded, pageLoaded } from './rules/reader-state.ts';
+import { begunLoad, loadEnded } from './rules/reader-state.ts';
 import type { BaseRow } from './storage.ts';
-import type { Answer, Transport } from './transport.ts';
+import type { Answer, TakeLines, Transport } from './transport.ts';
+import { idsOf } from './load-page.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -43,9 +38,7 @@ export async function takeEntries(
       await doubtAnswered(work);
       return false;
     }
-    const ids = new Map<string, LogChange['doc_id'][]>();
-    for (const { collection, doc_id: id } of entries)
-      ids.set(collection, [...(ids.get(collection) ?? []), id]);
+    const ids = idsOf(entries);
     for (const [collection, all] of ids) await work.hold(collection, all);
     const strategy = await replica.strategies(work);
     const { generation } = position;
@@ -99,75 +92,30 @@ export async function ask(
   transport: Transport,
   path: string,
   query: Readonly<Record<string, string | undefined>>,
-  lines?: true,
+  lines?: TakeLines,
 ): Promise<Answer> {
   const { scope } = replica;
-  const { identity } = await replica.meta('server');
+  let { identity } = await replica.meta('server');
   const asked = { scope, expected_identity: identity, ...query };
-  const answer = await transport.request({ method: 'GET', path, query: asked, ...(lines ? { lines } : {}) });
-  const told = answer.ok ? answer.header('x-sync-identity') : null;
-  if (told !== null && identity === undefined) await replica.identify(told);
   // C8: what somebody else is told is not for this database.
-  if (told !== null && identity !== undefined && told !== identity)
+  const isOwn = async (told: string | null): Promise<boolean> => {
+    if (told !== null && identity === undefined) await replica.identify((identity = told));
+    return told === null || told === identity;
+  };
+  const taken: TakeLines | undefined =
+    lines && (async (some, header) => (await isOwn(header(IDENTITY))) && lines(some, header));
+  const answer = await transport.request({
+    method: 'GET',
+    path,
+    query: asked,
+    ...(taken ? { lines: taken } : {}),
+  });
+  if (answer.ok && !(await isOwn(answer.header(IDENTITY))))
     return { ok: false, failure: failureOf(409, { code: 'identity_changed' }, NaN) };
   return answer;
 }
 
-/** Asks for a page of a load, the first one also for about how many rows there are. */
-export function fullQuery(
-  collections: readonly string[],
-  page: string | undefined,
-): Readonly<Record<string, string | undefined>> {
-  const count = page === undefined ? 'true' : undefined;
-  return { collections: collections.join(','), cursor: page, tombstones: 'false', count };
-}
-
-/** A page of a load; undefined if it was cut off. */
-export interface FullPage {
-  readonly rows: readonly FullLine[];
-  readonly lastSeq: string;
-  readonly next: string | undefined;
-  /** About how many rows all pages have. */
-  readonly of: number | undefined;
-}
-
-/** @param count `X-Sync-Count` */
-export function fullPage(
-  lines: readonly Record<string, unknown>[],
-  count: string | null,
-): FullPage | undefined {
-  const end = lines.at(-1);
-  if (end?.['end'] !== true || typeof end['last_seq'] !== 'string') return undefined;
-  const next = typeof end['cursor'] === 'string' ? end['cursor'] : undefined;
-  const of = count === null || !Number.isFinite(Number(count)) ? undefined : Number(count);
-  return { rows: lines.slice(0, -1) as unknown as FullLine[], lastSeq: end['last_seq'], next, of };
-}
-
-/** Stores a page of a load, and where the next one begins. */
-export async function takePage(
-  replica: Replica,
-  page: string | undefined,
-  collections: readonly string[],
-  rows: readonly FullLine[],
-  { lastSeq, next, of }: FullPage,
-): Promise<boolean> {
-  return replica.write('leader', async (work) => {
-    const position = await readMeta(work.stores.meta, 'position');
-    if (!position.load || position.load.isSweeping || position.load.page !== page) return false;
-    const { generation } = position;
-    const ids = new Map<string, BaseRow['id'][]>();
-    for (const { collection, doc_id: id } of rows) ids.set(collection, [...(ids.get(collection) ?? []), id]);
-    for (const [collection, all] of ids) await work.hold(collection, all);
-    for (const { collection, doc_id: id, version, data, deleted } of rows)
-      await work.learn(collection, { id, version, data: deleted ? null : data, generation });
-    await writeMeta(
-      work.stores.meta,
-      'position',
-      pageLoaded(position, { lastSeq, next, of, rows: rows.length, collections }),
-    );
-    return true;
-  });
-}
+const IDENTITY = 'x-sync-identity';
 
 const SWEEP_ROWS = 500;
 

@@ -86,7 +86,14 @@ export function syncStatus(
     sending: pusher.state.phase === 'sending' ? pusher.state.count : 0,
     ...(lastContactAt === undefined ? {} : { lastContactAt }),
     ...(lastCaughtUpAt === undefined ? {} : { lastCaughtUpAt }),
-    ...(load ? { progress: { rows: load.rows, ...(load.of === undefined ? {} : { of: load.of }) } } : {}),
+    ...(load
+      ? {
+          progress: {
+            rows: load.rows + (load.partRows ?? 0),
+            ...(load.of === undefined ? {} : { of: load.of }),
+          },
+        }
+      : {}),
     ...(held
       ? { retryAt: held.until, error: { code: held.failure.code, message: held.failure.message } }
       : {}),

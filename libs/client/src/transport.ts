@@ -1,6 +1,6 @@
 import { isObject } from 'nest-offline-sync-protocol';
 import type { Auth } from './auth.ts';
-import type { Environment } from './environment.ts';
+import { piecesOf, type Environment, type FetchAnswer } from './environment.ts';
 import { AuthError } from './errors.ts';
 import { failureOf, NETWORK, type Failure } from './rules/failure.ts';
 
@@ -10,16 +10,26 @@ export interface Request {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: object;
-  /** A text for each answer that proves to be whole; undefined: one that was cut off, or is of somebody else. */
-  readonly lines?: true;
+  /** The answer is lines, and this takes them. Its errors are thrown. */
+  readonly lines?: TakeLines;
 }
+
+type Header = (name: string) => string | null;
+
+/**
+ * Takes some hundred lines of an answer that is on its way, and is waited for.
+ *
+ * @returns false: no more of it is wanted
+ */
+export type TakeLines = (lines: readonly Line[], header: Header) => Promise<boolean>;
+export type Line = Readonly<Record<string, unknown>>;
 
 export type Answer =
   | {
       readonly ok: true;
-      /** The body, or its lines. */
+      /** Undefined if lines were asked for. */
       readonly body: unknown;
-      readonly header: (name: string) => string | null;
+      readonly header: Header;
       readonly sentAt: number;
       readonly receivedAt: number;
     }
@@ -27,7 +37,7 @@ export type Answer =
 
 const TIMEOUT_MS = 60_000;
 
-/** Requests over HTTP. An answer is what the server said, or a failure; it never throws. */
+/** Requests over HTTP. An answer is what the server said, or a failure. */
 export class Transport {
   private readonly pending = new Set<() => void>();
 
@@ -66,9 +76,10 @@ export class Transport {
   private async send({ method, path, query = {}, body, lines }: Request, token: string): Promise<Answer> {
     const { environment } = this;
     const { signal, abort } = bound(environment.abort());
-    const end = environment.timer(TIMEOUT_MS, abort);
+    let end = environment.timer(TIMEOUT_MS, abort);
     this.pending.add(abort);
     const sentAt = environment.now();
+    let thrown: [unknown] | undefined;
     try {
       const answer = await environment.fetch(`${this.url}/${path}${queryText(query)}`, {
         method,
@@ -79,18 +90,30 @@ export class Transport {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       });
-      const text = await answer.text();
-      const header = (name: string): string | null => answer.headers.get(name);
+      const header: Header = (name) => answer.headers.get(name);
       if (answer.status !== 200) {
-        const failure = failureOf(answer.status, parsed(text), Number(header('retry-after') ?? NaN));
+        const refusal = parsed(await answer.text());
+        const failure = failureOf(answer.status, refusal, Number(header('retry-after') ?? NaN));
         return { ok: false, failure };
       }
-      const found = lines ? ndjson(text) : parsed(text);
-      if (found === undefined) return { ok: false, failure: NETWORK };
-      return { ok: true, body: found, header, sentAt, receivedAt: environment.now() };
+      let told: unknown;
+      if (lines)
+        for await (const some of linesOf(answer)) {
+          end();
+          const isWanted = await lines(some, header).catch((error: unknown) => {
+            thrown = [error];
+            throw error;
+          });
+          if (!isWanted) break;
+          end = environment.timer(TIMEOUT_MS, abort);
+        }
+      else if ((told = parsed(await answer.text())) === undefined) return { ok: false, failure: NETWORK };
+      return { ok: true, body: told, header, sentAt, receivedAt: environment.now() };
     } catch {
+      if (thrown) throw thrown[0];
       return { ok: false, failure: NETWORK };
     } finally {
+      if (lines) abort();
       end();
       this.pending.delete(abort);
     }
@@ -118,13 +141,25 @@ function parsed(text: string): unknown {
   }
 }
 
-function ndjson(text: string): Record<string, unknown>[] | undefined {
-  const lines: Record<string, unknown>[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    const value = parsed(line);
-    if (!isObject(value)) return undefined;
-    lines.push(value);
+/** What the page does for the user waits for so many lines at most. */
+const LINES = 500;
+
+/** @throws Error if something that has come is no line */
+async function* linesOf(answer: FetchAnswer): AsyncGenerator<readonly Line[]> {
+  let rest = '';
+  let found: Line[] = [];
+  for await (const piece of piecesOf(answer)) {
+    rest += piece;
+    let from = 0;
+    for (let to; (to = rest.indexOf('\n', from)) >= 0; from = to + 1) {
+      const line: unknown = JSON.parse(rest.slice(from, to));
+      if (!isObject(line)) throw new TypeError('A line is no object.');
+      found.push(line);
+      if (found.length < LINES) continue;
+      yield found;
+      found = [];
+    }
+    rest = rest.slice(from);
   }
-  return lines;
+  if (found.length > 0) yield found;
 }

@@ -6,6 +6,7 @@ import { settled, shown, type Strategy } from './rules/chain.ts';
 import { docKey, type Mutation, type RefusedEntry, type ViewRow } from './rules/mutation.ts';
 import { shapeOf, told, type Shapes } from './rules/migration.ts';
 import type { BaseRow, Stores } from './storage.ts';
+import { viewsOf } from './view-rows.ts';
 
 /** How a mutation ended. */
 export type Settlement =
@@ -87,7 +88,7 @@ export class Work {
     const { base, view, outbox } = this.stores;
     const [rows, views] = await Promise.all([
       base.get(collection, missing),
-      Promise.all(missing.map((id) => view.get(collection, id) as Promise<ViewRow | undefined>)),
+      viewsOf(view, collection, missing),
     ]);
     const chains = await Promise.all(
       views.map((row) => Promise.all((row?.chain ?? []).map((seq) => outbox.get(seq) as Promise<Mutation>))),

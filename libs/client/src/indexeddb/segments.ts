@@ -47,11 +47,9 @@ export class SegmentedStore implements BaseStore {
       const wanted = sorted(new Set(ids));
       const [spans, loose] = await Promise.all([
         this.spans(collection, wanted),
-        Promise.all(
-          wanted.map((id) => resultOf(this.loose.get([collection, id])) as Promise<Loose | undefined>),
-        ),
+        this.looseOf(collection, wanted),
       ]);
-      const found = new Map<Id, BaseRow | null>(loose.filter((entry) => entry !== undefined));
+      const found = new Map<Id, BaseRow | null>(loose);
       await Promise.all(
         spans.map(async ({ start, ids: covered }) => {
           const missing = covered.filter((id) => !found.has(id));
@@ -160,8 +158,21 @@ export class SegmentedStore implements BaseStore {
     }
   }
 
-  private looseIn(range: IDBKeyRange): Promise<Loose[]> {
-    return resultOf(this.loose.getAll(range)) as Promise<Loose[]>;
+  /** @param ids in order. Others may be among the rows */
+  private async looseOf(collection: string, ids: readonly Id[]): Promise<readonly Loose[]> {
+    if (ids.length >= MANY) {
+      const range = IDBKeyRange.bound([collection, ids[0]], [collection, ids.at(-1)]);
+      const all = await this.looseIn(range, ids.length);
+      if (all.length < ids.length) return all;
+    }
+    const each = await Promise.all(
+      ids.map((id) => resultOf(this.loose.get([collection, id])) as Promise<Loose | undefined>),
+    );
+    return each.filter((entry) => entry !== undefined);
+  }
+
+  private looseIn(range: IDBKeyRange, limit?: number): Promise<Loose[]> {
+    return resultOf(this.loose.getAll(range, limit)) as Promise<Loose[]>;
   }
 
   /** @param ids in order, each once */

@@ -72,6 +72,12 @@ it('makes one patch of two only where that comes to the same', () => {
   );
 });
 
+it('never joins what sets a field inside of an object with what takes it away: the object stays', () => {
+  const sets = { ...EMPTY_PATCH, set: { 'o.x': 1 } };
+  expect(joined(sets, { ...EMPTY_PATCH, unset: ['o.x'] })).toBeUndefined();
+  expect(joined(sets, { ...EMPTY_PATCH, unset: ['o'] })).toEqual({ ...EMPTY_PATCH, unset: ['o'] });
+});
+
 it('never joins what adds with what sets: the one may be refused, the other may not', () => {
   const sets = { ...EMPTY_PATCH, set: { a: 1 } };
   const adds = { ...EMPTY_PATCH, inc: { b: 1 } };

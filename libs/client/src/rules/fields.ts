@@ -132,6 +132,8 @@ export function joined(first: PatchBody, second: PatchBody): PatchBody | undefin
   const inSecond = pathsOf(second);
   const set: Record<string, Json> = {};
   for (const [path, value] of Object.entries(first.set)) {
+    // The objects that were made on the way to it stay when it is taken away.
+    if (second.unset.some((other) => other.includes('.') && covers(other, path))) return undefined;
     if (inSecond.some((other) => covers(other, path))) continue;
     // A field inside of an object that the first one set belongs into that object.
     if (inSecond.some((other) => covers(path, other))) return undefined;

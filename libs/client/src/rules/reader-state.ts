@@ -32,9 +32,22 @@ export interface Load {
   readonly page?: string | undefined;
   /** All pages are here: what older loads have left is being removed. */
   readonly isSweeping: boolean;
+  /** Of whole pages. */
   readonly rows: number;
+  /** Of a page that has not come to its end. */
+  readonly partRows?: number | undefined;
   /** About how many there are. */
   readonly of?: number | undefined;
+}
+
+/** What was stored of a page, since it was asked for. */
+export interface Loaded {
+  readonly lastSeq: string;
+  readonly rows: number;
+  /** Missing: the page goes on. Null: it was the last one. */
+  readonly next?: string | null | undefined;
+  readonly of?: number | undefined;
+  readonly collections?: readonly string[];
 }
 
 /** A load from the beginning; the cursor is given up at once, so that nothing counts as read up to it (R7). */
@@ -47,29 +60,21 @@ export function begunPart(position: Position, part: string): Position {
   return { ...position, load: { part, isSweeping: false, rows: 0 } };
 }
 
-/** A page of a load has been stored. */
-export function pageLoaded(
-  position: Position,
-  page: {
-    readonly lastSeq: string;
-    readonly next: string | undefined;
-    readonly rows: number;
-    readonly of?: number | undefined;
-    readonly collections?: readonly string[];
-  },
-): Position {
+/** A page of a load has been stored, or the beginning of one. */
+export function pageLoaded(position: Position, page: Loaded): Position {
   const { load } = position;
   if (!load) return position;
+  const { next, rows } = page;
   return {
     ...position,
     load: {
       ...load,
       collections: page.collections ?? load.collections,
       lastSeq: load.lastSeq ?? page.lastSeq,
-      page: page.next,
-      isSweeping: page.next === undefined,
-      rows: load.rows + page.rows,
       of: load.of ?? page.of,
+      ...(next === undefined
+        ? { partRows: rows }
+        : { page: next ?? undefined, isSweeping: next === null, rows: load.rows + rows, partRows: 0 }),
     },
   };
 }

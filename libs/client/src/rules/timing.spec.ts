@@ -76,7 +76,9 @@ describe('the reader', () => {
     expect(load).toEqual({ generation: 2, isComplete: true, load: { isSweeping: false, rows: 0 } });
     const first = pageLoaded(load, page);
     expect(first.load).toMatchObject({ lastSeq: 'l', page: 'p', isSweeping: false, rows: 2, of: 4 });
-    const last = pageLoaded(first, { ...page, lastSeq: 'other', next: undefined });
+    const part = pageLoaded(first, { lastSeq: 'other', rows: 1 });
+    expect(part.load).toMatchObject({ lastSeq: 'l', page: 'p', isSweeping: false, rows: 2, partRows: 1 });
+    const last = pageLoaded(part, { ...page, lastSeq: 'other', next: null });
     expect(last.load).toMatchObject({ lastSeq: 'l', isSweeping: true, rows: 4 });
     expect(loadEnded(last, ['c'])).toEqual({ generation: 2, isComplete: true, covered: ['c'], cursor: 'l' });
   });
@@ -84,7 +86,7 @@ describe('the reader', () => {
   it.each([
     ['nothing', { generation: 0, isComplete: false }, false, 'loading'],
     ['a load', load, true, 'loading'],
-    ['all pages', pageLoaded(load, { ...page, next: undefined }), true, 'sweeping'],
+    ['all pages', pageLoaded(load, { ...page, next: null }), true, 'sweeping'],
     ['a cursor', { generation: 1, isComplete: true, cursor: 'c' }, false, 'catching-up'],
     ['everything', { generation: 1, isComplete: true, cursor: 'c' }, true, 'live'],
   ] as const)('goes on from %s', (_, position, isCaughtUp, phase) => {

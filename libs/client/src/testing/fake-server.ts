@@ -3,6 +3,7 @@ import {
   STREAM_CLOSE,
   SyncError,
   type DocId,
+  type FullLine,
   type JsonObject,
   type ServerDocument,
 } from 'nest-offline-sync-protocol';
@@ -217,10 +218,13 @@ export class FakeServer {
   ): FetchAnswer {
     const { pageSize = 1000 } = this.options;
     const all = scope.rows(query['tombstones'] !== 'false');
-    const rows = all.filter((row) => collections.includes(row.collection));
-    const from = Number(query['cursor'] ?? 0);
-    const page = rows.slice(from, from + pageSize);
-    const next = from + pageSize < rows.length ? String(from + pageSize) : null;
+    const rows = all.filter((row) => collections.includes(row.collection)).sort(inOrder);
+    // A page is a range of ids: what comes or goes meanwhile moves no other row to another page.
+    const [collection = '', doc_id = ''] = JSON.parse(query['cursor'] ?? '[]') as [string?, DocId?];
+    const rest = rows.filter((row) => inOrder(row, { collection, doc_id }) > 0);
+    const page = rest.slice(0, pageSize);
+    const last = page.at(-1);
+    const next = last && rest.length > page.length ? JSON.stringify([last.collection, last.doc_id]) : null;
     const lines = [...page, { end: true, last_seq: scope.lastSeq, cursor: next }];
     return answerOf(200, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), {
       ...headers,
@@ -256,6 +260,15 @@ export class FakeServer {
   private time(): string {
     return new Date((this.options.now ?? (() => Date.now()))()).toISOString();
   }
+}
+
+type RowKey = Pick<FullLine, 'collection' | 'doc_id'>;
+
+function inOrder(a: RowKey, b: RowKey): number {
+  const [one, other] = [a, b].map(
+    ({ collection, doc_id: id }) => `${collection}\n${typeof id} ${String(id)}`,
+  );
+  return (one as string) < (other as string) ? -1 : one === other ? 0 : 1;
 }
 
 function identityOf({ scope, actor }: FakeSession): string {

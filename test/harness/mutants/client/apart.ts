@@ -34,11 +34,7 @@ export const APART: readonly ClientMutant[] = [
     about: 'an answer to another identity is stored',
     noticedBy: { file: 'libs/client/src/two-users.spec.ts', tests: 'tells by the answer whose it is' },
     patches: [
-      client(
-        'reading.ts',
-        '  if (told !== null && identity !== undefined && told !== identity)',
-        "  if (told !== null && identity !== undefined && told === '')",
-      ),
+      client('reading.ts', '    return told === null || told === identity;', "    return told !== '';"),
     ],
   },
   {
@@ -55,9 +51,22 @@ export const APART: readonly ClientMutant[] = [
     noticedBy: { file: 'libs/client/src/crash-points.spec.ts', tests: 'cut' },
     patches: [
       client(
-        'reading.ts',
-        "  if (end?.['end'] !== true || typeof end['last_seq'] !== 'string') return undefined;\n",
-        "  if (end?.['end'] !== true)\n    return { rows: lines as unknown as FullLine[], lastSeq: String(lines.at(-1)?.['version'] ?? ''), next: undefined, of: undefined };\n  if (typeof end['last_seq'] !== 'string') return undefined;\n",
+        'load-page.ts',
+        '      ...(end ? { next: end.cursor } : {}),',
+        '      next: end ? end.cursor : null,',
+      ),
+    ],
+  },
+  {
+    name: 'position-of-the-last-try',
+    breaks: ['C5', 'C9'],
+    about: 'a page that was cut off has rows, and the cursor behind it is of the next try',
+    noticedBy: { file: 'libs/client/src/loading.spec.ts', tests: 'goes on with the page' },
+    patches: [
+      client(
+        'rules/reader-state.ts',
+        '      lastSeq: load.lastSeq ?? page.lastSeq,',
+        '      lastSeq: next === undefined ? undefined : (load.lastSeq ?? page.lastSeq),',
       ),
     ],
   },
