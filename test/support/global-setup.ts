@@ -13,7 +13,8 @@ export default async function globalSetup(): Promise<void> {
     keepTestRun({ server: undefined });
     return;
   }
-  const server = await startEmbeddedMongo();
+  // A test of what expires waits for it.
+  const server = await startEmbeddedMongo({ args: ['--setParameter', 'ttlMonitorSleepSecs=1'] });
   process.env.TEST_MONGODB_URI = server.uri;
   keepTestRun({ server });
 }

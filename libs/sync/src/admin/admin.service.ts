@@ -22,6 +22,7 @@ import type { VerifyProgress, VerifyReport } from '../verify/report';
 import { Verification } from '../verify/verification';
 import { Reversal, type RevertReport } from './reversal';
 import { ScopeFloors } from './scope-floors';
+import { isFilter } from './filter';
 import { countUnscoped } from './unscoped-walk';
 
 export interface AdoptOptions {
@@ -107,6 +108,8 @@ export class SyncAdminService {
     await this.setup.whenReady();
     const plan = this.planOf(options);
     const { store } = plan.collection;
+    if (!(await isFilter(store, plan.where)))
+      throw bad('where', 'must be a filter of MongoDB, and the database takes it for none');
     const run = async (mayContinue: () => Promise<boolean>): Promise<AdoptReport> => {
       const total = await countUnscoped(store, plan.where);
       const report = await new Adoption(
@@ -183,6 +186,9 @@ export class SyncAdminService {
       throw bad('scopeField', 'must be the dotted path of a field of the documents, and no _id or _sync_*');
     if (typeof where !== 'object' || where === null || Array.isArray(where))
       throw bad('where', 'must be a filter of MongoDB');
+    const capturedBy = collection.rules.capture?.scopeField;
+    if (capturedBy !== undefined && capturedBy !== scopeField)
+      throw bad('scopeField', `must be ${capturedBy}: the app captures ${collection.name} by it`);
     const actorId = identityText(actor);
     if (actorId === undefined) throw bad('actor', 'must be a text of 1 to 256 bytes');
     return { collection, scopeField, where, actorId, log, dryRun };

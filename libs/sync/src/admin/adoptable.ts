@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Rejection } from 'nest-offline-sync-protocol';
+import { whyNotIn } from '../capture/observation';
 import type { SyncedCollection } from '../collections/collection';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { readField } from '../identity/identity';
@@ -17,16 +17,14 @@ export type Adoptable =
 export function adoptable(
   document: StoredDocument,
   scopeField: string,
-  { ids, name, livesIn }: Pick<SyncedCollection, 'ids' | 'name' | 'livesIn'>,
+  collection: Pick<SyncedCollection, 'ids' | 'name' | 'livesIn'>,
   bytes: number,
 ): Adoptable {
   if ((document[SYNC_FIELDS.scope] ?? null) !== null) return refused('scope_missing', ALREADY);
   const scopeId = scopeIn(document, scopeField);
   if (scopeId === undefined) return refused('scope_missing', whyNoScope(document, scopeField));
-  if (!livesIn(scopeId))
-    return refused('wrong_scope', `collection ${name} does not live in scopes of this kind`);
-  if (!isCarried(ids, scopeId, document['_id']))
-    return refused('invalid_doc_id', 'the wire cannot carry the _id: devices could not name the document');
+  const rejection = whyNotIn(scopeId, collection, document['_id']);
+  if (rejection) return { ok: false, rejection };
   if (bytes > MOST_BYTES)
     return refused('document_too_large', 'with the fields of sync it would be larger than MongoDB takes');
   return { ok: true, scopeId };
@@ -36,11 +34,6 @@ export function adoptable(
 const MOST_BYTES = (16 << 20) - (16 << 10);
 
 const ALREADY = `${SYNC_FIELDS.scope} is there already and is no text: remove it, or set the one scope`;
-
-/** Whether the stored id is found again by what devices call it. */
-function isCarried(ids: SyncedCollection['ids'], scopeId: string, storedId: unknown): boolean {
-  return isDeepStrictEqual(ids.toStored(scopeId, ids.toWire(storedId)), storedId);
-}
 
 function whyNoScope(document: StoredDocument, scopeField: string): string {
   const value = readField(document, scopeField) ?? null;

@@ -1,5 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
+import { SyncError } from 'nest-offline-sync-protocol';
+import { codeOf, MONGO_CODES } from '../database/errors';
 import { SYNCED_COLLECTION_INDEX } from '../database/indexes';
 import { within } from '../database/waiting';
 
@@ -63,6 +65,15 @@ async function readBatch(
       if (batch.length === BATCH || total > BATCH_BYTES) return { batch, isLast: false };
     }
     return { batch, isLast: true };
+  } catch (error) {
+    // The hint names an index that is not there.
+    if (codeOf(error) !== MONGO_CODES.BadValue) throw error;
+    throw new SyncError(
+      'configuration',
+      `Collection ${store.collectionName} lacks the index of scopes: somebody has made it again, or dropped the index. ` +
+        'Each start of the app, or of the command, makes it: start again.',
+      { cause: error },
+    );
   } finally {
     await cursor.close();
   }

@@ -6,6 +6,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import type { Rejection } from 'nest-offline-sync-protocol';
 import { ScopeFloors } from '../admin/scope-floors';
 import { WallClock } from '../clock/wall-clock';
 import { Lease, type LeaseRecord } from '../cluster/lease';
@@ -25,6 +26,7 @@ import { differing } from './capture-scan';
 import { keyOf, Observation, type Sighting } from './observation';
 import { Position, type PositionRecord } from './position';
 import { keepPreImages } from './pre-images';
+import { Readiness } from './readiness';
 import { sightingsOf } from './sightings';
 import { wakings } from './wakings';
 
@@ -44,6 +46,7 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
   private readonly stopping = new AbortController();
   private readonly lease: Lease;
   private readonly position: Position;
+  private readonly readiness: Readiness;
   private captured: readonly SyncedCollection[] = [];
   private job: Promise<void> = Promise.resolve();
   private savedAt = -Infinity;
@@ -67,6 +70,7 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
       randomUUID(),
       LEASE_MS,
     );
+    this.readiness = new Readiness(oplog.db, settings, this.logger);
     this.position = new Position(oplog, oplog.db.collection<PositionRecord>(leasesCollection, options));
   }
 
@@ -199,17 +203,32 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     const seen = new Map<string, Seen>();
     const unclear = new Set<SyncedCollection>();
     const foreign: ChangeEvent[] = [];
+    const blind = new Set<string>();
     for (const event of events) {
       const told = tell(event, (name) => this.collections.get(name)?.rules.capture?.scopeField);
       if (told.kind !== 'own') foreign.push(event);
       if (told.kind === 'write') {
+        if (told.isBlind) blind.add(told.collection);
         const key = `${told.collection}\0${keyOf(told.storedId)}`;
         seen.set(key, joined(seen.get(key), told));
       } else if (told.kind === 'unclear')
         for (const collection of this.captured)
-          if (told.collection === undefined || told.collection === collection.name) unclear.add(collection);
+          if (told.collections === 'all' || told.collections.includes(collection.name))
+            unclear.add(collection);
     }
-    await this.record(await sightingsOf([...seen.values()], (name) => this.collections.get(name)), signal);
+    for (const { ns } of events)
+      for (const collection of this.captured)
+        if (ns?.coll === collection.name && this.readiness.isUnfit(ns.coll)) unclear.add(collection);
+    for (const collection of unclear)
+      if (!(await this.readiness.restore(collection.name))) unclear.delete(collection);
+    for (const name of blind)
+      if (!this.readiness.isUnfit(name)) await keepPreImages(this.oplog.db, name).catch(() => undefined);
+    const sightings = await sightingsOf(
+      [...seen.values()].filter(({ collection }) => !this.readiness.isUnfit(collection)),
+      (name) => this.collections.get(name),
+      ({ name, rules }) => this.refuse(name, namesNoScope(rules.capture?.scopeField ?? '')),
+    );
+    await this.record(sightings, signal);
     for (const { name } of unclear) await this.look(name, signal);
     this.measure(foreign);
     if (isEnd) this.savedAt = -Infinity;
@@ -219,7 +238,6 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
   /** Something happened that the stream does not tell: the collection was dropped, or its pre-images were switched off. */
   private async look(name: string, signal: AbortSignal): Promise<void> {
     this.logger.warn(`Collection ${name}: documents went without a trace; it is compared with the log.`);
-    await keepPreImages(this.oplog.db, name).catch(() => undefined);
     await this.compare([name], signal);
   }
 
@@ -227,12 +245,14 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     if (sightings.length === 0) return;
     const refused = await this.observation.record(sightings, APP_ACTOR, () => !signal.aborted);
     this.metrics.captured(sightings.length - refused.size, refused.size);
-    for (const [at, { code, message }] of refused) {
-      const name = sightings[at]?.collection.name ?? '';
-      if (this.named.has(`${name} ${code}`)) continue;
-      this.named.add(`${name} ${code}`);
-      this.logger.warn(`Collection ${name}: a document of the app cannot be synced (${code}): ${message}`);
-    }
+    for (const [at, rejection] of refused) this.refuse(sightings[at]?.collection.name ?? '', rejection);
+  }
+
+  /** Said once for each reason: it may be true of many documents. */
+  private refuse(name: string, { code, message }: Rejection): void {
+    if (this.named.has(`${name} ${code}`)) return;
+    this.named.add(`${name} ${code}`);
+    this.logger.warn(`Collection ${name}: a document of the app cannot be synced (${code}): ${message}`);
   }
 
   private measure(foreign: readonly ChangeEvent[]): void {
@@ -257,4 +277,11 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     });
     await this.position.forget();
   }
+}
+
+function namesNoScope(scopeField: string): Rejection {
+  return {
+    code: 'scope_missing',
+    message: `its field ${scopeField} names no scope (a text, a whole number or an ObjectId), so no device gets it`,
+  };
 }

@@ -7,6 +7,8 @@ export interface ChangeEvent {
   readonly _id: unknown;
   readonly operationType: string;
   readonly ns?: { readonly coll?: string };
+  /** Of a rename: what it is called from now on. */
+  readonly to?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: StoredId };
   /** When it was written, by the server's clock. */
   readonly wallTime?: Date;
@@ -27,15 +29,17 @@ export interface ForeignWrite {
   readonly isDelete: boolean;
   /** The document before; undefined: it was not there, or nobody can tell. */
   readonly before: StoredDocument | undefined;
+  /** There was one, and MongoDB has not kept it. */
+  readonly isBlind: boolean;
   /** It was in a scope, and this write has changed the field that names one. Undefined `to`: it names none any more. */
   readonly moved: { readonly to: string | undefined } | undefined;
 }
 
-/** `own`: the engine's. `unclear`: documents of the collection are gone, and it does not tell which. */
+/** `own`: the engine's. `unclear`: documents of these collections, or of all, are gone, and it does not tell which. */
 export type Told =
   | ForeignWrite
   | { readonly kind: 'own' }
-  | { readonly kind: 'unclear'; readonly collection: string | undefined };
+  | { readonly kind: 'unclear'; readonly collections: readonly string[] | 'all' };
 
 const OWN: Told = { kind: 'own' };
 
@@ -46,16 +50,22 @@ const OWN: Told = { kind: 'own' };
  * @param scopeFieldOf the field that names the scope of a collection's documents, if it has one
  */
 export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => string | undefined): Told {
-  const { operationType, ns, documentKey, updateDescription } = event;
+  const { operationType, ns, to, documentKey, updateDescription } = event;
   const collection = ns?.coll;
   const before = event.fullDocumentBeforeChange ?? undefined;
-  if (collection === undefined || !documentKey) return { kind: 'unclear', collection };
+  const unclear: Told = {
+    kind: 'unclear',
+    collections:
+      collection === undefined ? 'all' : [collection, ...(to?.coll === undefined ? [] : [to.coll])],
+  };
+  if (collection === undefined || !documentKey) return unclear;
   const write = (isDelete: boolean): Told => ({
     kind: 'write',
     collection,
     storedId: documentKey._id,
     isDelete,
     before,
+    isBlind: before === undefined && operationType !== 'insert',
     moved: isDelete ? undefined : moveIn(event, scopeFieldOf(collection)),
   });
   const isAbove = (version: unknown): boolean =>
@@ -73,19 +83,21 @@ export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => s
       return isOwn ? OWN : write(false);
     }
     case 'delete':
-      if (!before) return { kind: 'unclear', collection };
+      if (!before) return unclear;
       // Old tombstones are removed by the engine; what was never synced is nobody's loss.
       return before[SYNC_FIELDS.deleted] === true || scopeOf(before) === undefined ? OWN : write(true);
     default:
-      return { kind: 'unclear', collection };
+      return unclear;
   }
 }
 
 /** Only the event itself tells who has changed the field: what the document has by now may be a device's. */
 function moveIn(event: ChangeEvent, scopeField: string | undefined): ForeignWrite['moved'] {
   const before = event.fullDocumentBeforeChange ?? undefined;
-  if (scopeField === undefined || !before || scopeOf(before) === undefined) return undefined;
+  if (scopeField === undefined || (before && scopeOf(before) === undefined)) return undefined;
   const after = namedAfter(event, scopeField);
+  // Without the document before, an update alone says what it has written.
+  if (!before) return event.operationType === 'update' && after ? { to: after.scope } : undefined;
   return !after || after.scope === scopeIn(before, scopeField) ? undefined : { to: after.scope };
 }
 
@@ -114,7 +126,7 @@ export function projection(scopeFields: readonly string[]): Record<string, 1> {
   // A dotted path is one name there, by which nothing can be picked.
   const isDotted = scopeFields.some((field) => field.includes('.'));
   const fields = [
-    ...['operationType', 'ns', 'documentKey', 'wallTime', 'updateDescription.removedFields'],
+    ...['operationType', 'ns', 'to', 'documentKey', 'wallTime', 'updateDescription.removedFields'],
     ...[SYNC_FIELDS.version, ...scopeFields].map((field) => `fullDocument.${field}`),
     ...before.map((field) => `fullDocumentBeforeChange.${field}`),
     ...(isDotted ? [''] : after.map((field) => `.${field}`)).map(

@@ -116,7 +116,11 @@ function pipelineOf({ names, scopeFields }: Watched, start: Start): mongo.Docume
     { $changeStream: { fullDocumentBeforeChange: 'whenAvailable', ...start } },
     {
       $match: {
-        $or: [{ 'ns.coll': { $in: [...names] } }, { operationType: { $in: ['dropDatabase', 'invalidate'] } }],
+        $or: [
+          { 'ns.coll': { $in: [...names] } },
+          { 'to.coll': { $in: [...names] } },
+          { operationType: { $in: ['dropDatabase', 'invalidate'] } },
+        ],
       },
     },
     { $project: projection(scopeFields) },

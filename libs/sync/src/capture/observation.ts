@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import mongoose from 'mongoose';
 import { SyncError, type Rejection } from 'nest-offline-sync-protocol';
@@ -19,6 +20,24 @@ export interface Sighting {
   readonly collection: SyncedCollection;
   readonly storedId: StoredId;
   readonly observed: Observed;
+}
+
+/** Why a document cannot be in a scope, whatever it holds. */
+export function whyNotIn(
+  scopeId: string,
+  { ids, name, livesIn }: Pick<SyncedCollection, 'ids' | 'name' | 'livesIn'>,
+  storedId: StoredId,
+): Rejection | undefined {
+  if (!livesIn(scopeId))
+    return { code: 'wrong_scope', message: `collection ${name} does not live in scopes of this kind` };
+  // What devices call it must lead to it again, and not to another document.
+  return isDeepStrictEqual(ids.toStored(scopeId, ids.toWire(storedId)), storedId)
+    ? undefined
+    : {
+        code: 'invalid_doc_id',
+        message:
+          'the wire cannot carry the _id: devices could not name the document. Without a schema ids are texts and whole numbers',
+      };
 }
 
 /** What a command may carry of them: the planner reads each as a whole. */
@@ -46,7 +65,11 @@ export class Observation {
     mayContinue: () => boolean | Promise<boolean>,
   ): Promise<Map<number, Rejection>> {
     const refused = new Map<number, Rejection>();
-    const groups = pieces(sightings);
+    const groups = pieces(sightings, ({ collection, scopeId, storedId, observed }, at) => {
+      const rejection = whyNotIn(observed.moved?.to ?? scopeId, collection, storedId);
+      if (rejection) refused.set(at, rejection);
+      return !rejection;
+    });
     const requests = groups.map((places) => requestOf(places, sightings, actorId));
     const deadline = (): number => performance.now() + this.settings.retryDeadlineMs;
     const firstTries = this.queue.submitAll(requests, deadline());
@@ -95,11 +118,16 @@ function requestOf(places: readonly number[], sightings: readonly Sighting[], ac
   return { request, bytes: changes.length * BYTES_EACH };
 }
 
-/** Places in the list, by scope, in their order. */
-function pieces(sightings: readonly Sighting[]): number[][] {
+/** Places in the list of what is sound, by scope, in their order. */
+function pieces(
+  sightings: readonly Sighting[],
+  isSound: (sighting: Sighting, at: number) => boolean,
+): number[][] {
   const open = new Map<string, number[]>();
   const all: number[][] = [];
-  sightings.forEach(({ scopeId }, at) => {
+  sightings.forEach((sighting, at) => {
+    if (!isSound(sighting, at)) return;
+    const { scopeId } = sighting;
     let piece = open.get(scopeId);
     if (!piece || piece.length === CHANGES) {
       all.push((piece = []));

@@ -14,6 +14,8 @@ const LIMIT_MS = 30_000;
 export async function sightingsOf(
   seen: readonly Seen[],
   collectionOf: (name: string) => SyncedCollection | undefined,
+  /** Told of a document whose field names no scope. */
+  nameless: (collection: SyncedCollection) => void,
 ): Promise<Sighting[]> {
   const sightings: Sighting[] = [];
   for (const name of new Set(seen.map(({ collection }) => collection))) {
@@ -21,6 +23,7 @@ export async function sightingsOf(
     if (!collection) continue;
     const some = seen.filter((one) => one.collection === name);
     const rows = await current(collection, some);
+    for (const row of rows.values()) if (namesNone(collection, row)) nameless(collection);
     for (const one of some) {
       const sighting = sightingOf(collection, one, rows.get(keyOf(one.storedId)));
       if (sighting) sightings.push(sighting);
@@ -29,12 +32,19 @@ export async function sightingsOf(
   return sightings;
 }
 
+function namesNone({ rules }: SyncedCollection, row: StoredDocument): boolean {
+  const { scopeField } = rules.capture ?? {};
+  const isLive = row[SYNC_FIELDS.deleted] !== true;
+  return scopeField !== undefined && isLive && scopeIn(row, scopeField) === undefined;
+}
+
 async function current(
   { store, rules }: SyncedCollection,
   seen: readonly Seen[],
 ): Promise<Map<string, StoredDocument>> {
   const { scopeField } = rules.capture ?? {};
-  const projection = { [SYNC_FIELDS.scope]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
+  const { scope, deleted } = SYNC_FIELDS;
+  const projection = { [scope]: 1, [deleted]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
   const ids = seen.map(({ storedId }) => storedId) as never[];
   const rows = await within(LIMIT_MS, () => store.find({ _id: { $in: ids } }, { projection }).toArray());
   return new Map(rows.map((row) => [keyOf(row['_id']), row]));

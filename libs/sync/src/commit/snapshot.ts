@@ -15,6 +15,10 @@ import {
   type PlanRequest,
   type PlanSnapshot,
 } from '../plan/plan';
+import { LARGEST_BSON } from './write-commands';
+
+/** More than the lock of a document takes. Bytes. */
+const ROOM = 64;
 
 /** Reads, inside a transaction, what the planner decides by. A handful of round trips, however large the group is. */
 @Injectable()
@@ -55,11 +59,15 @@ export class SnapshotRepository {
         if (some) some.push(change.storedId);
         else ids.set(change.collection, [change.storedId]);
       }
-    const each = async (update: object): Promise<void> => {
+    const each = async (update: object, which: object = {}): Promise<void> => {
       for (const [name, some] of ids)
-        await this.require(name).store.updateMany({ _id: { $in: some as never[] } }, update, { session });
+        await this.require(name).store.updateMany({ _id: { $in: some as never[] }, ...which }, update, {
+          session,
+        });
     };
-    await each({ $set: { [SYNC_FIELDS.lock]: true } });
+    // One that is as large as MongoDB takes would have all of them refused.
+    const hasRoom = { $expr: { $lt: [{ $bsonSize: '$$ROOT' }, LARGEST_BSON - ROOM] } };
+    await each({ $set: { [SYNC_FIELDS.lock]: true } }, hasRoom);
     return () => each({ $unset: { [SYNC_FIELDS.lock]: '' } });
   }
 

@@ -44,9 +44,10 @@ export function unfitForEngine(
 export function collectionAdvice(
   { name, options = {} }: ExistingCollection,
   indexes: readonly ExistingIndex[],
+  isCaptured = false,
 ): string[] {
   return [
-    ...expiryAdvice(name, options, indexes),
+    ...(isCaptured ? [] : expiryAdvice(name, options, indexes)),
     ...collationAdvice(name, options, indexes),
     ...uniqueIndexAdvice(name, indexes),
   ];

@@ -1,6 +1,7 @@
 /** The codes of MongoDB that decide something here, by its own names. */
 export const MONGO_CODES = {
   InternalError: 1,
+  BadValue: 2,
   HostUnreachable: 6,
   HostNotFound: 7,
   Unauthorized: 13,

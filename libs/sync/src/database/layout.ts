@@ -117,17 +117,27 @@ export async function refuseUnfit(
     if (fault !== undefined) faults.push(fault);
   }
   for (const name of synced) {
-    const existing = await existingCollection(db, name);
-    const fault = existing && unfitKind(existing);
+    const fault = await unfitCollection(db, name);
     if (fault !== undefined) faults.push(fault);
   }
   if (faults.length > 0) throw new SyncError('configuration', `SyncModule: ${faults.join('. ')}.`);
 }
 
-/** What of a synced collection will hurt, as it stands in the database: a sentence each, with the remedy. */
-export async function adviceFor(db: mongo.Db, name: string): Promise<string[]> {
+/** Why no synced documents can live in a collection as it stands in the database, with the remedy. */
+export async function unfitCollection(db: mongo.Db, name: string): Promise<string | undefined> {
+  const existing = await existingCollection(db, name);
+  return existing && unfitKind(existing);
+}
+
+/**
+ * What of a synced collection will hurt, as it stands in the database: a sentence each, with the remedy.
+ *
+ * @param isCaptured what MongoDB deletes by itself is recorded
+ */
+export async function adviceFor(db: mongo.Db, name: string, isCaptured = false): Promise<string[]> {
+  const existing = (await existingCollection(db, name)) ?? { name };
   return [
-    ...collectionAdvice((await existingCollection(db, name)) ?? { name }, await existingIndexes(db, name)),
+    ...collectionAdvice(existing, await existingIndexes(db, name), isCaptured),
     ...unscopedAdvice(name, await countUnscoped(db, name)),
   ];
 }

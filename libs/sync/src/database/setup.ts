@@ -80,13 +80,18 @@ export class OplogSetupService implements OnApplicationBootstrap {
     }
   }
 
+  private isCaptured(name: string): boolean {
+    return this.registry.get(name)?.rules.capture !== undefined;
+  }
+
   private async advise(names: readonly string[]): Promise<void> {
     for (const line of driverAdvice(this.db.client.options, this.extras.stream)) this.logger.warn(line);
     if (this.settings.trimGraceMs < READ_TIME_LIMIT_MS)
       this.logger.warn(
         `trimGraceMs is shorter than a client's read may take (${READ_TIME_LIMIT_MS} ms): entries could go while somebody reads them.`,
       );
-    for (const name of names) for (const line of await adviceFor(this.db, name)) this.logger.warn(line);
+    for (const name of names)
+      for (const line of await adviceFor(this.db, name, this.isCaptured(name))) this.logger.warn(line);
   }
 }
 

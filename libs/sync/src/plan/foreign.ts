@@ -75,8 +75,13 @@ class Foreign {
     const named = this.scopeNow(found);
     const own = { ...found, scopeId };
     if (observed?.moved && this.hasMoved(named)) this.move(own, named);
-    else if ((named ?? (observed?.since === undefined ? undefined : scopeId)) === scopeId)
-      this.write(own, found.fields, 'stamp');
+    else if (named === scopeId || this.wasHere()) this.write(own, found.fields, 'stamp');
+  }
+
+  /** It was in the scope, and is not seen to have gone from there. */
+  private wasHere(): boolean {
+    const { observed } = this.change;
+    return observed?.since !== undefined && !observed.moved;
   }
 
   private compare(found: DocumentState): void {
