@@ -18,6 +18,8 @@ export interface ServerSettings {
   readonly secret: string;
   /** For its log and its clock. */
   readonly folder: string;
+  /** The app that it runs, as a TypeScript file. Default: the demo with what faults need. */
+  readonly program?: string;
   /** Of its environment, besides the usual ones. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -50,9 +52,9 @@ export class ServerProcess {
 
   /** @throws Error when it does not answer in time */
   async start(): Promise<void> {
-    const { name, port, mongoUri, secret, variables } = this.settings;
+    const { name, port, mongoUri, secret, variables, program = join(__dirname, 'server.ts') } = this.settings;
     const hooks = ['-r', join(ROOT, 'test/support/ts-hook.cjs'), '-r', join(__dirname, 'shifted-clock.cjs')];
-    this.child = spawn(process.execPath, [...hooks, join(__dirname, 'server.ts')], {
+    this.child = spawn(process.execPath, [...hooks, program], {
       env: {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
