@@ -253,6 +253,17 @@ describe('capture, and what cannot be captured', () => {
     await goesOn('items');
   });
 
+  it('a document that is replaced as a whole and deleted at once is gone for devices', async () => {
+    const some = await Promise.all(Array.from({ length: 5 }, () => added(plain())));
+    for (const { _id } of some)
+      await rows().bulkWrite([
+        { replaceOne: { filter: { _id }, replacement: { name: 'replaced', shop: 'north' } } },
+        { deleteOne: { filter: { _id } } },
+      ]);
+    await goesOn('items');
+    for (const { _id } of some) expect((await entriesOf(_id)).at(-1)).toBe('delete');
+  });
+
   it('what a TTL index deletes leaves tombstones, which stay', async () => {
     await rows().createIndex({ expiry: 1 }, { expireAfterSeconds: 0 });
     const [old, young] = [await added(plain()), await added(plain())];

@@ -57,13 +57,17 @@ function sightingOf(
 ): Sighting | undefined {
   const { scopeField } = collection.rules.capture ?? {};
   const more = scopeField === undefined ? {} : { scopeField };
+  // Also if nothing of its scope is in what was deleted: it was replaced as a whole before.
   if (!row)
-    return isGone && last !== undefined
-      ? { scopeId: last, collection, storedId, observed: { ...more, isGone } }
-      : undefined;
+    return last === undefined
+      ? undefined
+      : { scopeId: last, collection, storedId, observed: { ...more, isGone: true } };
   const named = scopeField === undefined ? undefined : scopeIn(row, scopeField);
   const scopeId = scopeOf(row) ?? last ?? named;
   if (scopeId === undefined) return undefined;
+  // One that was replaced as a whole is where the app says, whatever it has done to it since.
+  const isReplaced = scopeField !== undefined && scopeOf(row) === undefined && named !== undefined;
+  const isElsewhere = isReplaced && named !== scopeId;
   return {
     scopeId,
     collection,
@@ -72,7 +76,7 @@ function sightingOf(
       ...more,
       ...(isGone ? { isGone } : {}),
       ...(since === undefined ? {} : { since }),
-      ...(moved ? { moved } : {}),
+      ...(isElsewhere ? { moved: { to: named } } : moved ? { moved } : {}),
     },
   };
 }

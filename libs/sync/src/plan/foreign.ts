@@ -59,7 +59,8 @@ class Foreign {
   /** Nobody but the app removes a document without leaving a tombstone, unless it was one of the old tombstones. */
   private wasDeleted(): boolean {
     const { observed, parent } = this.change;
-    if (observed) return observed.isGone === true;
+    // Also one that was replaced as a whole before: then nothing of its scope is in what was deleted.
+    if (observed) return observed.isGone === true || observed.since !== undefined;
     const { scopeId } = this.of.request;
     return (
       parent !== null &&
@@ -75,13 +76,11 @@ class Foreign {
     const named = this.scopeNow(found);
     const own = { ...found, scopeId };
     if (observed?.moved && this.hasMoved(named)) this.move(own, named);
-    else if (named === scopeId || this.wasHere()) this.write(own, found.fields, 'stamp');
-  }
-
-  /** It was in the scope, and is not seen to have gone from there. */
-  private wasHere(): boolean {
-    const { observed } = this.change;
-    return observed?.since !== undefined && !observed.moved;
+    else if (observed?.since !== undefined && named !== undefined && named !== scopeId)
+      // It was here, and its next change tells where it is.
+      this.move(own, undefined);
+    else if ((named ?? (observed?.since === undefined ? undefined : scopeId)) === scopeId)
+      this.write(own, found.fields, 'stamp');
   }
 
   private compare(found: DocumentState): void {
