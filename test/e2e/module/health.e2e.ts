@@ -3,6 +3,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import mongoose, { type Connection } from 'mongoose';
 import { formatHlc, ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { SyncHealthIndicator } from '../../../libs/sync/src/health/sync-health';
+import { CaptureService } from '../../../libs/sync/src/capture/capture.service';
 import { WallClock } from '../../../libs/sync/src/clock/wall-clock';
 import { NoMetrics } from '../../../libs/sync/src/metrics/metrics';
 import { OplogRepository } from '../../../libs/sync/src/log/oplog';
@@ -31,6 +32,8 @@ describe('SyncHealthIndicator', () => {
         WallClock,
         ...(stream ? [ChangeStreamHub] : []),
         { provide: CollectionRegistry, useValue: { get: () => undefined } },
+        // Nothing is captured here; test/e2e/capture/capture.e2e.ts has what is told where something is.
+        { provide: CaptureService, useValue: { behindMs: () => Promise.resolve(undefined) } },
         SyncHealthIndicator,
       ],
     }).compile();

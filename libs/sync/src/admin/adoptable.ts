@@ -1,9 +1,9 @@
 import type { Rejection } from 'nest-offline-sync-protocol';
-import { whyNotIn } from '../capture/observation';
 import type { SyncedCollection } from '../collections/collection';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { readField } from '../identity/identity';
 import { scopeIn } from '../plan/foreign';
+import { whyNotIn } from '../plan/observed';
 
 /** The scope that a document of the app is taken into, or why it cannot be. */
 export type Adoptable =

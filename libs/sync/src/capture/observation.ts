@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import mongoose from 'mongoose';
 import { SyncError, type Rejection } from 'nest-offline-sync-protocol';
@@ -9,7 +8,7 @@ import { isPassing } from '../database/errors';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
-import type { Observed } from '../plan/observed';
+import { whyNotIn, type Observed } from '../plan/observed';
 import { documentKey, type PlanRequest, type ReadyChange } from '../plan/plan';
 import { PushQueue } from '../push/queue';
 
@@ -20,24 +19,6 @@ export interface Sighting {
   readonly collection: SyncedCollection;
   readonly storedId: StoredId;
   readonly observed: Observed;
-}
-
-/** Why a document cannot be in a scope, whatever it holds. */
-export function whyNotIn(
-  scopeId: string,
-  { ids, name, livesIn }: Pick<SyncedCollection, 'ids' | 'name' | 'livesIn'>,
-  storedId: StoredId,
-): Rejection | undefined {
-  if (!livesIn(scopeId))
-    return { code: 'wrong_scope', message: `collection ${name} does not live in scopes of this kind` };
-  // What devices call it must lead to it again, and not to another document.
-  return isDeepStrictEqual(ids.toStored(scopeId, ids.toWire(storedId)), storedId)
-    ? undefined
-    : {
-        code: 'invalid_doc_id',
-        message:
-          'the wire cannot carry the _id: devices could not name the document. Without a schema ids are texts and whole numbers',
-      };
 }
 
 /** What a command may carry of them: the planner reads each as a whole. */

@@ -15,6 +15,8 @@ export interface AdminCollection {
   readonly hidden: readonly string[];
   /** One of its documents, or what an entry tells of one: all others are taken for what it is. */
   readonly sample: SampleDocument | undefined;
+  /** But for texts and numbers, which may stand side by side in what is in sync already. */
+  readonly isInSync?: true;
 }
 
 export interface SampleDocument {
@@ -44,10 +46,13 @@ export async function withAdmin<T>(
         autoCreate: false,
       }),
       MongooseModule.forFeature(
-        collections.map(({ name, sample }) => ({
+        collections.map(({ name, sample, isInSync }) => ({
           name: modelOf(name),
           collection: name,
-          schema: new Schema({ _id: idType(sample) }, { strict: false, minimize: false, id: false }),
+          schema: new Schema(
+            { _id: idType(sample, isInSync) },
+            { strict: false, minimize: false, id: false },
+          ),
         })),
       ),
       SyncModule.forRoot({
@@ -94,14 +99,14 @@ function modelOf(collection: string): string {
   return `AdminDocument ${collection}`;
 }
 
-function idType(sample: SampleDocument | undefined): unknown {
+function idType(sample: SampleDocument | undefined, isInSync = false): unknown {
   const { ObjectId, UUID, Binary } = mongoose.mongo;
   const id = sample?.storedId;
   if (id instanceof ObjectId) return Schema.Types.ObjectId;
   if (id instanceof UUID || (id instanceof Binary && id.sub_type === Binary.SUBTYPE_UUID))
     return Schema.Types.UUID;
-  if (typeof id === 'string') return String;
-  return typeof id === 'number' ? Number : Schema.Types.Mixed;
+  if (typeof id === 'string' && !isInSync) return String;
+  return typeof id === 'number' && !isInSync ? Number : Schema.Types.Mixed;
 }
 
 /** Scoped ids are the JSON of scope and id. */

@@ -123,7 +123,8 @@ async function collectionsOf(session: Session, options: VerifyCommandOptions): P
   for (const name of all) {
     await expectIndex(oplog, name);
     const one = await oplog.db.collection(name).findOne({}, { projection: { _id: 1, _sync_scope_id: 1 } });
-    collections.push({ name, hidden: hiddenOf(options), sample: one ? sampleOf(one) : logged.get(name) });
+    const sample = one ? sampleOf(one) : logged.get(name);
+    collections.push({ name, hidden: hiddenOf(options), sample, isInSync: true });
   }
   return collections;
 }

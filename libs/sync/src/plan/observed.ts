@@ -1,3 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Rejection } from 'nest-offline-sync-protocol';
+import type { IdCodec } from '../codec/id-codec';
+import type { StoredId } from '../codec/stored-document';
+
 /** What is known of a document that somebody may have written past the engine. */
 export interface Observed {
   /** Names the scope of a document that has none yet: a dotted path. */
@@ -24,4 +29,29 @@ export interface DocumentOrigin {
   /** Null: in no scope. */
   readonly scope?: string | null;
   readonly hash?: string;
+}
+
+/** As much of a collection as tells which documents it can have. */
+interface CollectionOfIds {
+  readonly ids: IdCodec;
+  readonly name: string;
+  livesIn(scopeId: string): boolean;
+}
+
+/** Why a document cannot be in a scope, whatever it holds. */
+export function whyNotIn(
+  scopeId: string,
+  { ids, name, livesIn }: CollectionOfIds,
+  storedId: StoredId,
+): Rejection | undefined {
+  if (!livesIn(scopeId))
+    return { code: 'wrong_scope', message: `collection ${name} does not live in scopes of this kind` };
+  // What devices call it must lead to it again, and not to another document.
+  return isDeepStrictEqual(ids.toStored(scopeId, ids.toWire(storedId)), storedId)
+    ? undefined
+    : {
+        code: 'invalid_doc_id',
+        message:
+          'the wire cannot carry the _id: devices could not name the document. Without a schema ids are texts and whole numbers',
+      };
 }
