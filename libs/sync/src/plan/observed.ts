@@ -35,7 +35,7 @@ export interface DocumentOrigin {
 interface CollectionOfIds {
   readonly ids: IdCodec;
   readonly name: string;
-  livesIn(scopeId: string): boolean;
+  readonly livesIn: (scopeId: string) => boolean;
 }
 
 /** Why a document cannot be in a scope, whatever it holds. */
