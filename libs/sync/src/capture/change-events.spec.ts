@@ -34,7 +34,10 @@ describe('whose write an event is', () => {
   });
 
   it('is unclear when it does not tell which document, or in which scope it was', () => {
-    expect(told(event({ operationType: 'delete' }))).toEqual({ kind: 'unclear', collection: 'items' });
+    expect(told(event({ operationType: 'delete' }))).toEqual({
+      kind: 'unclear',
+      collections: ['items'],
+    });
     expect(told(event({ operationType: 'drop', documentKey: undefined }))).toMatchObject({ kind: 'unclear' });
     const tombstone = { fullDocumentBeforeChange: { ...inNorth, _sync_deleted: true } };
     expect(told(event({ operationType: 'delete', ...tombstone }))).toEqual({ kind: 'own' });
