@@ -224,6 +224,7 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     for (const name of blind)
       if (!this.readiness.isUnfit(name)) await keepPreImages(this.oplog.db, name).catch(() => undefined);
     const sightings = await sightingsOf(
+      this.oplog,
       [...seen.values()].filter(({ collection }) => !this.readiness.isUnfit(collection)),
       (name) => this.collections.get(name),
       ({ name, rules }) => this.refuse(name, namesNoScope(rules.capture?.scopeField ?? '')),

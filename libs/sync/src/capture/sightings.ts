@@ -1,6 +1,7 @@
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { within } from '../database/waiting';
+import type { OplogRepository } from '../log/oplog';
 import { scopeIn } from '../plan/foreign';
 import { scopeOf, type Seen } from './change-events';
 import { keyOf, type Sighting } from './observation';
@@ -12,6 +13,7 @@ const LIMIT_MS = 30_000;
  * after that is another event.
  */
 export async function sightingsOf(
+  oplog: Pick<OplogRepository, 'entries'>,
   seen: readonly Seen[],
   collectionOf: (name: string) => SyncedCollection | undefined,
   /** Told of a document whose field names no scope. */
@@ -25,11 +27,27 @@ export async function sightingsOf(
     const rows = await current(collection, some);
     for (const row of rows.values()) if (namesNone(collection, row)) nameless(collection);
     for (const one of some) {
-      const sighting = sightingOf(collection, one, rows.get(keyOf(one.storedId)));
-      if (sighting) sightings.push(sighting);
+      const row = rows.get(keyOf(one.storedId));
+      const sighting = sightingOf(collection, one, row);
+      // What is seen a second time may be gone from a scope that it has left before.
+      if (sighting && (row || one.isGone || !(await isToldGone(oplog, sighting)))) sightings.push(sighting);
     }
   }
   return sightings;
+}
+
+/** Whether the scope's log ends with the delete of a document. */
+async function isToldGone(
+  { entries }: Pick<OplogRepository, 'entries'>,
+  { scopeId, collection: { name }, storedId }: Sighting,
+): Promise<boolean> {
+  const newest = await within(LIMIT_MS, () =>
+    entries.findOne(
+      { scope: scopeId, collection: name, doc: storedId },
+      { sort: { version: -1 }, projection: { _id: 0, operation: 1 } },
+    ),
+  );
+  return newest?.operation === 'delete';
 }
 
 function namesNone({ rules }: SyncedCollection, row: StoredDocument): boolean {
