@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ZERO_VERSION } from 'nest-offline-sync-protocol';
 import { ScopeFloors } from '../admin/scope-floors';
 import { Observation, type Sighting } from '../capture/observation';
-import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import { wakings } from '../capture/wakings';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { OplogRepository } from '../log/oplog';
@@ -56,18 +56,9 @@ export class Repairs {
   /** An entry behind the gap of the floor, so that those who listen notice it at once. */
   async wake(scopeId: string, names: readonly string[], mayContinue: MayContinue): Promise<void> {
     for (const name of names) {
-      const collection = this.collectionOf(name);
-      const one = await collection.store.findOne<StoredDocument>(
-        { [SYNC_FIELDS.scope]: scopeId, [SYNC_FIELDS.deleted]: false },
-        { projection: { _id: 1 } },
-      );
-      if (!one) continue;
-      const observed = { again: true };
-      await this.observation.record(
-        [{ scopeId, collection, storedId: one['_id'], observed }],
-        APP_ACTOR,
-        mayContinue,
-      );
+      const sightings = await wakings(this.collectionOf(name), [scopeId]);
+      if (sightings.length === 0) continue;
+      await this.observation.record(sightings, APP_ACTOR, mayContinue);
       return;
     }
   }
