@@ -38,5 +38,5 @@ module.exports = {
   // a shorter one.
   testTimeout: 120_000,
   // Much of the suite waits for databases and processes: two files at a time even on two cores.
-  maxWorkers: 2,
+  maxWorkers: 3,
 };

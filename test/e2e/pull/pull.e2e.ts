@@ -363,7 +363,7 @@ describe('pull', () => {
   });
 
   it('answers 500 with a correlation id for what nobody foresaw', async () => {
-    await faults.set({ commands: ['find'], namespace: 'pull.sync_heads', errorCode: 2, times: 1 });
+    await faults.set({ commands: ['find'], namespace: 'pull.sync_heads', errorCode: 2 });
     const { status, body } = await pull('anything');
     expect({ status, ...body }).toMatchObject({ status: 500, statusCode: 500, code: 'internal' });
     expect(body.message).toMatch(/[0-9a-f]{8}-[0-9a-f-]{27}/);
