@@ -4,13 +4,14 @@ import mongoose from 'mongoose';
 import { SyncError, type Rejection } from 'nest-offline-sync-protocol';
 import type { SyncedCollection } from '../collections/collection';
 import type { StoredId } from '../codec/stored-document';
-import { isPassing } from '../database/errors';
+import { errorKind, isPassing } from '../database/errors';
 import { fullJitter, OUTAGE_PAUSE } from '../database/waiting';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import { whyNotIn, type Observed } from '../plan/observed';
-import { documentKey, type PlanRequest, type ReadyChange } from '../plan/plan';
+import { documentKey, type PlanRequest, type ReadyChange, type RequestOutcome } from '../plan/plan';
 import { PushQueue } from '../push/queue';
+import { apart } from './apart';
 
 /** A document that may have been written past the engine. */
 export interface Sighting {
@@ -19,6 +20,12 @@ export interface Sighting {
   readonly collection: SyncedCollection;
   readonly storedId: StoredId;
   readonly observed: Observed;
+}
+
+/** Why a document is not recorded. */
+export interface Refusal extends Rejection {
+  /** The kind of an error that nobody foresaw. */
+  readonly unforeseen?: string;
 }
 
 /** What a command may carry of them: the planner reads each as a whole. */
@@ -36,48 +43,57 @@ export class Observation {
 
   /**
    * Many in one transaction. Done twice it does nothing the second time, so it is tried again until it is known to be done.
+   * What fails for a reason of its own is left, and the others go on.
    *
    * @param mayContinue asked before each further try
-   * @returns why the database refuses some of them, by their place in the list
+   * @returns why some of them are not recorded, by their place in the list
    */
   async record(
     sightings: readonly Sighting[],
     actorId: string,
     mayContinue: () => boolean | Promise<boolean>,
-  ): Promise<Map<number, Rejection>> {
-    const refused = new Map<number, Rejection>();
+  ): Promise<Map<number, Refusal>> {
+    const refused = new Map<number, Refusal>();
     const groups = pieces(sightings, ({ collection, scopeId, storedId, observed }, at) => {
       const rejection = whyNotIn(observed.moved?.to ?? scopeId, collection, storedId);
       if (rejection) refused.set(at, rejection);
       return !rejection;
     });
-    const requests = groups.map((places) => requestOf(places, sightings, actorId));
     const deadline = (): number => performance.now() + this.settings.retryDeadlineMs;
-    const firstTries = this.queue.submitAll(requests, deadline());
+    const requests = groups.map((places) => requestOf(places, sightings, actorId));
+    const firstTries: (Promise<RequestOutcome> | undefined)[] = this.queue.submitAll(requests, deadline());
+    const submit = async (places: readonly number[], group: number): Promise<void> => {
+      const outcome = await this.untilDone(mayContinue, () => {
+        const firstTry = firstTries[group];
+        firstTries[group] = undefined;
+        if (firstTry) return firstTry;
+        const { request, bytes } = requestOf(places, sightings, actorId);
+        return this.queue.submit(request, bytes, deadline());
+      });
+      if (outcome.kind !== 'decided') throw new Error('An observed change asks for nothing');
+      outcome.decisions.forEach(({ code, error }, index) => {
+        if (code !== null) refused.set(places[index] ?? -1, { code, message: error ?? code });
+      });
+    };
     await Promise.all(
-      groups.map(async (places, group) => {
-        const { request, bytes } = requests[group] as Submission;
-        const outcome = await this.untilDone(
-          mayContinue,
-          (failures) =>
-            (failures === 0 ? firstTries[group] : undefined) ?? this.queue.submit(request, bytes, deadline()),
-        );
-        if (outcome.kind !== 'decided') throw new Error('An observed change asks for nothing');
-        outcome.decisions.forEach(({ code, error }, index) => {
-          if (code !== null) refused.set(places[index] ?? -1, { code, message: error ?? code });
-        });
-      }),
+      groups.map((all, group) =>
+        apart(
+          all,
+          (places) => submit(places, group),
+          (place, error) => refused.set(place, unforeseen(error)),
+        ),
+      ),
     );
     return refused;
   }
 
   private async untilDone<T>(
     mayContinue: () => boolean | Promise<boolean>,
-    work: (failures: number) => Promise<T>,
+    work: () => Promise<T>,
   ): Promise<T> {
     for (let failures = 0; ; failures++) {
       try {
-        return await work(failures);
+        return await work();
       } catch (error) {
         if (!isMomentary(error) || !(await mayContinue())) throw error;
       }
@@ -134,6 +150,12 @@ function changeOf({ collection: { name, rules, ids }, storedId, observed }: Sigh
     hlc: null,
     observed,
   };
+}
+
+/** @returns nothing of the error's own words, which may quote the document */
+export function unforeseen(error: unknown): Refusal {
+  const kind = errorKind(error);
+  return { code: 'refused_by_database', message: `it could not be recorded (${kind})`, unforeseen: kind };
 }
 
 function isMomentary(error: unknown): boolean {

@@ -59,6 +59,11 @@ export class Position {
     return this.change({ $addToSet: { compared: name } });
   }
 
+  /** Something went past the stream: it is compared again, by the next process if not by this one. */
+  uncompared(name: string): Promise<void> {
+    return this.change({ $pull: { compared: name } });
+  }
+
   /** The next process begins at the present, and compares everything. */
   async forget(): Promise<void> {
     await within(LIMIT_MS, () => this.records.deleteOne({ _id: POSITION }));

@@ -7,6 +7,7 @@ import { EngineSessions } from '../cluster/engine-sessions';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
 import {
+  observes,
   withFindings,
   type Plan,
   type PlanRequest,
@@ -72,7 +73,7 @@ export class Committer {
         } catch (error) {
           if (error instanceof ReceiptExists) break;
           // Somebody has written a document past the engine: now it is taken first.
-          if (tries >= MOST_LOCKS || !isRetryable(error) || !observes(requests)) throw error;
+          if (tries >= MOST_LOCKS || !isRetryable(error) || !requests.some(observes)) throw error;
         }
       }
       // Where one client asks again, others will: after an outage, say.
@@ -173,12 +174,6 @@ export class Committer {
       ? { receipts: await this.snapshots.receipts(session, requests) }
       : { bases: await this.snapshots.bases(session, lack.needs) };
   }
-}
-
-function observes(requests: readonly PlanRequest[]): boolean {
-  return requests.some(({ changes }) =>
-    changes.some((change) => change.kind === 'ready' && change.observed !== undefined),
-  );
 }
 
 /** Of a batch all changes are looked at, also when one of them is known to be refused. */

@@ -201,6 +201,11 @@ export function isAboutDocument(code: number): boolean {
   return !PASSING.has(code) && !BROKEN.has(code);
 }
 
+/** Whether an error may be that of one document: it says nothing of the moment, and others would not meet it. */
+export function mayBeOfOne(error: unknown): boolean {
+  return !isPassing(error) && isAboutDocument(codeOf(error) ?? 0);
+}
+
 /** Whether a unique index refuses a value. */
 export function isDuplicateKey(error: unknown): boolean {
   return codeOf(error) === C.DuplicateKey;

@@ -118,6 +118,11 @@ export interface PlanRequest {
   readonly changes: readonly PreparedChange[];
 }
 
+/** Whether a request asks what documents are by now: nobody's push. */
+export function observes({ changes }: PlanRequest): boolean {
+  return changes.some((change) => change.kind === 'ready' && change.observed !== undefined);
+}
+
 /** What the database holds, read in the transaction. */
 export interface PlanSnapshot {
   readonly heads: ReadonlyMap<string, HeadRecord>;

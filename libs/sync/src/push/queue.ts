@@ -8,7 +8,7 @@ import { FairTurns } from '../cluster/fair-turns';
 import { errorKind, isRetryable } from '../database/errors';
 import { UnknownCommitError } from '../database/transaction';
 import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
-import { withFindings, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
+import { observes, withFindings, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
 import type { PushJob } from './scope-queue';
 import { ScopeQueues } from './scope-queues';
@@ -225,7 +225,8 @@ export class PushQueue implements BeforeApplicationShutdown {
       first.request = { ...first.request, hasDuplicates: false };
       this.tryAgain([first], now);
     } else {
-      this.logger.error(`A push could not be committed: ${errorKind(error)}`);
+      if (first && !observes(first.request))
+        this.logger.error(`A push could not be committed: ${errorKind(error)}`);
       first?.reject(error);
     }
   }
