@@ -72,6 +72,7 @@ const MAX_RUNS = 10;
  * Writes one edit down. What checks it may wait for something, which no transaction of the storage survives: so it is checked before, and again if
  * the document was changed meanwhile.
  *
+ * @param also what is done in the same transaction before it; fails if the edit may not be made any more
  * @returns the mutation that it became part of
  * @throws InvalidEditError
  */
@@ -80,16 +81,21 @@ export async function makeEdit(
   intent: Intent,
   check: RawEdit['check'],
   context: EditContext,
+  also: (work: Work) => Promise<void> = async () => undefined,
 ): Promise<string | undefined> {
   const { collection, doc, kind, change } = intent;
-  if (!check) return (await replica.write('user', (work) => makeEdits(work, [intent], context)))[0];
+  const made = async (work: Work, now: Intent): Promise<(string | undefined)[]> => {
+    await also(work);
+    return makeEdits(work, [now], context);
+  };
+  if (!check) return (await replica.write('user', (work) => made(work, intent)))[0];
   for (let run = 0; run < MAX_RUNS; run++) {
     const [data = null] = await replica.look(collection, [doc]);
     const isWrong = data ? kind === 'create' : kind === 'patch' || kind === 'delete';
-    const made = isWrong ? undefined : await check(data, change(data));
-    const now = made ? { ...intent, change: () => made } : intent;
+    const said = isWrong ? undefined : await check(data, change(data));
+    const now = said ? { ...intent, change: () => said } : intent;
     const isMade = await replica.write('user', async (work) =>
-      (await stillSeen(work, [{ collection, doc, data }])) ? makeEdits(work, [now], context) : undefined,
+      (await stillSeen(work, [{ collection, doc, data }])) ? made(work, now) : undefined,
     );
     if (isMade) return isMade[0];
   }

@@ -29,6 +29,11 @@ export type Fields<T> = { readonly [K in keyof T]?: T[K] | null | Operation | un
 
 /** @throws InvalidEditError if there is something in it that is not JSON */
 export function patchOf(fields: Readonly<Record<string, unknown>>): Change {
+  if (!isObject(fields) || !isPlain(fields))
+    throw new InvalidEditError(
+      'invalid_data',
+      'A patch is an object with fields, or a function that gives one.',
+    );
   const set: Record<string, Json> = {};
   const parts = {
     inc: {} as Record<string, number>,

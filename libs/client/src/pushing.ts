@@ -107,6 +107,7 @@ async function dispose(
     }
     for (const [index, mutation] of verdict.unit.entries()) {
       const result = verdict.results[index] as PushResult;
+      const { nextBase: known } = await work.document(mutation.collection, mutation.doc);
       await learnFrom(work, mutation, result, generation, readable?.has(mutation.collection) ?? true);
       if (verdict.kind === 'refused') continue;
       const version = result.new_version ?? '';
@@ -116,7 +117,10 @@ async function dispose(
       const isResolved = result.status === 'conflict_resolved';
       work.ended(mutation.id, { status: isResolved ? 'resolved' : 'accepted', version, document });
       const { collection, doc: id, after: mine, before: base } = mutation;
-      if (isResolved) work.conflicted({ collection, id, mine, base, result: document });
+      if (!isResolved) continue;
+      const isKnown = known?.version && known.version === result.server_version;
+      const theirs = isKnown ? known.data && work.shape(collection, known.data) : undefined;
+      work.conflicted({ collection, id, mine, base, theirs, result: document });
     }
     if (verdict.kind === 'refused') {
       refused += 1;

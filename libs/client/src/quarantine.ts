@@ -1,5 +1,5 @@
 import { falling, givenUp, refusedEntry, type Told } from './rules/disposition.ts';
-import type { Mutation } from './rules/mutation.ts';
+import type { Mutation, RefusedChange } from './rules/mutation.ts';
 import type { Unit } from './rules/push-plan.ts';
 import type { Work } from './work.ts';
 
@@ -15,7 +15,15 @@ export async function quarantine(
     refused.map((each, index) => [each.seq, results[index] ?? { code: null, error: null }]),
   );
   for (const each of fallen) await work.drop(each);
-  await work.refuse(refusedEntry(fallen, answers, now));
+  const entry = refusedEntry(fallen, answers, now);
+  const changes: RefusedChange[] = [];
+  for (const each of entry.changes) {
+    // Where the answer did not tell: of what stood on the refused one, say.
+    const { nextBase: known } = await work.document(each.collection, each.id);
+    const isTold = each.theirs !== undefined || !known?.version || known.local;
+    changes.push(isTold ? each : { ...each, theirs: known.data });
+  }
+  await work.refuse({ ...entry, changes });
   return fallen;
 }
 

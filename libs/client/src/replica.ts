@@ -236,7 +236,7 @@ export class Replica {
 
   async refused(): Promise<RefusedEntry[]> {
     const all = await this.database.transaction('read', ['rejected'], ({ rejected }) => rejected.range());
-    return all.map(([, entry]) => entry as RefusedEntry).sort((a, b) => a.at - b.at);
+    return all.map(([, entry]) => entry as RefusedEntry).sort((a, b) => a.at - b.at || a.seq - b.seq);
   }
 
   /** Mutations that the server has not answered, in order. */

@@ -21,6 +21,9 @@ export interface Conflict {
   readonly id: DocId;
   readonly mine: object | null;
   readonly base: object | null;
+  /** As others had made it, if this device had read that before the answer came. Null: deleted. */
+  readonly theirs: object | null | undefined;
+  /** What the server has now. */
   readonly result: object | null | undefined;
 }
 

@@ -171,6 +171,7 @@ export function refusedEntry(
     code: lead?.code ?? 'internal',
     message: lead?.error ?? 'The server refused the change and did not say why.',
     at,
+    seq: fallen[0]?.seq ?? 0,
     transaction: fallen.some((each) => each.tx !== undefined),
     changes: fallen.map((each): RefusedChange => {
       const answer = answers.get(each.seq);

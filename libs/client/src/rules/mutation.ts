@@ -92,7 +92,7 @@ export interface RefusedChange {
   readonly mine: JsonObject | null;
   /** As the user saw it before. */
   readonly base: JsonObject | null;
-  /** As the server has it, where it told; null: it has none. */
+  /** As the server has it, as far as this device knows; null: it has none. */
   readonly theirs?: JsonObject | null | undefined;
   /** It was sent, and neither taken nor refused itself: the same words may keep their id. */
   readonly rolledBack?: true | undefined;
@@ -107,6 +107,8 @@ export interface RefusedEntry {
   readonly message: string;
   /** By the device's clock. Milliseconds. */
   readonly at: number;
+  /** The order of edits on this device: of the first one. */
+  readonly seq: number;
   readonly changes: readonly RefusedChange[];
   /** They were one local transaction, or became one by standing on it. */
   readonly transaction: boolean;
