@@ -1,8 +1,8 @@
 import { isObject } from 'nest-offline-sync-protocol';
-import { AuthError } from './errors.ts';
-
-/** Why a token is asked for: none is there, the one at hand is about to end, or the server refused it. */
-export type TokenReason = 'first' | 'expiring' | 'refused';
+import { AuthError, ClientError, ConfigurationError } from './errors.ts';
+import type { Environment } from './environment.ts';
+import { NO_TOKEN, type Failure } from './rules/failure.ts';
+import type { Tell, TokenReason } from './telemetry.ts';
 
 /** Whose data a database holds. */
 export interface Identity {
@@ -11,13 +11,25 @@ export interface Identity {
 }
 
 export interface AuthOptions {
-  /** Gives an access token. Called when one is needed, at most once at a time. A failure means: none just now. */
+  /**
+   * Gives an access token: a JWT. Called when one is needed, at most once at a time, and given up after a minute. If it fails, the device
+   * counts as offline, and it is called again later; right after the server has refused a token, only a TypeError means that, as `fetch`
+   * throws it without network. Throw an {@link AuthError} when the user has to log in.
+   */
   readonly token: (ask: { readonly reason: TokenReason }) => Promise<string> | string;
-  /** Whose token it is. Default: its claim `user_id`, as scope and as actor. */
+  /** Whose token it is: two texts. Default: its claim `user_id`, as scope and as actor. */
   readonly identity?: (claims: Readonly<Record<string, unknown>>) => Identity;
 }
 
+export interface AuthPorts {
+  readonly place: Pick<Environment, 'now' | 'timer'>;
+  /** The server's clock, as well as it is known. */
+  readonly serverNow: () => number;
+  readonly tell: Tell;
+}
+
 const EXPIRING_MS = 60_000;
+const LATE_MS = 60_000;
 
 /** The token at hand. It lives in memory only; it is taken when a request is sent, never earlier. */
 export class Auth {
@@ -29,11 +41,14 @@ export class Auth {
 
   constructor(
     private readonly options: AuthOptions,
-    /** The server's clock, as well as it is known. */
-    readonly serverNow: () => number,
+    private readonly ports: AuthPorts,
     /** Calls `auth.token` when no other tab does: two that renew a token at once log the user out. */
     private readonly exclusively: (call: () => Promise<unknown>) => Promise<unknown> = (call) => call(),
   ) {}
+
+  serverNow(): number {
+    return this.ports.serverNow();
+  }
 
   /** @throws AuthError if the app has none */
   async token(): Promise<string> {
@@ -67,14 +82,15 @@ export class Auth {
     return typeof exp === 'number' ? exp * 1_000 : undefined;
   }
 
-  /** @throws AuthError if the token does not tell */
+  /**
+   * @throws AuthError if the token does not tell
+   * @throws ConfigurationError for an answer of `auth.identity` that is none
+   */
   identityOf(token: string): Identity {
     const claims = claimsOf(token);
     if (!claims)
-      throw new AuthError(
-        'The token is no JWT. Give auth.identity to createSyncClient, which says whose it is.',
-      );
-    if (this.options.identity) return this.options.identity(claims);
+      throw new AuthError('auth.token gave no JWT, so nobody can tell whose token it is. Give a JWT.');
+    if (this.options.identity) return ownerOf(this.options.identity, claims);
     const id = claims['user_id'];
     if (typeof id !== 'string' && typeof id !== 'number')
       throw new AuthError(
@@ -105,19 +121,7 @@ export class Auth {
   }
 
   private async fetched(reason: TokenReason): Promise<string> {
-    let token: unknown;
-    try {
-      token = await this.exclusively(async () => this.options.token({ reason }));
-    } catch (error) {
-      throw new AuthError(
-        'The app gave no token (auth.token of createSyncClient failed); it is asked again later.',
-        error,
-      );
-    }
-    if (typeof token !== 'string' || token === '')
-      throw new AuthError(
-        'auth.token of createSyncClient gave no text. It has to give an access token, or throw.',
-      );
+    const token = await this.called(reason);
     const { owner } = this;
     const of = owner && this.identityOf(token);
     if (of && (of.scope !== owner.scope || of.actor !== owner.actor))
@@ -126,6 +130,69 @@ export class Auth {
       );
     return token;
   }
+
+  private async called(reason: TokenReason): Promise<string> {
+    const { ports, options } = this;
+    const { place } = ports;
+    let [began, isGiven] = [place.now(), false];
+    try {
+      const token: unknown = await this.exclusively(() => {
+        began = place.now();
+        return inTime(place, async () => options.token({ reason }));
+      });
+      // What cannot stand in a header would look like a network that is gone.
+      if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+        throw new AuthError('auth.token gave no token. It has to give a text without spaces, or throw.');
+      isGiven = true;
+      return token;
+    } catch (error) {
+      if (error instanceof AuthError) throw error;
+      const isPassing = reason !== 'refused' || error instanceof TypeError;
+      throw new AuthError(
+        'auth.token failed, so there is no token now. It is called again.',
+        error,
+        isPassing,
+      );
+    } finally {
+      ports.tell({ type: 'token', reason, isGiven, ms: place.now() - began });
+    }
+  }
+}
+
+/** Fails as without network if it takes too long: nothing waits for ever. */
+function inTime<T>(place: AuthPorts['place'], call: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = place.timer(LATE_MS, () => reject(new TypeError('It took longer than a minute.')));
+    call().then(resolve, reject).finally(end);
+  });
+}
+
+function ownerOf(
+  identity: NonNullable<AuthOptions['identity']>,
+  claims: Readonly<Record<string, unknown>>,
+): Identity {
+  let owner: unknown;
+  let cause: unknown;
+  try {
+    owner = identity(claims);
+  } catch (error) {
+    cause = error;
+  }
+  const { scope, actor } = isObject(owner) ? owner : {};
+  if (typeof scope !== 'string' || typeof actor !== 'string' || scope === '' || actor === '')
+    throw new ConfigurationError(
+      'auth.identity',
+      'auth.identity has to give { scope, actor }, two texts that are not empty, for each token. Look at the claims that it reads.',
+      cause,
+    );
+  return { scope, actor };
+}
+
+/** What having no token means for what was to be asked. */
+export function tokenFailure(error: unknown): Failure {
+  const isPassing = error instanceof AuthError && error.isPassing;
+  const message = error instanceof ClientError ? error.message : 'auth.token failed.';
+  return { kind: isPassing ? 'transient' : 'auth', code: NO_TOKEN, message, retryAfterMs: 0 };
 }
 
 /** The claims of a JWT, not verified; undefined if it is none. */

@@ -1,10 +1,11 @@
-import { Auth, type AuthOptions, type Identity } from './auth.ts';
+import { Auth, type Identity } from './auth.ts';
 import { shapesOf, type Definitions } from './collection.ts';
 import { within } from './deadline.ts';
 import { environment, type Environment, type Tabs } from './environment.ts';
 import { AuthError, LoggedOutError, UnsentChangesError, UsageError } from './errors.ts';
 import { liveHub } from './live-hub.ts';
 import { LossMark } from './loss-mark.ts';
+import { tuningOf, type SyncClientOptions } from './options.ts';
 import {
   databaseName,
   databasesOf,
@@ -18,22 +19,8 @@ import {
 import type { Replica } from './replica.ts';
 import { ScopeClient } from './scope-client.ts';
 import type { Session } from './session.ts';
-import type { ClientStorage } from './storage.ts';
 import { TabGroup } from './tab-group.ts';
-
-export interface SyncClientOptions<C extends Definitions> {
-  /** Where the routes are: `https://api.example.com/sync`. */
-  readonly url: string;
-  /** The beginning of names of databases. Apps that share a storage have different ones. Default: `app`. */
-  readonly app?: string;
-  readonly storage: ClientStorage;
-  readonly auth: AuthOptions;
-  readonly collections: C;
-  /** False: no socket. Or its address. Default: `stream` behind `url`. */
-  readonly stream?: boolean | string;
-  /** In place of what the platform has. */
-  readonly environment?: Partial<Environment>;
-}
+import { checkOptions } from './validation.ts';
 
 export interface LogoutOptions {
   /**
@@ -45,8 +32,13 @@ export interface LogoutOptions {
   readonly timeoutMs?: number;
 }
 
-/** Makes a client. It does nothing before {@link SyncClient.open}. */
+/**
+ * Makes a client. It does nothing before {@link SyncClient.open}.
+ *
+ * @throws ConfigurationError
+ */
 export function createSyncClient<const C extends Definitions>(options: SyncClientOptions<C>): SyncClient<C> {
+  checkOptions(options);
   return new SyncClient(options);
 }
 
@@ -73,7 +65,12 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     const { app = 'app', stream = true, storage, collections } = settings;
     const tabs = storage.isShared ? place.tabs : settings.environment?.tabs;
     const serverNow = (): number => place.now() + (this.clockOffset() ?? 0);
-    const auth = new Auth(settings.auth, serverNow, tabs && oneAtATime(tabs, place, `${app}|token`));
+    const tuning = tuningOf(settings);
+    const auth = new Auth(
+      settings.auth,
+      { place, serverNow, tell: tuning.tell },
+      tabs && oneAtATime(tabs, place, `${app}|token`),
+    );
     const url = settings.url.replace(/\/+$/, '');
     const socketUrl =
       stream === false
@@ -82,7 +79,8 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
           ? stream
           : `${url.replace(/^http/, 'ws')}/stream`;
     const hub = liveHub(socketUrl, auth, place);
-    super({ url, hub, storage, environment: place, auth, collections, scope: undefined });
+    const coalesce = settings.coalesce ?? true;
+    super({ url, hub, storage, environment: place, auth, collections, coalesce, tuning, scope: undefined });
     this.auth = auth;
     this.tabs = tabs;
   }
@@ -174,6 +172,8 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 
   private async leaveAll({ unsent = 'refuse', timeoutMs = 10_000 }: LogoutOptions): Promise<void> {
+    if (!WAYS.includes(unsent))
+      throw new UsageError(`logout takes unsent: ${WAYS.join(', ')}. Nothing was done.`);
     const { user } = this;
     const { storage } = this.settings;
     const app = this.appName();
@@ -206,14 +206,17 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 
   private async identify(): Promise<Identity> {
+    let token: string;
     try {
-      return this.auth.identityOf(await this.auth.token());
+      token = await this.auth.token();
     } catch (error) {
       const last =
         error instanceof AuthError ? await lastIdentity(this.settings.storage, this.appName()) : undefined;
       if (!last) throw error;
       return last;
     }
+    // One that does not say whose it is may be another user's: the last one's data is not for them.
+    return this.auth.identityOf(token);
   }
 
   /** @param reason for those who listen, if the app has not asked for it */
@@ -269,6 +272,7 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
   }
 }
 
+const WAYS = ['refuse', 'flush', 'keep', 'discard'];
 const REMOVAL_MS = 3_000;
 /** A tab that is frozen keeps the lock: the next one does not wait for it for ever. */
 const TOKEN_MS = 10_000;

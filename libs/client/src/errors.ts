@@ -57,9 +57,21 @@ export class StorageFailedError extends ClientError {
   }
 }
 
-/** There is no token, or it does not say whose it is. Nothing is dropped because of it. */
+/**
+ * There is no token, or it does not say whose it is. Nothing is dropped because of it. `auth.token` may throw one itself: the user has to
+ * log in.
+ */
 export class AuthError extends ClientError {
   readonly code = 'auth';
+
+  /** @param isPassing there may be one later without the user, as when the device is offline */
+  constructor(
+    message: string,
+    cause?: unknown,
+    readonly isPassing = false,
+  ) {
+    super(message, cause);
+  }
 }
 
 /** What is wrong with a document, and where. */
@@ -100,7 +112,21 @@ export class FencedError extends ClientError {
   }
 }
 
-/** A call that makes no sense just now, or options that cannot work. */
+/** An option cannot work, or a function among them gave what it must not give. Correct the code: nothing was done. */
+export class ConfigurationError extends ClientError {
+  readonly code = 'configuration';
+
+  constructor(
+    /** Which: `collections.tasks.indexes`. */
+    readonly path: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, cause);
+  }
+}
+
+/** A call that makes no sense just now. */
 export class UsageError extends ClientError {
   readonly code = 'usage';
 }

@@ -132,6 +132,18 @@ export class LiveFeed {
   }
 }
 
+/** @param pingMs how often the server says that it is there */
+export async function feedOf(
+  replica: Replica,
+  hub: LiveHub,
+  wish: Omit<Subscription, 'scope' | 'identity'>,
+  pingMs = 30_000,
+): Promise<LiveFeed> {
+  const { identity } = await replica.meta('server');
+  const subscription = { ...wish, scope: replica.scope, identity };
+  return new LiveFeed(replica, hub, subscription, Math.max(5_000, 2.5 * pingMs));
+}
+
 function failureAfter(after: AfterClose): Failure | undefined {
   if (after === 'forbidden') return failureOf(403, {}, NaN);
   if (after === 'outdated') return failureOf(0, { code: 'client_outdated' }, NaN);

@@ -10,6 +10,7 @@ export interface Subscription {
   readonly since: string;
   readonly collections: readonly string[];
   readonly identity: string | undefined;
+  readonly clientSchema: string | undefined;
 }
 
 /** What a subscription is told. `closed` comes last, and once: of the socket, or of this subscription alone. */
@@ -115,7 +116,7 @@ export class LiveSocket {
   }
 
   private say({ subscription }: Listening): void {
-    const { token, scope, since, collections, identity } = subscription;
+    const { token, scope, since, collections, identity, clientSchema } = subscription;
     // JSON leaves out what is undefined.
     this.send({
       type: 'subscribe',
@@ -124,6 +125,7 @@ export class LiveSocket {
       since,
       collections,
       expected_identity: identity,
+      client_schema: clientSchema,
       ack: true,
     });
   }

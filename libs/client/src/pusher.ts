@@ -18,9 +18,11 @@ import type { Failure } from './rules/failure.ts';
 import type { PushLimits } from './rules/push-plan.ts';
 import { denied, deniesScope } from './rules/rights.ts';
 import { blockOf, type BlockedBy } from './rules/reader-state.ts';
+import type { Tuning } from './options.ts';
 import type { Answer } from './transport.ts';
 
 export interface PusherPorts {
+  readonly tuning: Tuning;
   /** Sends a push body: over the socket if one stands, else over HTTP. */
   readonly send: (body: object) => Promise<Answer>;
   /** Something has changed in what the pusher does. */
@@ -38,7 +40,6 @@ export type PusherState =
   | { readonly phase: 'waiting'; readonly until: number; readonly failure: Failure }
   | { readonly phase: 'blocked'; readonly by: BlockedBy; readonly until: number; readonly failure: Failure };
 
-const FIRST_LIMITS: PushLimits = { changes: 1_000, bytes: 8 * 1_024 * 1_024 };
 /** Failures of the server at the same push, before it is halved. */
 const FAULTS = 5;
 const PARKED_MS = 3_600_000;
@@ -56,7 +57,7 @@ export class Pusher {
   /** Since when pushes into the scope are refused. */
   private deniedSince: number | undefined;
   /** Less than the server's limits, after it has refused a push as too large or failed at it. */
-  private cap: PushLimits = FIRST_LIMITS;
+  private cap: PushLimits;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -64,6 +65,7 @@ export class Pusher {
     private readonly ports: PusherPorts,
   ) {
     this.alarm = new Alarm(replica.environment);
+    this.cap = ports.tuning.push;
   }
 
   start(): void {
@@ -111,14 +113,31 @@ export class Pusher {
     if (!isPushResponse(body, push.changes.length)) return this.failed(push, BAD_ANSWER);
     const offset =
       body.server_time === undefined ? undefined : offsetOf(body.server_time, sentAt, receivedAt);
-    await this.taken(await takeAnswer(this.replica, push, body, offset));
+    const answered = await takeAnswer(this.replica, push, body, offset);
+    this.tellPush(push, body, receivedAt - sentAt);
+    await this.taken(answered);
+  }
+
+  private tellPush({ units, isRetry }: FrozenPush, { results }: PushResponse, ms: number): void {
+    const changes = units.flat().length;
+    const own = results.slice(results.length - changes);
+    const count = (status: string): number => own.filter((each) => each.status === status).length;
+    const [accepted, resolved, rejected] = ['accepted', 'conflict_resolved', 'rejected'].map(count) as [
+      number,
+      number,
+      number,
+    ];
+    this.ports.tuning.tell({ type: 'push', changes, accepted, resolved, rejected, isRetry, ms });
   }
 
   private async taken({ again }: Answered): Promise<void> {
     this.deniedSince = undefined;
     this.faults = 0;
-    if (this.cap.changes < FIRST_LIMITS.changes)
-      this.cap = { changes: this.cap.changes * 2, bytes: this.cap.bytes * 2 };
+    const { changes, bytes } = this.ports.tuning.push;
+    this.cap = {
+      changes: Math.min(changes, this.cap.changes * 2),
+      bytes: Math.min(bytes, this.cap.bytes * 2),
+    };
     if (again.includes('orphan')) this.ports.reload();
     if (!again.includes('later')) this.failures = 0;
     else
@@ -175,7 +194,8 @@ export class Pusher {
   private async pause(failure: Failure): Promise<void> {
     this.failures += 1;
     const { environment } = this.replica;
-    const until = this.now() + waitFor(this.failures, environment.random(), failure.retryAfterMs);
+    const { backoff } = this.ports.tuning;
+    const until = this.now() + waitFor(this.failures, environment.random(), failure.retryAfterMs, backoff);
     this.enter({ phase: 'waiting', until, failure });
     await this.alarm.sleep(until);
   }
@@ -188,11 +208,13 @@ export class Pusher {
 
   private async body({ changes }: FrozenPush): Promise<object> {
     const { scope, client } = this.replica;
+    const { clientSchema } = this.ports.tuning;
     const { identity } = await this.replica.meta('server');
     return {
       client_id: client.id,
       ...(scope === undefined ? {} : { scope }),
       ...(identity === undefined ? {} : { expected_identity: identity }),
+      ...(clientSchema === undefined ? {} : { client_schema: clientSchema }),
       atomic: 'mutation',
       changes,
     };

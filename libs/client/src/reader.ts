@@ -2,12 +2,12 @@ import { isObject, type SyncInfo } from 'nest-offline-sync-protocol';
 import { Alarm } from './alarm.ts';
 import { AccessWatch } from './access-watch.ts';
 import type { AccessLost } from './rules/rights.ts';
-import { LiveFeed } from './live-feed.ts';
+import { feedOf, type LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
 import { fullQuery, LoadPage } from './load-page.ts';
 import { beginPart, readPart, verifyPart } from './part-load.ts';
-import { ask, beginLoad, sweep, takeInfo, takePull } from './reading.ts';
+import { ask, beginLoad, sweep, takeInfo, takePull, tellPull } from './reading.ts';
 import { isOver, type Replica } from './replica.ts';
 import { offsetOf } from './rules/clock.ts';
 import { NETWORK, type Failure } from './rules/failure.ts';
@@ -22,10 +22,12 @@ import {
   type ReaderState,
   type Temper,
 } from './rules/reader-state.ts';
+import type { Tuning } from './options.ts';
 import type { Answer, TakeLines, Transport } from './transport.ts';
-import type { Auth } from './auth.ts';
+import { tokenFailure, type Auth } from './auth.ts';
 
 export interface ReaderPorts {
+  readonly tuning: Tuning;
   readonly transport: Transport;
   readonly auth: Auth;
   /** Undefined: no socket is wanted. */
@@ -141,7 +143,7 @@ export class Reader {
       case 'loading':
         return this.load(position);
       case 'sweeping':
-        return this.end(position.load?.part);
+        return this.end(position.load?.part, position.load?.rows ?? 0);
       case 'catching-up':
         return this.pull(position.cursor);
       case 'live':
@@ -175,11 +177,12 @@ export class Reader {
     if (answer && !whole.isOver) await this.failed(NETWORK);
   }
 
-  private async end(part: string | undefined): Promise<void> {
+  private async end(part: string | undefined, rows: number): Promise<void> {
     const { replica, ports, access } = this;
     const failure = await (part === undefined
       ? sweep(replica, access.readable)
       : verifyPart(replica, ports.transport, part, access.readable));
+    if (!failure && part === undefined) ports.tuning.tell({ type: 'load', rows });
     // What was in doubt, or without a parent, may go now.
     return failure ? this.failed(failure) : ports.informed();
   }
@@ -197,6 +200,7 @@ export class Reader {
     if (!answer) return;
     const taken = await takePull(this.replica, since, answer.body, answeredBefore);
     if (taken === 'unreadable') return this.failed(NETWORK);
+    tellPull(this.ports.tuning.tell, answer);
     if (taken === 'more') return;
     for (const resolve of this.waiting.splice(0, waiting)) resolve(true);
     this.isCaughtUp = this.waiting.length === 0;
@@ -207,12 +211,10 @@ export class Reader {
   private async follow(since: string): Promise<void> {
     const { ports, replica } = this;
     if (!ports.hub) return;
-    const token = await ports.auth.token().catch(() => undefined);
-    if (token === undefined) return this.failed({ ...NETWORK, kind: 'auth', code: 'no_token' });
-    const { identity } = await replica.meta('server');
-    const ping = this.info?.stream?.ping_interval_ms ?? 30_000;
-    const subscription = { token, scope: replica.scope, since, collections: this.access.readable, identity };
-    const feed = new LiveFeed(replica, ports.hub, subscription, Math.max(5_000, 2.5 * ping));
+    const token = await ports.auth.token().catch((error: unknown) => tokenFailure(error));
+    if (typeof token !== 'string') return this.failed(token);
+    const wish = { token, since, collections: this.access.readable, clientSchema: ports.tuning.clientSchema };
+    const feed = await feedOf(replica, ports.hub, wish, this.info?.stream?.ping_interval_ms);
     this.feed = feed;
     if (this.isStopped || this.waiting.length > 0) feed.close();
     feed.onLive = () => {
@@ -223,6 +225,7 @@ export class Reader {
       this.ports.informed();
     };
     const end = await feed.run();
+    ports.tuning.tell({ type: 'stream', wasLive: end.wasLive, after: end.after });
     this.feed = undefined;
     this.isCaughtUp = false;
     if (this.isStopped) return;
@@ -233,9 +236,7 @@ export class Reader {
     }
     if (!end.wasLive || end.failure) this.temper = afterSocketFailure(this.temper, this.conditions());
     else if (end.after === 'soon')
-      await this.alarm.sleep(
-        this.replica.environment.now() + Math.round(5_000 * replica.environment.random()),
-      );
+      await this.alarm.sleep(this.conditions().now + Math.round(5_000 * replica.environment.random()));
   }
 
   private async get(
@@ -251,8 +252,8 @@ export class Reader {
       if (path !== 'info') await this.access.worked();
       return answer;
     }
-    if (answer.failure.kind === 'cursor') await beginLoad(this.replica, false);
-    else await this.failed(answer.failure);
+    const { failure } = answer;
+    await (failure.kind === 'cursor' ? beginLoad(this.replica, false) : this.failed(failure));
     return undefined;
   }
 
@@ -274,9 +275,10 @@ export class Reader {
   }
 
   private conditions(): Conditions {
+    const { hub, tuning } = this.ports;
     const { environment } = this.replica;
-    const hasSocket = this.ports.hub !== undefined && !!this.info?.stream;
-    return { now: environment.now(), chance: environment.random(), hasSocket };
+    const hasSocket = hub !== undefined && !!this.info?.stream;
+    return { now: environment.now(), chance: environment.random(), hasSocket, backoff: tuning.backoff };
   }
 
   private enter(state: ReaderState): void {

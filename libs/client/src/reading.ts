@@ -9,6 +9,7 @@ import { failureOf } from './rules/failure.ts';
 import type { Mutation } from './rules/mutation.ts';
 import { begunLoad, loadEnded } from './rules/reader-state.ts';
 import type { BaseRow } from './storage.ts';
+import type { Tell } from './telemetry.ts';
 import type { Answer, TakeLines, Transport } from './transport.ts';
 import { idsOf } from './load-page.ts';
 import type { Work } from './work.ts';
@@ -73,6 +74,12 @@ export async function takePull(
   return isStored && !page.has_more ? 'end' : 'more';
 }
 
+/** To telemetry: an answer to a pull was stored. */
+export function tellPull(tell: Tell, { body, sentAt, receivedAt }: Answer & { readonly ok: true }): void {
+  const { changes = [] } = body as { readonly changes?: readonly unknown[] };
+  if (changes.length > 0) tell({ type: 'pull', changes: changes.length, ms: receivedAt - sentAt });
+}
+
 /** R7: gives the cursor up and begins a load. What was answered by a database that was restored is in doubt until the end of it. */
 export async function beginLoad(replica: Replica, isRestored: boolean): Promise<void> {
   await replica.write('leader', async (work) => {
@@ -96,7 +103,7 @@ export async function ask(
 ): Promise<Answer> {
   const { scope } = replica;
   let { identity } = await replica.meta('server');
-  const asked = { scope, expected_identity: identity, ...query };
+  const asked = { scope, expected_identity: identity, client_schema: transport.clientSchema, ...query };
   // C8: what somebody else is told is not for this database.
   const isOwn = async (told: string | null): Promise<boolean> => {
     if (told !== null && identity === undefined) await replica.identify((identity = told));

@@ -17,6 +17,7 @@ import { UsageError } from './errors.ts';
 import { objectId, randomId, uuid } from './ids.ts';
 import type { LiveHub } from './live-hub.ts';
 import { Value, type Observable } from './observable.ts';
+import type { Tuning } from './options.ts';
 import { Rejected } from './rejected.ts';
 import type { Replica } from './replica.ts';
 import type { Mutation, RefusedEntry } from './rules/mutation.ts';
@@ -34,6 +35,8 @@ export interface ScopeClientPorts<C extends Definitions> {
   readonly environment: Environment;
   readonly auth: Auth;
   readonly collections: C;
+  readonly coalesce: boolean;
+  readonly tuning: Tuning;
   readonly scope: string | undefined;
 }
 
@@ -75,7 +78,11 @@ export class ScopeClient<C extends Definitions> {
   constructor(protected readonly ports: ScopeClientPorts<C>) {
     const { collections, environment, storage } = ports;
     this.states = new Value(CLOSED(storage));
-    this.rejected = new Rejected(async () => this.opened().session.replica, environment);
+    this.rejected = new Rejected(
+      async () => this.opened().session.replica,
+      environment,
+      (name) => collections[name] ?? {},
+    );
     const own: CollectionPorts = {
       edit: (edit) => this.edit(edit),
       look: async (collection, id) => (await this.opened().session.replica.look(collection, [id]))[0] ?? null,
@@ -96,7 +103,11 @@ export class ScopeClient<C extends Definitions> {
 
   /** Edits that are made together or not at all, on this device and on the server. The body may run again. */
   async transaction<T>(body: (collections: TransactionOf<C>) => Promise<T>): Promise<T> {
-    const ports = { newId: (name: string) => this.newId(name), coalesces: () => true };
+    const ports = {
+      newId: (name: string) => this.newId(name),
+      coalesces: () => true,
+      limits: this.ports.tuning.transaction,
+    };
     return runTransaction<C, T>(this.opened().session.replica, this.ports.collections, ports, body);
   }
 
@@ -191,11 +202,11 @@ export class ScopeClient<C extends Definitions> {
 
   private async edit({ collection, id, kind, change, check }: RawEdit): Promise<Edited> {
     const { replica } = this.opened().session;
-    const { environment, collections } = this.ports;
+    const { environment, collections, coalesce } = this.ports;
     const mutation = randomId(environment);
     const context = {
       editedAt: environment.now(),
-      coalesces: (name: string) => collections[name]?.coalesce !== false,
+      coalesces: (name: string) => collections[name]?.coalesce ?? coalesce,
     };
     const intent = { collection, doc: id, kind, change, mutation };
     return { id, mutation: await makeEdit(replica, intent, check, context) };

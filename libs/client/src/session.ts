@@ -1,9 +1,11 @@
 import type { Auth } from './auth.ts';
 import { until, within } from './deadline.ts';
 import type { Environment } from './environment.ts';
+import { LoggedOutError } from './errors.ts';
 import type { LiveHub } from './live-hub.ts';
 import type { LossMark } from './loss-mark.ts';
 import { Value, type Observable } from './observable.ts';
+import type { Tuning } from './options.ts';
 import { Pusher, storageFailure } from './pusher.ts';
 import { Reader } from './reader.ts';
 import { isOver, isFenced, Replica, type ToldOutcome } from './replica.ts';
@@ -13,6 +15,7 @@ import type { Position } from './rules/reader-state.ts';
 import { OPENING, statusOf, syncStatus, type Held, type Status, type SyncStatus } from './status.ts';
 import type { ClientStorage, Database } from './storage.ts';
 import { Transport } from './transport.ts';
+import { Watch } from './watch.ts';
 
 /** What a tab does for a replica: another one reads and sends, or this one does, or it would and is paused. */
 export type Role = 'following' | 'leading' | 'paused';
@@ -24,6 +27,7 @@ export interface SessionOptions {
   readonly environment: Environment;
   readonly auth: Auth;
   readonly collections: readonly string[];
+  readonly tuning: Tuning;
   readonly shapes: Shapes;
   /** Notes what would be lost with the database of a scope. */
   readonly markOf: (scope: string | undefined) => LossMark;
@@ -64,6 +68,7 @@ export class Session {
   private readonly mark: LossMark;
   private readonly room: Room;
   private last = '';
+  private readonly watch: Watch;
   private lastSync = '';
 
   private constructor(
@@ -71,15 +76,17 @@ export class Session {
     private readonly options: SessionOptions,
     private readonly ports: SessionPorts,
   ) {
-    const { url, auth, environment, hub, collections } = options;
+    const { url, auth, environment, hub, collections, tuning } = options;
     this.replica = replica;
+    this.watch = new Watch(tuning.tell, environment);
     this.mark = options.markOf(replica.scope);
     this.lost = this.mark.takeLost();
     const changed = (): void => this.tell();
     this.room = new Room(replica.database, environment, changed);
     const over = (error: unknown): void => this.failed(error);
-    this.transport = new Transport(url, auth, environment);
+    this.transport = new Transport(url, auth, environment, tuning.clientSchema);
     this.pusher = new Pusher(replica, {
+      tuning,
       send: (body) =>
         this.reader.push(body) ?? this.transport.request({ method: 'POST', path: 'push', body }),
       changed,
@@ -87,6 +94,7 @@ export class Session {
       over,
     });
     this.reader = new Reader(replica, {
+      tuning,
       transport: this.transport,
       auth,
       hub,
@@ -228,7 +236,7 @@ export class Session {
    * it tries again.
    */
   private failed(error: unknown): void {
-    const isLost = isOver(error) && !isFenced(error) && !isLoggedOut(error);
+    const isLost = isOver(error) && !isFenced(error) && !(error instanceof LoggedOutError);
     if (isLost) return this.ports.over(error);
     if (this.standby || this.isClosed) return;
     if (isFenced(error)) this.told = OPENING;
@@ -275,6 +283,7 @@ export class Session {
     const now = this.now();
     if (!this.isClosed) this.mark.note(now.pending + now.rejected);
     this.room.full(now.blockedBy === 'storage');
+    if (this.role !== 'following') this.watch.look(now, this.pusher.state, this.reader.state);
     const text = JSON.stringify(now);
     if (text === this.last && !this.isClosed) return;
     this.last = text;
@@ -286,8 +295,4 @@ const STANDBY_MS = 5_000;
 
 function isFull(state: Reader['state'] | Pusher['state']): boolean {
   return state.phase === 'blocked' && state.by === 'storage';
-}
-
-function isLoggedOut(error: unknown): boolean {
-  return (error as { readonly code?: unknown }).code === 'logged_out';
 }

@@ -32,10 +32,16 @@ export async function judge(schema: StandardSchema, collection: string, data: ob
   }
   if (isObject(result)) {
     const { issues, value } = result;
-    if (Array.isArray(issues)) return { issues: issues as SchemaIssue[] };
+    if (Array.isArray(issues) && issues.every(isIssue)) return { issues };
     if (issues === undefined && isObject(value)) return { value: jsonObject(value) };
   }
   throw failed(collection, 'gave neither a document nor issues');
+}
+
+function isIssue(issue: unknown): issue is SchemaIssue {
+  if (!isObject(issue) || typeof issue['message'] !== 'string') return false;
+  const { path = [] } = issue;
+  return Array.isArray(path) && !path.includes(null);
 }
 
 function failed(collection: string, what: string, cause?: unknown): InvalidEditError {

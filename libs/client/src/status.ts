@@ -2,7 +2,8 @@ import type { ClientStorage, StorageEstimate } from './storage.ts';
 import type { Pusher, PusherState } from './pusher.ts';
 import type { Reader } from './reader.ts';
 import type { Replica } from './replica.ts';
-import type { BlockedBy, Position, ReaderState } from './rules/reader-state.ts';
+import { NO_TOKEN } from './rules/failure.ts';
+import type { BlockedBy, Phase, Position, ReaderState } from './rules/reader-state.ts';
 
 /** How the sync stands. Times are of the device's clock, milliseconds since 1970. */
 export interface Status {
@@ -18,17 +19,7 @@ export interface Status {
    *   paused       `client.pause()`, in any tab
    *   closed       not opened, or logged out
    */
-  readonly phase:
-    | 'opening'
-    | 'loading'
-    | 'catching-up'
-    | 'live'
-    | 'polling'
-    | 'offline'
-    | 'waiting'
-    | 'blocked'
-    | 'paused'
-    | 'closed';
+  readonly phase: Phase;
   readonly blockedBy?: BlockedBy;
   /** It is this tab that reads and sends. The phase is told by that one, and the same in all. */
   readonly leader: boolean;
@@ -126,8 +117,11 @@ function heldBy(state: ReaderState | PusherState): Held | undefined {
   return state.phase === 'waiting' || state.phase === 'blocked' ? state : undefined;
 }
 
+/** Without network, neither is there. */
+const AWAY = new Set(['network', NO_TOKEN]);
+
 function phaseOf(reader: ReaderState, pusher: PusherState): Status['phase'] {
-  if (reader.phase === 'waiting') return reader.failure.code === 'network' ? 'offline' : 'waiting';
+  if (reader.phase === 'waiting') return AWAY.has(reader.failure.code) ? 'offline' : 'waiting';
   // A push that is blocked is something that the user has to know, however well reading works.
   if (pusher.phase === 'blocked') return 'blocked';
   return reader.phase === 'sweeping' ? 'loading' : reader.phase;

@@ -15,7 +15,7 @@ import { randomId } from './ids.ts';
 import type { Replica } from './replica.ts';
 import { edit as edited } from './rules/chain.ts';
 import { docKey, type Change } from './rules/mutation.ts';
-import { changeBytes } from './rules/push-plan.ts';
+import { changeBytes, type PushLimits } from './rules/push-plan.ts';
 
 /** The collections as a transaction sees and edits them. */
 export type TransactionOf<C extends Definitions> = {
@@ -30,9 +30,12 @@ interface Seen {
 }
 
 const MAX_RUNS = 10;
-/** What goes to the server as one has to fit into a push. */
-const MAX_EDITS = 1_000;
-const MAX_BYTES = 8 * 1_048_576;
+
+export interface TransactionPorts extends Pick<EditContext, 'coalesces'> {
+  readonly newId: (collection: string) => DocId;
+  /** What goes to the server as one has to fit into a push. */
+  readonly limits: PushLimits;
+}
 
 /**
  * Runs a body of edits that are made together or not at all, here and on the server. It sees its own edits; if what it has read is
@@ -41,12 +44,12 @@ const MAX_BYTES = 8 * 1_048_576;
 export async function runTransaction<C extends Definitions, T>(
   replica: Replica,
   collections: C,
-  ports: { readonly newId: (collection: string) => DocId } & Pick<EditContext, 'coalesces'>,
+  ports: TransactionPorts,
   body: (collections: TransactionOf<C>) => Promise<T>,
 ): Promise<T> {
   const { environment } = replica;
   for (let run = 0; run < MAX_RUNS; run++) {
-    const draft = new Draft(replica, ports.newId);
+    const draft = new Draft(replica, ports.newId, ports.limits);
     const writers = Object.entries(collections as Readonly<Record<string, CollectionDefinition<object>>>).map(
       ([name, knows]) => [name, new CollectionWriter<object>(name, draft, knows)] as const,
     );
@@ -76,6 +79,7 @@ class Draft {
   constructor(
     private readonly replica: Replica,
     readonly newId: (collection: string) => DocId,
+    private readonly limits: PushLimits,
   ) {}
 
   end(): void {
@@ -110,9 +114,10 @@ class Draft {
     const made = check && !isWrong ? await check(before, asked) : asked;
     this.expectOpen();
     this.bytes += changeBytes(made);
-    if (this.intents.length >= MAX_EDITS || this.bytes > MAX_BYTES)
+    const { changes, bytes } = this.limits;
+    if (this.intents.length >= changes || this.bytes > bytes)
       throw new UsageError(
-        `A transaction is at most ${MAX_EDITS} edits and ${MAX_BYTES / 1_048_576} MiB, so that the server takes it as one. Make several.`,
+        `A transaction is at most ${changes} edits and ${bytes / 1_048_576} MiB (option limits), so that the server takes it as one. Make several.`,
       );
     // The same rules as at the end, on what is seen now: what cannot be fails where it is written.
     const row = { id, version: null, data: before, generation: 0 };

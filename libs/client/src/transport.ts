@@ -1,8 +1,7 @@
 import { isObject } from 'nest-offline-sync-protocol';
-import type { Auth } from './auth.ts';
+import { tokenFailure, type Auth } from './auth.ts';
 import { piecesOf, type Environment, type FetchAnswer } from './environment.ts';
-import { AuthError } from './errors.ts';
-import { failureOf, NETWORK, type Failure } from './rules/failure.ts';
+import { failureOf, NETWORK, NO_TOKEN, type Failure } from './rules/failure.ts';
 
 export interface Request {
   readonly method: 'GET' | 'POST';
@@ -45,6 +44,8 @@ export class Transport {
     private readonly url: string,
     private readonly auth: Auth,
     private readonly environment: Environment,
+    /** Goes with every request. */
+    readonly clientSchema: string | undefined,
   ) {}
 
   /** With a fresh token once more, if the server refused the one at hand. */
@@ -65,8 +66,7 @@ export class Transport {
     try {
       token = await this.auth.token();
     } catch (error) {
-      const message = error instanceof AuthError ? error.message : 'auth.token failed.';
-      return { ok: false, failure: { kind: 'auth', code: NO_TOKEN, message, retryAfterMs: 0 } };
+      return { ok: false, failure: tokenFailure(error) };
     }
     const answer = await this.send(request, token);
     if (!answer.ok && answer.failure.kind === 'auth') this.auth.refused(token);
@@ -119,8 +119,6 @@ export class Transport {
     }
   }
 }
-
-const NO_TOKEN = 'no_token';
 
 function bound(abort: { readonly signal: unknown; abort(): void }): { signal: unknown; abort: () => void } {
   return { signal: abort.signal, abort: () => abort.abort() };

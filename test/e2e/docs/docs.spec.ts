@@ -46,6 +46,23 @@ describe('docs/protocol.md', () => {
   });
 });
 
+describe('docs/client.md', () => {
+  it('lists every code of an error of the client, and every option', () => {
+    const errors = readFileSync(join(ROOT, 'libs/client/src/errors.ts'), 'utf8');
+    const codes = [...errors.matchAll(/readonly code(?::| =)([^;,]+)[;,]/g)].flatMap(([, words = '']) =>
+      [...words.matchAll(/'(\w+)'/g)].map(([, code]) => code),
+    );
+    const guide = page('docs/client.md');
+    const listed = tableRows(guide.section('Errors')).flatMap(([cell = '']) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, code]) => code),
+    );
+    expect(listed.sort()).toEqual(codes.sort());
+    const options = membersOf('libs/client/src/options.ts').get('SyncClientOptions');
+    const named = tableRows(guide.section('Options')).map(([cell]) => codeOf(cell));
+    expect(named.sort()).toEqual([...(options ?? [])].sort());
+  });
+});
+
 describe('docs/options.md', () => {
   const ofModule = options.text.replace(options.section('Options of a collection'), '');
   const rows = new Map(tableRows(ofModule).map((cells) => [codeOf(cells[0]) ?? '', cells]));

@@ -1,10 +1,8 @@
 /** Milliseconds. */
 export interface BackoffLimits {
-  readonly firstMs: number;
+  readonly baseMs: number;
   readonly maxMs: number;
 }
-
-export const DEFAULT_BACKOFF: BackoffLimits = { firstMs: 1_000, maxMs: 60_000 };
 
 /**
  * How long to wait after the given number of failures in a row: full jitter, so that devices that failed together do not come back
@@ -18,9 +16,9 @@ export function waitFor(
   failures: number,
   chance: number,
   retryAfterMs: number,
-  limits = DEFAULT_BACKOFF,
+  limits: BackoffLimits,
 ): number {
-  const most = Math.min(limits.maxMs, limits.firstMs * 2 ** Math.min(30, failures - 1));
+  const most = Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(30, failures - 1));
   // At least a tenth: a chance of zero must not become a loop without a pause.
   return Math.max(Math.round(most * Math.max(0.1, chance)), retryAfterMs);
 }

@@ -26,7 +26,7 @@ export type FailureKind =
 
 export interface Failure {
   readonly kind: FailureKind;
-  /** Of the server, or `network`. */
+  /** Of the server, or `network`, or `no_token`. */
   readonly code: string;
   readonly message: string;
   /** Milliseconds; 0 if the server said nothing. */
@@ -41,6 +41,9 @@ export const NETWORK: Failure = {
   message: 'The server could not be reached.',
   retryAfterMs: 0,
 };
+
+/** Of a request that could not be made, because there is no token. */
+export const NO_TOKEN = 'no_token';
 
 const BY_CODE: Readonly<Record<string, FailureKind>> = {
   unauthenticated: 'auth',

@@ -1,5 +1,5 @@
 import type { Failure } from './failure.ts';
-import { waitFor } from './backoff.ts';
+import { waitFor, type BackoffLimits } from './backoff.ts';
 
 /**
  * Where a reader stands, kept in the database: written in the same transaction as what was read.
@@ -121,6 +121,9 @@ export type ReaderState =
   | { readonly phase: 'waiting'; readonly until: number; readonly failure: Failure }
   | { readonly phase: 'blocked'; readonly by: BlockedBy; readonly until: number; readonly failure: Failure };
 
+/** Of the status. */
+export type Phase = Exclude<ReaderState['phase'], 'sweeping'> | 'offline' | 'paused' | 'closed';
+
 /** What is remembered between steps, and lost with the process. */
 export interface Temper {
   /** Failures in a row, of requests. */
@@ -138,6 +141,7 @@ export interface Conditions {
   /** 0 to 1. */
   readonly chance: number;
   readonly hasSocket: boolean;
+  readonly backoff: BackoffLimits;
 }
 
 const POLL_MS = 15_000;
@@ -166,7 +170,7 @@ export function afterFailure(failure: Failure, temper: Temper, at: Conditions): 
   const by = blockOf(failure);
   if (by) return [{ phase: 'blocked', by, until: at.now + BLOCK_MS[by], failure }, temper];
   const failures = temper.failures + 1;
-  const until = at.now + waitFor(failures, at.chance, failure.retryAfterMs);
+  const until = at.now + waitFor(failures, at.chance, failure.retryAfterMs, at.backoff);
   return [
     { phase: 'waiting', until, failure },
     { ...temper, failures },
@@ -182,6 +186,6 @@ export function blockOf({ kind, code }: Failure): BlockedBy | undefined {
 export function afterSocketFailure(temper: Temper, at: Conditions): Temper {
   const socketFailures = temper.socketFailures + 1;
   const isHopeless = socketFailures >= MAX_SOCKET_FAILURES;
-  const pause = isHopeless ? SOCKET_AGAIN_MS : waitFor(socketFailures, at.chance, 0);
+  const pause = isHopeless ? SOCKET_AGAIN_MS : waitFor(socketFailures, at.chance, 0, at.backoff);
   return { ...temper, socketFailures, noSocketUntil: at.now + pause };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { parseHlc } from 'nest-offline-sync-protocol';
 import '../../../../test/support/runs.ts';
-import { DEFAULT_BACKOFF, waitFor } from './backoff.ts';
+import { waitFor } from './backoff.ts';
 import { offsetOf, stampOf } from './clock.ts';
 import { afterClose, failureOf, type Failure } from './failure.ts';
 import {
@@ -16,6 +16,7 @@ import {
 
 const SERVER_NOW = Date.UTC(2026, 4, 2);
 const minute = 60_000;
+const backoff = { baseMs: 1_000, maxMs: minute };
 
 describe('R6, the stamp of an edit', () => {
   const seen = fc.option(
@@ -59,16 +60,16 @@ it('waits longer with each failure, up to a minute, never nothing, and as long a
       fc.double({ min: 0, max: 1, noNaN: true }),
       fc.nat(),
       (failures, chance, asked) => {
-        const ms = waitFor(failures, chance, asked);
+        const ms = waitFor(failures, chance, asked, backoff);
         expect(ms).toBeGreaterThanOrEqual(Math.max(asked, 100));
-        expect(ms).toBeLessThanOrEqual(Math.max(asked, DEFAULT_BACKOFF.maxMs));
+        expect(ms).toBeLessThanOrEqual(Math.max(asked, backoff.maxMs));
       },
     ),
   );
 });
 
 describe('the reader', () => {
-  const at = { now: 0, chance: 0.5, hasSocket: true };
+  const at = { now: 0, chance: 0.5, hasSocket: true, backoff };
   const load = begunLoad({ generation: 1, isComplete: true, cursor: 'c' });
   const page = { lastSeq: 'l', next: 'p', rows: 2, of: 4, collections: ['c'] };
 

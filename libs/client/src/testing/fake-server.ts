@@ -35,6 +35,8 @@ export class FakeServer {
   refuses: Refusal | undefined;
   /** What every request is answered instead, by its path; undefined: as usual. */
   fails: ((path: string) => { readonly status: number; readonly code: string } | undefined) | undefined;
+  /** Which versions of the app it does not serve any more, by the `clientSchema` of the client; undefined: one that sends none. */
+  outdated: ((clientSchema: string | undefined) => boolean) | undefined;
   private readonly scopes = new Map<string, FakeScope>();
   private readonly tokens = new Map<string, FakeSession>();
   private readonly access: FakeAccess;
@@ -49,6 +51,7 @@ export class FakeServer {
       scope: (name) => this.scope(name),
       identity: identityOf,
       push: (session, body) => this.push(session, body),
+      expectServed: (clientSchema) => this.expectServed(clientSchema),
       time: () => this.time(),
     });
   }
@@ -155,7 +158,7 @@ export class FakeServer {
     const given = route === 'push' ? (isObject(body) ? body : {}) : query;
     const name = typeof given['scope'] === 'string' ? given['scope'] : session.scope;
     const names = query['collections']?.split(',').filter((each) => each !== '');
-    const refusal = this.refusal(session, name, given['expected_identity'], names);
+    const refusal = this.refusal(session, name, given, names);
     if (refusal) return failed(refusal, headers);
     const scope = this.scope(name);
     const { pageSize = 1000 } = this.options;
@@ -199,15 +202,24 @@ export class FakeServer {
   private refusal(
     session: FakeSession,
     scope: string,
-    expected: unknown,
+    { expected_identity: expected, client_schema: schema }: Readonly<Record<string, unknown>>,
     collections: readonly string[] = [],
   ): SyncError | undefined {
+    const outdated = this.expectServed(schema);
+    if (outdated) return outdated;
     if (typeof expected === 'string' && expected !== identityOf(session))
       return new SyncError('identity_changed', 'The credentials are of another identity than the data.');
     if (this.access.to(scope, session) === 'none')
       return new SyncError('scope_forbidden', 'This identity may not use the scope, or there is none.');
     const denied = this.access.denied(collections, session);
     return denied === undefined ? undefined : forbidden(denied);
+  }
+
+  private expectServed(clientSchema: unknown): SyncError | undefined {
+    const isGiven = typeof clientSchema === 'string' || typeof clientSchema === 'number';
+    return this.outdated?.(isGiven ? String(clientSchema) : undefined)
+      ? new SyncError('client_outdated', 'This version of the app is too old: update it.')
+      : undefined;
   }
 
   private full(
@@ -240,7 +252,7 @@ export class FakeServer {
     const name = typeof given['scope'] === 'string' ? given['scope'] : session.scope;
     const changes = (Array.isArray(given['changes']) ? given['changes'] : []) as PushedChange[];
     const { maxChanges = 1000 } = this.options;
-    const refusal = this.refusal(session, name, given['expected_identity']);
+    const refusal = this.refusal(session, name, given);
     if (refusal) return refusal;
     if (this.access.to(name, session) === 'read')
       return new SyncError('scope_forbidden', 'The scope may only be read.');

@@ -41,6 +41,8 @@ export interface FakeStreamPorts {
   readonly identity: (session: FakeSession) => string;
   /** Its answer, or why it is refused as a whole. */
   readonly push: (session: FakeSession, body: object) => object | SyncError;
+  /** Why a version of the app is not served. */
+  readonly expectServed: (clientSchema: string | undefined) => SyncError | undefined;
   readonly time: () => string;
 }
 
@@ -143,6 +145,8 @@ export class FakeStream {
     listener.subscriptions.delete(scope);
     const collections = message.collections ?? access.readable(session);
     const denied = access.denied(collections, session);
+    const outdated = this.ports.expectServed(message.clientSchema);
+    if (outdated) return this.refuse(listener, scope, outdated, STREAM_CLOSE.client_outdated);
     if (message.expectedIdentity !== undefined && message.expectedIdentity !== identity(session))
       return this.refuse(listener, scope, new SyncError('identity_changed', 'Of another identity.'));
     if (access.to(scope, session) === 'none')
@@ -182,11 +186,16 @@ export class FakeStream {
   }
 
   /** Ends a subscription, and with it the socket of a client that names no scopes. */
-  private refuse(listener: Listener, scope: string, error: SyncError): void {
+  private refuse(
+    listener: Listener,
+    scope: string,
+    error: SyncError,
+    code: number = STREAM_CLOSE.forbidden,
+  ): void {
     const { socket, namesScopes, subscriptions } = listener;
     subscriptions.delete(scope);
     socket.say(errorText(error, namesScopes ? scope : undefined));
-    if (!namesScopes) socket.close(STREAM_CLOSE.forbidden);
+    if (!namesScopes) socket.close(code);
   }
 
   private positionOf(name: string): { version: string; seq: number } {
