@@ -88,7 +88,7 @@ export class PushWorld {
         each.doc === storedId &&
         each.version <= version,
     );
-    return [baseText(key, version), entry && logged(entry).data];
+    return [baseText(scopeId, key, version), entry && logged(entry).data];
   }
 
   /** One transaction: all of the plan, or an error. */

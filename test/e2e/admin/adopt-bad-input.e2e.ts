@@ -1,6 +1,7 @@
 import { Schema, Types, type mongo } from 'mongoose';
 import { SyncAdminService, type AdoptReport, type SyncIdentity } from 'nest-offline-sync';
 import { testDatabase } from '../../support/database';
+import { until } from '../../support/until';
 import { agreedState, pullAll, startWritesApp, type WritesApp } from '../../support/writes-app';
 
 type Row = mongo.Document;
@@ -12,7 +13,8 @@ describe('adopting what cannot be adopted, or changes meanwhile', () => {
   const database = testDatabase(__filename);
   let app: WritesApp;
 
-  beforeEach(async () => {
+  const start = async (isCapturing = true): Promise<void> => {
+    const capture = isCapturing ? { capture: true, scopeField: 'shop' } : {};
     app = await startWritesApp(
       database.uri,
       {
@@ -20,7 +22,7 @@ describe('adopting what cannot be adopted, or changes meanwhile', () => {
           { name: 'notes', freeForm: true, ids: 'scoped' },
           { name: 'drafts', freeForm: true, ids: 'global' },
           { name: 'items', ids: 'global' },
-          { name: 'captured', freeForm: true, capture: true, scopeField: 'shop' },
+          { name: 'captured', freeForm: true, ids: 'global', ...capture },
         ],
       },
       {},
@@ -28,7 +30,8 @@ describe('adopting what cannot be adopted, or changes meanwhile', () => {
         schema.add({ shop: Schema.Types.Mixed, region: String } as never);
       },
     );
-  });
+  };
+  beforeEach(() => start());
   afterEach(async () => {
     await app.close();
     await database.drop();
@@ -96,10 +99,52 @@ describe('adopting what cannot be adopted, or changes meanwhile', () => {
       const report = await adopt({ log }, () =>
         rows().updateMany({ _sync_scope_id: null }, { $set: { shop: 'south' } }),
       );
-      expect(report.refused).toEqual([]);
+      expect(report).toMatchObject({ adopted: 4000, refused: [] });
       expect(await rows().countDocuments({ _sync_scope_id: null })).toBe(0);
       for await (const row of rows().find()) expect(row['_sync_scope_id']).toBe(row['shop']);
       expect(await rows().countDocuments({ shop: 'south' })).toBeGreaterThan(0);
+    },
+  );
+
+  it.each([
+    ['goes on', true],
+    ['has lost its position', false],
+  ])(
+    'a document that was moved and replaced, and adopted before capture has seen it, leaves its old scopes (capture %s)',
+    async (_, hasPosition) => {
+      const leases = (): mongo.Collection<{ _id: string }> => app.oplog.db.collection('sync_leases');
+      const entriesOf = async (scopeId: string): Promise<string[]> =>
+        (await pullAll(app, { scopeId, actorId: 'ann' })).map(
+          ({ doc_id, operation }) => `${String(doc_id)} ${operation}`,
+        );
+      const isFollowed = { _id: 'capture:position', token: { $exists: true }, compared: 'captured' };
+      await until(async () => (await leases().countDocuments(isFollowed)) === 1);
+      const ids = ['once', 'twice'];
+      await rows('captured').insertMany(ids.map((_id) => plain({ _id })));
+      await until(async () => (await entriesOf('north')).length === 2);
+      await app.close();
+
+      await start(false);
+      const replace = async (_id: string, shop: string): Promise<void> => {
+        await rows('captured').replaceOne({ _id: _id as never }, { name: 'moved', shop });
+        expect(await adopt({ collection: 'captured' })).toMatchObject({ adopted: 1 });
+      };
+      await replace('once', 'south');
+      await replace('twice', 'east');
+      await replace('twice', 'south');
+      if (!hasPosition) await leases().deleteOne({ _id: 'capture:position' });
+      await app.close();
+
+      await start();
+      await until(async () => (await entriesOf('north')).length === 4);
+      await until(async () => (await entriesOf('east')).length === 2);
+      expect((await entriesOf('north')).slice(2).sort()).toEqual(['once delete', 'twice delete']);
+      expect(await entriesOf('east')).toEqual(['twice upsert', 'twice delete']);
+      expect(await entriesOf('south')).toEqual(['once upsert', 'twice upsert']);
+      for (const _id of ids)
+        expect(await rows('captured').findOne({ _id: _id as never })).toMatchObject({
+          _sync_scope_id: 'south',
+        });
     },
   );
 

@@ -53,8 +53,6 @@ type Kind = keyof typeof WEIGHTS;
 export class ServiceWrites {
   private readonly owned = new Map<string, Owned>();
   private readonly made: string[] = [];
-  private readonly replaced = new Set<string>();
-  private readonly moved = new Set<string>();
   private readonly chance: Chance;
   private readonly kinds: Record<string, number> = {};
   private readonly errors: string[] = [];
@@ -143,10 +141,6 @@ export class ServiceWrites {
     },
     move: async () => {
       const { id } = this.own();
-      // One that is moved and replaced as a whole, and taken in by adopt before capture looks at it, stays in the old scope's
-      // log: known, and left out.
-      if (this.replaced.has(id)) return;
-      this.moved.add(id);
       const scope = this.scope();
       const mark = ++this.mark;
       await this.customers.updateOne({ _id: id }, { $set: { [SCOPE_FIELD]: businessId(scope), mark } });
@@ -163,11 +157,9 @@ export class ServiceWrites {
     },
     nativeReplace: async () => {
       const { id, scope } = this.own();
-      if (this.moved.has(id)) return;
-      const { document, owned } = this.fresh(scope ?? 0);
+      const { document, owned } = this.fresh(this.chance.next() < 0.3 ? this.scope() : (scope ?? 0));
       const { _id: _, ...whole } = document;
       await this.customers.collection.replaceOne({ _id: new Types.ObjectId(id) }, whole);
-      this.replaced.add(id);
       this.wrote({ ...owned, id });
     },
     nativeInsert: async () => {

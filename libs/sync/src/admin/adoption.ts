@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { ErrorCode, Rejection } from 'nest-offline-sync-protocol';
-import { Observation } from '../capture/observation';
+import { keyOf, Observation } from '../capture/observation';
 import { contentHash } from '../codec/content-hash';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { ownFields } from '../app-writes/target';
@@ -136,12 +136,15 @@ export class Adoption {
       storedId: document['_id'],
       observed: { scopeField },
     }));
-    const refused = await this.deps.observation.record(sightings, actorId, this.mayContinue);
-    for (const [at, { document, scopeId }] of candidates.entries()) {
+    const { refused, untouched } = await this.deps.observation.record(sightings, actorId, this.mayContinue);
+    const unclear: Candidate[] = [];
+    for (const [at, candidate] of candidates.entries()) {
       const rejection = refused.get(at);
-      if (rejection) this.refusals.add(document['_id'], rejection);
-      else this.count(scopeId);
+      if (rejection) this.refusals.add(candidate.document['_id'], rejection);
+      else if (untouched.has(at)) unclear.push(candidate);
+      else this.count(candidate.scopeId);
     }
+    await this.countThere(unclear);
   }
 
   /** Without entries: the scopes' floors move when all is done. */
@@ -152,12 +155,24 @@ export class Adoption {
     const updates = candidates.map(({ document, scopeId }) => ({
       updateOne: this.stampOf(document, scopeId, versions.get(scopeId) ?? ''),
     }));
-    const failed = await this.bulk(collection.store, updates);
-    for (const [at, { document, scopeId }] of candidates.entries()) {
-      const code = failed.get(at);
-      if (code === undefined) this.count(scopeId);
-      else this.refusals.add(document['_id'], refusalFor(code));
-    }
+    const { failed, found } = await this.bulk(collection.store, updates);
+    const stamped = candidates.filter((_, at) => !failed.has(at));
+    for (const [at, code] of failed) this.refusals.add(candidates[at]?.document['_id'], refusalFor(code));
+    if (found === stamped.length) for (const { scopeId } of stamped) this.count(scopeId);
+    else await this.countThere(stamped);
+  }
+
+  /** Counts those that are in their scope by now: others have another one, and the next pass takes them. */
+  private async countThere(candidates: readonly Candidate[]): Promise<void> {
+    if (candidates.length === 0) return;
+    const { store } = this.plan.collection;
+    const ids = candidates.map(({ document }) => document['_id']) as never[];
+    const rows = await within(LIMIT_MS, () =>
+      store.find({ _id: { $in: ids } }, { projection: { [SYNC_FIELDS.scope]: 1 } }).toArray(),
+    );
+    const scopes = new Map(rows.map((row) => [keyOf(row['_id']), row[SYNC_FIELDS.scope]]));
+    for (const { document, scopeId } of candidates)
+      if (scopes.get(keyOf(document['_id'])) === scopeId) this.count(scopeId);
   }
 
   private stampOf(
@@ -194,19 +209,20 @@ export class Adoption {
     return this.heads;
   }
 
-  /** @returns the codes of those that the database refuses, by their places */
+  /** @returns the codes of those that the database refuses, by their places, and how many of the others it has found */
   private async bulk(
     store: mongo.Collection<StoredDocument>,
     updates: mongo.AnyBulkWriteOperation<StoredDocument>[],
-  ): Promise<Map<number, number>> {
+  ): Promise<{ readonly failed: ReadonlyMap<number, number>; readonly found: number }> {
     for (;;) {
       try {
-        await within(LIMIT_MS, () => store.bulkWrite(updates, { ordered: false }));
-        return new Map();
+        const { matchedCount } = await within(LIMIT_MS, () => store.bulkWrite(updates, { ordered: false }));
+        return { failed: new Map(), found: matchedCount };
       } catch (error) {
-        const { writeErrors } = error as { writeErrors?: unknown };
+        const { writeErrors, matchedCount = 0 } = error as { writeErrors?: unknown; matchedCount?: number };
         const each = (Array.isArray(writeErrors) ? writeErrors : []) as { index: number; code: number }[];
-        if (each.length > 0) return new Map(each.map(({ index, code }) => [index, code]));
+        if (each.length > 0)
+          return { failed: new Map(each.map(({ index, code }) => [index, code])), found: matchedCount };
         // Nothing is done twice: what has a scope by now is not found.
         if (!isPassing(error) || !(await this.mayContinue())) throw error;
       }

@@ -122,7 +122,8 @@ async function departed(
   for (const entry of newest) {
     const row = there.get(keyOf(entry._id));
     const observed = await whatBecameOf(oplog, collection, scopeId, entry, row);
-    if (observed) found.push({ scopeId, collection, storedId: entry._id, observed });
+    if (observed)
+      found.push({ scopeId, collection, storedId: entry._id, observed: { ...observed, wasHere: true } });
   }
   return found;
 }
@@ -137,6 +138,7 @@ async function whatBecameOf(
   if (!row) return { isGone: true };
   const { scopeField } = collection.rules.capture ?? {};
   const scope = row[SYNC_FIELDS.scope] ?? null;
+  if (typeof scope === 'string' && scope !== scopeId) return { hasLeft: true };
   if (scopeField === undefined) return scope === null ? { since: version } : undefined;
   const named = scopeIn(row, scopeField);
   if (scope === null)

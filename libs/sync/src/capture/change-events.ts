@@ -144,6 +144,8 @@ export interface Seen {
   readonly moved: ForeignWrite['moved'];
   /** The scope that it was in last. */
   readonly scopeId: string | undefined;
+  /** Those that it was in before one of the events. */
+  readonly scopes: ReadonlySet<string>;
   /** The newest version that it had before one of the events. */
   readonly since: string | undefined;
   readonly isGone: boolean;
@@ -154,11 +156,13 @@ export function joined(earlier: Seen | undefined, write: ForeignWrite): Seen {
   const { collection, storedId, before, isDelete, moved } = write;
   const version = versionOf(before);
   const since = earlier?.since;
+  const scopeId = scopeOf(before);
   return {
     collection,
     storedId,
     moved: moved ?? earlier?.moved,
-    scopeId: scopeOf(before) ?? earlier?.scopeId,
+    scopeId: scopeId ?? earlier?.scopeId,
+    scopes: new Set([...(earlier?.scopes ?? []), ...(scopeId === undefined ? [] : [scopeId])]),
     since: since === undefined || (version !== undefined && version > since) ? version : since,
     isGone: isDelete || earlier?.isGone === true,
   };

@@ -28,6 +28,14 @@ export interface Refusal extends Rejection {
   readonly unforeseen?: string;
 }
 
+/** Places in a list of sightings. */
+export interface Recorded {
+  /** Why some are not recorded. */
+  readonly refused: ReadonlyMap<number, Refusal>;
+  /** Documents that are as they were: recorded already, or not where they were looked for. */
+  readonly untouched: ReadonlySet<number>;
+}
+
 /** What a command may carry of them: the planner reads each as a whole. */
 const CHANGES = 500;
 /** Counts to the queue's own bound on what one transaction holds. */
@@ -46,14 +54,15 @@ export class Observation {
    * What fails for a reason of its own is left, and the others go on.
    *
    * @param mayContinue asked before each further try
-   * @returns why some of them are not recorded, by their place in the list
+   * @returns what became of some of them
    */
   async record(
     sightings: readonly Sighting[],
     actorId: string,
     mayContinue: () => boolean | Promise<boolean>,
-  ): Promise<Map<number, Refusal>> {
+  ): Promise<Recorded> {
     const refused = new Map<number, Refusal>();
+    const untouched = new Set<number>();
     const groups = pieces(sightings, ({ collection, scopeId, storedId, observed }, at) => {
       const rejection = whyNotIn(observed.moved?.to ?? scopeId, collection, storedId);
       if (rejection) refused.set(at, rejection);
@@ -71,8 +80,10 @@ export class Observation {
         return this.queue.submit(request, bytes, deadline());
       });
       if (outcome.kind !== 'decided') throw new Error('An observed change asks for nothing');
-      outcome.decisions.forEach(({ code, error }, index) => {
-        if (code !== null) refused.set(places[index] ?? -1, { code, message: error ?? code });
+      outcome.decisions.forEach(({ code, error, new_version }, index) => {
+        const at = places[index] ?? -1;
+        if (code !== null) refused.set(at, { code, message: error ?? code });
+        else if (new_version === null) untouched.add(at);
       });
     };
     await Promise.all(
@@ -84,7 +95,7 @@ export class Observation {
         ),
       ),
     );
-    return refused;
+    return { refused, untouched };
   }
 
   private async untilDone<T>(

@@ -60,7 +60,7 @@ export class Recorder {
     // The tombstones need a place.
     for (const { name } of new Set(sightings.map(({ collection }) => collection)))
       if (readiness.isPending(name) && !(await readiness.make(name))) return;
-    const refused = await observation.record(sightings, APP_ACTOR, () => !signal.aborted);
+    const { refused } = await observation.record(sightings, APP_ACTOR, () => !signal.aborted);
     metrics.captured(sightings.length - refused.size, 0);
     for (const [at, refusal] of refused) {
       const { collection, storedId } = sightings[at] as Sighting;

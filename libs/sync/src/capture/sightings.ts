@@ -31,6 +31,10 @@ export async function sightingsOf(
       const sighting = sightingOf(collection, one, row);
       // What is seen a second time may be gone from a scope that it has left before.
       if (sighting && (row || one.isGone || !(await isToldGone(oplog, sighting)))) sightings.push(sighting);
+      // Somebody else has taken it into another scope, by the document alone: adopt, or the push of a device there.
+      for (const scopeId of one.scopes)
+        if (scopeId !== sighting?.scopeId)
+          sightings.push({ scopeId, collection, storedId: one.storedId, observed: { hasLeft: true } });
     }
   }
   return sightings;
@@ -79,19 +83,21 @@ function sightingOf(
   if (!row)
     return last === undefined
       ? undefined
-      : { scopeId: last, collection, storedId, observed: { ...more, isGone: true } };
+      : { scopeId: last, collection, storedId, observed: { ...more, isGone: true, wasHere: true } };
   const named = scopeField === undefined ? undefined : scopeIn(row, scopeField);
   const scopeId = scopeOf(row) ?? last ?? named;
   if (scopeId === undefined) return undefined;
   // One that was replaced as a whole is where the app says, whatever it has done to it since.
   const isReplaced = scopeField !== undefined && scopeOf(row) === undefined && named !== undefined;
   const isElsewhere = isReplaced && named !== scopeId;
+  const wasHere = scopeOf(row) !== undefined || last !== undefined;
   return {
     scopeId,
     collection,
     storedId,
     observed: {
       ...more,
+      ...(wasHere ? { wasHere } : {}),
       ...(isGone ? { isGone } : {}),
       ...(since === undefined ? {} : { since }),
       ...(isElsewhere ? { moved: { to: named } } : moved ? { moved } : {}),

@@ -140,7 +140,7 @@ export class SnapshotRepository {
       );
       const data = entry && (JSON.parse(entry.wire) as LogChange).data;
       if (data) this.require(collection).rules.form?.hide(data);
-      bases.set(baseText(key, version), entry ? data : undefined);
+      bases.set(baseText(scopeId, key, version), entry ? data : undefined);
     }
     return bases;
   }

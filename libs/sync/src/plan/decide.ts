@@ -29,9 +29,9 @@ import { standing, unless, write, type Indexed } from './storing';
 export function decide(planning: Planning, change: ReadyChange, index: number): Decision {
   const { layer, request, clock, lineage, pending } = planning;
   if (change.verdict) return rejected(change.verdict);
-  // What it asks for was done before anything was decided.
-  if (change.observed) return accepted(null);
   const stored = layer.document(change.key);
+  // What it asks for was done before anything was decided.
+  if (change.observed) return accepted(stored !== 'foreign' && stored?.written ? stored.version : null);
   if (stored === 'foreign' || (stored && stored.scopeId !== request.scopeId)) return rejected(ID_UNAVAILABLE);
   const refused = refuseStamps(change, stored, layer.head(request.scopeId), clock);
   if (refused) return rejected(refused);

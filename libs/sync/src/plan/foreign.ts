@@ -3,7 +3,9 @@ import { contentHash, TOMBSTONE_HASH } from '../codec/content-hash';
 import type { StoredDocument } from '../codec/stored-document';
 import type { Ledger } from './ledger';
 import type { DocumentState, PlanClock, PlanRequest, ReadyChange } from './plan';
-import { recordWrite, type Recorded } from './recording';
+import type { Observed } from './observed';
+import { storedAt, type Planning } from './planning';
+import { recordLeave, recordWrite, type Recorded } from './recording';
 
 /** Who is said to have written what came past the engine. */
 export const APP_ACTOR = 'app';
@@ -21,16 +23,45 @@ export function scopeIn(document: StoredDocument, scopeField: string): string | 
  * A push looks at its documents of captured collections; an observed change asks about a document in any collection.
  * What a request does after that does not undo it.
  */
-export function recordForeign(ledger: Ledger, requests: readonly PlanRequest[], clock: PlanClock): void {
+export function recordForeign(
+  ledger: Ledger,
+  requests: readonly PlanRequest[],
+  planning: Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>,
+): void {
   requests.forEach((request, requestIndex) => {
     request.changes.forEach((change, changeIndex) => {
       if (change.kind === 'refused' || change.verdict || change.byServer) return;
       if (!change.observed && !change.rules.capture) return;
       const found = ledger.document(change.key);
-      if (found === 'foreign' || found?.written) return;
-      new Foreign(ledger, clock, { request, requestIndex, change, changeIndex }).record(found);
+      const of = { request, requestIndex, change, changeIndex };
+      if (hasLeft(found, request.scopeId, change.observed)) leave(ledger, of, planning);
+      else if (found !== 'foreign' && !found?.written) new Foreign(ledger, planning.clock, of).record(found);
     });
   });
+}
+
+function hasLeft(
+  found: DocumentState | 'foreign' | undefined,
+  scopeId: string,
+  observed: Observed | undefined,
+): boolean {
+  const isHere = found !== 'foreign' && found?.scopeId === scopeId;
+  if (isHere || !observed) return false;
+  // In no scope, it is taken in here or there.
+  const isElsewhere = found === 'foreign' || (found !== undefined && found.scopeId !== '');
+  return observed.hasLeft ?? (observed.wasHere === true && isElsewhere);
+}
+
+/** A document that somebody else has taken into another scope, before anybody had told this one's log that it is gone. */
+function leave(
+  ledger: Ledger,
+  of: Recorded,
+  planning: Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>,
+): void {
+  const { scopeId } = of.request;
+  const isTold = storedAt(planning, of.change, scopeId, ledger.head(scopeId).committed) === null;
+  const change = { ...of.change, byServer: { reserved: undefined } };
+  if (!isTold) recordLeave(ledger, planning.clock, { ...of, change });
 }
 
 class Foreign {
@@ -52,8 +83,6 @@ class Foreign {
     const { scope = null } = found.origin;
     if (scope === null) this.enter(found);
     else if (scope === this.of.request.scopeId) this.compare(found);
-    else if (scope === this.change.observed?.moved?.to && this.isUnrecorded(found))
-      this.move({ ...found, scopeId: this.of.request.scopeId }, scope);
   }
 
   /** Nobody but the app removes a document without leaving a tombstone, unless it was one of the old tombstones. */

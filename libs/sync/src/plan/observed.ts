@@ -18,6 +18,10 @@ export interface Observed {
    * that version.
    */
   readonly unrecorded?: string | null;
+  /** The request's scope had it: if somebody else has taken it into another one meanwhile, this one's log is told. */
+  readonly wasHere?: boolean;
+  /** Nothing but that: the log is told unless the document is here. It is not written itself. */
+  readonly hasLeft?: boolean;
   /** The scope field has changed. Undefined scope: it names none any more. */
   readonly moved?: { readonly to: string | undefined };
 }

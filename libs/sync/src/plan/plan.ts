@@ -335,8 +335,8 @@ export function receiptText(scopeId: string, clientId: string, mutationId: strin
   return JSON.stringify([scopeId, clientId, mutationId]);
 }
 
-export function baseText(key: string, version: string): string {
-  return JSON.stringify([key, version]);
+export function baseText(scopeId: string, key: string, version: string): string {
+  return JSON.stringify([scopeId, key, version]);
 }
 
 /**

@@ -13,8 +13,8 @@ import { decideAll } from './units';
  */
 export function planPushes(snapshot: PlanSnapshot, requests: readonly PlanRequest[], clock: PlanClock): Plan {
   const ledger = Ledger.over(snapshot);
-  recordForeign(ledger, requests, clock);
   const missingBases = new Map<string, BaseNeed>();
+  recordForeign(ledger, requests, { clock, snapshot, missingBases });
   let needsReceipts = false;
   const outcomes = requests.map((request, index): RequestOutcome => {
     const planning = planningOf({ snapshot, clock, missingBases }, request, index, ledger.layer());

@@ -84,11 +84,18 @@ function documentAt(
   // The parent may be a mutation of the same plan: the log does not have it yet.
   const planned = layer.stateAt(change.key, parent);
   if (planned?.scopeId === request.scopeId) return wireOf(planned, change.rules.form);
-  const text = baseText(change.key, parent);
-  if (!snapshot.bases.has(text)) {
-    const { collection, key, storedId } = change;
-    missingBases.set(text, { scopeId: request.scopeId, collection, key, storedId, version: parent });
-  }
+  return storedAt({ snapshot, missingBases }, change, request.scopeId, parent);
+}
+
+/** {@link PlanSnapshot.bases}: asked for where the snapshot lacks it, and then the plan is made again. */
+export function storedAt(
+  { snapshot, missingBases }: Pick<Planning, 'snapshot' | 'missingBases'>,
+  { collection, key, storedId }: ReadyChange,
+  scopeId: string,
+  version: string,
+): JsonObject | null | undefined {
+  const text = baseText(scopeId, key, version);
+  if (!snapshot.bases.has(text)) missingBases.set(text, { scopeId, collection, key, storedId, version });
   return snapshot.bases.get(text);
 }
 

@@ -44,44 +44,29 @@ export interface RecordedWrite {
 export function recordWrite(
   layer: Ledger,
   clock: PlanClock,
-  { request, requestIndex, change, changeIndex }: Recorded,
+  recorded: Recorded,
   current: DocumentState | undefined,
   document: StoredDocument | null,
   kind?: 'stamp' | 'release',
 ): RecordedWrite {
-  const { scopeId, actorId, clientId } = request;
-  const head = layer.head(scopeId);
-  const reserved = change.byServer?.reserved;
-  const hlc = (reserved === undefined ? undefined : parseHlc(reserved)) ?? nextHlc(head.hlc, clock);
-  const version = reserved ?? formatHlc(hlc);
-  const seq = head.seq + 1;
+  const { request, requestIndex, change, changeIndex } = recorded;
+  const { scopeId, actorId } = request;
+  const drawn = drawVersion(layer, clock, recorded);
+  const { version, seq } = drawn;
   const stamp = editStamp(change.hlc, version, current?.stamp ?? null);
   const deleted = document === null;
   const fields = deleted ? {} : document;
-  const operation = deleted ? 'delete' : 'upsert';
   const isAsSent = !deleted && fields === change.document && change.text !== undefined;
   const data = deleted ? null : isAsSent ? 'as sent' : encodeBy(change.rules.form, fields);
-  const wire = entryText(
-    {
-      version,
-      seq,
-      collection: change.collection,
-      doc_id: change.wireId,
-      operation,
-      parent_version: change.parent,
-      hlc: stamp === version ? undefined : stamp,
-      client_id: change.byServer ? undefined : clientId,
-      mutation_id: change.mutation?.id,
-    },
-    data === 'as sent' ? (change.text ?? '') : JSON.stringify(data),
-  );
+  const text = data === 'as sent' ? (change.text ?? '') : JSON.stringify(data);
+  const wire = tell(layer, clock, recorded, drawn, { text, deleted, stamp });
   const state = {
     scopeId,
     version,
     stamp,
     deleted,
     fields,
-    origin: current?.origin ?? { exists: false, version: undefined },
+    origin: current?.origin ?? NOT_THERE,
     written: {
       collection: change.collection,
       storedId: change.storedId,
@@ -94,7 +79,60 @@ export function recordWrite(
   };
   layer.setDocument(change.key, state);
   layer.steps.push({ key: change.key, state, asSent: document === change.document });
-  layer.heads.set(scopeId, { ...head, version, hlc, seq, moved: true });
+  return { state, seq, wire: data };
+}
+
+/** Tells the scope's log of a delete alone: the document itself is somewhere else, and stays as it is. */
+export function recordLeave(layer: Ledger, clock: PlanClock, recorded: Recorded): void {
+  const drawn = drawVersion(layer, clock, recorded);
+  const { version } = drawn;
+  tell(layer, clock, recorded, drawn, { text: 'null', deleted: true, stamp: version });
+  const { scopeId } = recorded.request;
+  const state = { scopeId, version, stamp: version, deleted: true, fields: {}, origin: NOT_THERE };
+  layer.steps.push({ key: recorded.change.key, state, asSent: false });
+}
+
+const NOT_THERE = { exists: false, version: undefined } as const;
+
+interface Drawn {
+  readonly version: string;
+  readonly seq: number;
+}
+
+/** The next version of the scope: its head has it from here on. */
+function drawVersion(layer: Ledger, clock: PlanClock, { request, change }: Recorded): Drawn {
+  const head = layer.head(request.scopeId);
+  const reserved = change.byServer?.reserved;
+  const hlc = (reserved === undefined ? undefined : parseHlc(reserved)) ?? nextHlc(head.hlc, clock);
+  const version = reserved ?? formatHlc(hlc);
+  const seq = head.seq + 1;
+  layer.heads.set(request.scopeId, { ...head, version, hlc, seq, moved: true });
+  return { version, seq };
+}
+
+/** @returns the entry's text */
+function tell(
+  layer: Ledger,
+  clock: PlanClock,
+  { request: { scopeId, actorId, clientId }, change }: Recorded,
+  { version, seq }: Drawn,
+  { text, deleted, stamp }: { readonly text: string; readonly deleted: boolean; readonly stamp: string },
+): string {
+  const operation = deleted ? 'delete' : 'upsert';
+  const wire = entryText(
+    {
+      version,
+      seq,
+      collection: change.collection,
+      doc_id: change.wireId,
+      operation,
+      parent_version: change.parent,
+      hlc: stamp === version ? undefined : stamp,
+      client_id: change.byServer ? undefined : clientId,
+      mutation_id: change.mutation?.id,
+    },
+    text,
+  );
   layer.entries.push({
     scope: scopeId,
     seq,
@@ -106,7 +144,7 @@ export function recordWrite(
     at: new Date(clock.wallMs),
     wire,
   });
-  return { state, seq, wire: data };
+  return wire;
 }
 
 function nextHlc(last: Hlc, clock: PlanClock): Hlc {

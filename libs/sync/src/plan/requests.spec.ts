@@ -179,6 +179,31 @@ describe('a plan', () => {
     expect(b![0]).toMatchObject({ code: 'parent_unknown' });
   });
 
+  it.each([
+    ['moved', 'b', { wasHere: true, moved: { to: 'b' } }],
+    ['moved', 'c', { wasHere: true, moved: { to: 'b' } }],
+    ['left', 'b', { hasLeft: true }],
+    ['left', undefined, { hasLeft: true }],
+  ])('tells a log once that a document has %s which somebody has taken into %s', (_, scope, observed) => {
+    push('a', [change('d', { n: 1 })]);
+    const key = documentKey('notes', 'd', 'd');
+    const there = {
+      ...world.documents.get(key),
+      _sync_scope_id: scope,
+      _sync_version: '20260502T120000.000Z-0007-x',
+    };
+    if (scope === undefined) world.documents.delete(key);
+    else world.documents.set(key, there);
+    const seen = (more: ReadyChange['observed'], scopeId = 'a'): PlanRequest =>
+      request(scopeId, [change('d', null, { more: { observed: more } })]);
+    // Together with what the new scope has to say of it, and again.
+    for (let times = 1; times <= 2; times++) group([seen({ again: times === 1 }, 'b'), seen(observed)]);
+    const told = world.log.filter((entry) => entry.scope === 'a');
+    expect(told.map(({ operation }) => operation)).toEqual(['upsert', 'delete']);
+    expect(JSON.parse(told[1]!.wire)).not.toHaveProperty('client_id');
+    expect(world.documents.get(key)?.['_sync_scope_id']).toBe(scope);
+  });
+
   it('lets stamps of a document only rise, so that an older edit never wins over the child of a newer one', () => {
     const ahead = '20260502T120050.000Z-0000-edit';
     const between = '20260502T120030.000Z-0000-edit';

@@ -212,14 +212,12 @@ export class CollectionComparison {
   ): Generator<Finding> {
     const what = differenceOf(document, entry, floor);
     if (what === undefined) return;
-    const scope = document?.at === 'elsewhere' ? document.scope : undefined;
     yield {
       storedId,
       key: keyOf(storedId),
       what,
       document: document?.version ?? null,
       log: entry?.version ?? null,
-      ...(scope === undefined ? {} : { elsewhere: scope }),
     };
   }
 

@@ -108,9 +108,6 @@ describe('the repair of a difference', () => {
     expect(repairOf({ ...finding, what: 'other content' })).toEqual({ unrecorded: 'v1' });
     expect(repairOf({ ...finding, what: 'bad version', document: null })).toEqual({ unrecorded: null });
     expect(repairOf({ ...finding, what: 'no tombstone' })).toEqual({ isGone: true });
-    expect(repairOf({ ...finding, what: 'other scope', elsewhere: 'b' })).toEqual({
-      moved: { to: 'b' },
-      unrecorded: 'v1',
-    });
+    expect(repairOf({ ...finding, what: 'other scope' })).toEqual({ hasLeft: true });
   });
 });

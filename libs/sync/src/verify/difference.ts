@@ -107,15 +107,13 @@ export interface Finding {
   readonly document: string | null;
   /** The version of its newest entry above the floor. */
   readonly log: string | null;
-  /** Of a document that is in another scope. */
-  readonly elsewhere?: string;
 }
 
 /**
  * How a difference is recorded: by the document as the transaction finds it then. Nothing happens if somebody has recorded it
  * since it was seen.
  */
-export function repairOf({ what, document, elsewhere }: Finding): Observed {
+export function repairOf({ what, document }: Finding): Observed {
   switch (what) {
     case 'no document':
     case 'no tombstone':
@@ -124,7 +122,7 @@ export function repairOf({ what, document, elsewhere }: Finding): Observed {
       // It is taken back into the scope that the log has it in.
       return { since: '' };
     case 'other scope':
-      return { moved: { to: elsewhere }, unrecorded: document };
+      return { hasLeft: true };
     default:
       return { unrecorded: document };
   }

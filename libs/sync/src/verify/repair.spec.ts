@@ -6,8 +6,8 @@ import { contentHash } from '../codec/content-hash';
 import type { StoredDocument } from '../codec/stored-document';
 import { encodeDocument } from '../codec/wire-codec';
 import type { EntryRecord, HeadRecord } from '../log/records';
-import { documentKey, type PlanRequest } from '../plan/plan';
-import { planPushes } from '../plan/planner';
+import { baseText, documentKey, type PlanRequest, type PlanSnapshot } from '../plan/plan';
+import { planToTheEnd, type Lack } from '../plan/planner';
 import { documentHere, type ComparedCollection } from './compared-collection';
 import { differenceOf, repairOf, type Finding } from './difference';
 
@@ -60,15 +60,16 @@ class World {
         : stored && { at: 'elsewhere' as const, scope: at, version };
     const what = differenceOf(document, entry, floor);
     if (what === undefined) return undefined;
-    const elsewhere = at === scope ? undefined : at;
-    return {
-      storedId: 'x',
-      key: 'x',
-      what,
-      document: version ?? null,
-      log: last?.version ?? null,
-      elsewhere,
-    };
+    return { storedId: 'x', key: 'x', what, document: version ?? null, log: last?.version ?? null };
+  }
+
+  private bases(lack: Lack): PlanSnapshot['bases'] {
+    const bases = new Map<string, LogChange['data'] | undefined>();
+    for (const { scopeId, key, version } of lack.of === 'bases' ? lack.needs : []) {
+      const entry = this.log.findLast((each) => each.scope === scopeId && each.version <= version);
+      bases.set(baseText(scopeId, key, version), entry && (JSON.parse(entry.wire) as LogChange).data);
+    }
+    return bases;
   }
 
   /** As a transaction does it. @returns how many entries it has written */
@@ -84,14 +85,17 @@ class World {
         },
       ],
     };
-    const seen = [scopeId, observed.moved?.to, null];
+    const seen: unknown[] = [scopeId, null];
     const { stored } = this;
     const at = stored && ((stored['_sync_scope_id'] ?? null) as string | null);
     const documents = new Map(
       stored ? [[KEY, seen.includes(at) ? stored : ('foreign' as const)] as const] : [],
     );
     const snapshot = { heads: this.heads, receipts: new Map(), documents, bases: new Map() };
-    const plan = planPushes(snapshot, [request], { wallMs: WALL, node: 'n', maxDriftMs: 0 });
+    const planning = planToTheEnd(snapshot, [request], { wallMs: WALL, node: 'n', maxDriftMs: 0 });
+    let step = planning.next();
+    while (step.done !== true) step = planning.next({ bases: this.bases(step.value) });
+    const plan = step.value;
     for (const write of plan.writes) {
       const sync = Object.entries(write.document).filter(([name]) => name.startsWith('_sync_'));
       if (write.kind !== 'insert') {
