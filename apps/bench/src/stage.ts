@@ -57,7 +57,7 @@ export class Stage implements Bench {
     database: string,
     options: { pingIntervalMs?: number; pages?: string; capture?: boolean } = {},
   ): Promise<Server> {
-    const server = await this.ours({ database, workers: 1, ...options });
+    const server = await this.ours({ database, workers: 1, ...options }, this.profiling());
     this.own.push(server);
     return server;
   }

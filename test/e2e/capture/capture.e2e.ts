@@ -2,6 +2,7 @@ import { Schema, Types } from 'mongoose';
 import { SyncHealthIndicator, type LogChange, type SyncIdentity, type SyncOptions } from 'nest-offline-sync';
 import { Registry } from 'prom-client';
 import { testDatabase } from '../../support/database';
+import { doubled } from '../../support/captured-items';
 import { until } from '../../support/until';
 import {
   agreedState,
@@ -137,6 +138,28 @@ describe('capture: writes from anywhere', () => {
     await rowsOf(again).insertOne(plain(8));
     await settled(again, 'north');
     expect(await again.oplog.entries.countDocuments()).toBe(before + 1);
+  });
+
+  it('records what is written along with the engine’s own fields, or with their removal', async () => {
+    const app = await start();
+    const rows = rowsOf(app);
+    const long = { name: 'x'.repeat(1_000) };
+    const [piped, copied, replaced] = [plain(1, 'north', long), plain(2), plain(3)];
+    await rows.insertMany([piped, copied, replaced]);
+    await settled(app, 'north');
+    const former = { ...(await rows.findOne({ _id: copied._id })) };
+    await rows.updateOne({ _id: copied._id }, { $inc: more(1) });
+    await until(async () => (await itemsIn(app, 'north')).length === 4);
+    await rows.updateOne({ _id: copied._id }, { $set: former });
+    // It comes as an update that removes the engine's fields.
+    const whole = { _id: '$_id', name: '$name', shop: 'north', stock: 7 };
+    await rows.updateOne({ _id: piped._id }, [{ $replaceWith: whole }]);
+    const found = { ...(await rows.findOne({ _id: replaced._id })) };
+    await rows.replaceOne({ _id: replaced._id }, { ...found, name: 'replaced' });
+    await until(async () => (await itemsIn(app, 'north')).length === 7);
+    await settled(app, 'north');
+    expect(doubled(await itemsIn(app, 'north'))).toEqual([]);
+    expect((await rows.findOne({ _id: piped._id }))?.['_sync_scope_id']).toBe('north');
   });
 
   it('never lets a push overwrite what the app has written and nobody has recorded yet', async () => {

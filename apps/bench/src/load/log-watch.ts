@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import type { WriterRun } from './foreign-writer';
 import { until } from './until';
 import type { PlainNote } from './plain-notes';
 
@@ -9,24 +10,35 @@ interface Entry {
   readonly wire: string;
 }
 
-/** Sees the log as it grows: how long after its write each document was recorded, and what was recorded last. */
+/** When an entry of a document could be read, and what it says of its last write. */
+interface Reading {
+  readonly writtenAt: number;
+  readonly at: number;
+}
+
+/** Sees the log as it grows: when each write was to be read there, and what was recorded last. Times are of `Date.now()`. */
 export class LogWatch {
-  readonly lags: number[] = [];
-  private readonly recorded = new Map<string, number | undefined>();
+  private readonly newest = new Map<string, number | null>();
+  private readonly readings = new Map<string, Reading[]>();
 
   private constructor(private readonly stream: mongo.ChangeStream<Entry>) {
     stream.on('change', (event) => {
       if (event.operationType !== 'insert') return;
       const { doc, wire } = event.fullDocument;
       const { data } = JSON.parse(wire) as { data: PlainNote | null };
-      this.recorded.set(doc, data?.writtenAt);
-      if (data?.writtenAt !== undefined) this.lags.push(Date.now() - data.writtenAt);
+      this.newest.set(doc, data?.writtenAt ?? null);
+      if (data?.writtenAt === undefined) return;
+      const reading = { writtenAt: data.writtenAt, at: Date.now() };
+      const same = this.readings.get(doc);
+      if (same) same.push(reading);
+      else this.readings.set(doc, [reading]);
     });
   }
 
   static async open(entries: mongo.Collection<Entry>): Promise<LogWatch> {
     const stream = entries.watch<Entry, mongo.ChangeStreamDocument<Entry>>([
       { $match: { operationType: 'insert' } },
+      { $project: { operationType: 1, 'fullDocument.doc': 1, 'fullDocument.wire': 1 } },
     ]);
     const watch = new LogWatch(stream);
     await until(() => stream.resumeToken !== undefined && stream.resumeToken !== null, LIMIT_MS);
@@ -34,12 +46,21 @@ export class LogWatch {
   }
 
   /** Waits until the newest entry of each document is its last write. What was deleted at once may have none. */
-  async whenAll(written: ReadonlyMap<string, number | undefined>): Promise<void> {
+  async whenAll(written: Iterable<readonly [id: string, at: number | null]>): Promise<void> {
     let left = [...written];
     await until(() => {
-      left = left.filter(([id, at]) => this.recorded.get(id) !== at);
+      left = left.filter(([id, at]) => (this.newest.get(id) ?? null) !== at);
       return left.length === 0;
     }, LIMIT_MS);
+  }
+
+  /** How long after its acknowledgement each write, or a later one of its document, was to be read. Milliseconds. */
+  lags(acknowledged: WriterRun['acknowledged']): number[] {
+    return acknowledged.flatMap(([id, writtenAt, at]) => {
+      const reading = this.readings.get(id)?.find((one) => one.writtenAt >= writtenAt);
+      // What was deleted at once may have no entry.
+      return reading ? [Math.max(0, reading.at - at)] : [];
+    });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { note, type Note } from '../workload/notes';
+import { note, NOTES, type Note } from '../workload/notes';
 import { seeded, seedFor, uuid, type Random } from '../workload/random';
 
 /** A document of an app that knows nothing of sync. */
@@ -21,4 +21,21 @@ export function plainNote(random: Random, scope: string): PlainNote {
 
 export function scopeOf(name: string, index: number): string {
   return `${name}-${String(index)}`;
+}
+
+/** The fields that a document gets when it is synced. */
+export function stampOf({ business_id }: PlainNote, version: string): Record<string, unknown> {
+  return {
+    _sync_version: version,
+    _sync_actor_id: 'app',
+    _sync_scope_id: business_id,
+    _sync_deleted: false,
+    _sync_hash: version.slice(0, 22),
+  };
+}
+
+/** Of the size of an entry of the log. */
+export function entryOf({ _id, ...data }: PlainNote, version: string): object {
+  const wire = JSON.stringify({ version, collection: NOTES, doc_id: _id, operation: 'upsert', data });
+  return { scope: data.business_id, version, collection: NOTES, doc: _id, at: new Date(), wire };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { mongo } from 'mongoose';
 import { collectGarbage } from '../load/drive';
-import { plainNotes, type PlainNote } from '../load/plain-notes';
+import { entryOf, plainNotes, stampOf, type PlainNote } from '../load/plain-notes';
 import { projectFolder } from '../processes/folders';
 import type { Sample } from '../model';
 import { NOTES } from '../workload/notes';
@@ -92,8 +92,8 @@ async function measureBare(bench: Bench, { name }: Turn, log: boolean): Promise<
     if (index % BATCH === 0) batches.push({ updates: [], entries: [] });
     batches
       .at(-1)
-      ?.updates.push({ updateOne: { filter: { _id: row._id }, update: { $set: fields(row, version) } } });
-    batches.at(-1)?.entries.push(entry(row, version));
+      ?.updates.push({ updateOne: { filter: { _id: row._id }, update: { $set: stampOf(row, version) } } });
+    batches.at(-1)?.entries.push(entryOf(row, version));
   });
   collectGarbage();
   const started = performance.now();
@@ -105,21 +105,6 @@ async function measureBare(bench: Bench, { name }: Turn, log: boolean): Promise<
   const seconds = (performance.now() - started) / 1000;
   await db.dropDatabase();
   return { figures: { rate: rows.length / seconds } };
-}
-
-function fields({ business_id }: PlainNote, version: string): Record<string, unknown> {
-  return {
-    _sync_version: version,
-    _sync_actor_id: 'app',
-    _sync_scope_id: business_id,
-    _sync_deleted: false,
-    _sync_hash: version.slice(0, 22),
-  };
-}
-
-function entry({ _id, ...data }: PlainNote, version: string): object {
-  const wire = JSON.stringify({ version, collection: NOTES, doc_id: _id, operation: 'upsert', data });
-  return { scope: data.business_id, version, collection: NOTES, doc: _id, at: new Date(), wire };
 }
 
 async function plain(bench: Bench, name: string): Promise<{ db: mongo.Db; rows: readonly PlainNote[] }> {

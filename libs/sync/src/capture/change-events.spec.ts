@@ -29,6 +29,10 @@ describe('whose write an event is', () => {
   it('is somebody else’s when the version stays, or an old one comes back', () => {
     expect(told(update({ name: 'x' }))).toMatchObject({ kind: 'write', isDelete: false });
     expect(told(update({ _sync_version: 'v1' }))).toMatchObject({ kind: 'write' });
+    // An update whose pipeline replaces the document.
+    const replaced = update({ name: 'x' }, ['_sync_version', '_sync_scope_id']);
+    expect(told({ ...replaced, touchesContent: true })).toMatchObject({ kind: 'write' });
+    expect(told(update({}, ['_sync_version', '_sync_scope_id', 'name']))).toMatchObject({ kind: 'write' });
     const back = { fullDocumentBeforeChange: inNorth, fullDocument: { ...inNorth, _sync_version: 'v2' } };
     expect(told(event({ operationType: 'replace', ...back }))).toMatchObject({ kind: 'write' });
   });

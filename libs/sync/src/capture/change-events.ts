@@ -1,4 +1,4 @@
-import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
+import { isSyncField, SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
 import { scopeIn } from '../plan/foreign';
 
 /** An event of MongoDB's change stream, with the fields that are asked for. */
@@ -19,6 +19,8 @@ export interface ChangeEvent {
     readonly updatedFields?: StoredDocument;
     readonly removedFields?: readonly string[];
   } | null;
+  /** Of an update: it has written fields of the app. */
+  readonly touchesContent?: boolean;
 }
 
 /** What an event tells of a document that was written past the engine. */
@@ -79,7 +81,8 @@ export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => s
       const isOwn =
         isAbove(updatedFields[SYNC_FIELDS.version]) ||
         Object.hasOwn(updatedFields, SYNC_FIELDS.lock) ||
-        removedFields.some((field) => field === SYNC_FIELDS.lock || field === SYNC_FIELDS.version);
+        // A document that leaves its scope loses the engine's fields, and nothing else of it changes.
+        (event.touchesContent !== true && removedFields.length > 0 && removedFields.every(isSyncField));
       return isOwn ? OWN : write(false);
     }
     case 'delete':
@@ -119,8 +122,41 @@ function namedAfter(
   return undefined;
 }
 
+const VERSION_BEFORE = `$fullDocumentBeforeChange.${SYNC_FIELDS.version}`;
+const UPDATED = { $ifNull: ['$updateDescription.updatedFields', {}] };
+const REMOVED = { $ifNull: ['$updateDescription.removedFields', []] };
+
+/**
+ * An expression of MongoDB that is true of events that are surely the engine's own: {@link tell} says the same of each, by the
+ * same fields. So the server sends none of them.
+ */
+export function surelyOwn(): object {
+  const isText = (field: string): object => ({ $eq: [{ $type: field }, 'string'] });
+  const before = { $cond: [isText(VERSION_BEFORE), VERSION_BEFORE, ''] };
+  const isAbove = (field: string): object => ({ $and: [isText(field), { $gt: [field, before] }] });
+  const isOf = (...types: string[]): object => ({ $in: ['$operationType', types] });
+  const fields = Object.values(SYNC_FIELDS);
+  const isTakenOrFreed = {
+    $or: [
+      { $eq: [UPDATED, { [SYNC_FIELDS.lock]: true }] },
+      { $and: [{ $eq: [UPDATED, {}] }, { $ne: [REMOVED, []] }, { $setIsSubset: [REMOVED, fields] }] },
+    ],
+  };
+  return {
+    $or: [
+      { $and: [isOf('insert', 'replace'), isAbove(`$fullDocument.${SYNC_FIELDS.version}`)] },
+      {
+        $and: [
+          isOf('update'),
+          { $or: [isAbove(`$updateDescription.updatedFields.${SYNC_FIELDS.version}`), isTakenOrFreed] },
+        ],
+      },
+    ],
+  };
+}
+
 /** The fields of events that are needed. @param scopeFields of the captured collections */
-export function projection(scopeFields: readonly string[]): Record<string, 1> {
+export function projection(scopeFields: readonly string[]): Record<string, object | 1> {
   const before = [SYNC_FIELDS.scope, SYNC_FIELDS.version, SYNC_FIELDS.deleted, ...scopeFields];
   const after = [SYNC_FIELDS.version, SYNC_FIELDS.lock, ...scopeFields];
   // A dotted path is one name there, by which nothing can be picked.
@@ -133,7 +169,8 @@ export function projection(scopeFields: readonly string[]): Record<string, 1> {
       (field) => `updateDescription.updatedFields${field}`,
     ),
   ];
-  return Object.fromEntries(fields.map((field) => [field, 1]));
+  const touchesContent = { $ne: [UPDATED, {}] };
+  return { ...Object.fromEntries(fields.map((field) => [field, 1 as const])), touchesContent };
 }
 
 /** All that a batch of events tells of one document. */

@@ -3,7 +3,7 @@ import { DECODING } from '../collections/native-collection';
 import { codeOf, isPassing, MONGO_CODES } from '../database/errors';
 import { within } from '../database/waiting';
 import type { OplogRepository } from '../log/oplog';
-import { projection, type ChangeEvent } from './change-events';
+import { projection, surelyOwn, type ChangeEvent } from './change-events';
 
 /** Where to begin: behind what was seen already, or at a time. */
 export type Start = { readonly startAfter: unknown } | { readonly startAtOperationTime: mongo.Timestamp };
@@ -123,6 +123,8 @@ function pipelineOf({ names, scopeFields }: Watched, start: Start): mongo.Docume
         ],
       },
     },
+    // They are as many as all that the engine writes, and each would be sent and read for nothing.
+    { $match: { $expr: { $not: [surelyOwn()] } } },
     { $project: projection(scopeFields) },
   ];
 }

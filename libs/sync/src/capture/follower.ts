@@ -33,6 +33,13 @@ interface Findings {
   readonly blind: ReadonlySet<string>;
 }
 
+interface Looked {
+  readonly foreign: readonly ChangeEvent[];
+  readonly sightings: readonly Sighting[];
+  /** Collections that have to be compared. */
+  readonly missed: readonly string[];
+}
+
 /** Follows the changes of the captured collections, from the position that was kept last. */
 export class Follower {
   private savedAt = -Infinity;
@@ -56,28 +63,46 @@ export class Follower {
     const comparing = recorder.compare(there, both, (name) => position.compared(name));
     // It fails the stream too: both begin again then.
     comparing.catch(() => stop.abort());
+    let recording: Promise<void> = Promise.resolve();
     try {
       for await (const batch of changesOf(oplog, { names, scopeFields }, start, both)) {
         if (both.aborted) break;
-        await this.take(batch, both);
+        // Looked at while the one before is recorded. Batches are recorded in their order: documents move from scope to scope.
+        const looked = await this.look(batch, recording);
+        await recording;
+        recording = this.record(batch, looked, both);
+        recording.catch(() => undefined);
       }
+      await recording;
     } catch (error) {
       if (!both.aborted) throw error;
     } finally {
       stop.abort();
+      await recording.catch(() => undefined);
       await comparing.catch((error: unknown) => {
         if (error !== stop.signal.reason && !signal.aborted) throw error;
       });
     }
   }
 
-  private async take({ events, token, isEnd }: ChangeBatch, signal: AbortSignal): Promise<void> {
-    const { recorder } = this.deps;
-    const { seen, foreign, unclear, blind } = this.findings(events);
+  private async look({ events }: ChangeBatch, before: Promise<void>): Promise<Looked> {
+    const { readiness, recorder } = this.deps;
+    const findings = this.findings(events);
+    const { seen, unclear, blind } = findings;
+    // What makes collections ready must not meet what is being recorded.
+    if (unclear.size + blind.size > 0 || this.captured.some(({ name }) => readiness.isPending(name)))
+      await before;
     const missed = await this.ready(unclear, blind);
-    const sightings = await recorder.sightings(seen);
-    await recorder.record(await this.withPlace(sightings), signal);
-    for (const name of missed) await this.look(name, signal);
+    return { foreign: findings.foreign, missed, sightings: await recorder.sightings(seen) };
+  }
+
+  private async record(
+    { events, token, isEnd }: ChangeBatch,
+    { sightings, missed, foreign }: Looked,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.deps.recorder.record(await this.withPlace(sightings), signal);
+    for (const name of missed) await this.compare(name, signal);
     this.measure(foreign);
     if (isEnd) this.savedAt = -Infinity;
     await this.save(token, events.at(-1));
@@ -135,7 +160,7 @@ export class Follower {
   }
 
   /** Something happened that the stream does not tell: the collection was dropped, or its pre-images were switched off. */
-  private async look(name: string, signal: AbortSignal): Promise<void> {
+  private async compare(name: string, signal: AbortSignal): Promise<void> {
     const { position, readiness, recorder, logger } = this.deps;
     logger.warn(`Collection ${name}: documents went without a trace; it is compared with the log.`);
     await recorder.compare([name], signal, (compared) => position.compared(compared));

@@ -1,7 +1,8 @@
 import type { Logger } from '@nestjs/common';
+import mongoose from 'mongoose';
 import type { Rejection } from 'nest-offline-sync-protocol';
 import type { StoredId } from '../codec/stored-document';
-import { keyOf, type Refusal } from './observation';
+import type { Refusal } from './observation';
 
 /** So many documents are named. */
 const MOST = 1_000;
@@ -28,7 +29,7 @@ export class RefusedLog {
   }
 
   private tellDocument(name: string, storedId: StoredId, kind: string): void {
-    const id = keyOf(storedId).slice(0, ID_CHARS);
+    const id = mongoose.mongo.BSON.EJSON.stringify(storedId, { relaxed: true }).slice(0, ID_CHARS);
     const document = `${name} ${id} ${kind}`;
     if (this.documents.size >= MOST || this.documents.has(document)) return;
     this.documents.add(document);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { StoredDocument } from './stored-document';
 import { encodeDocument } from './wire-codec';
 
@@ -14,5 +14,5 @@ export const TOMBSTONE_HASH = 'deleted';
 export function contentHash(document: StoredDocument | null): string {
   if (document === null) return TOMBSTONE_HASH;
   const text = JSON.stringify(encodeDocument(document));
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
