@@ -164,7 +164,10 @@ function update({ document, kind, expectedScope, expectedVersion }: PlannedWrite
         q,
         u: {
           $set: Object.fromEntries(Object.entries(whole).filter(([key]) => isSyncField(key))),
-          ...(Object.hasOwn(whole, SYNC_FIELDS.hlc) ? {} : { $unset: { [SYNC_FIELDS.hlc]: '' } }),
+          $unset: {
+            [SYNC_FIELDS.lock]: '',
+            ...(Object.hasOwn(whole, SYNC_FIELDS.hlc) ? {} : { [SYNC_FIELDS.hlc]: '' }),
+          },
         },
       };
     case 'release':

@@ -68,7 +68,8 @@ export class SnapshotRepository {
     // One that is as large as MongoDB takes would have all of them refused.
     const hasRoom = { $expr: { $lt: [{ $bsonSize: '$$ROOT' }, LARGEST_BSON - ROOM] } };
     await each({ $set: { [SYNC_FIELDS.lock]: true } }, hasRoom);
-    return () => each({ $unset: { [SYNC_FIELDS.lock]: '' } });
+    // Those that are written are given free by that.
+    return () => each({ $unset: { [SYNC_FIELDS.lock]: '' } }, { [SYNC_FIELDS.lock]: true });
   }
 
   /** What the requests' mutations were answered before, by {@link receiptText}. */
