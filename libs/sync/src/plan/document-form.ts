@@ -56,6 +56,8 @@ export type CastOutcome =
 export interface SchemaRules {
   /** Validators or hooks of the app: they may wait for something, so they are asked outside of transactions. */
   readonly asksApp: boolean;
+  /** It has an `_id` and nothing else: there is no document that it refuses. */
+  readonly asksNothing: boolean;
   /** Setters of the app: run on a value that was stored, they may make another one of it. */
   readonly hasSetters: boolean;
   /** An edit of an immutable field is refused instead of being left aside. */

@@ -59,7 +59,12 @@ function leave(
   planning: Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>,
 ): void {
   const { scopeId } = of.request;
-  const isTold = storedAt(planning, of.change, scopeId, ledger.head(scopeId).committed) === null;
+  // The same plan may have told it: the comparison of the whole collection sees what the stream of changes sees.
+  const planned = ledger.steps.findLast(
+    ({ key, state }) => key === of.change.key && state.scopeId === scopeId,
+  );
+  const isTold =
+    planned?.state.deleted ?? storedAt(planning, of.change, scopeId, ledger.head(scopeId).committed) === null;
   const change = { ...of.change, byServer: { reserved: undefined } };
   if (!isTold) recordLeave(ledger, planning.clock, { ...of, change });
 }

@@ -197,7 +197,8 @@ describe('a plan', () => {
     const seen = (more: ReadyChange['observed'], scopeId = 'a'): PlanRequest =>
       request(scopeId, [change('d', null, { more: { observed: more } })]);
     // Together with what the new scope has to say of it, and again.
-    for (let times = 1; times <= 2; times++) group([seen({ again: times === 1 }, 'b'), seen(observed)]);
+    for (let times = 1; times <= 2; times++)
+      group([seen({ again: times === 1 }, 'b'), seen(observed), seen(observed)]);
     const told = world.log.filter((entry) => entry.scope === 'a');
     expect(told.map(({ operation }) => operation)).toEqual(['upsert', 'delete']);
     expect(JSON.parse(told[1]!.wire)).not.toHaveProperty('client_id');
