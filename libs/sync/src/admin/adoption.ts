@@ -44,8 +44,11 @@ export interface AdoptReport {
   readonly refused: readonly RefusedDocuments[];
 }
 
-interface Candidate extends Sized {
+interface Candidate {
+  readonly document: StoredDocument;
   readonly scopeId: string;
+  /** Of its content: where no transaction reads it again. */
+  readonly hash?: string;
 }
 
 /** The app may add documents while the walk goes on; each pass takes what the ones before have missed. */
@@ -83,10 +86,11 @@ export class Adoption {
       const before = this.adopted;
       let batchUnderWay: Promise<void> = Promise.resolve();
       for await (const batch of unscoped(plan.collection.store, plan.where)) {
-        // The next batch is read while this one is written.
+        // Read and prepared while the one before is written.
+        const candidates = await this.candidates(batch);
         await batchUnderWay;
         if (!(await this.mayContinue())) return undefined;
-        batchUnderWay = this.take(batch);
+        batchUnderWay = this.take(batch.length, candidates);
         batchUnderWay.catch(() => undefined);
       }
       await batchUnderWay;
@@ -95,12 +99,11 @@ export class Adoption {
     return this.report();
   }
 
-  private async take(batch: readonly Sized[]): Promise<void> {
-    const candidates = await this.candidates(batch);
+  private async take(size: number, candidates: readonly Candidate[]): Promise<void> {
     if (this.plan.dryRun) for (const { scopeId } of candidates) this.count(scopeId);
     else if (this.plan.log) await this.record(candidates);
     else await this.stamp(candidates);
-    this.seen += batch.length;
+    this.seen += size;
     const { seen, adopted, total } = this;
     this.onProgress({ seen, adopted, refused: this.refusals.count, total });
   }
@@ -108,19 +111,23 @@ export class Adoption {
   private async candidates(batch: readonly Sized[]): Promise<Candidate[]> {
     const { collection, scopeField } = this.plan;
     const candidates: Candidate[] = [];
-    for (const sized of batch) {
-      const { document, bytes } = sized;
+    const isStamped = !this.plan.log && !this.plan.dryRun;
+    for (const { document, bytes } of batch) {
       const judged = adoptable(document, scopeField, collection, bytes);
       const rejection = judged.ok ? await this.schemaRefusal(document) : judged.rejection;
       if (rejection) this.refusals.add(document['_id'], rejection);
-      else if (judged.ok) candidates.push({ ...sized, scopeId: judged.scopeId });
+      else if (judged.ok) {
+        const { scopeId } = judged;
+        candidates.push(isStamped ? { document, scopeId, hash: hashOf(document) } : { document, scopeId });
+      }
     }
     return candidates;
   }
 
   private async schemaRefusal(document: StoredDocument): Promise<Rejection | undefined> {
     const { collection } = this.plan;
-    if (!collection.rules.form?.rules) return undefined;
+    const { rules } = collection.rules.form ?? {};
+    if (!rules || rules.asksNothing) return undefined;
     const storedId = document['_id'];
     const ids = { storedId, wireId: collection.ids.toWire(storedId) };
     const checked = await collection.verify(ids, ownFields(document), undefined);
@@ -152,8 +159,8 @@ export class Adoption {
     const { collection } = this.plan;
     if (candidates.length === 0) return;
     const versions = await this.versionsFor(candidates.map(({ scopeId }) => scopeId));
-    const updates = candidates.map(({ document, scopeId }) => ({
-      updateOne: this.stampOf(document, scopeId, versions.get(scopeId) ?? ''),
+    const updates = candidates.map((candidate) => ({
+      updateOne: this.stampOf(candidate, versions.get(candidate.scopeId) ?? ''),
     }));
     const { failed, found } = await this.bulk(collection.store, updates);
     const stamped = candidates.filter((_, at) => !failed.has(at));
@@ -176,8 +183,7 @@ export class Adoption {
   }
 
   private stampOf(
-    document: StoredDocument,
-    scopeId: string,
+    { document, scopeId, hash }: Candidate,
     version: string,
   ): mongo.UpdateOneModel<StoredDocument> {
     const { scopeField, actorId } = this.plan;
@@ -194,7 +200,7 @@ export class Adoption {
           [SYNC_FIELDS.actor]: actorId,
           [SYNC_FIELDS.scope]: scopeId,
           [SYNC_FIELDS.deleted]: false,
-          [SYNC_FIELDS.hash]: contentHash(ownFields(document)),
+          [SYNC_FIELDS.hash]: hash,
         },
       },
     };
@@ -247,6 +253,10 @@ export class Adoption {
       refused: this.refusals.list(),
     };
   }
+}
+
+function hashOf(document: StoredDocument): string {
+  return contentHash(ownFields(document));
 }
 
 function refusalFor(code: number): Rejection {

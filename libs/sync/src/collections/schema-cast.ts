@@ -24,7 +24,7 @@ import {
   type AnyModel,
 } from './model-document';
 import { dropPlaceholders } from './model-document';
-import { asksApp, hasSetters } from './schema-facts';
+import { asksApp, asksNothing, hasSetters } from './schema-facts';
 import { SchemaStamp } from './schema-stamp';
 import { fit } from './schema-fit';
 import { isOwnText, validationRejection, type PathError } from './validation-message';
@@ -46,6 +46,7 @@ export interface Incoming {
  */
 export class SchemaCast implements SchemaRules {
   readonly asksApp: boolean;
+  readonly asksNothing: boolean;
   readonly hasSetters: boolean;
   readonly refusesImmutable: boolean;
   private readonly stamps: SchemaStamp;
@@ -61,6 +62,7 @@ export class SchemaCast implements SchemaRules {
     private readonly report: FailureReport,
   ) {
     this.asksApp = asksApp(model.schema);
+    this.asksNothing = asksNothing(model.schema);
     this.hasSetters = hasSetters(model.schema);
     this.refusesImmutable = model.schema.get('strict') === 'throw';
     this.stamps = new SchemaStamp(model.schema, () => model.base.now());

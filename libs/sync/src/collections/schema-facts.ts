@@ -107,6 +107,17 @@ export function asksApp(schema: Schema): boolean {
   );
 }
 
+/** Whether a schema takes any document: it knows no field but `_id` and the version key. */
+export function asksNothing(schema: Schema): boolean {
+  const known = ['_id', versionKeyOf(schema)];
+  return (
+    schema.get('strict') === false &&
+    !asksApp(schema) &&
+    discriminators(schema).length === 0 &&
+    paths(schema).every(({ path, validators = [] }) => known.includes(path) && validators.length === 0)
+  );
+}
+
 /** Whether a schema has setters other than `trim`, `lowercase` and `uppercase`, which change nothing a second time. */
 export function hasSetters(schema: Schema): boolean {
   return [...schemasIn(schema)].some((one) => {
