@@ -57,7 +57,7 @@ export async function loseScope(
     const count = await giveUpOutbox(work, failure, now);
     await forgetAnswered(work);
     const { generation } = await readMeta(work.stores.meta, 'position');
-    await writeMeta(work.stores.meta, 'position', { generation, isComplete: false });
+    await work.move({ generation, isComplete: false });
     return count;
   });
   const rows = await removeRows(replica, collections);
@@ -68,11 +68,11 @@ export async function loseScope(
 
 /** From now on the cursor counts for no other collections: those that come back are loaded again. */
 export async function coverOnly(replica: Replica, readable: readonly string[]): Promise<readonly string[]> {
-  return replica.write('leader', async ({ stores: { meta } }) => {
-    const position = await readMeta(meta, 'position');
+  return replica.write('leader', async (work) => {
+    const position = await readMeta(work.stores.meta, 'position');
     const { covered = [] } = position;
     const left = covered.filter((name) => readable.includes(name));
-    if (left.length < covered.length) await writeMeta(meta, 'position', { ...position, covered: left });
+    if (left.length < covered.length) await work.move({ ...position, covered: left });
     return covered.filter((name) => !readable.includes(name));
   });
 }

@@ -183,6 +183,8 @@ it('passes over a second answer to what was answered, of another tab', async () 
   const { mutation } = await client.db.items.create({ _id: 'x', title: 'bad' });
   await world.time.pass(30_000);
   expect(await client.settled(mutation!)).toMatchObject({ status: 'rejected' });
+  // The next one waits.
+  await client.pause();
   await client.db.items.create({ _id: 'x', title: 'good' });
   const replica = (client as unknown as { replicas: { current: Replica } }).replicas.current;
   const [waiting] = replica.pending();

@@ -1,7 +1,6 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
 import type { RawEdit } from './collection.ts';
 import { InvalidEditError, UsageError } from './errors.ts';
-import { readMeta, writeMeta } from './meta.ts';
 import type { Replica } from './replica.ts';
 import { edit, shown } from './rules/chain.ts';
 import { carried } from './rules/migration.ts';
@@ -38,14 +37,12 @@ export async function makeEdits(
   intents: readonly Intent[],
   { editedAt, tx, coalesces }: EditContext,
 ): Promise<(string | undefined)[]> {
-  const { meta } = work.stores;
-  let { seq } = await readMeta(meta, 'counter');
-  const { seen } = await readMeta(meta, 'clock');
+  const counter = await work.counter();
   const mutations: (string | undefined)[] = [];
   for (const { collection, doc, kind, change, mutation } of intents) {
     const { chain, base } = await work.seen(collection, doc);
-    seq += 1;
-    const made = { collection, doc, kind, id: mutation, seq, editedAt, seen, tx };
+    counter.seq += 1;
+    const made = { collection, doc, kind, id: mutation, ...counter, editedAt, tx };
     const before = shown(chain, base);
     // What is wrong anyway is found by `edit`, without a call of the user's function.
     const isWrong = (kind === 'patch' && !before) || kind === 'delete';
@@ -62,7 +59,6 @@ export async function makeEdits(
     if (edited.put) await work.put(edited.put);
     mutations.push(edited.mutation);
   }
-  await writeMeta(meta, 'counter', { seq });
   return mutations;
 }
 
@@ -81,20 +77,23 @@ export async function makeEdit(
   intent: Intent,
   check: RawEdit['check'],
   context: EditContext,
-  also: (work: Work) => Promise<void> = async () => undefined,
+  also?: (work: Work) => Promise<void>,
 ): Promise<string | undefined> {
   const { collection, doc, kind, change } = intent;
   const made = async (work: Work, now: Intent): Promise<(string | undefined)[]> => {
-    await also(work);
+    await also?.(work);
     return makeEdits(work, [now], context);
   };
-  if (!check) return (await replica.write('user', (work) => made(work, intent)))[0];
+  // What else is written is not taken back with an edit that fails among others.
+  const write = <T>(body: (work: Work) => Promise<T>): Promise<T> =>
+    also ? replica.write('user', body) : replica.edit(intent, body);
+  if (!check) return (await write((work) => made(work, intent)))[0];
   for (let run = 0; run < MAX_RUNS; run++) {
     const [data = null] = await replica.look(collection, [doc]);
     const isWrong = data ? kind === 'create' : kind === 'patch' || kind === 'delete';
     const said = isWrong ? undefined : await check(data, change(data));
     const now = said ? { ...intent, change: () => said } : intent;
-    const isMade = await replica.write('user', async (work) =>
+    const isMade = await write(async (work) =>
       (await stillSeen(work, [{ collection, doc, data }])) ? made(work, now) : undefined,
     );
     if (isMade) return isMade[0];

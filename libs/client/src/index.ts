@@ -41,4 +41,4 @@ export type { InputOf, OutputOf, SchemaResult, StandardSchema } from './standard
 export * from './storage.ts';
 export type { Tell, TelemetryEvent, TokenReason } from './telemetry.ts';
 export type { TransactionOf } from './transaction.ts';
-export type { Conflict, Settlement } from './work.ts';
+export type { Conflict, Settlement } from './outcome.ts';

@@ -104,9 +104,12 @@ export class LiveQuery<T extends object> implements Observable<LiveRows<T>>, Wat
     let rows: Row<T>[];
     if (out.length + into.length > MANY) {
       const gone = new Set(out);
-      // Two parts that are in order are brought together in a walk.
-      rows = [...this.rows.filter((row) => !gone.has(row)), ...[...into].sort(this.inOrder)];
-      rows.sort(this.inOrder);
+      const kept = gone.size === 0 ? this.rows : this.rows.filter((row) => !gone.has(row));
+      const come = [...into].sort(this.inOrder);
+      const [last, first] = [kept.at(-1), come[0]];
+      rows = [...kept, ...come];
+      // Two parts that are in order are brought together in a walk. A load brings what comes behind all that is here.
+      if (last && first && this.inOrder(last, first) > 0) rows.sort(this.inOrder);
     } else {
       rows = [...this.rows];
       for (const row of out) rows.splice(this.place(rows, row), 1);

@@ -1,16 +1,17 @@
-import type { DocId, FullEnd, FullLine } from 'nest-offline-sync-protocol';
-import { readMeta, writeMeta } from './meta.ts';
+import type { FullEnd, FullLine, SyncInfo } from 'nest-offline-sync-protocol';
+import { byCollection } from './by-collection.ts';
+import { readMeta } from './meta.ts';
 import type { Replica } from './replica.ts';
 import { pageLoaded, type Loaded } from './rules/reader-state.ts';
-import type { Line } from './transport.ts';
+import type { TakeLines } from './transport.ts';
 
-/** Asks for a page of a load, the first one also for about how many rows there are. */
-export function fullQuery(
-  collections: readonly string[],
-  page: string | undefined,
-): Readonly<Record<string, string | undefined>> {
-  const count = page === undefined ? 'true' : undefined;
-  return { collections: collections.join(','), cursor: page, tombstones: 'false', count };
+/**
+ * How many rows to ask for next. Each page costs a round trip, and one that breaks off comes again: so pages grow while they come whole.
+ *
+ * @param last asked for, if that page came whole
+ */
+export function rowsOfPage({ limits }: Partial<SyncInfo> = {}, last?: number): number | undefined {
+  return limits && Math.min(limits.max_full_limit, last === undefined ? limits.default_full_limit : 4 * last);
 }
 
 /**
@@ -29,14 +30,28 @@ export class LoadPage {
     private readonly replica: Replica,
     private readonly page: string | undefined,
     private readonly collections: readonly string[],
-    private readonly ports: { readonly collections: readonly string[]; readonly changed: () => void },
+    /** With the collections of the client's options. */
+    private readonly client: { readonly collections: readonly string[] },
+    /** How many rows are asked for. */
+    readonly size: number | undefined,
   ) {}
 
+  /** Asks for it; with the first page of a load also for about how many rows there are. */
+  get query(): Readonly<Record<string, string | undefined>> {
+    return {
+      collections: this.collections.join(','),
+      cursor: this.page,
+      limit: this.size?.toString(),
+      tombstones: 'false',
+      count: this.page === undefined ? 'true' : undefined,
+    };
+  }
+
   /** @returns false: there is no use in the rest */
-  async take(lines: readonly Line[], header: (name: string) => string | null): Promise<boolean> {
+  readonly take: TakeLines = async (lines, header) => {
     const end = lines.at(-1)?.['end'] === true ? (lines.at(-1) as unknown as FullEnd) : undefined;
     const rows = (end ? lines.slice(0, -1) : lines) as unknown as FullLine[];
-    this.early.push(...rows.filter((each) => this.ports.collections.includes(each.collection)));
+    this.early.push(...rows.filter((each) => this.client.collections.includes(each.collection)));
     const lastSeq = end?.last_seq ?? header('x-sync-lastseq');
     // Where the position is not told first, nothing is stored before it.
     if (typeof lastSeq !== 'string') return true;
@@ -49,32 +64,36 @@ export class LoadPage {
       ...(Number.isFinite(count) ? { of: count } : {}),
     });
     this.early = [];
-    this.ports.changed();
     this.isOver = end !== undefined || !isTaken;
     return !this.isOver;
-  }
+  };
 
   private store(rows: readonly FullLine[], loaded: Loaded): Promise<boolean> {
     return this.replica.write('leader', async (work) => {
-      const position = await readMeta(work.stores.meta, 'position');
+      const all = byCollection(rows);
+      const [position] = await Promise.all([
+        readMeta(work.stores.meta, 'position'),
+        ...[...all].map(([name, some]) =>
+          work.documents.hold(
+            name,
+            some.map((each) => each.doc_id),
+          ),
+        ),
+      ]);
       if (!position.load || position.load.isSweeping || position.load.page !== this.page) return false;
       const { generation } = position;
-      for (const [collection, all] of idsOf(rows)) await work.hold(collection, all);
-      for (const { collection, doc_id: id, version, data, deleted } of rows)
-        await work.learn(collection, { id, version, data: deleted ? null : data, generation });
-      await writeMeta(work.stores.meta, 'position', pageLoaded(position, loaded));
+      for (const [collection, some] of all)
+        await work.learn(
+          collection,
+          some.map(({ doc_id: id, version, data, deleted }) => ({
+            id,
+            version,
+            data: deleted ? null : data,
+            generation,
+          })),
+        );
+      await work.move(pageLoaded(position, loaded));
       return true;
     });
   }
-}
-
-/** Of each collection. */
-export function idsOf(all: readonly Pick<FullLine, 'collection' | 'doc_id'>[]): ReadonlyMap<string, DocId[]> {
-  const ids = new Map<string, DocId[]>();
-  for (const { collection, doc_id: id } of all) {
-    const some = ids.get(collection) ?? [];
-    some.push(id);
-    ids.set(collection, some);
-  }
-  return ids;
 }

@@ -208,6 +208,7 @@ class Scope {
         }),
       scan: (collection, options) =>
         this.read(() => scan(documents, collection, options).map(([, row]) => row)),
+      walk: (collection, visit) => this.read(() => visit(scan(documents, collection).map(([, row]) => row))),
       clear: (collection) => this.write(() => this.clear(documents, collection)),
     };
   }

@@ -5,7 +5,7 @@ import {
   type LogChange,
   type PullResponse,
 } from 'nest-offline-sync-protocol';
-import { readMeta, writeMeta } from './meta.ts';
+import { readMeta } from './meta.ts';
 import { ask, endLoad } from './reading.ts';
 import type { Replica } from './replica.ts';
 import { begunPart, pageLoaded } from './rules/reader-state.ts';
@@ -20,8 +20,8 @@ import type { Transport } from './transport.ts';
  */
 
 export async function beginPart(replica: Replica, collection: string): Promise<void> {
-  await replica.write('leader', async ({ stores: { meta } }) => {
-    await writeMeta(meta, 'position', begunPart(await readMeta(meta, 'position'), collection));
+  await replica.write('leader', async (work) => {
+    await work.move(begunPart(await readMeta(work.stores.meta, 'position'), collection));
   });
 }
 
@@ -66,7 +66,7 @@ async function takePart(
     const { load, generation, cursor } = position;
     if (load?.part === undefined || load.page !== page) return;
     const strategy = await replica.strategies(work);
-    await work.hold(
+    await work.documents.hold(
       load.part,
       entries.map((each) => each.doc_id),
     );
@@ -75,7 +75,7 @@ async function takePart(
       await work.settle(load.part, id, cursor, strategy(load.part));
     }
     const after = { lastSeq: load.lastSeq ?? '', next: isEnd ? null : next, rows: entries.length };
-    await writeMeta(work.stores.meta, 'position', pageLoaded(position, after));
+    await work.move(pageLoaded(position, after));
   });
 }
 
@@ -132,12 +132,13 @@ async function takeDocuments(
     const { generation, cursor } = await readMeta(work.stores.meta, 'position');
     const strategy = await replica.strategies(work);
     const found = new Map(documents.map((each) => [each.doc_id, each]));
+    await work.documents.hold(part, ids);
     for (const id of ids) {
       const document = found.get(id);
       if (!document) await work.remove(part, [id]);
       else {
         const { version, deleted, data } = document;
-        await work.learn(part, { id, version, data: deleted ? null : data, generation });
+        await work.learn(part, [{ id, version, data: deleted ? null : data, generation }]);
       }
       await work.settle(part, id, cursor, strategy(part));
     }

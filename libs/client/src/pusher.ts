@@ -99,13 +99,13 @@ export class Pusher {
 
   private async step(): Promise<void> {
     await expire(this.replica);
-    const push = await freezePush(this.replica, await this.limits());
+    const push = await freezePush(this.replica, this.cap);
     if (!push) {
       this.enter({ phase: 'idle' });
       return this.alarm.sleep(this.nextLook());
     }
     this.enter({ phase: 'sending', count: push.units.flat().length });
-    const answer = await this.ports.send(await this.body(push));
+    const answer = await this.ports.send(this.body(push));
     // It stays frozen, and goes again when this starts again.
     if (this.isStopped) return;
     if (!answer.ok) return this.failed(push, answer.failure);
@@ -200,16 +200,9 @@ export class Pusher {
     await this.alarm.sleep(until);
   }
 
-  private async limits(): Promise<PushLimits> {
-    const { info } = await this.replica.meta('server');
-    const { max_changes: changes = Infinity, max_push_bytes: bytes = Infinity } = info?.limits ?? {};
-    return { changes: Math.min(changes, this.cap.changes), bytes: Math.min(bytes, this.cap.bytes) };
-  }
-
-  private async body({ changes }: FrozenPush): Promise<object> {
+  private body({ changes, identity }: FrozenPush): object {
     const { scope, client } = this.replica;
     const { clientSchema } = this.ports.tuning;
-    const { identity } = await this.replica.meta('server');
     return {
       client_id: client.id,
       ...(scope === undefined ? {} : { scope }),

@@ -14,6 +14,8 @@ export interface FrozenPush {
   readonly isRetry: boolean;
   readonly units: readonly Unit[];
   readonly changes: readonly WireChange[];
+  /** Whose data the server said this is, if it has. */
+  readonly identity: string | undefined;
 }
 
 export interface Answered {
@@ -25,26 +27,46 @@ export interface Answered {
 /**
  * R4, R8: decides what goes, and freezes it before anything is sent, in one transaction under the epoch. Undefined: nothing may go just
  * now.
+ *
+ * @param cap less than the server's limits
  */
-export async function freezePush(replica: Replica, limits: PushLimits): Promise<FrozenPush | undefined> {
+export async function freezePush(replica: Replica, cap: PushLimits): Promise<FrozenPush | undefined> {
   const deviceNow = replica.environment.now();
   return replica.write('leader', async (work) => {
-    const { offset, last } = await readMeta(work.stores.meta, 'clock');
+    const { meta } = work.stores;
+    const { offset, last } = await readMeta(meta, 'clock');
     if (offset === undefined) return undefined;
+    const { info, identity } = await readMeta(meta, 'server');
+    const { max_changes: changes = Infinity, max_push_bytes: bytes = Infinity } = info?.limits ?? {};
+    const limits = { changes: Math.min(changes, cap.changes), bytes: Math.min(bytes, cap.bytes) };
     const outbox = await work.outbox();
     const plan = planPush(outbox, limits, deviceNow);
     if (plan.units.length === 0) return undefined;
     const clock = { deviceNow, offset, last, node: replica.client.node };
     const units: Unit[] = [];
+    const outboxOf = byDocument(outbox);
+    await work.documents.holdAll(plan.units.flat());
     for (const unit of plan.units) {
       const sent = unit.map((each) =>
-        each.state === 'sent' ? each : frozen(each, outbox, unit.length === 1, clock),
+        each.state === 'sent' ? each : frozen(each, outboxOf(each), unit.length === 1, clock),
       );
       for (const each of sent) await work.put(each);
       units.push(sent);
     }
-    return { units, changes: wireChanges(units, outbox), isRetry: plan.isRetry };
+    return { units, changes: wireChanges(units, outbox), isRetry: plan.isRetry, identity };
   });
+}
+
+/** The mutations of the document of one, in order. */
+function byDocument(outbox: readonly Mutation[]): (of: Mutation) => readonly Mutation[] {
+  const all = new Map<string, Mutation[]>();
+  for (const each of outbox) {
+    const key = docKey(each.collection, each.doc);
+    const some = all.get(key) ?? [];
+    all.set(key, some);
+    some.push(each);
+  }
+  return ({ collection, doc }) => all.get(docKey(collection, doc)) ?? [];
 }
 
 /** Writes down what a push was answered. What was answered meanwhile, in another tab, stays as it is. */
@@ -60,6 +82,7 @@ export async function takeAnswer(
     const verdicts: Verdict[] = [];
     const outbox = await work.outbox();
     const current = new Map(outbox.map((each) => [each.seq, each]));
+    await work.documents.holdAll(push.units.flat());
     let at = 0;
     for (const unit of push.units) {
       const answers = own.slice(at, at + unit.length);
@@ -143,9 +166,9 @@ async function learnFrom(
 ): Promise<void> {
   if (document?.version) {
     const { version: at, data } = document;
-    await work.learn(collection, { id, version: at, data, generation });
+    await work.learn(collection, [{ id, version: at, data, generation }]);
   } else if (!isReadable && version !== null)
-    await work.learn(collection, { id, version, data: after, generation, local: true });
+    await work.learn(collection, [{ id, version, data: after, generation, local: true }]);
 }
 
 /**
@@ -170,10 +193,12 @@ export async function thaw(replica: Replica, { units }: FrozenPush): Promise<voi
 
 /** What was sent so long ago that the server may have forgotten its answer is never sent again: it could take effect twice. */
 export async function expire(replica: Replica): Promise<void> {
+  const sent = replica.pending().filter(({ state }) => state === 'sent');
+  if (sent.length === 0) return;
   const now = replica.environment.now();
   const { info } = await replica.meta('server');
   const isOld = (each: Mutation): boolean => isForgotten(each, info?.retention, now);
-  if (!replica.pending().some(isOld)) return;
+  if (!sent.some(isOld)) return;
   await replica.write('leader', async (work) => {
     const outbox = await work.outbox();
     const old = outbox.filter((each) => each.state === 'sent' && isOld(each));

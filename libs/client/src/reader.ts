@@ -5,7 +5,7 @@ import type { AccessLost } from './rules/rights.ts';
 import { feedOf, type LiveFeed } from './live-feed.ts';
 import type { LiveHub } from './live-hub.ts';
 import { storageFailure } from './pusher.ts';
-import { fullQuery, LoadPage } from './load-page.ts';
+import { LoadPage, rowsOfPage } from './load-page.ts';
 import { beginPart, readPart, verifyPart } from './part-load.ts';
 import { ask, beginLoad, sweep, takeInfo, takePull, tellPull } from './reading.ts';
 import { isOver, type Replica } from './replica.ts';
@@ -54,6 +54,7 @@ export class Reader {
   /** Who waits for a read that begins later than now: {@link catchUp}. */
   private waiting: ((isRead: boolean) => void)[] = [];
   private isInformed = false;
+  private page: LoadPage | undefined;
   private isStopped = false;
   private mustReload = false;
   private feed: LiveFeed | undefined;
@@ -170,10 +171,9 @@ export class Reader {
     if (!position.load) return beginLoad(this.replica, false);
     const { page, part } = position.load;
     if (part !== undefined) return this.loadPart(part, page);
-    const collections = this.access.loadable;
-    const whole = new LoadPage(this.replica, page, collections, this.ports);
-    const query = fullQuery(collections, page);
-    const answer = await this.get('full', query, (lines, header) => whole.take(lines, header));
+    const rows = rowsOfPage(this.info, this.page?.isOver ? this.page.size : undefined);
+    const whole = (this.page = new LoadPage(this.replica, page, this.access.loadable, this.ports, rows));
+    const answer = await this.get('full', whole.query, whole.take);
     if (answer && !whole.isOver) await this.failed(NETWORK);
   }
 

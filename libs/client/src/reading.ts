@@ -1,4 +1,5 @@
 import { isObject, type LogChange, type PullResponse, type SyncInfo } from 'nest-offline-sync-protocol';
+import { byCollection } from './by-collection.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import { quarantine } from './quarantine.ts';
 import type { Replica } from './replica.ts';
@@ -11,7 +12,6 @@ import { begunLoad, loadEnded } from './rules/reader-state.ts';
 import type { BaseRow } from './storage.ts';
 import type { Tell } from './telemetry.ts';
 import type { Answer, TakeLines, Transport } from './transport.ts';
-import { idsOf } from './load-page.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -35,21 +35,22 @@ export async function takeEntries(
     const { info } = await readMeta(work.stores.meta, 'server');
     const readable = new Set(info?.collections.map(({ name }) => name));
     if (answered.some((each) => isLost(each, stretch, (name) => readable.has(name)))) {
-      await writeMeta(work.stores.meta, 'position', begunLoad(position));
+      await work.move(begunLoad(position));
       await doubtAnswered(work);
       return false;
     }
-    const ids = idsOf(entries);
-    for (const [collection, all] of ids) await work.hold(collection, all);
     const strategy = await replica.strategies(work);
     const { generation } = position;
-    for (const { collection, doc_id: id, version, data } of entries)
-      await work.learn(collection, { id, version, data, generation });
     const next = later(position.cursor ?? null, cursor) ?? cursor;
-    for (const [collection, all] of ids)
-      for (const id of all) await work.settle(collection, id, next, strategy(collection));
+    for (const [collection, some] of byCollection(entries)) {
+      await work.learn(
+        collection,
+        some.map(({ doc_id: id, version, data }) => ({ id, version, data, generation })),
+      );
+      for (const { doc_id: id } of some) await work.settle(collection, id, next, strategy(collection));
+    }
     await settleAnswered(work, replica, next);
-    await writeMeta(work.stores.meta, 'position', { ...position, cursor: next });
+    await work.move({ ...position, cursor: next });
     await see(work, next);
     return true;
   });
@@ -83,8 +84,11 @@ export function tellPull(tell: Tell, { body, sentAt, receivedAt }: Answer & { re
 /** R7: gives the cursor up and begins a load. What was answered by a database that was restored is in doubt until the end of it. */
 export async function beginLoad(replica: Replica, isRestored: boolean): Promise<void> {
   await replica.write('leader', async (work) => {
-    const position = await readMeta(work.stores.meta, 'position');
-    await writeMeta(work.stores.meta, 'position', begunLoad(position));
+    const { meta, base } = work.stores;
+    const position = await readMeta(meta, 'position');
+    const firsts = await Promise.all([...replica.shapes.keys()].map((name) => base.scan(name, { limit: 1 })));
+    const isEmpty = firsts.every((rows) => rows.length === 0);
+    await work.move(begunLoad(position, isEmpty));
     if (isRestored) await doubtAnswered(work);
   });
 }
@@ -133,7 +137,7 @@ const SWEEP_ROWS = 500;
  */
 export async function sweep(replica: Replica, readable: readonly string[]): Promise<void> {
   const { load } = await replica.meta('position');
-  for (const collection of load?.collections ?? []) {
+  for (const collection of load?.isFirst ? [] : (load?.collections ?? [])) {
     let after: BaseRow['id'] | undefined;
     do
       after = await replica.write('leader', async (work) => {
@@ -156,7 +160,7 @@ export async function endLoad(replica: Replica, readable: readonly string[]): Pr
   await replica.write('leader', async (work) => {
     const before = await readMeta(work.stores.meta, 'position');
     const position = loadEnded(before, readable);
-    await writeMeta(work.stores.meta, 'position', position);
+    await work.move(position);
     await see(work, position.cursor ?? null);
     // Of a collection that is loaded next nothing is proved yet. Where nothing can be read, nothing ever is.
     const isProved = (name: string): boolean =>
@@ -190,9 +194,11 @@ export async function takeTime(replica: Replica, offset: number): Promise<void> 
 
 /** R3: mutations whose document nothing tells about any more, because the cursor has passed them. */
 async function settleAnswered(work: Work, replica: Replica, cursor: string | undefined): Promise<void> {
-  if (replica.answered().length === 0) return;
+  const all = replica.answered();
+  if (all.length === 0) return;
   const strategy = await replica.strategies(work);
-  for (const each of replica.answered())
+  await work.documents.holdAll(all.filter((each) => !each.aside));
+  for (const each of all)
     if (!each.aside) await work.settle(each.collection, each.doc, cursor, strategy(each.collection));
     else if (cursor !== undefined && cursor >= (each.answer?.version ?? '')) work.end(each);
 }

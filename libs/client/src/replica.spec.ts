@@ -9,7 +9,7 @@ it('lets only the newest leader write what the server says, and everybody what t
   const [first, second] = [await open(), await open()];
   const learn = (by: Replica, version: string) =>
     by.write('leader', async (work) => {
-      await work.learn('c', { id: 'd', version, data: { version }, generation: 1 });
+      await work.learn('c', [{ id: 'd', version, data: { version }, generation: 1 }]);
     });
   await first.lead(false);
   await learn(first, 'v1');

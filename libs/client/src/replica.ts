@@ -1,23 +1,20 @@
 import { isObject, type DocId, type JsonObject } from 'nest-offline-sync-protocol';
 import type { Environment } from './environment.ts';
+import { EditQueue } from './edit-queue.ts';
 import { FencedError, LoggedOutError, UsageError } from './errors.ts';
 import { randomId } from './ids.ts';
 import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
+import { NOTHING, type Outcome, type Settlement, type ToldOutcome } from './outcome.ts';
 import type { Strategy } from './rules/chain.ts';
 import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
 import { shapeOf, type Shapes } from './rules/migration.ts';
 import { Settlements } from './settlements.ts';
 import type { Database, Stores } from './storage.ts';
-import { ALL_STORES, Work, type Outcome, type Settlement } from './work.ts';
+import { ALL_STORES, Work } from './work.ts';
 
 /** @param isOwn false: another tab has done it */
 export type Listener = (outcome: Outcome, isOwn: boolean) => void;
-
-/** An {@link Outcome} as one tab tells it to the others: which mutations it has touched, not what became of them. */
-export interface ToldOutcome extends Omit<Outcome, 'put' | 'gone'> {
-  readonly seqs: readonly number[];
-}
 
 /**
  * The device's copy of one scope as one actor sees it: its database, who watches it, and what waits in its outbox. What is written
@@ -30,6 +27,7 @@ export class Replica {
   private readonly settlements = new Settlements();
   private epoch = 0;
   private isSealed = false;
+  private readonly edits = new EditQueue((body) => this.written('user', body));
   /** Edits on their way. */
   private readonly editing = new Set<Promise<unknown>>();
   /** How far the server's clock is ahead, as far as that is known. Milliseconds. */
@@ -42,7 +40,7 @@ export class Replica {
     readonly scope: string | undefined,
     readonly client: MetaRecords['client'],
     /** How this version of the app has its documents. */
-    private readonly shapes: Shapes,
+    readonly shapes: Shapes,
   ) {}
 
   /** @throws StorageOutdatedError if a newer version of the app has written the database */
@@ -114,9 +112,24 @@ export class Replica {
    * @param body may be run again: it changes nothing but its stores
    */
   async write<T>(by: 'user' | 'leader', body: (work: Work) => Promise<T>): Promise<T> {
-    if (by === 'leader') return this.written(by, body);
+    return by === 'leader' ? this.written(by, body) : this.edited(() => this.written(by, body));
+  }
+
+  /**
+   * One edit of one document, in a transaction with others that come at the same time.
+   *
+   * @param make writes nothing if it fails; may be run again
+   */
+  async edit<T>(
+    document: { readonly collection: string; readonly doc: DocId },
+    make: (work: Work) => Promise<T>,
+  ): Promise<T> {
+    return this.edited(() => this.edits.add(document, make));
+  }
+
+  private async edited<T>(begin: () => Promise<T>): Promise<T> {
     if (this.isSealed) throw new UsageError('The user is being logged out: nothing can be edited any more.');
-    const edit = this.written(by, body);
+    const edit = begin();
     this.editing.add(edit);
     try {
       return await edit;
@@ -135,10 +148,17 @@ export class Replica {
     const mode = by === 'user' ? 'durable' : 'write';
     const [result, outcome] = await this.database.transaction(mode, ALL_STORES, async (stores: Stores) => {
       const work = new Work(stores, this.shapes);
-      await expectShapes(stores.meta, this.shapes);
-      await work.expectEpoch(by === 'leader' ? this.epoch : undefined);
-      const value = await body(work);
-      return [value, await work.finish()] as const;
+      // Asked at once: each answer that is waited for costs as much as all of them.
+      const [mayWrite, made] = await Promise.allSettled([
+        Promise.all([
+          expectShapes(stores.meta, this.shapes),
+          work.expectEpoch(by === 'leader' ? this.epoch : undefined),
+        ]),
+        body(work),
+      ]);
+      if (mayWrite.status === 'rejected') throw mayWrite.reason;
+      if (made.status === 'rejected') throw made.reason;
+      return [made.value, await work.finish()] as const;
     });
     this.tell(outcome, true);
     return result;
@@ -221,16 +241,14 @@ export class Replica {
   async walk(collection: string, begin: () => (id: DocId, data: JsonObject) => void): Promise<boolean> {
     return this.database.transaction('read', ['base', 'view', 'meta'], async ({ base, view, meta }) => {
       const visit = begin();
-      const over = new Map((await view.scan(collection)) as readonly (readonly [DocId, ViewRow])[]);
-      for (let after: DocId | undefined, isOver = false; !isOver;) {
-        const rows = await base.scan(collection, { ...(after === undefined ? {} : { after }), limit: WALK });
+      const [views, { isComplete }] = await Promise.all([view.scan(collection), readMeta(meta, 'position')]);
+      const over = new Map(views as readonly (readonly [DocId, ViewRow])[]);
+      await base.walk(collection, (rows) => {
         for (const { id, data } of rows)
           if (data && !over.has(id)) visit(id, shapeOf(this.shapes, collection, data));
-        after = rows.at(-1)?.id;
-        isOver = rows.length < WALK;
-      }
+      });
       for (const [id, { data }] of over) if (data) visit(id, data);
-      return (await readMeta(meta, 'position')).isComplete;
+      return isComplete;
     });
   }
 
@@ -308,23 +326,8 @@ export class Replica {
   }
 }
 
-/** Rows at a time: more would keep the page waiting. */
-const WALK = 1_000;
 /** A message of another tab is not on its way for longer. */
 const LATE_MS = 5_000;
-const NOTHING: Outcome = {
-  documents: [],
-  put: [],
-  gone: [],
-  settlements: [],
-  conflicts: [],
-  losses: [],
-  incomplete: [],
-  rejectedChanged: false,
-  isLoaded: false,
-  isAll: false,
-};
-
 export function isFenced(error: unknown): boolean {
   return error instanceof FencedError;
 }

@@ -26,7 +26,7 @@ import { CLOSED, type Status } from './status.ts';
 import type { ClientStorage } from './storage.ts';
 import type { TabGroup } from './tab-group.ts';
 import { runTransaction, type TransactionOf } from './transaction.ts';
-import type { Conflict, Settlement } from './work.ts';
+import type { Conflict, Settlement } from './outcome.ts';
 
 export interface ScopeClientPorts<C extends Definitions> {
   readonly url: string;

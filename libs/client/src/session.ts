@@ -8,7 +8,8 @@ import { Value, type Observable } from './observable.ts';
 import type { Tuning } from './options.ts';
 import { Pusher, storageFailure } from './pusher.ts';
 import { Reader } from './reader.ts';
-import { isOver, isFenced, Replica, type ToldOutcome } from './replica.ts';
+import type { ToldOutcome } from './outcome.ts';
+import { isOver, isFenced, Replica } from './replica.ts';
 import type { Shapes } from './rules/migration.ts';
 import { Room } from './room.ts';
 import type { Position } from './rules/reader-state.ts';
@@ -99,7 +100,7 @@ export class Session {
       auth,
       hub,
       collections,
-      changed: () => void this.look(),
+      changed,
       informed: () => this.pusher.kick(),
       lost: (lost) => replica.announce({ losses: [lost] }),
       incomplete: (collection) => replica.announce({ incomplete: [collection] }),
@@ -107,7 +108,7 @@ export class Session {
     });
     this.states = new Value(this.now());
     replica.onChange((outcome, isOwn) => {
-      const { put, gone, shown: _, ...rest } = outcome;
+      const { put, gone, shown: _, position: __, ...rest } = outcome;
       if (isOwn) ports.wrote({ ...rest, seqs: [...put.map(({ seq }) => seq), ...gone] });
       // What an answer has sent back waits as the pusher says.
       if (put.some((each) => each.state === 'waiting' && each.returns === 0)) {
@@ -115,6 +116,7 @@ export class Session {
         if (isOwn) void this.room.persist();
       }
       if ((isFull(this.reader.state) || isFull(this.pusher.state)) && this.room.isSign()) this.kick();
+      this.position = outcome.position ?? this.position;
       if (outcome.rejectedChanged) void this.look();
       this.tell();
     });
@@ -259,11 +261,10 @@ export class Session {
     try {
       this.position = await this.replica.meta('position');
       this.rejected = (await this.replica.refused()).length;
+      this.tell();
     } catch {
       // The database is gone: the loops say so.
-      return;
     }
-    this.tell();
   }
 
   private now(): Status {

@@ -1,4 +1,4 @@
-import type { Settlement } from './work.ts';
+import type { Settlement } from './outcome.ts';
 
 type Waiter = (settlement: Settlement | undefined) => void;
 

@@ -148,6 +148,8 @@ export interface BaseStore {
   put(collection: string, rows: readonly BaseRow[]): Promise<void>;
   delete(collection: string, ids: readonly DocId[]): Promise<void>;
   scan(collection: string, options?: ScanOptions): Promise<readonly BaseRow[]>;
+  /** Shows all rows of a collection in the order of ids, some hundreds or thousands at a time, and keeps none of them. */
+  walk(collection: string, visit: (rows: readonly BaseRow[]) => void): Promise<void>;
   /** Removes all of a collection, or everything. */
   clear(collection?: string): Promise<void>;
 }

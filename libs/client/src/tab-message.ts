@@ -1,5 +1,5 @@
 import { isObject } from 'nest-offline-sync-protocol';
-import type { ToldOutcome } from './replica.ts';
+import type { ToldOutcome } from './outcome.ts';
 import type { SyncStatus } from './status.ts';
 
 /**

@@ -38,13 +38,13 @@ async function world(indexes: readonly (readonly string[])[] = INDEXES) {
     /** What the server says; null: deleted. */
     learn: async (rows: Readonly<Record<string, JsonObject | null>>) =>
       replica.write('user', async (work) => {
-        for (const [id, data] of Object.entries(rows))
-          await work.learn('c', {
-            id,
-            version: `v${String(++version).padStart(9, '0')}`,
-            data,
-            generation: 0,
-          });
+        const learnt = Object.entries(rows).map(([id, data]) => ({
+          id,
+          version: `v${String(++version).padStart(9, '0')}`,
+          data,
+          generation: 0,
+        }));
+        await work.learn('c', learnt);
       }),
     edit: async (id: string, data: JsonObject | null) =>
       replica.write('user', async (work) => {

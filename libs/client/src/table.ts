@@ -4,7 +4,7 @@ import { OrderedIndex } from './ordered-index.ts';
 import type { Replica } from './replica.ts';
 import { planOf, type IndexPlan } from './rules/index-plan.ts';
 import { matches, orderOf, type Query, type Row } from './rules/query.ts';
-import type { Outcome } from './work.ts';
+import type { Outcome } from './outcome.ts';
 
 export type RowChange<T> = readonly [id: DocId, row: Row<T> | undefined];
 

@@ -80,6 +80,7 @@ export class Transport {
     this.pending.add(abort);
     const sentAt = environment.now();
     let thrown: [unknown] | undefined;
+    let taking = Promise.resolve(true);
     try {
       const answer = await environment.fetch(`${this.url}/${path}${queryText(query)}`, {
         method,
@@ -97,19 +98,24 @@ export class Transport {
         return { ok: false, failure };
       }
       let told: unknown;
-      if (lines)
-        for await (const some of linesOf(answer)) {
+      if (lines) {
+        // While some lines are taken, the next ones are read.
+        const taken = async (): Promise<boolean> => {
           end();
-          const isWanted = await lines(some, header).catch((error: unknown) => {
-            thrown = [error];
-            throw error;
-          });
-          if (!isWanted) break;
+          const isWanted = await taking;
           end = environment.timer(TIMEOUT_MS, abort);
+          return isWanted;
+        };
+        for await (const some of linesOf(answer)) {
+          if (!(await taken())) break;
+          taking = lines(some, header);
+          taking.catch((error: unknown) => (thrown = [error]));
         }
-      else if ((told = parsed(await answer.text())) === undefined) return { ok: false, failure: NETWORK };
+        await taken();
+      } else if ((told = parsed(await answer.text())) === undefined) return { ok: false, failure: NETWORK };
       return { ok: true, body: told, header, sentAt, receivedAt: environment.now() };
     } catch {
+      await taking.catch(() => undefined);
       if (thrown) throw thrown[0];
       return { ok: false, failure: NETWORK };
     } finally {

@@ -1,66 +1,19 @@
 import type { DocId, JsonObject } from 'nest-offline-sync-protocol';
-import type { AccessLost } from './rules/rights.ts';
 import { FencedError, LoggedOutError } from './errors.ts';
-import { readMeta } from './meta.ts';
+import { HeldDocuments, type Held } from './held-documents.ts';
+import { readMeta, writeMeta } from './meta.ts';
+import type { Conflict, Outcome, Settlement } from './outcome.ts';
+import type { Position } from './rules/reader-state.ts';
 import { settled, shown, type Strategy } from './rules/chain.ts';
-import { docKey, type Mutation, type RefusedEntry, type ViewRow } from './rules/mutation.ts';
+import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
 import { shapeOf, told, type Shapes } from './rules/migration.ts';
 import type { BaseRow, Stores } from './storage.ts';
-import { viewsOf } from './view-rows.ts';
-
-/** How a mutation ended. */
-export type Settlement =
-  | { readonly status: 'accepted' | 'resolved'; readonly version: string; readonly document?: object | null }
-  | { readonly status: 'rejected'; readonly entry: RefusedEntry }
-  /** It was taken back before it was sent. */
-  | { readonly status: 'withdrawn' };
-
-/** A conflict that the server has resolved: what the user made, and what became of it. */
-export interface Conflict {
-  readonly collection: string;
-  readonly id: DocId;
-  readonly mine: object | null;
-  readonly base: object | null;
-  /** As others had made it, if this device had read that before the answer came. Null: deleted. */
-  readonly theirs: object | null | undefined;
-  /** What the server has now. */
-  readonly result: object | null | undefined;
-}
-
-/** What a transaction has changed, for those who watch. */
-export interface Outcome {
-  readonly documents: readonly (readonly [collection: string, id: DocId])[];
-  /** What the user sees of each now; undefined if it is not known here, since another tab has changed them. */
-  readonly shown?: readonly (JsonObject | null)[];
-  readonly put: readonly Mutation[];
-  readonly gone: readonly number[];
-  readonly settlements: readonly (readonly [mutation: string, settlement: Settlement])[];
-  readonly conflicts: readonly Conflict[];
-  /** Rights that were taken away. */
-  readonly losses: readonly AccessLost[];
-  /** Collections of which older documents cannot be had any more. */
-  readonly incomplete: readonly string[];
-  readonly rejectedChanged: boolean;
-  /** A load is whole, for the first time or again. */
-  readonly isLoaded: boolean;
-  /** Anything may have changed: what was told of it may be lost. */
-  readonly isAll: boolean;
-}
-
-interface Held {
-  readonly collection: string;
-  readonly id: DocId;
-  readonly base: BaseRow | undefined;
-  readonly chain: readonly Mutation[];
-  nextBase: BaseRow | undefined;
-  nextChain: readonly Mutation[];
-}
 
 export const ALL_STORES = ['base', 'view', 'outbox', 'rejected', 'meta'] as const;
 
 /** One transaction on documents and their chains: read once, changed in memory, written at the end. */
 export class Work {
-  private readonly held = new Map<string, Held>();
+  readonly documents: HeldDocuments;
   private readonly settlements: (readonly [string, Settlement])[] = [];
   /** Finished, and not told by the log yet. */
   private readonly aside = new Map<number, Mutation>();
@@ -68,11 +21,15 @@ export class Work {
   private readonly conflicts: Conflict[] = [];
   private rejectedChanged = false;
   private isLoaded = false;
+  private position: Position | undefined;
+  private count: { seq: number; readonly seen: string | null } | undefined;
 
   constructor(
     readonly stores: Stores,
     private readonly shapes: Shapes,
-  ) {}
+  ) {
+    this.documents = new HeldDocuments(stores);
+  }
 
   /**
    * @param epoch of a leader; undefined: of the user, who may edit in any tab
@@ -85,27 +42,8 @@ export class Work {
     if (epoch !== undefined && n !== epoch) throw new FencedError();
   }
 
-  async hold(collection: string, ids: readonly DocId[]): Promise<void> {
-    const missing = [...new Set(ids)].filter((id) => !this.held.has(docKey(collection, id)));
-    if (missing.length === 0) return;
-    const { base, view, outbox } = this.stores;
-    const [rows, views] = await Promise.all([
-      base.get(collection, missing),
-      viewsOf(view, collection, missing),
-    ]);
-    const chains = await Promise.all(
-      views.map((row) => Promise.all((row?.chain ?? []).map((seq) => outbox.get(seq) as Promise<Mutation>))),
-    );
-    missing.forEach((id, index) => {
-      const [row, chain] = [rows[index], chains[index] ?? []];
-      const held = { collection, id, base: row, chain, nextBase: row, nextChain: chain };
-      this.held.set(docKey(collection, id), held);
-    });
-  }
-
   async document(collection: string, id: DocId): Promise<Held> {
-    await this.hold(collection, [id]);
-    return this.held.get(docKey(collection, id)) as Held;
+    return this.documents.get(collection, id);
   }
 
   /** A document with its chain, the base as this version of the app has it: what edits are made on. */
@@ -140,9 +78,8 @@ export class Work {
 
   /** The whole outbox, by `seq`, with what this transaction has done to it. */
   async outbox(): Promise<readonly Mutation[]> {
-    const stored = (await this.stores.outbox.range()) as readonly (readonly [number, Mutation])[];
-    const all = new Map(stored);
-    for (const { chain, nextChain } of this.held.values()) {
+    const all = new Map(await this.documents.outbox());
+    for (const { chain, nextChain } of this.documents.all()) {
       for (const { seq } of chain) all.delete(seq);
       for (const each of nextChain) all.set(each.seq, each);
     }
@@ -163,14 +100,19 @@ export class Work {
     held.nextChain = held.nextChain.filter((each) => each.seq !== seq);
   }
 
-  /** What the server has, unless the base has it newer. @param generation of the load that counts now */
-  async learn(collection: string, row: BaseRow): Promise<boolean> {
-    const held = await this.document(collection, row.id);
-    const { nextBase } = held;
-    const isNewer =
-      !nextBase || nextBase.generation < row.generation || (nextBase.version ?? '') < (row.version ?? '');
-    if (isNewer) held.nextBase = row;
-    return isNewer;
+  /** What the server has, unless the base has it newer. The generation is that of the load that counts now. */
+  async learn(collection: string, rows: readonly BaseRow[]): Promise<void> {
+    const all = await this.documents.hold(
+      collection,
+      rows.map(({ id }) => id),
+    );
+    for (const row of rows) {
+      const held = all.get(row.id) as Held;
+      const { nextBase } = held;
+      const isNewer =
+        !nextBase || nextBase.generation < row.generation || (nextBase.version ?? '') < (row.version ?? '');
+      if (isNewer) held.nextBase = row;
+    }
   }
 
   /** What the server had at some time: it proves the row that is here, or replaces an older one. */
@@ -181,8 +123,8 @@ export class Work {
 
   /** Removes rows of the base. */
   async remove(collection: string, ids: readonly DocId[]): Promise<void> {
-    await this.hold(collection, ids);
-    for (const id of ids) (this.held.get(docKey(collection, id)) as Held).nextBase = undefined;
+    const all = await this.documents.hold(collection, ids);
+    for (const id of ids) (all.get(id) as Held).nextBase = undefined;
   }
 
   /** Ends what is finished in the chain of a document. */
@@ -235,6 +177,22 @@ export class Work {
     await this.stores.rejected.delete(entry.id);
   }
 
+  /** What numbers edits and says what was seen when they were made; written at the end. */
+  async counter(): Promise<{ seq: number; readonly seen: string | null }> {
+    if (!this.count) {
+      const { meta } = this.stores;
+      const [{ seq }, { seen }] = await Promise.all([readMeta(meta, 'counter'), readMeta(meta, 'clock')]);
+      this.count = { seq, seen };
+    }
+    return this.count;
+  }
+
+  /** Where the reader stands from now on. */
+  async move(position: Position): Promise<void> {
+    this.position = position;
+    await writeMeta(this.stores.meta, 'position', position);
+  }
+
   loaded(): void {
     this.isLoaded = true;
   }
@@ -249,7 +207,7 @@ export class Work {
     const gone: number[] = [];
     const documents: (readonly [string, DocId])[] = [];
     const seen: (JsonObject | null)[] = [];
-    for (const held of this.held.values()) {
+    for (const held of this.documents.all()) {
       const { collection, id, chain, nextChain, nextBase } = held;
       if (!nextBase && held.base) removed.set(collection, [...(removed.get(collection) ?? []), id]);
       if (nextBase && nextBase !== held.base) {
@@ -275,7 +233,8 @@ export class Work {
           data: nextChain.at(-1)?.after ?? null,
           chain: nextChain.map((each) => each.seq),
         };
-        writes.push(nextChain.length === 0 ? view.delete(collection, id) : view.put(collection, id, row));
+        if (!isShownAs(chain, nextChain))
+          writes.push(nextChain.length === 0 ? view.delete(collection, id) : view.put(collection, id, row));
       }
       if (nextChain === chain && nextBase === held.base) continue;
       documents.push([collection, id]);
@@ -291,8 +250,9 @@ export class Work {
     }
     for (const [collection, ids] of removed) writes.push(base.delete(collection, ids));
     for (const [collection, all] of rows) writes.push(base.put(collection, all));
+    if (this.count) writes.push(writeMeta(this.stores.meta, 'counter', { seq: this.count.seq }));
     await Promise.all(writes);
-    const { settlements, conflicts, rejectedChanged, isLoaded } = this;
+    const { settlements, conflicts, rejectedChanged, isLoaded, position } = this;
     return {
       documents,
       shown: seen,
@@ -305,6 +265,16 @@ export class Work {
       rejectedChanged,
       isLoaded,
       isAll: false,
+      ...(position ? { position } : {}),
     };
   }
+}
+
+/** Whether the user sees the same of a document after a change of its chain, and the chain has the same mutations. */
+function isShownAs(chain: readonly Mutation[], next: readonly Mutation[]): boolean {
+  return (
+    chain.length === next.length &&
+    chain.every(({ seq }, at) => seq === next[at]?.seq) &&
+    chain.at(-1)?.after === next.at(-1)?.after
+  );
 }

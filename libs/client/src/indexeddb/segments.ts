@@ -2,16 +2,17 @@ import { compareKeys } from '../ordered-map.ts';
 import type { BaseRow, BaseStore, ScanOptions } from '../storage.ts';
 import { idsOf, type Operate } from './records.ts';
 import { resultOf } from './requests.ts';
-
-type Id = BaseRow['id'];
-/** Null: removed. */
-type Changes = ReadonlyMap<Id, BaseRow | null>;
-type Loose = readonly [id: Id, row: BaseRow | null];
-/** Neighbours, in the order of ids. */
-interface Segment {
-  readonly start: Id;
-  readonly rows: readonly BaseRow[];
-}
+import {
+  merged,
+  rangeOf,
+  sorted,
+  type Changes,
+  type Id,
+  type Loose,
+  type Place,
+  type Segment,
+  type Span,
+} from './segment.ts';
 
 /** Rows of a segment. */
 const MOST = 200;
@@ -23,6 +24,8 @@ const HALF = MOST / 2;
 const LOOKS = 16;
 /** Segments that a scan reads at a time. */
 const STRIDE = 64;
+/** Segments that a walk reads and shows at a time: the page waits for so many rows. */
+const STEP = 8;
 
 /**
  * The base: hundreds of rows a record where they came together, which makes a first load ten times faster than a record a row,
@@ -35,6 +38,7 @@ const STRIDE = 64;
  */
 export class SegmentedStore implements BaseStore {
   private last: Promise<unknown> = Promise.resolve();
+  private known: Place | undefined;
 
   constructor(
     private readonly segments: IDBObjectStore,
@@ -45,18 +49,17 @@ export class SegmentedStore implements BaseStore {
   get(collection: string, ids: readonly Id[]): Promise<readonly (BaseRow | undefined)[]> {
     return this.inTurn(async () => {
       const wanted = sorted(new Set(ids));
-      const [spans, loose] = await Promise.all([
-        this.spans(collection, wanted),
-        this.looseOf(collection, wanted),
+      const [{ spans, within }, few] = await Promise.all([
+        this.place(collection, wanted),
+        wanted.length < MANY ? this.looseOf(collection, wanted) : undefined,
       ]);
-      const found = new Map<Id, BaseRow | null>(loose);
+      const found = new Map<Id, BaseRow | null>(few ?? within ?? (await this.looseOf(collection, wanted)));
       await Promise.all(
-        spans.map(async ({ start, ids: covered }) => {
-          const missing = covered.filter((id) => !found.has(id));
-          if (missing.length === 0) return;
-          const wanted = new Set(missing);
-          for (const row of (await this.segment(collection, start)).rows)
-            if (wanted.has(row.id)) found.set(row.id, row);
+        spans.map(async (span) => {
+          const missing = new Set(span.ids.filter((id) => !found.has(id)));
+          if (missing.size === 0) return;
+          span.segment ??= await this.segment(collection, span.start);
+          for (const row of span.segment.rows) if (missing.has(row.id)) found.set(row.id, row);
         }),
       );
       return ids.map((id) => found.get(id) ?? undefined);
@@ -75,8 +78,28 @@ export class SegmentedStore implements BaseStore {
     return this.inTurn(() => this.read(collection, options));
   }
 
+  walk(collection: string, visit: (rows: readonly BaseRow[]) => void): Promise<void> {
+    return this.inTurn(async () => {
+      const keys = (await resultOf(this.segments.getAllKeys(idsOf(collection)))) as [string, Id][];
+      const starts = [-Infinity, ...keys.map(([, start]) => start).filter((start) => start !== -Infinity)];
+      const next = (at: number) => {
+        const some = this.window(collection, starts[at], starts[at + STEP]);
+        some.catch(() => undefined);
+        return some;
+      };
+      // The next rows are on their way while some are looked at.
+      const coming = [next(0), next(STEP)];
+      for (let at = 0; at < starts.length; at += STEP) {
+        coming.push(next(at + 2 * STEP));
+        const [segments, loose] = (await coming.shift()) ?? [[], []];
+        visit([...merged(segments, loose, undefined)]);
+      }
+    });
+  }
+
   clear(collection?: string): Promise<void> {
     return this.inTurn(async () => {
+      this.known = undefined;
       for (const store of [this.segments, this.loose])
         if (collection === undefined) store.clear();
         else store.delete(idsOf(collection));
@@ -96,10 +119,10 @@ export class SegmentedStore implements BaseStore {
     const ids = sorted(changes.keys());
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined) return;
-    const [spans, loose] = await Promise.all([
-      this.spans(collection, ids),
-      ids.length < MANY ? [] : this.looseIn(IDBKeyRange.bound([collection, first], [collection, last])),
-    ]);
+    const { spans, within } = await this.place(collection, ids);
+    this.known = undefined;
+    const between = IDBKeyRange.bound([collection, first], [collection, last]);
+    const loose = within ?? (ids.length < MANY ? [] : await this.looseIn(between));
     const scattered = spans.filter((span) => span.ids.length < MANY);
     for (const { ids: few } of scattered)
       for (const id of few) this.loose.put([id, changes.get(id) ?? null], [collection, id]);
@@ -158,13 +181,7 @@ export class SegmentedStore implements BaseStore {
     }
   }
 
-  /** @param ids in order. Others may be among the rows */
   private async looseOf(collection: string, ids: readonly Id[]): Promise<readonly Loose[]> {
-    if (ids.length >= MANY) {
-      const range = IDBKeyRange.bound([collection, ids[0]], [collection, ids.at(-1)]);
-      const all = await this.looseIn(range, ids.length);
-      if (all.length < ids.length) return all;
-    }
     const each = await Promise.all(
       ids.map((id) => resultOf(this.loose.get([collection, id])) as Promise<Loose | undefined>),
     );
@@ -173,6 +190,33 @@ export class SegmentedStore implements BaseStore {
 
   private looseIn(range: IDBKeyRange, limit?: number): Promise<Loose[]> {
     return resultOf(this.loose.getAll(range, limit)) as Promise<Loose[]>;
+  }
+
+  /**
+   * Where ids are. What is written is mostly what was just read: its places are known then.
+   *
+   * @param ids in order, each once
+   */
+  private async place(collection: string, ids: readonly Id[]): Promise<Place> {
+    const { known } = this;
+    if (known?.collection === collection && ids.every((id) => known.ids.has(id))) {
+      const some = new Set(ids);
+      const spans = known.spans.map((span) => ({ ...span, ids: span.ids.filter((id) => some.has(id)) }));
+      return { ...known, spans: spans.filter((span) => span.ids.length > 0) };
+    }
+    const [spans, within] = await Promise.all([
+      this.spans(collection, ids),
+      this.looseWithin(collection, ids),
+    ]);
+    return (this.known = { collection, ids: new Set(ids), spans, within });
+  }
+
+  /** All between the first id and the last; undefined if that are as many as the ids, or these are few. */
+  private async looseWithin(collection: string, ids: readonly Id[]): Promise<readonly Loose[] | undefined> {
+    if (ids.length < MANY) return undefined;
+    const range = IDBKeyRange.bound([collection, ids[0]], [collection, ids.at(-1)]);
+    const all = await this.looseIn(range, ids.length);
+    return all.length < ids.length ? all : undefined;
   }
 
   /** @param ids in order, each once */
@@ -225,6 +269,17 @@ export class SegmentedStore implements BaseStore {
     return segment ?? { start, rows: [] };
   }
 
+  /** Segments that begin from `start` on and before `next`, and the loose rows there. */
+  private async window(
+    collection: string,
+    start: Id | undefined,
+    next: Id | undefined,
+  ): Promise<readonly [readonly Segment[], readonly Loose[]]> {
+    if (start === undefined) return [[], []];
+    const range = rangeOf(collection, { start, next });
+    return Promise.all([resultOf(this.segments.getAll(range)) as Promise<Segment[]>, this.looseIn(range)]);
+  }
+
   private async read(collection: string, { after, limit = Infinity }: ScanOptions): Promise<BaseRow[]> {
     const found: BaseRow[] = [];
     const stride = Math.min(STRIDE, 1 + Math.ceil(limit / HALF));
@@ -248,39 +303,4 @@ export class SegmentedStore implements BaseStore {
       start = next;
     }
   }
-}
-
-/** The rows of neighbouring segments, each replaced by the loose one if there is one. All are in the order of ids. */
-function* merged(
-  segments: readonly Segment[],
-  loose: readonly Loose[],
-  after: Id | undefined,
-): Generator<BaseRow> {
-  let at = 0;
-  for (const { rows } of segments)
-    for (const row of rows) {
-      if (after !== undefined && compareKeys(row.id, after) <= 0) continue;
-      let next = loose[at];
-      for (; next && compareKeys(next[0], row.id) < 0; next = loose[++at]) if (next[1]) yield next[1];
-      if (next?.[0] !== row.id) yield row;
-    }
-  for (const [, row] of loose.slice(at)) if (row) yield row;
-}
-
-/** The ids of some rows that are in the same segment, or would be. */
-interface Span {
-  readonly start: Id;
-  /** Of the next segment. */
-  readonly next: Id | undefined;
-  readonly ids: readonly Id[];
-  /** If it was read along. */
-  readonly segment?: Segment | undefined;
-}
-
-function rangeOf(collection: string, { start, next }: Span): IDBKeyRange {
-  return IDBKeyRange.bound([collection, start], [collection, next ?? []], false, true);
-}
-
-function sorted(ids: Iterable<Id>): Id[] {
-  return [...ids].sort(compareKeys);
 }

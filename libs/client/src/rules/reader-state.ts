@@ -32,6 +32,8 @@ export interface Load {
   readonly page?: string | undefined;
   /** All pages are here: what older loads have left is being removed. */
   readonly isSweeping: boolean;
+  /** Nothing was here when it began: older loads have left nothing. */
+  readonly isFirst?: true | undefined;
   /** Of whole pages. */
   readonly rows: number;
   /** Of a page that has not come to its end. */
@@ -50,9 +52,14 @@ export interface Loaded {
   readonly collections?: readonly string[];
 }
 
-/** A load from the beginning; the cursor is given up at once, so that nothing counts as read up to it (R7). */
-export function begunLoad({ generation, isComplete }: Position): Position {
-  return { generation: generation + 1, isComplete, load: { isSweeping: false, rows: 0 } };
+/**
+ * A load from the beginning; the cursor is given up at once, so that nothing counts as read up to it (R7).
+ *
+ * @param isEmpty there is no row yet
+ */
+export function begunLoad({ generation, isComplete }: Position, isEmpty = false): Position {
+  const load: Load = { isSweeping: false, rows: 0, ...(isEmpty ? { isFirst: true } : {}) };
+  return { generation: generation + 1, isComplete, load };
 }
 
 /** A load of a collection that gives no full resync. Everything else stays as it is. */

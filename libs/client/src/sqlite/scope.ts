@@ -17,6 +17,8 @@ type Id = string | number;
 
 /** Rows of a statement: powers of two, so that there are few statements. */
 const MOST_ROWS = 128;
+/** Rows that are looked at without a pause. */
+const WALK = 1_000;
 
 /** A transaction: what its body may do, and whether all of that worked. */
 export class Scope {
@@ -71,6 +73,15 @@ export class Scope {
         ),
       delete: (collection, ids) => this.write(() => this.remove(placeOf('base', collection), ids)),
       scan: (collection, options) => this.scan('base', collection, options),
+      walk: async (collection, visit) => {
+        for (let after: Id | undefined, isOver = false; !isOver;) {
+          const from = after === undefined ? {} : { after };
+          const rows = await this.scan<BaseRow>('base', collection, { ...from, limit: WALK });
+          visit(rows);
+          after = rows.at(-1)?.id;
+          isOver = rows.length < WALK;
+        }
+      },
       clear: (collection) => this.clear('base', collection),
     };
   }

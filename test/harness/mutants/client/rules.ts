@@ -175,8 +175,8 @@ export const RULES: readonly ClientMutant[] = [
     patches: [
       client(
         'rules/reader-state.ts',
-        '  return { generation: generation + 1, isComplete, load: { isSweeping: false, rows: 0 } };',
-        "  return { generation: generation + 1, isComplete, cursor: '9', load: { isSweeping: false, rows: 0 } };",
+        '  return { generation: generation + 1, isComplete, load };',
+        "  return { generation: generation + 1, isComplete, cursor: '9', load };",
       ),
     ],
   },

@@ -35,7 +35,7 @@ async function pages(setup: Setup): Promise<string[]> {
   let cursor: string | undefined;
   do {
     const more = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const answer = await fetch(`${PREFIX}/full?collections=notes&tombstones=false${more}`, {
+    const answer = await fetch(`${PREFIX}/full?collections=notes&tombstones=false&limit=10000${more}`, {
       headers: headersOf(setup),
     });
     const text = await answer.text();

@@ -1,4 +1,4 @@
-import type { BaseRow, Database, StoreName, Stores } from '../../storage.ts';
+import type { BaseRow, BaseStore, Database, StoreName, Stores } from '../../storage.ts';
 
 /** What a storage did not keep of its contract. */
 export class ContractError extends Error {
@@ -63,6 +63,12 @@ export function write<T>(database: Database, body: (stores: Stores) => Promise<T
 
 export function read<T>(database: Database, body: (stores: Stores) => Promise<T>): Promise<T> {
   return database.transaction('read', ALL, body);
+}
+
+export async function walked(base: BaseStore, collection: string): Promise<BaseRow[]> {
+  const found: BaseRow[] = [];
+  await base.walk(collection, (some) => found.push(...some));
+  return found;
 }
 
 /** Everything that a database holds of these collections. */

@@ -1,6 +1,6 @@
 import type { BaseRow } from '../../storage.ts';
 import type { Bench, Cases } from './device.ts';
-import { equal, idOf, read, row, rows, write } from './check.ts';
+import { equal, idOf, read, row, rows, walked, write } from './check.ts';
 
 /** Around the 200 rows that a storage may keep in one record. */
 const SIZES = [1, 199, 200, 201, 399, 400, 401, 1000];
@@ -52,6 +52,7 @@ export const ROWS: Cases = {
       for (const id of removed) model.delete(id);
       const expected = [...model.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       equal(await read(database, ({ base }) => base.scan('tasks')), expected, 'the rows');
+      equal(await read(database, ({ base }) => walked(base, 'tasks')), expected, 'the rows, on a walk');
     };
     await change(rows(195, 205, '2'), []);
     await change([row('row-00300-between', '3'), row('a-first'), row('z-last')], []);
@@ -109,6 +110,7 @@ function keeps(size: number): (bench: Bench) => Promise<void> {
     await read(database, async ({ base }) => {
       for (const collection of ['once', 'pages', 'single', 'backwards', 'descending']) {
         equal(await base.scan(collection), all, `all rows (${collection})`);
+        equal(await walked(base, collection), all, `all rows, on a walk (${collection})`);
         equal(
           (await base.get(collection, some)).map((each) => each?.id),
           some,
