@@ -152,7 +152,9 @@ export class FakeScope {
 
   private decide(clientId: string, change: PushedChange, current: Stored | undefined): PushResult {
     const { operation, parent_version: parent = null, hlc } = change;
-    const isStale = current !== undefined && parent !== current.version;
+    // What was made by the change that this one was made on is no news to it.
+    const made = this.state.receipts.get(`${clientId} ${String(change['parent_mutation_id'])}`)?.new_version;
+    const isStale = current !== undefined && parent !== current.version && made !== current.version;
     if (operation === 'patch') {
       if (!current) return refused(change, 'document_missing', current);
       if (current.deleted) return refused(change, 'conflict_deleted', current);
