@@ -137,6 +137,25 @@ describe('a token that cannot be had', () => {
   });
 });
 
+it('a token that comes after its user has left is not used for the next one', async () => {
+  const { client, time, app, server, dies } = await opened();
+  let give: (token: string) => void = () => undefined;
+  app.token = () => new Promise((resolve) => (give = resolve));
+  dies();
+  await time.pass(1_000);
+  const leaving = client.logout();
+  await time.pass(0);
+  give(server.token('ann'));
+  await time.pass(1_000);
+  await leaving;
+  app.token = () => server.token('bob');
+  server.edit('ann', 'notes', 'a', { text: 'of ann' });
+  server.edit('bob', 'notes', 'b', { text: 'of bob' });
+  await client.open();
+  await time.pass(1_000);
+  expect(await client.db.notes.find()).toEqual([{ _id: 'b', text: 'of bob' }]);
+});
+
 describe.each([true, false])('C15, a token that dies is no verdict; with a socket: %s', (stream) => {
   /** @returns whether there were so many requests */
   async function run(step: number): Promise<boolean> {

@@ -118,6 +118,28 @@ describe('an entry of the quarantine', () => {
   });
 });
 
+it('keeps the id of what was rolled back, so that its first request can have no effect beside the second', async () => {
+  const { client, server, time } = await device();
+  await client.transaction(async ({ tasks }) => {
+    await tasks.patch('t', { n: inc(1) });
+    await tasks.create({ _id: 'x', title: 'bad' });
+  });
+  await time.pass(MINUTE);
+  server.refuses = undefined;
+  const [entry] = await client.rejected.list();
+  await client.rejected.retry(entry!.id);
+  await time.pass(MINUTE);
+  expect(server.document('ann', 'tasks', 't')?.data).toEqual({ title: 'first', n: 1 });
+  const pushes = server.requests.flatMap(({ path, body }) =>
+    path === 'push' ? [(body as { changes: { doc_id: string; mutation_id: string }[] }).changes] : [],
+  );
+  const [first, second] = pushes.map(
+    (changes) => new Map(changes.map((each) => [each.doc_id, each.mutation_id])),
+  );
+  expect(second?.get('t')).toBe(first?.get('t'));
+  expect(second?.get('x')).not.toBe(first?.get('x'));
+});
+
 describe('a retry with other fields', () => {
   async function refused() {
     const all = await device();

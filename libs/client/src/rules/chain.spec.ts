@@ -56,6 +56,12 @@ function laid(before: JsonObject | null, change: Change): JsonObject | null {
   return result.ok ? result.data : before;
 }
 
+it('has the parent of its chain, however far the base has moved on', () => {
+  const moved = row({ a: 5, b: 5 }, V3);
+  const edited = edit([mutation({ state: 'sent' })], moved, made('patch', set({ b: 1 }), 2), true);
+  expect(edited).toMatchObject({ put: { parent: V1, before: { a: 1, b: 0 }, after: { a: 1, b: 1 } } });
+});
+
 it('says by its mutations what the user did, however many edits became one, and whatever was sent between', () => {
   const steps = fc.array(fc.tuple(anyEdit, fc.boolean()), { maxLength: 8 });
   fc.assert(

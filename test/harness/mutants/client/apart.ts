@@ -202,4 +202,41 @@ export const APART: readonly ClientMutant[] = [
       ),
     ],
   },
+  {
+    name: 'token-after-its-user',
+    breaks: ['C8'],
+    about: 'a token that was being asked for is used after its user has left',
+    noticedBy: { file: 'libs/client/src/auth.spec.ts', tests: 'a token that comes after its user has left' },
+    patches: [
+      client(
+        'auth.ts',
+        'Promise.race([left, this.fetched(reason)]).then(',
+        '(left.catch(() => undefined), this.fetched(reason)).then(',
+      ),
+      client('auth.ts', "      if (this.asking !== asking) throw new AuthError('The user has left.');\n", ''),
+      client(
+        'client.ts',
+        '    this.user = undefined;\n    this.auth.forget();\n',
+        '    this.user = undefined;\n',
+      ),
+      client(
+        'client.ts',
+        '    // Again: the last request may have asked for one.\n    this.auth.forget();\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'unsent-edits-go-with-a-resync',
+    breaks: ['C1', 'C9'],
+    about: 'a load from the beginning takes edits along that were not sent',
+    noticedBy: { file: 'libs/client/src/sequences.spec.ts', tests: 'steadily, while everything is loaded' },
+    patches: [
+      client(
+        'reading.ts',
+        '    if (isRestored) await doubtAnswered(work);',
+        "    for (const each of await work.outbox()) if (each.state !== 'answered') await work.drop(each);\n    if (isRestored) await doubtAnswered(work);",
+      ),
+    ],
+  },
 ];

@@ -209,4 +209,47 @@ export const RULES: readonly ClientMutant[] = [
       ),
     ],
   },
+  {
+    name: 'parent-moves',
+    breaks: ['C16', 'R1', 'row: coalesced'],
+    about: 'an edit on top of an unfinished one says that it was made on the newest version',
+    noticedBy: { file: 'libs/client/src/rules/chain.spec.ts', tests: 'has the parent of its chain' },
+    patches: [
+      client(
+        'rules/chain.ts',
+        '  const parent = last ? last.parent : (base?.version ?? null);',
+        '  const parent = base?.version ?? null;',
+      ),
+    ],
+  },
+  {
+    name: 'rolled-back-under-a-new-id',
+    breaks: ['R8', 'row: first request arrives late'],
+    about: 'what was rolled back is tried again under new ids, so its first request can take effect too',
+    noticedBy: { file: 'libs/client/src/rejected.spec.ts', tests: 'keeps the id of what was rolled back' },
+    patches: [
+      client(
+        'rejected.ts',
+        '(each.rolledBack ? each.mutation : randomId(environment))',
+        '(each.rolledBack ? randomId(environment) : randomId(environment))',
+      ),
+    ],
+  },
+  {
+    name: 'lost-by-a-restore',
+    breaks: ['C1', 'R7'],
+    about: 'what a restored database has lost is not sent again',
+    noticedBy: {
+      file: 'libs/client/src/sequences.spec.ts',
+      tests: 'sends again what the restored database has lost',
+    },
+    patches: [
+      client('reading.ts', '    if (isRestored) await doubtAnswered(work);\n', ''),
+      client(
+        'reading.ts',
+        '    if (answered.some((each) => isLost(',
+        "    if (answered.some((each) => each.id === '' && isLost(",
+      ),
+    ],
+  },
 ];
