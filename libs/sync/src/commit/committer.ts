@@ -25,8 +25,6 @@ import { TakenValues } from './taken-values';
 
 /** For how long after a replay the receipts are looked up first. Milliseconds. */
 const EXPECT_REPLAYS_MS = 1_000;
-/** For how long after a conflict over a document the observed ones are taken first. Milliseconds. */
-const EXPECT_CONFLICTS_MS = 1_000;
 /** How often a plan is looked through for duplicates: each time without those of the time before. */
 const MOST_ROUNDS = 8;
 /** How often documents are taken first, at once after a conflict. */
@@ -47,8 +45,6 @@ interface Reads {
 export class Committer {
   /** performance.now(). */
   private replaysUntil = 0;
-  /** performance.now(). */
-  private conflictsUntil = 0;
 
   constructor(
     private readonly sessions: EngineSessions,
@@ -69,18 +65,15 @@ export class Committer {
    * @throws RefusedWrite, UnknownCommitError, or the driver's error with its labels
    */
   async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
-    const hasObserved = requests.some(observes);
     return this.sessions.use(async (session) => {
       for (let tries = 0; ; tries++) {
         try {
-          const locked = hasObserved && performance.now() < this.conflictsUntil;
-          const reads = { receipts: this.expectsReplays(), locked };
+          const reads = { receipts: this.expectsReplays(), locked: tries > 0 };
           return await this.inTransaction(session, requests, deadline, reads);
         } catch (error) {
           if (error instanceof ReceiptExists) break;
-          if (tries >= MOST_LOCKS || !isRetryable(error) || !hasObserved) throw error;
-          // Somebody has written a document past the engine: now it is taken first, as others are for a while.
-          this.conflictsUntil = performance.now() + EXPECT_CONFLICTS_MS;
+          // Somebody has written a document past the engine: now it is taken first.
+          if (tries >= MOST_LOCKS || !isRetryable(error) || !requests.some(observes)) throw error;
         }
       }
       // Where one client asks again, others will: after an outage, say.
