@@ -255,6 +255,28 @@ describe('adopting documents that the app has already', () => {
     expect(await adopt({ log: false })).toMatchObject({ adopted: 699 });
   });
 
+  it.each([true, false])(
+    'is taken back in the middle, in two runs, and then adopted by another field (log: %s)',
+    async (log) => {
+      await stored().insertMany(plainItems(2100));
+      const [stop, pause] = [new AbortController(), new AbortController()];
+      const half = adopt({ log, signal: stop.signal, onProgress: () => stop.abort() });
+      await expect(half).rejects.toMatchObject({ code: 'shutting_down' });
+      const some = { collection: 'items', signal: pause.signal, onProgress: () => pause.abort() };
+      await expect(admin.revert(some)).rejects.toMatchObject({ code: 'shutting_down' });
+      expect(await stored().countDocuments({ _sync_scope_id: null })).toBeGreaterThan(100);
+      expect(await stored().countDocuments({ _sync_scope_id: { $ne: null } })).toBeGreaterThan(0);
+      await admin.revert({ collection: 'items' });
+      const rows = await stored().find({}).toArray();
+      expect(rows).toHaveLength(2100);
+      expect(rows.flatMap((row) => Object.keys(row)).filter((key) => key.startsWith('_sync_'))).toEqual([]);
+      expect(await app.oplog.heads.countDocuments({ adopting: { $exists: true } })).toBe(0);
+      for (const scope of SHOPS)
+        expect(await app.sync.pull(who(scope), {})).toMatchObject({ reason: 'too_old' });
+      expect(await adopt({ log, scopeField: 'state' })).toMatchObject({ adopted: 2100, scopes: 1 });
+    },
+  );
+
   it('refuses what cannot be', async () => {
     for (const [options, path] of [
       [{ collection: 'nobody' }, 'collection'],
