@@ -167,11 +167,13 @@ export class PushWorld {
   private snapshot(requests: readonly PlanRequest[]): PlanSnapshot {
     const documents = new Map<string, StoredDocument | 'foreign'>();
     const scopes = new Set(requests.map((request) => request.scopeId));
-    for (const { key } of requests.flatMap(({ changes }) =>
-      changes.flatMap((each) => targetOf(each) ?? []),
-    )) {
-      const stored = this.documents.get(key);
-      if (stored) documents.set(key, scopes.has(stored['_sync_scope_id'] as string) ? stored : 'foreign');
+    for (const change of requests.flatMap(({ changes }) => changes)) {
+      const key = targetOf(change)?.key;
+      const stored = key === undefined ? undefined : this.documents.get(key);
+      if (key === undefined || !stored) continue;
+      const scope = stored['_sync_scope_id'];
+      const isFree = scope === undefined && change.kind === 'ready' && change.observed !== undefined;
+      documents.set(key, isFree || scopes.has(scope as string) ? stored : 'foreign');
     }
     return { heads: new Map(this.heads), receipts: new Map(this.receipts), documents, bases: new Map() };
   }

@@ -2,13 +2,15 @@ import { identityText, readField } from '../identity/identity';
 import { contentHash, TOMBSTONE_HASH } from '../codec/content-hash';
 import type { StoredDocument } from '../codec/stored-document';
 import type { Ledger } from './ledger';
-import type { DocumentState, PlanClock, PlanRequest, ReadyChange } from './plan';
+import type { DocumentState, PlanRequest, ReadyChange } from './plan';
 import type { Observed } from './observed';
 import { storedAt, type Planning } from './planning';
 import { recordLeave, recordWrite, type Recorded } from './recording';
 
 /** Who is said to have written what came past the engine. */
 export const APP_ACTOR = 'app';
+
+type LogReading = Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>;
 
 /** The scope that a document's own field names; undefined: none. */
 export function scopeIn(document: StoredDocument, scopeField: string): string | undefined {
@@ -23,11 +25,7 @@ export function scopeIn(document: StoredDocument, scopeField: string): string | 
  * A push looks at its documents of captured collections; an observed change asks about a document in any collection.
  * What a request does after that does not undo it.
  */
-export function recordForeign(
-  ledger: Ledger,
-  requests: readonly PlanRequest[],
-  planning: Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>,
-): void {
+export function recordForeign(ledger: Ledger, requests: readonly PlanRequest[], planning: LogReading): void {
   requests.forEach((request, requestIndex) => {
     request.changes.forEach((change, changeIndex) => {
       if (change.kind === 'refused' || change.verdict || change.byServer) return;
@@ -35,7 +33,7 @@ export function recordForeign(
       const found = ledger.document(change.key);
       const of = { request, requestIndex, change, changeIndex };
       if (hasLeft(found, request.scopeId, change.observed)) leave(ledger, of, planning);
-      else if (found !== 'foreign' && !found?.written) new Foreign(ledger, planning.clock, of).record(found);
+      else if (found !== 'foreign' && !found?.written) new Foreign(ledger, planning, of).record(found);
     });
   });
 }
@@ -53,20 +51,22 @@ function hasLeft(
 }
 
 /** A document that somebody else has taken into another scope, before anybody had told this one's log that it is gone. */
-function leave(
-  ledger: Ledger,
-  of: Recorded,
-  planning: Pick<Planning, 'clock' | 'snapshot' | 'missingBases'>,
-): void {
-  const { scopeId } = of.request;
-  // The same plan may have told it: the comparison of the whole collection sees what the stream of changes sees.
-  const planned = ledger.steps.findLast(
-    ({ key, state }) => key === of.change.key && state.scopeId === scopeId,
-  );
-  const isTold =
-    planned?.state.deleted ?? storedAt(planning, of.change, scopeId, ledger.head(scopeId).committed) === null;
+function leave(ledger: Ledger, of: Recorded, planning: LogReading): void {
   const change = { ...of.change, byServer: { reserved: undefined } };
-  if (!isTold) recordLeave(ledger, planning.clock, { ...of, change });
+  if (!isToldGone(ledger, of, planning)) recordLeave(ledger, planning.clock, { ...of, change });
+}
+
+/** Whether the log of the request's scope ends with the delete of the document. */
+function isToldGone(
+  ledger: Ledger,
+  { request: { scopeId }, change }: Recorded,
+  planning: LogReading,
+): boolean {
+  // The same plan may have told it: the comparison of the whole collection sees what the stream of changes sees.
+  const planned = ledger.steps.findLast(({ key, state }) => key === change.key && state.scopeId === scopeId);
+  return (
+    planned?.state.deleted ?? storedAt(planning, change, scopeId, ledger.head(scopeId).committed) === null
+  );
 }
 
 class Foreign {
@@ -74,7 +74,7 @@ class Foreign {
 
   constructor(
     private readonly ledger: Ledger,
-    private readonly clock: PlanClock,
+    private readonly planning: LogReading,
     private readonly of: Recorded,
   ) {
     this.change = of.change;
@@ -109,10 +109,10 @@ class Foreign {
     const { observed } = this.change;
     const named = this.scopeNow(found);
     const own = { ...found, scopeId };
-    if (observed?.moved && this.hasMoved(named)) this.move(own, named);
+    if (observed?.moved && this.hasMoved(named)) this.goOn(own, named);
     else if (observed?.since !== undefined && named !== undefined && named !== scopeId)
       // It was here, and its next change tells where it is.
-      this.move(own, undefined);
+      this.goOn(own, undefined);
     else if ((named ?? (observed?.since === undefined ? undefined : scopeId)) === scopeId)
       this.write(own, found.fields, 'stamp');
   }
@@ -152,6 +152,13 @@ class Foreign {
     return named !== this.of.request.scopeId && named === this.change.observed?.moved?.to;
   }
 
+  /** A move of a document of which the old scope's log may know already that it is gone: the app has replaced it more than once. */
+  private goOn(found: DocumentState, to: string | undefined): void {
+    if (!isToldGone(this.ledger, this.of, this.planning)) this.move(found, to);
+    else if (to !== undefined && !found.deleted)
+      this.write({ ...found, scopeId: to }, found.fields, 'stamp', to);
+  }
+
   /** A delete in the old scope and an upsert in the new one; without a new one the document is the app's own again. */
   private move(found: DocumentState, to: string | undefined): void {
     this.write(found, null, 'release');
@@ -185,6 +192,13 @@ class Foreign {
       byServer: { reserved: undefined },
     };
     const request = { ...of.request, scopeId, actorId };
-    recordWrite(this.ledger, this.clock, { ...of, request, change: foreign }, current, document, kind);
+    recordWrite(
+      this.ledger,
+      this.planning.clock,
+      { ...of, request, change: foreign },
+      current,
+      document,
+      kind,
+    );
   }
 }

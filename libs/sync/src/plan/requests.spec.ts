@@ -205,6 +205,25 @@ describe('a plan', () => {
     expect(world.documents.get(key)?.['_sync_scope_id']).toBe(scope);
   });
 
+  it.each(['left', 'moved'])(
+    'tells a log once that a document is gone which the app replaces twice: %s',
+    (first) => {
+      const [{ new_version: since }] = push('a', [change('d', { n: 1 })]) as [{ new_version: string }];
+      const key = documentKey('notes', 'd', 'd');
+      const replaced = (shop: string, observed: ReadyChange['observed']): void => {
+        world.documents.set(key, { _id: 'd', shop });
+        const more = { observed: { scopeField: 'shop', wasHere: true, ...observed } };
+        group([request('a', [change('d', null, { more })])]);
+      };
+      replaced('b', first === 'left' ? { since } : { moved: { to: 'b' } });
+      replaced('c', { moved: { to: 'c' } });
+      const told = (scope: string): string[] =>
+        world.log.filter((entry) => entry.scope === scope).map(({ operation }) => operation);
+      expect([told('a'), told('c')]).toEqual([['upsert', 'delete'], ['upsert']]);
+      expect(world.documents.get(key)).toMatchObject({ shop: 'c', _sync_scope_id: 'c' });
+    },
+  );
+
   it('lets stamps of a document only rise, so that an older edit never wins over the child of a newer one', () => {
     const ahead = '20260502T120050.000Z-0000-edit';
     const between = '20260502T120030.000Z-0000-edit';
