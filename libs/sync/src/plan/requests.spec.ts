@@ -208,7 +208,7 @@ describe('a plan', () => {
   it.each(['left', 'moved'])(
     'tells a log once that a document is gone which the app replaces twice: %s',
     (first) => {
-      const [{ new_version: since }] = push('a', [change('d', { n: 1 })]) as [{ new_version: string }];
+      const since = push('a', [change('d', { n: 1 })])[0]!.new_version!;
       const key = documentKey('notes', 'd', 'd');
       const replaced = (shop: string, observed: ReadyChange['observed']): void => {
         world.documents.set(key, { _id: 'd', shop });
