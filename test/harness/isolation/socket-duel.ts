@@ -200,7 +200,9 @@ function outline(socket: RawSocket, entries: number): string {
   let seen = 0;
   const shown = socket.texts.filter((text) => {
     const message = JSON.parse(text) as ServerMessage;
-    return isEntry(message) ? (seen += 1) <= entries : message.type !== 'ping';
+    if (isEntry(message)) return (seen += 1) <= entries;
+    // What says whose entries follow comes when they do.
+    return message.type !== 'ping' && !(entries === 0 && message.type === 'scope');
   });
   return [socket.handshake, ...shown, socket.closed ?? 'open'].join('\n');
 }
