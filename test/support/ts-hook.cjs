@@ -47,3 +47,5 @@ const resolveFilename = Module._resolveFilename;
 Module._resolveFilename = function (request, ...rest) {
   return resolveFilename.call(this, aliases.get(request) ?? request, ...rest);
 };
+
+module.exports = { transformed };

@@ -5,9 +5,7 @@
  */
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { transformSync } = require('@swc/core');
-require('../../support/ts-hook.cjs');
-const jestConfig = require('../../../jest.config.js');
+const { transformed } = require('../../support/ts-hook.cjs');
 
 const sources = join(__dirname, '../../../libs/sync/src');
 const name = process.env.MUTANT;
@@ -15,14 +13,12 @@ const name = process.env.MUTANT;
 if (name) {
   const { applyPatch } = require('./mutant.ts');
   const { mutantNamed } = require('./list/index.ts');
-  const [[, swcOptions]] = Object.values(jestConfig.transform);
   const { patches } = mutantNamed(name);
   const loadWhole = require.extensions['.ts'];
   require.extensions['.ts'] = (module, filename) => {
     const own = patches.filter(({ file }) => join(sources, file) === filename);
     if (own.length === 0) return loadWhole(module, filename);
     const broken = own.reduce(applyPatch, readFileSync(filename, 'utf8'));
-    const { code } = transformSync(broken, { ...swcOptions, filename, sourceMaps: 'inline', swcrc: false });
-    module._compile(code, filename);
+    module._compile(transformed(broken, filename), filename);
   };
 }
