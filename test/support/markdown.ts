@@ -9,6 +9,7 @@ export interface CodeBlock {
 /** Pages whose TypeScript is complete: each block compiles, and its first line names its file. */
 export const PAGES_WITH_CODE = [
   'README.md',
+  'docs/admin.md',
   'docs/migrating.md',
   'docs/own-writes.md',
   'docs/recipes.md',

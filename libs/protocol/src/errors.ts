@@ -56,6 +56,10 @@ export const ERROR_CODES = {
   mutation_id_reused: 409,
   batch_rolled_back: 409,
 
+  // The routes of an operator.
+  not_found: 404,
+  body_not_kept: 409,
+
   // The app's own writes and set-up.
   stale_version: 409,
   weak_write_concern: 400,

@@ -2,6 +2,9 @@
 
 // The module and what its options are made of.
 export { InjectSync, SyncModule } from './sync.module';
+export { SyncAdminModule, type SyncAdminOptionsFactory } from './sync-admin.module';
+export type { SyncAdminExtras, SyncAdminOptions } from './options/admin-options';
+export type { AdminLease, AdminPage, AdminScope, AdminStatus, AdminVerification } from './operator/answers';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
   Bypass,

@@ -26,6 +26,8 @@ import { keepPreImages } from './pre-images';
 import { Readiness } from './readiness';
 import { Recorder } from './recorder';
 
+/** The name of the job's lease. */
+export const CAPTURE_LEASE = 'capture';
 const LEASE_MS = 5_000;
 /** How often a process that has not the lease asks for it. */
 const LOOK_EVERY_MS = 1_000;
@@ -39,6 +41,8 @@ const LOOK_EVERY_MS = 1_000;
 export class CaptureService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('SyncModule');
   private readonly stopping = new AbortController();
+  /** This process, as the lease names it. */
+  readonly leaseOwner = randomUUID();
   private readonly lease: Lease;
   private readonly position: Position;
   private captured: readonly SyncedCollection[] = [];
@@ -58,8 +62,8 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
     const { leasesCollection } = settings;
     this.lease = new Lease(
       oplog.db.collection<LeaseRecord>(leasesCollection, options),
-      'capture',
-      randomUUID(),
+      CAPTURE_LEASE,
+      this.leaseOwner,
       LEASE_MS,
     );
     this.position = new Position(oplog, oplog.db.collection<PositionRecord>(leasesCollection, options));
@@ -70,9 +74,18 @@ export class CaptureService implements OnApplicationBootstrap, BeforeApplication
    * process captures nothing, or nothing was ever followed.
    */
   async behindMs(): Promise<number | undefined> {
-    if (this.captured.length === 0) return undefined;
-    const upTo = await this.position.upTo();
+    const upTo = await this.recordedUpTo();
     return upTo && Math.max(0, this.clock.now() - upTo.getTime());
+  }
+
+  /** Until when everything is recorded, in the whole cluster. Undefined: as {@link behindMs}. */
+  async recordedUpTo(): Promise<Date | undefined> {
+    return this.captured.length === 0 ? undefined : this.position.upTo();
+  }
+
+  /** The captured collections; none before the app has started. */
+  get collectionNames(): readonly string[] {
+    return this.captured.map(({ name }) => name);
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -19,6 +19,7 @@ export class HostGuard implements CanActivate {
     private readonly type: Type<CanActivate>,
     private readonly moduleRef: ModuleRef,
     private readonly answers: PortAnswers,
+    private readonly owner: 'SyncModule' | 'SyncAdminModule' = 'SyncModule',
   ) {}
 
   /** @throws SyncError `configuration` when the guard can neither be found nor made */
@@ -31,7 +32,7 @@ export class HostGuard implements CanActivate {
     } catch (cause) {
       throw new SyncError(
         'configuration',
-        `SyncModule: the guard ${this.type.name} cannot be made here. Add it to the providers of a module of the app, or the modules of its dependencies to the imports of SyncModule.forRootAsync().`,
+        `${this.owner}: the guard ${this.type.name} cannot be made here. Add it to the providers of a module of the app, or the modules of its dependencies to the imports of ${this.owner}.forRootAsync().`,
         { path: 'guard', cause },
       );
     }

@@ -52,6 +52,7 @@ import type { SyncModuleExtras, SyncOptions } from './sync.options';
 import { SyncService } from '../sync.service';
 import { resolveSettings } from './settings';
 import {
+  getOperatorToken,
   getRegistryToken,
   getSyncToken,
   SYNC_CONNECTION,
@@ -70,6 +71,8 @@ import { Transactions } from '../app-writes/transactions';
 import { WriteWatch } from '../bypass/write-watch';
 import { SyncAdminService } from '../admin/admin.service';
 import { ScopeFloors } from '../admin/scope-floors';
+import { OperatorService } from '../operator/operator.service';
+import { SystemStatus } from '../operator/system-status';
 import { CaptureService } from '../capture/capture.service';
 import { Observation } from '../capture/observation';
 import { Repairs } from '../verify/repairs';
@@ -117,6 +120,7 @@ function complete(definition: DynamicModule, extras: SyncExtras): DynamicModule 
       SyncHealthIndicator,
       getSyncToken(extras.connectionName),
       getRegistryToken(extras.connectionName),
+      getOperatorToken(extras.connectionName),
     ],
   };
 }
@@ -142,6 +146,7 @@ function configured(extras: SyncExtras): Provider[] {
     },
     { provide: getSyncToken(connectionName), useExisting: SyncService },
     { provide: getRegistryToken(connectionName), useExisting: CollectionRegistry },
+    { provide: getOperatorToken(connectionName), useExisting: OperatorService },
   ];
 }
 
@@ -193,6 +198,8 @@ const SERVICES: Provider[] = [
   Repairs,
   CaptureService,
   SyncAdminService,
+  SystemStatus,
+  OperatorService,
   SyncService,
 ];
 

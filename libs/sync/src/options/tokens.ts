@@ -11,6 +11,13 @@ export const SYNC_CONTROLLER = Symbol('nest-offline-sync:controller');
 /** The metrics port: prom-client's, or one that does nothing. */
 export const SYNC_METRICS = Symbol('nest-offline-sync:metrics');
 
+/** SyncAdminSettings: the options of SyncAdminModule, checked. */
+export const ADMIN_SETTINGS = Symbol('nest-offline-sync:admin-settings');
+/** Which instance of SyncModule the routes of an operator show. */
+export const ADMIN_CONNECTION_NAME = Symbol('nest-offline-sync:admin-connection-name');
+/** Where they are, without slashes at the ends. */
+export const ADMIN_PATH = Symbol('nest-offline-sync:admin-path');
+
 /**
  * The token of one instance's SyncService, for apps that have several on different connections.
  *
@@ -23,6 +30,11 @@ export function getSyncToken(connectionName?: string): symbol {
 /** The token of one instance's CollectionRegistry: forFeature finds it by this. */
 export function getRegistryToken(connectionName?: string): symbol {
   return tokenOf('registry', connectionName);
+}
+
+/** The token of what an operator sees of one instance: SyncAdminModule finds it by this. */
+export function getOperatorToken(connectionName?: string): symbol {
+  return tokenOf('operator', connectionName);
 }
 
 function tokenOf(part: string, connectionName = ''): symbol {

@@ -21,6 +21,8 @@ import { TrimmingRepository } from './trimming-store';
 
 /** How much longer than the interval a lease lasts: a dead holder's successor waits at most that long. */
 const LEASE_SLACK_MS = 60_000;
+/** The name of the job's lease. */
+export const TRIM_LEASE = 'trim';
 /** Longest that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -33,6 +35,8 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   private readonly logger = new Logger('SyncModule');
   private readonly stopping = new AbortController();
   private readonly memory = new TrimMemory();
+  /** This process, as the lease names it. */
+  readonly leaseOwner = randomUUID();
   private readonly lease: Lease;
   private job: Promise<unknown> = Promise.resolve();
 
@@ -44,8 +48,8 @@ export class TrimmingService implements OnApplicationBootstrap, BeforeApplicatio
   ) {
     this.lease = new Lease(
       oplog.db.collection<LeaseRecord>(settings.leasesCollection, { writeConcern: { w: 'majority' } }),
-      'trim',
-      randomUUID(),
+      TRIM_LEASE,
+      this.leaseOwner,
       settings.trimIntervalMs + LEASE_SLACK_MS,
     );
   }

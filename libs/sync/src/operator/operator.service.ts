@@ -1,0 +1,90 @@
+import { Injectable } from '@nestjs/common';
+import { isScopeId, parseHlc, SyncError } from 'nest-offline-sync-protocol';
+import { SyncAdminService } from '../admin/admin.service';
+import { readScopes, type ScopeStatus } from '../admin/scope-status';
+import { CollectionRegistry } from '../collections/collection-registry';
+import { OplogRepository } from '../log/oplog';
+import type { VerifyProgress } from '../verify/report';
+import type { AdminPage, AdminScope, AdminStatus, AdminVerification } from './answers';
+import { cursorText, parsePageQuery, parseVerifyBody, scopeOfCursor } from './page-query';
+import { SystemStatus } from './system-status';
+
+/** What an operator sees and does, whatever door it comes through. What it is given is not trusted. */
+@Injectable()
+export class OperatorService {
+  private verifying = false;
+
+  constructor(
+    private readonly oplog: OplogRepository,
+    private readonly collections: CollectionRegistry,
+    private readonly admin: SyncAdminService,
+    private readonly system: SystemStatus,
+  ) {}
+
+  /** @throws SyncError `invalid_limit`, `invalid_cursor`, `malformed_request` */
+  async scopes(query: unknown): Promise<AdminPage<AdminScope>> {
+    const { limit, after, scope } = parsePageQuery(query);
+    const found = await readScopes(this.oplog, { scope, after: scopeOfCursor(after), limit: limit + 1 });
+    const rows = found.slice(0, limit).map(rowOf);
+    const last = rows.at(-1);
+    return { rows, next: found.length > limit && last ? cursorText([last.scope]) : null };
+  }
+
+  /** @throws SyncError `malformed_request`, `not_found` */
+  async scope(id: string): Promise<AdminScope> {
+    if (!isScopeId(id))
+      throw new SyncError('malformed_request', 'scope must be the id of a scope.', { path: 'scope' });
+    const [found] = await readScopes(this.oplog, { scope: id, limit: 1 });
+    if (found) return rowOf(found);
+    throw new SyncError(
+      'not_found',
+      'Nothing was ever written in this scope. GET scopes lists those that are.',
+      {
+        path: 'scope',
+      },
+    );
+  }
+
+  status(): Promise<AdminStatus> {
+    return this.system.read();
+  }
+
+  /**
+   * Compares documents and log, and writes nothing. One run at a time in this process.
+   *
+   * @param limitMs after it the run ends, and its answer says how far it came
+   * @throws SyncError `malformed_request`, `invalid_limit`, `unknown_collection`, `busy`
+   */
+  async verify(body: unknown, limitMs: number): Promise<AdminVerification> {
+    const { collections, scope, limit } = parseVerifyBody(body, this.collections.names());
+    if (this.verifying)
+      throw new SyncError('busy', 'Another run of verify is under way here. Wait for its answer.', {
+        retryAfterSeconds: Math.ceil(limitMs / 1000),
+      });
+    this.verifying = true;
+    const signal = AbortSignal.timeout(limitMs);
+    let progress: VerifyProgress = { scopes: 0, documents: 0, differences: 0 };
+    try {
+      const report = await this.admin.verify({
+        ...(collections ? { collections } : {}),
+        ...(scope === undefined ? {} : { scope }),
+        limit,
+        signal,
+        onProgress: (now) => (progress = now),
+      });
+      return { finished: true, report };
+    } catch (error) {
+      if (signal.aborted && error instanceof SyncError && error.code === 'shutting_down')
+        return { finished: false, progress };
+      throw error;
+    } finally {
+      this.verifying = false;
+    }
+  }
+}
+
+function rowOf({ scope, head, seq, floor, floorSeq, entries, waiting }: ScopeStatus): AdminScope {
+  const ms = parseHlc(head)?.ms;
+  const changed_at = ms === undefined || seq === 0 ? null : new Date(ms).toISOString();
+  return { scope, head, seq, floor, floor_seq: floorSeq, entries, waiting, changed_at };
+}
