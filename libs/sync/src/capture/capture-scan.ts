@@ -57,7 +57,7 @@ function sightingOf(collection: SyncedCollection, row: StoredDocument): Sighting
     const isFree = (row[SYNC_FIELDS.scope] ?? null) === null;
     return named === undefined || !isFree
       ? undefined
-      : { scopeId: named, collection, storedId, observed: more };
+      : { scopeId: named, collection, storedId, bytes: sizeOf(row), observed: more };
   }
   if (row[SYNC_FIELDS.deleted] === true) return undefined;
   const hash = row[SYNC_FIELDS.hash];
@@ -65,10 +65,14 @@ function sightingOf(collection: SyncedCollection, row: StoredDocument): Sighting
   // Without a hash nobody knows: what was written before the collection was captured is recorded once.
   if (typeof hash !== 'string') {
     const since = typeof version === 'string' ? version : '';
-    return { scopeId, collection, storedId, observed: { ...more, since } };
+    return { scopeId, collection, storedId, bytes: sizeOf(row), observed: { ...more, since } };
   }
   if (hash === contentHash(ownFields(row))) return undefined;
-  return { scopeId, collection, storedId, observed: more };
+  return { scopeId, collection, storedId, bytes: sizeOf(row), observed: more };
+}
+
+function sizeOf(row: StoredDocument): number {
+  return mongoose.mongo.BSON.calculateObjectSize(row);
 }
 
 interface Newest {

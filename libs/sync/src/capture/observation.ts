@@ -20,6 +20,8 @@ export interface Sighting {
   readonly collection: SyncedCollection;
   readonly storedId: StoredId;
   readonly observed: Observed;
+  /** About how large the document is, where that is known. */
+  readonly bytes?: number;
 }
 
 /** Why a document is not recorded. */
@@ -36,9 +38,10 @@ export interface Recorded {
   readonly untouched: ReadonlySet<number>;
 }
 
-/** What a command may carry of them: the planner reads each as a whole. */
-const CHANGES = 500;
-/** Counts to the queue's own bound on what one transaction holds. */
+/** What the queue puts together to transactions, or takes apart after a conflict: documents, and bytes of them. */
+const PIECE = 25;
+const PIECE_BYTES = 512 << 10;
+/** Of a document of which nobody knows how large it is. */
 const BYTES_EACH = 512;
 
 /** Has documents compared with what was recorded of them: by the queue, the planner and the transactions of pushes. */
@@ -123,7 +126,7 @@ function requestOf(places: readonly number[], sightings: readonly Sighting[], ac
   const scopeId = some[0]?.scopeId ?? '';
   const changes = some.map(changeOf);
   const request = { scopeId, actorId, clientId: '', atomic: 'mutation' as const, changes };
-  return { request, bytes: changes.length * BYTES_EACH };
+  return { request, bytes: some.reduce((sum, one) => sum + bytesOf(one), 0) };
 }
 
 /** Places in the list of what is sound, by scope, in their order. */
@@ -131,19 +134,24 @@ function pieces(
   sightings: readonly Sighting[],
   isSound: (sighting: Sighting, at: number) => boolean,
 ): number[][] {
-  const open = new Map<string, number[]>();
+  const open = new Map<string, { readonly piece: number[]; bytes: number }>();
   const all: number[][] = [];
   sightings.forEach((sighting, at) => {
     if (!isSound(sighting, at)) return;
     const { scopeId } = sighting;
-    let piece = open.get(scopeId);
-    if (!piece || piece.length === CHANGES) {
-      all.push((piece = []));
-      open.set(scopeId, piece);
+    let last = open.get(scopeId);
+    if (!last || last.piece.length === PIECE || last.bytes + bytesOf(sighting) > PIECE_BYTES) {
+      open.set(scopeId, (last = { piece: [], bytes: 0 }));
+      all.push(last.piece);
     }
-    piece.push(at);
+    last.piece.push(at);
+    last.bytes += bytesOf(sighting);
   });
   return all;
+}
+
+function bytesOf({ bytes = BYTES_EACH }: Sighting): number {
+  return bytes;
 }
 
 function changeOf({ collection: { name, rules, ids }, storedId, observed }: Sighting): ReadyChange {

@@ -1,4 +1,4 @@
-import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
+import { SYNC_FIELD_PREFIX, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { within } from '../database/waiting';
 import type { OplogRepository } from '../log/oplog';
@@ -7,6 +7,8 @@ import { scopeOf, type Seen } from './change-events';
 import { keyOf, type Sighting } from './observation';
 
 const LIMIT_MS = 30_000;
+/** How large a document is, among its fields. */
+const SIZE = `${SYNC_FIELD_PREFIX}size`;
 
 /**
  * Whose log each of the documents is looked for in. The documents are read for that as they are by now: what they become
@@ -66,7 +68,12 @@ async function current(
 ): Promise<Map<string, StoredDocument>> {
   const { scopeField } = rules.capture ?? {};
   const { scope, deleted } = SYNC_FIELDS;
-  const projection = { [scope]: 1, [deleted]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
+  const projection = {
+    [scope]: 1,
+    [deleted]: 1,
+    [SIZE]: { $bsonSize: '$$ROOT' },
+    ...(scopeField === undefined ? {} : { [scopeField]: 1 }),
+  };
   const ids = seen.map(({ storedId }) => storedId) as never[];
   const rows = await within(LIMIT_MS, () => store.find({ _id: { $in: ids } }, { projection }).toArray());
   return new Map(rows.map((row) => [keyOf(row['_id']), row]));
@@ -95,6 +102,7 @@ function sightingOf(
     scopeId,
     collection,
     storedId,
+    bytes: Number(row[SIZE]),
     observed: {
       ...more,
       ...(wasHere ? { wasHere } : {}),

@@ -30,6 +30,13 @@ const MOST_ROUNDS = 8;
 /** How often documents are taken first, at once after a conflict. */
 const MOST_LOCKS = 10;
 
+/** What a transaction has done. */
+export interface Committed {
+  readonly plan: Plan;
+  /** How often it was done again because somebody else had written its documents. */
+  readonly conflicts: number;
+}
+
 interface Reads {
   /** What the mutations were answered before. */
   readonly receipts: boolean;
@@ -64,21 +71,23 @@ export class Committer {
    * @param deadline performance.now() after which an unknown commit outcome is given up
    * @throws RefusedWrite, UnknownCommitError, or the driver's error with its labels
    */
-  async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {
+  async commit(requests: readonly PlanRequest[], deadline: number): Promise<Committed> {
     return this.sessions.use(async (session) => {
-      for (let tries = 0; ; tries++) {
+      let conflicts = 0;
+      for (; ; conflicts++) {
         try {
-          const reads = { receipts: this.expectsReplays(), locked: tries > 0 };
-          return await this.inTransaction(session, requests, deadline, reads);
+          const reads = { receipts: this.expectsReplays(), locked: conflicts > 0 };
+          return { plan: await this.inTransaction(session, requests, deadline, reads), conflicts };
         } catch (error) {
           if (error instanceof ReceiptExists) break;
           // Somebody has written a document past the engine: now it is taken first.
-          if (tries >= MOST_LOCKS || !isRetryable(error) || !requests.some(observes)) throw error;
+          if (conflicts >= MOST_LOCKS || !isRetryable(error) || !requests.some(observes)) throw error;
         }
       }
       // Where one client asks again, others will: after an outage, say.
       this.replaysUntil = performance.now() + EXPECT_REPLAYS_MS;
-      return this.inTransaction(session, requests, deadline, { receipts: true, locked: false });
+      const reads = { receipts: true, locked: false };
+      return { plan: await this.inTransaction(session, requests, deadline, reads), conflicts };
     }, deadline);
   }
 

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import mongoose from 'mongoose';
 import { NoMetrics } from '../metrics/metrics';
 import { resolveSettings } from '../options/settings';
-import type { Committer } from '../commit/committer';
+import type { Committed, Committer } from '../commit/committer';
 import type { FairTurns } from '../cluster/fair-turns';
 import type { Plan, PlanRequest } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
@@ -16,12 +16,12 @@ class ScriptedCommitter {
 
   constructor(private readonly script: (requests: readonly PlanRequest[]) => Error | 'held' | undefined) {}
 
-  async commit(requests: readonly PlanRequest[]): Promise<Plan> {
+  async commit(requests: readonly PlanRequest[]): Promise<Committed> {
     this.groups.push(requests);
     let error = this.script(requests);
     if (error === 'held') error = await new Promise<Error | undefined>((end) => this.waiting.push(end));
     if (error) throw error;
-    return {
+    const plan: Plan = {
       outcomes: requests.map(() => ({ kind: 'decided', decisions: [] })),
       writes: [],
       entries: [],
@@ -31,6 +31,7 @@ class ScriptedCommitter {
       missingBases: [],
       needsReceipts: false,
     };
+    return { plan, conflicts: 0 };
   }
 
   finish(error?: Error): void {

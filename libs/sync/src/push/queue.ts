@@ -3,15 +3,15 @@ import { SyncError } from 'nest-offline-sync-protocol';
 import { SyncMetrics } from '../metrics/metrics';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
-import { Committer } from '../commit/committer';
+import { Committer, type Committed } from '../commit/committer';
 import { FairTurns } from '../cluster/fair-turns';
 import { errorKind, isRetryable } from '../database/errors';
 import { UnknownCommitError } from '../database/transaction';
 import { CONFLICT_PAUSE, fullJitter, within } from '../database/waiting';
-import { observes, withFindings, type Plan, type PlanRequest, type RequestOutcome } from '../plan/plan';
+import { observes, withFindings, type PlanRequest, type RequestOutcome } from '../plan/plan';
 import { RefusedWrite } from '../commit/refused-write';
 import type { PushJob } from './scope-queue';
-import { ScopeQueues } from './scope-queues';
+import { ScopeQueues, type Group } from './scope-queues';
 
 /** Longest that a turn is held. MongoDB's own limit on transactions is a minute. Milliseconds. */
 const TURN_LIMIT_MS = 65_000;
@@ -73,8 +73,9 @@ export class PushQueue implements BeforeApplicationShutdown {
     if (this.queues.isFull(request.scopeId, request.changes.length, bytes))
       throw busy('Too many changes of this scope are waiting');
     const enqueuedAt = performance.now();
+    const observed = observes(request) ? request.changes.length : 0;
     return new Promise((resolve, reject) => {
-      this.queues.add({ request, bytes, deadline, enqueuedAt, solo: false, resolve, reject });
+      this.queues.add({ request, bytes, observed, deadline, enqueuedAt, solo: false, resolve, reject });
     });
   }
 
@@ -125,7 +126,7 @@ export class PushQueue implements BeforeApplicationShutdown {
     while (this.lanes < this.settings.lanes) {
       const group = this.queues.takeGroup(now, this.sharedLanes > 0);
       if (!group) break;
-      void this.runLane(group.jobs, group.scopes);
+      void this.runLane(group);
     }
     this.wakeAt(this.queues.nextWake(now), now);
     if (this.isIdle) this.idle?.();
@@ -142,12 +143,13 @@ export class PushQueue implements BeforeApplicationShutdown {
     );
   }
 
-  private async runLane(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
+  private async runLane(group: Group): Promise<void> {
+    const { scopes } = group;
     const shared = scopes.length > 1;
     this.lanes++;
     if (shared) this.sharedLanes++;
     try {
-      await this.commitGroup(jobs, scopes);
+      await this.commitGroup(group);
     } finally {
       this.lanes--;
       if (shared) this.sharedLanes--;
@@ -156,7 +158,8 @@ export class PushQueue implements BeforeApplicationShutdown {
     }
   }
 
-  private async commitGroup(jobs: readonly PushJob[], scopes: readonly string[]): Promise<void> {
+  private async commitGroup(group: Group): Promise<void> {
+    const { jobs, scopes } = group;
     const [scope = ''] = scopes;
     const contended = scopes.length === 1 && this.turns.isContended(scope);
     const wait = contended ? await this.turns.take(scope) : 0;
@@ -166,22 +169,22 @@ export class PushQueue implements BeforeApplicationShutdown {
       return;
     }
     const started = performance.now();
-    let plan: Plan;
+    let committed: Committed;
     try {
-      plan = await this.committer.commit(
+      committed = await this.committer.commit(
         jobs.map((job) => job.request),
         Math.max(...jobs.map((job) => job.deadline)),
       );
     } catch (error) {
-      this.failed(error, jobs, scopes);
+      this.failed(error, group);
       return;
     }
     jobs.forEach((job, index) => {
-      const outcome = plan.outcomes[index];
+      const outcome = committed.plan.outcomes[index];
       if (outcome) job.resolve(outcome);
       else job.reject(new Error('A plan lacks an outcome'));
     });
-    this.queues.succeeded(scopes);
+    this.queues.succeeded(group, committed.conflicts === 0);
     const changes = jobs.reduce((sum, job) => sum + job.request.changes.length, 0);
     const oldest = Math.min(...jobs.map((job) => job.enqueuedAt));
     this.metrics.group(changes, (started - oldest) / 1000);
@@ -197,12 +200,13 @@ export class PushQueue implements BeforeApplicationShutdown {
   }
 
   /** Puts the group back in a form that can succeed, or gives up what cannot. */
-  private failed(error: unknown, jobs: readonly PushJob[], scopes: readonly string[]): void {
+  private failed(error: unknown, group: Group): void {
+    const { jobs, scopes } = group;
     const now = performance.now();
     const [first, second] = jobs;
     if (isRetryable(error)) {
       this.metrics.transactionRetry();
-      const attempts = this.queues.conflicted(scopes, now);
+      const attempts = this.queues.conflicted(group, now);
       for (const scopeId of scopes) this.turns.conflicted(scopeId);
       this.tryAgain(jobs, now + fullJitter(attempts, CONFLICT_PAUSE, Math.random()));
     } else if (error instanceof UnknownCommitError) {

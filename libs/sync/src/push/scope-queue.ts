@@ -4,6 +4,8 @@ import type { PlanRequest, RequestOutcome } from '../plan/plan';
 export interface PushJob {
   request: PlanRequest;
   readonly bytes: number;
+  /** How many of its changes are documents that were written past the engine. */
+  readonly observed: number;
   readonly deadline: number;
   readonly enqueuedAt: number;
   /** Its own error broke a group: it shares no transaction any more. */
@@ -17,6 +19,7 @@ export interface GroupSize {
   jobs: number;
   changes: number;
   bytes: number;
+  observed: number;
 }
 
 /** A transaction's size: enough to spread its round trips, small enough to stay short. A larger request goes alone. */
@@ -61,14 +64,21 @@ export class ScopeQueue {
     for (const job of jobs) this.count(job, 1);
   }
 
-  /** Takes what still fits into the group; the group's first push always does. */
-  take(size: GroupSize): PushJob[] {
+  /**
+   * Takes what still fits into the group; the group's first push always does.
+   *
+   * @param mostObserved how many observed changes fit
+   */
+  take(size: GroupSize, mostObserved: number): PushJob[] {
     let end = 0;
     for (const job of this.jobs) {
       const changes = size.changes + job.request.changes.length;
       const bytes = size.bytes + job.bytes;
-      if (size.jobs > 0 && (job.solo || changes > GROUP_CHANGES || bytes > GROUP_BYTES)) break;
-      Object.assign(size, { jobs: size.jobs + 1, changes, bytes });
+      const observed = size.observed + job.observed;
+      const isFull =
+        changes > GROUP_CHANGES || bytes > GROUP_BYTES || (job.observed > 0 && observed > mostObserved);
+      if (size.jobs > 0 && (job.solo || isFull)) break;
+      Object.assign(size, { jobs: size.jobs + 1, changes, bytes, observed });
       end++;
       if (job.solo) break;
     }

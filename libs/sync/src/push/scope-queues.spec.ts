@@ -10,9 +10,17 @@ interface Made {
   readonly bytes?: number;
   readonly deadline?: number;
   readonly solo?: boolean;
+  readonly observed?: number;
 }
 
-function jobOf({ scope, changes = 1, bytes = 100, deadline = 1e9, solo = false }: Made): PushJob {
+function jobOf({
+  scope,
+  changes = 1,
+  bytes = 100,
+  deadline = 1e9,
+  solo = false,
+  observed = 0,
+}: Made): PushJob {
   const request: PlanRequest = {
     scopeId: scope,
     actorId: 'a',
@@ -25,7 +33,11 @@ function jobOf({ scope, changes = 1, bytes = 100, deadline = 1e9, solo = false }
       rejection: { code: 'invalid_change', message: '' },
     })),
   };
-  return { request, bytes, deadline, enqueuedAt: 0, solo, resolve: () => {}, reject: () => {} };
+  return { request, bytes, observed, deadline, enqueuedAt: 0, solo, resolve: () => {}, reject: () => {} };
+}
+
+function groupOf(...scopes: string[]): Group {
+  return { jobs: [], scopes };
 }
 
 type Step =
@@ -137,9 +149,9 @@ class Lanes {
     if (how === 'commit') {
       for (const job of group.jobs) this.settle(job, 'committed');
       this.committed.push(...group.jobs);
-      this.queues.succeeded(group.scopes);
+      this.queues.succeeded(group, true);
     } else if (how === 'conflict') {
-      const attempts = this.queues.conflicted(group.scopes, this.now);
+      const attempts = this.queues.conflicted(group, this.now);
       this.queues.putBack(group.jobs, this.now + attempts);
     } else {
       group.jobs[0]!.solo = true;
@@ -231,7 +243,7 @@ describe('the queues of the scopes', () => {
     };
     let now = 0;
     expect(both()).toEqual(['a', 'b']);
-    queues.conflicted(['a'], now);
+    queues.conflicted(groupOf('a'), now);
     queues.release('a');
     queues.removeAll();
     now = 999;
@@ -242,7 +254,7 @@ describe('the queues of the scopes', () => {
 
   it('run one transaction of several scopes at a time while processes conflict', () => {
     const queues = new ScopeQueues();
-    queues.conflicted(['z'], 0);
+    queues.conflicted(groupOf('z'), 0);
     for (const each of ['a', 'b']) queues.add(jobOf({ scope: each }));
     expect(queues.takeGroup(1, true)!.scopes).toEqual(['a']);
     expect(queues.takeGroup(1, false)!.scopes).toEqual(['b']);
@@ -302,9 +314,9 @@ describe('the queues of the scopes', () => {
   it('count the conflicts of a scope in a row, from the last success on', () => {
     const queues = new ScopeQueues();
     for (const name of ['a', 'b']) queues.add(jobOf({ scope: name }));
-    expect([queues.conflicted(['a'], 0), queues.conflicted(['a', 'b'], 0)]).toEqual([1, 2]);
-    queues.succeeded(['a', 'b']);
-    expect(queues.conflicted(['b', 'a'], 0)).toBe(1);
+    expect([queues.conflicted(groupOf('a'), 0), queues.conflicted(groupOf('a', 'b'), 0)]).toEqual([1, 2]);
+    queues.succeeded(groupOf('a', 'b'), true);
+    expect(queues.conflicted(groupOf('b', 'a'), 0)).toBe(1);
   });
 
   it('hold a scope back until the later of two moments, and say whether anything waits in it', () => {
@@ -319,5 +331,39 @@ describe('the queues of the scopes', () => {
     expect(queues.takeGroup(49, false)).toBeUndefined();
     expect(queues.takeGroup(50, false)!.jobs).toHaveLength(1);
     expect(queues.hasJobs('a')).toBe(false);
+  });
+
+  it('hold fewer observed documents in a transaction after a conflict, at least 50, and step by step more again', () => {
+    const queues = new ScopeQueues();
+    const next = (): Group => {
+      while (queues.removeAll().length > 0);
+      for (let pieces = 0; pieces < 50; pieces++)
+        queues.add(jobOf({ scope: 's', changes: 25, observed: 25 }));
+      const group = queues.takeGroup(0, false)!;
+      queues.release('s');
+      return group;
+    };
+    const sizes = (end: (group: Group) => void, times: number): number[] =>
+      Array.from({ length: times }, () => {
+        const group = next();
+        end(group);
+        return group.jobs.length * 25;
+      });
+    expect(sizes((group) => queues.conflicted(group, 0), 4)).toEqual([1000, 500, 250, 125]);
+    expect(sizes((group) => queues.succeeded(group, false), 3)).toEqual([50, 50, 50]);
+    expect(sizes((group) => queues.succeeded(group, true), 8)).toEqual([50, 50, 50, 75, 75, 100, 100, 100]);
+  });
+
+  it('hold as many pushes as ever while observed documents conflict', () => {
+    const queues = new ScopeQueues();
+    for (let conflicts = 0; conflicts < 9; conflicts++)
+      queues.conflicted({ jobs: [jobOf({ scope: 's', observed: 25 })], scopes: ['s'] }, -5000);
+    for (const observed of [25, 25, 25, 0])
+      queues.add(jobOf({ scope: 's', changes: observed || 400, observed }));
+    queues.add(jobOf({ scope: 't', changes: 400 }));
+    const changes = (group: Group): number[] => group.jobs.map((job) => job.request.changes.length);
+    expect(changes(queues.takeGroup(0, false)!)).toEqual([25, 25, 400]);
+    queues.release('s');
+    expect(changes(queues.takeGroup(0, false)!)).toEqual([25, 400]);
   });
 });

@@ -1,3 +1,4 @@
+import { ObservedBound } from './observed-bound';
 import { ScopeQueue, type GroupSize, type PushJob } from './scope-queue';
 
 export interface Group {
@@ -33,6 +34,7 @@ export class ScopeQueues {
   private readonly scopes = new Map<string, ScopeQueue>();
   /** Until when a scope goes alone, soonest first: all for the same time, so in the order of their coming. */
   private readonly alone = new Map<string, number>();
+  private readonly observed = new ObservedBound();
   private contendedUntil = 0;
   /** No push expires before. Lets most calls pass without a look at each push that waits. */
   private nextExpiry = Infinity;
@@ -78,14 +80,14 @@ export class ScopeQueues {
   takeGroup(now: number, sharedRunning: boolean): Group | undefined {
     const jobs: PushJob[] = [];
     const taken = new Map<string, ScopeQueue>();
-    const size: GroupSize = { jobs: 0, changes: 0, bytes: 0 };
+    const size: GroupSize = { jobs: 0, changes: 0, bytes: 0, observed: 0 };
     const singles = sharedRunning && this.contendedUntil > now;
     this.forgetAlone(now);
     for (const [scopeId, queue] of this.scopes) {
       if (!queue.isReady(now)) continue;
       const alone = singles || this.alone.has(scopeId) || queue.first?.solo === true;
       if (alone && taken.size > 0) continue;
-      const some = queue.take(size);
+      const some = queue.take(size, this.observed.most);
       if (some.length === 0) break;
       jobs.push(...some);
       taken.set(scopeId, queue);
@@ -109,8 +111,12 @@ export class ScopeQueues {
     this.forgetIdle(scopeId, queue);
   }
 
-  succeeded(scopes: readonly string[]): void {
+  /** @param atOnce it was not done again because of somebody else's writes */
+  succeeded({ jobs, scopes }: Group, atOnce: boolean): void {
     for (const scopeId of scopes) this.queue(scopeId).attempts = 0;
+    const observed = observedIn(jobs);
+    if (atOnce) this.observed.succeeded(observed);
+    else this.observed.conflicted(observed);
   }
 
   /**
@@ -118,7 +124,8 @@ export class ScopeQueues {
    *
    * @returns the most conflicts that one of them has had in a row
    */
-  conflicted(scopes: readonly string[], now: number): number {
+  conflicted({ jobs, scopes }: Group, now: number): number {
+    this.observed.conflicted(observedIn(jobs));
     this.contendedUntil = now + ALONE_MS;
     for (const scopeId of scopes) this.isolate(scopeId, now);
     return Math.max(...scopes.map((scopeId) => ++this.queue(scopeId).attempts));
@@ -208,4 +215,8 @@ export class ScopeQueues {
     if (!queue) this.scopes.set(scopeId, (queue = new ScopeQueue()));
     return queue;
   }
+}
+
+function observedIn(jobs: readonly PushJob[]): number {
+  return jobs.reduce((sum, job) => sum + job.observed, 0);
 }
