@@ -25,7 +25,7 @@ const FILES = {
   operator: 'answers page-query',
   options: 'admin-options clashes extras settings table tokens value',
   pull: 'cursor page',
-  push: 'body-hash late-changes scope-queue scope-queues',
+  push: 'body-hash late-changes observed-bound scope-queue scope-queues',
   retention: 'trim-plan',
   stream: 'access-notice follower scope-right',
   upgrade: 'legacy-entry',
