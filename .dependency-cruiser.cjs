@@ -5,7 +5,7 @@
  *   doors       http  ws  cli  sync.module  sync-admin.module  index
  *   ways        push  app-writes  bypass  capture  admin  verify  upgrade | pull  full  stream  info | retention  health  operator
  *   commit
- *   ground      options  collections  identity  database  log  cluster  clock  metrics  failures
+ *   ground      options  collections  identity  database  log  cluster  clock  metrics  failures  register
  *   pure        plan, codec
  *
  * and under all of them, for servers and devices, the package libs/protocol.
@@ -34,6 +34,7 @@ const GROUND = [
   'clock',
   'metrics',
   'failures',
+  'register',
 ];
 
 /** Knows all rooms, because it puts them together. */

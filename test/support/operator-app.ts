@@ -22,6 +22,7 @@ import {
 import type { IncomingHttpHeaders } from 'node:http';
 import { OplogRepository } from '../../libs/sync/src/log/oplog';
 import type { FixedWallClock } from '../../libs/sync/src/testing';
+import { inSeconds, testToken } from './jwt';
 import { TEST_SECRET } from './sync-app';
 
 /** Lets in who says the word; a person with another word is known, but no operator. */
@@ -112,6 +113,11 @@ export async function startOperatorApp(uri: string, given: OperatorAppOptions = 
 
 export function identity(scopeId: string, actorId = 'ann'): SyncIdentity {
   return { scopeId, actorId };
+}
+
+export function bearer(scope: string, actor = 'ann'): { readonly authorization: string } {
+  const payload = { user_id: actor, business_id: scope, exp: inSeconds(3_600) };
+  return { authorization: `Bearer ${testToken({ payload, key: TEST_SECRET })}` };
 }
 
 /** A push of one change into `notes`, as any client sends it. */

@@ -136,11 +136,11 @@ export class LiveFeed {
 export async function feedOf(
   replica: Replica,
   hub: LiveHub,
-  wish: Omit<Subscription, 'scope' | 'identity'>,
+  wish: Omit<Subscription, 'scope' | 'identity' | 'clientId'>,
   pingMs = 30_000,
 ): Promise<LiveFeed> {
   const { identity } = await replica.meta('server');
-  const subscription = { ...wish, scope: replica.scope, identity };
+  const subscription = { ...wish, scope: replica.scope, identity, clientId: replica.client.id };
   return new LiveFeed(replica, hub, subscription, Math.max(5_000, 2.5 * pingMs));
 }
 

@@ -128,7 +128,15 @@ describe('a subscription', () => {
     const subscribe = (scope: string | undefined, since: string) => {
       const events: SocketEvent[] = [];
       const channel = live.subscribe(
-        { token: 't', scope, since, collections: ['tasks'], identity: undefined, clientSchema: undefined },
+        {
+          token: 't',
+          scope,
+          since,
+          collections: ['tasks'],
+          identity: undefined,
+          clientSchema: undefined,
+          clientId: 'phone',
+        },
         (event) => events.push(event),
       );
       return { channel, events, kinds: () => events.map(({ kind }) => kind) };

@@ -11,6 +11,7 @@ export interface Subscription {
   readonly collections: readonly string[];
   readonly identity: string | undefined;
   readonly clientSchema: string | undefined;
+  readonly clientId: string;
 }
 
 /** What a subscription is told. `closed` comes last, and once: of the socket, or of this subscription alone. */
@@ -116,7 +117,7 @@ export class LiveSocket {
   }
 
   private say({ subscription }: Listening): void {
-    const { token, scope, since, collections, identity, clientSchema } = subscription;
+    const { token, scope, since, collections, identity, clientSchema, clientId } = subscription;
     // JSON leaves out what is undefined.
     this.send({
       type: 'subscribe',
@@ -126,6 +127,7 @@ export class LiveSocket {
       collections,
       expected_identity: identity,
       client_schema: clientSchema,
+      client_id: clientId,
       ack: true,
     });
   }

@@ -107,7 +107,11 @@ export async function ask(
 ): Promise<Answer> {
   const { scope } = replica;
   let { identity } = await replica.meta('server');
-  const asked = { scope, expected_identity: identity, client_schema: transport.clientSchema, ...query };
+  const asked = {
+    ...{ scope, expected_identity: identity, client_schema: transport.clientSchema },
+    client_id: replica.client.id,
+    ...query,
+  };
   // C8: what somebody else is told is not for this database.
   const isOwn = async (told: string | null): Promise<boolean> => {
     if (told !== null && identity === undefined) await replica.identify((identity = told));

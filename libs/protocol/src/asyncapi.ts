@@ -83,7 +83,7 @@ const FROM_CLIENT: Record<ClientMessage['type'], Described> = {
       scope_id: { ...text, description: 'Of older clients. Gives no further access.' },
       expected_identity: identity,
       ack: { type: 'boolean', description: 'Asks for a `subscribed` message.' },
-      client_schema: clientSchema,
+      ...{ client_schema: clientSchema, client_id: { ...text, minLength: 1, maxLength: 128 } },
     },
   },
   unsubscribe: {

@@ -11,6 +11,8 @@ export interface EnvelopeFields {
   readonly expected_identity?: string | null;
   /** The version of the client's data model, as the app calls it. */
   readonly client_schema?: string | number | null;
+  /** This installation of the client, as its pushes say it: operators see how far each one is. Nothing else depends on it. */
+  readonly client_id?: string | null;
 }
 
 /** Checked EnvelopeFields; undefined: not said. */
@@ -18,6 +20,7 @@ export interface Envelope {
   readonly scope: string | undefined;
   readonly expectedIdentity: string | undefined;
   readonly clientSchema: string | undefined;
+  readonly clientId: string | undefined;
 }
 
 /** @throws SyncError `malformed_request` */
@@ -26,6 +29,7 @@ export function parseEnvelope(fields: QueryObject): Envelope {
     scope: scopeParameter(fields),
     expectedIdentity: expectedIdentity(fields),
     clientSchema: clientSchema(fields),
+    clientId: clientId(fields),
   };
 }
 
@@ -41,6 +45,18 @@ function expectedIdentity(fields: QueryObject): string | undefined {
   );
 }
 
+function clientId(fields: QueryObject): string | undefined {
+  const value = fields['client_id'];
+  if (value === undefined || value === null) return undefined;
+  if (isShortText(value, MAX_CLIENT_BYTES)) return value;
+  throw new SyncError(
+    'malformed_request',
+    `client_id must be given once, as a string of 1 to ${MAX_CLIENT_BYTES} bytes without NUL.`,
+    { path: 'client_id' },
+  );
+}
+
+const MAX_CLIENT_BYTES = 128;
 const MAX_SCHEMA_BYTES = 128;
 
 /** An integer counts as its decimal text, because a query has only text; a blank counts as missing. */

@@ -223,6 +223,11 @@ const COMMON = [
   parameter('scope', text, 'One of several scopes of the identity; none: its own.'),
   parameter('client_schema', clientSchema, 'The version of the client’s own data model.'),
   parameter('expected_identity', text, EXPECTED),
+  parameter(
+    'client_id',
+    { ...text, maxLength: 128 },
+    'The same as in pushes: operators see how far a device is.',
+  ),
 ];
 
 function answers(description: string, schema: string): DocumentPiece {

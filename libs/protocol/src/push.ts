@@ -149,8 +149,8 @@ export function parsePushRequest(body: unknown, maxChanges: number): PushRequest
   const groups = parseGroups(changes);
   const parsed = withoutCircles(changes.map(parseChange));
   return {
-    clientId,
     ...parseEnvelope(body),
+    clientId,
     atomic: atomic ?? undefined,
     changes: parsed.map((change, index) => {
       const group = groups[index];

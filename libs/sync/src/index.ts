@@ -4,7 +4,16 @@
 export { InjectSync, SyncModule } from './sync.module';
 export { SyncAdminModule, type SyncAdminOptionsFactory } from './sync-admin.module';
 export type { SyncAdminExtras, SyncAdminOptions } from './options/admin-options';
-export type { AdminLease, AdminPage, AdminScope, AdminStatus, AdminVerification } from './operator/answers';
+export type {
+  AdminDevice,
+  AdminDeviceScope,
+  AdminRefused,
+  AdminLease,
+  AdminPage,
+  AdminScope,
+  AdminStatus,
+  AdminVerification,
+} from './operator/answers';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
   Bypass,

@@ -1,3 +1,4 @@
+import type { Register } from '../../../libs/sync/src/register/register';
 import type { Admission } from '../../../libs/sync/src/identity/admission';
 import { Selection } from '../../../libs/sync/src/log/selection';
 import type { CollectionRegistry } from '../../../libs/sync/src/collections/collection-registry';
@@ -28,6 +29,7 @@ describe('retention', () => {
       log.oplog,
       { get: () => undefined } as unknown as CollectionRegistry,
       {} as Admission,
+      {} as Register,
       resolveSettings({}),
       new NoMetrics(),
     );

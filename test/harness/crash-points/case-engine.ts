@@ -14,6 +14,7 @@ import { PushAnswers } from '../../../libs/sync/src/push/answers';
 import { PushIntake } from '../../../libs/sync/src/push/intake';
 import { PushQueue } from '../../../libs/sync/src/push/queue';
 import { PushService } from '../../../libs/sync/src/push/push.service';
+import { Register } from '../../../libs/sync/src/register/register';
 import { ResolverService } from '../../../libs/sync/src/push/resolver';
 import { SnapshotRepository } from '../../../libs/sync/src/commit/snapshot';
 import type { SyncSettings } from '../../../libs/sync/src/options/settings';
@@ -55,6 +56,7 @@ export class CaseEngine {
       this.queue,
       of(ResolverService),
       of(WallClock),
+      of(Register),
       settings,
       metrics,
     );

@@ -2,7 +2,8 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SyncError } from 'nest-offline-sync-protocol';
 import type { OperatorService } from '../operator/operator.service';
-import { ADMIN_CONNECTION_NAME, getOperatorToken } from '../options/tokens';
+import type { SyncAdminSettings } from '../options/admin-options';
+import { ADMIN_CONNECTION_NAME, ADMIN_SETTINGS, getOperatorToken } from '../options/tokens';
 
 /** The instance of SyncModule that is shown. It may be anywhere in the app, so it is looked for once all is made. */
 @Injectable()
@@ -12,6 +13,7 @@ export class AdminTarget implements OnModuleInit {
   constructor(
     private readonly moduleRef: ModuleRef,
     @Inject(ADMIN_CONNECTION_NAME) private readonly name: { readonly connectionName: string | undefined },
+    @Inject(ADMIN_SETTINGS) private readonly settings: SyncAdminSettings,
   ) {}
 
   /** @throws SyncError `configuration` where there is no such instance */
@@ -27,6 +29,7 @@ export class AdminTarget implements OnModuleInit {
         { cause, path: 'connectionName' },
       );
     }
+    this.found.open(this.settings);
   }
 
   /** @throws SyncError `unavailable` before the app has started */

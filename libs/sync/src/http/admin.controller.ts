@@ -44,6 +44,24 @@ export class AdminController {
     this.answer(response, await this.target.operator.scope(id));
   }
 
+  /** Lists the devices, those first that were seen last. */
+  @Get('devices')
+  async devices(@Admitted() _: true, @Query() query: unknown, @Res() response: unknown): Promise<void> {
+    this.answer(response, await this.target.operator.devices(query));
+  }
+
+  /** Lists refused changes, the newest first. */
+  @Get('refused')
+  async refused(@Admitted() _: true, @Query() query: unknown, @Res() response: unknown): Promise<void> {
+    this.answer(response, await this.target.operator.refused(query));
+  }
+
+  /** Pushes a refused change again. */
+  @Post('refused/:id/apply')
+  async apply(@Admitted() _: true, @Param('id') id: string, @Res() response: unknown): Promise<void> {
+    this.answer(response, await this.target.operator.applyAgain(id, this.settings));
+  }
+
   /** Says how the engine does. */
   @Get('status')
   async status(@Admitted() _: true, @Res() response: unknown): Promise<void> {

@@ -72,3 +72,57 @@ export interface AdminStatus {
 export type AdminVerification =
   | { readonly finished: true; readonly report: VerifyReport }
   | { readonly finished: false; readonly progress: VerifyProgress };
+
+/** How far a device is in one scope. */
+export interface AdminDeviceScope {
+  readonly scope: string;
+  readonly seen_at: string;
+  /** Up to where it was given the log; null: not known, since it has only pushed. */
+  readonly version: string | null;
+  readonly seq: number | null;
+  /** Entries that it lacks; null: not known. */
+  readonly behind: number | null;
+  /** From the version that it has to the newest one; null: not known. */
+  readonly behind_ms: number | null;
+  /** Whether it has to load the scope again when it comes back; null: not known. */
+  readonly will_reload: boolean | null;
+}
+
+/** A device as it was last noticed. */
+export interface AdminDevice {
+  /** The scope of its identity. */
+  readonly scope: string;
+  readonly actor: string;
+  /** Its `client_id`; null: all devices of the actor that do not say it. */
+  readonly client: string | null;
+  /** The version of its data model, where it says so. */
+  readonly client_schema: string | null;
+  readonly first_seen_at: string;
+  readonly seen_at: string;
+  readonly push_at: string | null;
+  readonly pull_at: string | null;
+  readonly socket_at: string | null;
+  /** Whether it has to load one of its scopes again. */
+  readonly will_reload: boolean;
+  readonly scopes: readonly AdminDeviceScope[];
+}
+
+/** A change that was refused. */
+export interface AdminRefused {
+  readonly id: string;
+  readonly at: string;
+  readonly scope: string;
+  readonly actor: string;
+  readonly client: string;
+  readonly client_schema: string | null;
+  readonly collection: string | null;
+  readonly doc_id: string | number | null;
+  readonly operation: string | null;
+  readonly mutation_id: string | null;
+  readonly code: string;
+  readonly error: string | null;
+  /** As it was sent, where that is kept. */
+  readonly change?: Readonly<Record<string, unknown>>;
+  /** What it was answered when an operator last applied it again. */
+  readonly applied: { readonly at: string; readonly status: string; readonly code: string | null } | null;
+}

@@ -1,11 +1,22 @@
 import { Injectable } from '@nestjs/common';
-import { isScopeId, parseHlc, SyncError } from 'nest-offline-sync-protocol';
+import { isScopeId, parseHlc, SyncError, type PushResponse } from 'nest-offline-sync-protocol';
 import { SyncAdminService } from '../admin/admin.service';
 import { readScopes, type ScopeStatus } from '../admin/scope-status';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { OplogRepository } from '../log/oplog';
 import type { VerifyProgress } from '../verify/report';
-import type { AdminPage, AdminScope, AdminStatus, AdminVerification } from './answers';
+import type { SyncAdminSettings } from '../options/admin-options';
+import { Register } from '../register/register';
+import type {
+  AdminDevice,
+  AdminPage,
+  AdminRefused,
+  AdminScope,
+  AdminStatus,
+  AdminVerification,
+} from './answers';
+import { Devices } from './devices';
+import { RefusedChanges } from './refused-changes';
 import { cursorText, parsePageQuery, parseVerifyBody, scopeOfCursor } from './page-query';
 import { SystemStatus } from './system-status';
 
@@ -19,7 +30,15 @@ export class OperatorService {
     private readonly collections: CollectionRegistry,
     private readonly admin: SyncAdminService,
     private readonly system: SystemStatus,
+    private readonly seen: Devices,
+    private readonly refusals: RefusedChanges,
+    private readonly register: Register,
   ) {}
+
+  /** SyncAdminModule is there: from now on devices and refusals are noted. Before the app has started. */
+  open(settings: SyncAdminSettings): void {
+    this.register.turnOn(settings);
+  }
 
   /** @throws SyncError `invalid_limit`, `invalid_cursor`, `malformed_request` */
   async scopes(query: unknown): Promise<AdminPage<AdminScope>> {
@@ -43,6 +62,21 @@ export class OperatorService {
         path: 'scope',
       },
     );
+  }
+
+  /** @throws SyncError `invalid_limit`, `invalid_cursor`, `malformed_request` */
+  devices(query: unknown): Promise<AdminPage<AdminDevice>> {
+    return this.seen.list(query);
+  }
+
+  /** @throws SyncError `invalid_limit`, `invalid_cursor`, `malformed_request` */
+  refused(query: unknown): Promise<AdminPage<AdminRefused>> {
+    return this.refusals.list(query);
+  }
+
+  /** @throws SyncError as RefusedChanges.applyAgain */
+  applyAgain(id: string, settings: Pick<SyncAdminSettings, 'applyAs'>): Promise<PushResponse> {
+    return this.refusals.applyAgain(id, settings);
   }
 
   status(): Promise<AdminStatus> {

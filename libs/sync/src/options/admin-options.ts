@@ -1,6 +1,7 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import { SyncError } from 'nest-offline-sync-protocol';
-import { plainPath } from './value';
+import type { SyncIdentity } from '../identity/identity';
+import { plainPath, problemWith } from './value';
 
 /** What `SyncAdminModule.forRoot()` takes, and what a forRootAsync factory returns. */
 export interface SyncAdminOptions {
@@ -11,6 +12,23 @@ export interface SyncAdminOptions {
   readonly guards: readonly Type<CanActivate>[];
   /** Longest that one `POST verify` compares; what it has found until then is the answer. Default 20000. */
   readonly verifyTimeoutMs?: number;
+  /** True: refused changes are kept as they were sent, and can be applied again. They are data of users. Default false. */
+  readonly refusedBodies?: boolean;
+  /**
+   * The `user` that the app's authorizers, transforms and resolvers see when an operator applies a refused change of an
+   * identity again. Default: none.
+   */
+  readonly applyAs?: (identity: Pick<SyncIdentity, 'scopeId' | 'actorId'>) => unknown;
+  /** Days after which a device that is silent is forgotten here. Default 90. */
+  readonly deviceDays?: number;
+  /** Days that refused changes are kept. Default 30. */
+  readonly refusedDays?: number;
+  /** The newest refused changes that are kept. Default 1000. */
+  readonly maxRefused?: number;
+  /** Default `sync_devices`. */
+  readonly devicesCollection?: string;
+  /** Default `sync_refused`. */
+  readonly refusedCollection?: string;
 }
 
 /** Known before DI: these stand next to the options, also in forRootAsync. */
@@ -22,15 +40,30 @@ export interface SyncAdminExtras {
 }
 
 /** SyncAdminOptions, checked, with every default filled in. */
-export type SyncAdminSettings = Required<SyncAdminOptions>;
+export type SyncAdminSettings = Required<Omit<SyncAdminOptions, 'applyAs'>> &
+  Pick<SyncAdminOptions, 'applyAs'>;
+
+/** What is noted of devices, where and for how long. */
+export type RegisterSettings = Pick<
+  SyncAdminSettings,
+  'refusedBodies' | 'deviceDays' | 'refusedDays' | 'maxRefused' | 'devicesCollection' | 'refusedCollection'
+>;
 
 export const ADMIN_EXTRA_DEFAULTS: SyncAdminExtras = { path: 'admin/sync', connectionName: undefined };
 
 const NUMBERS = {
   verifyTimeoutMs: { default: 20_000, min: 1, max: 600_000 },
+  deviceDays: { default: 90, min: 1, max: 3_650 },
+  refusedDays: { default: 30, min: 1, max: 3_650 },
+  maxRefused: { default: 1_000, min: 1, max: 100_000 },
 } as const;
+const NAMES = { devicesCollection: 'sync_devices', refusedCollection: 'sync_refused' } as const;
 
-const KNOWN: readonly string[] = ['guards', ...Object.keys(NUMBERS)];
+const KNOWN: readonly string[] = [
+  ...['guards', 'refusedBodies', 'applyAs'],
+  ...Object.keys(NUMBERS),
+  ...Object.keys(NAMES),
+];
 
 /**
  * Checks what the app gave. Without a guard there is no way on: these routes show what devices of all scopes do.
@@ -47,8 +80,15 @@ export function resolveAdminOptions(given: unknown): SyncAdminSettings {
       throw bad(name, 'comes too late from the options factory. Write it next to useFactory');
     throw bad(name, `is unknown. Options are: ${KNOWN.join(', ')}`);
   }
+  const { guards, refusedBodies = false, applyAs } = options;
+  if (typeof refusedBodies !== 'boolean') throw bad('refusedBodies', 'must be true or false');
+  if (applyAs !== undefined && typeof applyAs !== 'function') throw bad('applyAs', 'must be a function');
   return {
-    guards: guardsOf(options['guards']),
+    guards: guardsOf(guards),
+    refusedBodies,
+    ...(applyAs === undefined ? {} : { applyAs: applyAs as NonNullable<SyncAdminOptions['applyAs']> }),
+    devicesCollection: nameOf('devicesCollection', options['devicesCollection']),
+    refusedCollection: nameOf('refusedCollection', options['refusedCollection']),
     ...(Object.fromEntries(
       Object.entries(NUMBERS).map(([name, row]) => [name, numberOf(name, row, options[name])]),
     ) as { [name in keyof typeof NUMBERS]: number }),
@@ -91,6 +131,12 @@ function numberOf(name: string, row: { default: number; min: number; max: number
   if (Number.isSafeInteger(value) && Number(value) >= row.min && Number(value) <= row.max)
     return Number(value);
   throw bad(name, `must be a whole number from ${row.min} to ${row.max}`);
+}
+
+function nameOf(option: keyof typeof NAMES, value: unknown = NAMES[option]): string {
+  const problem = problemWith({ kind: 'name', section: 'log', about: '' }, value);
+  if (problem !== undefined) throw bad(option, problem);
+  return String(value);
 }
 
 function bad(option: string, problem: string): SyncError {

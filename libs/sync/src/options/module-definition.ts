@@ -31,6 +31,7 @@ import { provideMetrics } from '../metrics/prom-metrics';
 import { EngineSessions } from '../cluster/engine-sessions';
 import { OplogSetupService } from '../database/setup';
 import { OplogRepository } from '../log/oplog';
+import { Register } from '../register/register';
 import { TrimmingService } from '../retention/trimming';
 import { PullService } from '../pull/pull.service';
 import { Committer } from '../commit/committer';
@@ -71,6 +72,8 @@ import { Transactions } from '../app-writes/transactions';
 import { WriteWatch } from '../bypass/write-watch';
 import { SyncAdminService } from '../admin/admin.service';
 import { ScopeFloors } from '../admin/scope-floors';
+import { Devices } from '../operator/devices';
+import { RefusedChanges } from '../operator/refused-changes';
 import { OperatorService } from '../operator/operator.service';
 import { SystemStatus } from '../operator/system-status';
 import { CaptureService } from '../capture/capture.service';
@@ -155,6 +158,7 @@ const SERVICES: Provider[] = [
   HlcService,
   OplogRepository,
   EngineSessions,
+  Register,
   OplogSetupService,
   TrimmingService,
   PortResolver,
@@ -199,6 +203,8 @@ const SERVICES: Provider[] = [
   CaptureService,
   SyncAdminService,
   SystemStatus,
+  Devices,
+  RefusedChanges,
   OperatorService,
   SyncService,
 ];

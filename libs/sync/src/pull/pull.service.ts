@@ -1,11 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { mongo } from 'mongoose';
-import { parsePullQuery, type Cursor, type PullRequest, type ResyncReason } from 'nest-offline-sync-protocol';
+import {
+  parsePullQuery,
+  ZERO_VERSION,
+  type Cursor,
+  type PullRequest,
+  type ResyncReason,
+} from 'nest-offline-sync-protocol';
 import { Selection } from '../log/selection';
 import { CollectionRegistry } from '../collections/collection-registry';
 import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
+import type { DevicePosition } from '../register/device-batch';
+import { Register } from '../register/register';
 import { OplogRepository } from '../log/oplog';
 import { FullResyncRequired, PullPage, type PullAnswer } from './page';
 import type { LogEntry } from '../log/entry';
@@ -46,6 +54,7 @@ export class PullService {
     private readonly oplog: OplogRepository,
     private readonly collections: CollectionRegistry,
     private readonly admission: Admission,
+    private readonly register: Register,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {
@@ -65,6 +74,7 @@ export class PullService {
     const readable = await this.collections.readable(reader, collections);
     const selection = new Selection(readable.map(({ name }) => name));
     const answer = await this.page(reader.scopeId, { since, selection, limit });
+    this.register.saw(reader, 'pull', envelope, positionAfter(answer, since));
     const served = answer instanceof PullPage ? answer.entries.length : 0;
     this.metrics.pull(served, (performance.now() - started) / 1000);
     return answer;
@@ -130,6 +140,12 @@ export class PullService {
     const { heads, time } = await this.oplog.readHeads(scopeIds, after);
     return (scopeId) => ({ head: heads.get(scopeId) ?? null, time });
   }
+}
+
+/** Up to where the asker has the log now. */
+function positionAfter(answer: PullAnswer, since: Cursor | undefined): DevicePosition {
+  if (answer instanceof PullPage) return { version: answer.last_seq, seq: answer.seq };
+  return typeof since === 'number' ? { seq: since } : { version: since ?? ZERO_VERSION };
 }
 
 /** What `maxBytes` of the repository counts. */

@@ -5,6 +5,7 @@ import { WallClock } from '../clock/wall-clock';
 import { Admission } from '../identity/admission';
 import type { SyncIdentity } from '../identity/identity';
 import { SyncMetrics } from '../metrics/metrics';
+import { Register } from '../register/register';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_METRICS, SYNC_SETTINGS } from '../options/tokens';
 import { AppTime } from './app-time';
@@ -26,15 +27,17 @@ export class PushService {
     private readonly queue: PushQueue,
     private readonly resolvers: ResolverService,
     private readonly clock: WallClock,
+    private readonly register: Register,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
     @Inject(SYNC_METRICS) private readonly metrics: SyncMetrics,
   ) {}
 
   /**
    * @param body a push request as it travelled
+   * @param isDevice false: an operator applies a change again, and no device has done anything
    * @throws SyncError when the request as a whole is refused; a bad change only gets its own rejection
    */
-  async push(identity: SyncIdentity, body: unknown): Promise<PushResponse> {
+  async push(identity: SyncIdentity, body: unknown, isDevice = true): Promise<PushResponse> {
     const started = performance.now();
     let changes = 0;
     try {
@@ -42,6 +45,7 @@ export class PushService {
       const parsed = parsePushRequest(body, limits.maxChanges);
       changes = parsed.changes.length;
       const writer = await this.admission.admit(identity, parsed, 'write');
+      if (isDevice) this.register.saw(writer, 'push', parsed);
       const permissions = new Permissions(writer);
       const time = new AppTime(this.settings.prepareTimeoutMs);
       const intake = await this.intake.prepareChanges(writer, parsed.changes, permissions, time);
@@ -62,6 +66,7 @@ export class PushService {
       }
       const results = await this.answers.resultsOf(request.changes, decisions, permissions);
       const success = results.every((result) => result.status !== 'rejected');
+      if (isDevice && !success) this.register.answered(writer, parsed, body, results);
       this.metrics.push(success ? 'success' : 'failure', changes, (performance.now() - started) / 1000);
       return { results, server_time: isoTime(this.clock.now()) };
     } catch (error) {

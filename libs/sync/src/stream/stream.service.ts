@@ -10,7 +10,7 @@ import { CollectionRegistry } from '../collections/collection-registry';
 import { Admission } from '../identity/admission';
 import { Fingerprints } from '../identity/fingerprints';
 import type { SyncIdentity } from '../identity/identity';
-import { ScopeAccess } from '../identity/scope-access';
+import { ownIdentity, ScopeAccess } from '../identity/scope-access';
 import { PullService } from '../pull/pull.service';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
@@ -18,6 +18,8 @@ import { Selections } from '../log/selection';
 import { Backlog } from './backlog';
 import { ChangeStreamHub } from './change-stream-hub';
 import type { FollowerBounds } from './follower';
+import type { DevicePosition } from '../register/device-batch';
+import { Register, type SelfDescription } from '../register/register';
 import { ScopeWatches } from './scope-watches';
 import { StreamSubscription, type StreamMessage, type StreamSource } from './stream-subscription';
 
@@ -50,6 +52,7 @@ export class StreamService {
     private readonly fingerprints: Fingerprints,
     private readonly access: ScopeAccess,
     private readonly watches: ScopeWatches,
+    private readonly register: Register,
     @Inject(SYNC_SETTINGS) settings: SyncSettings,
   ) {
     this.source = { hub, backlog: new Backlog(pull) };
@@ -102,6 +105,18 @@ export class StreamService {
       watch?.close();
       throw error;
     }
+  }
+
+  /** A device listens to a scope, and was given its log up to a position. Returns at once. */
+  heard(identity: SyncIdentity, scopeId: string, device: SelfDescription, position?: DevicePosition): void {
+    const own = ownIdentity(identity);
+    const ownScopeId = scopeId === own.scopeId ? undefined : own.scopeId;
+    this.register.saw(
+      { ...own, scopeId, ...(ownScopeId === undefined ? {} : { ownScopeId }) },
+      'socket',
+      device,
+      position,
+    );
   }
 
   /** What clients of the identity know it by. */

@@ -17,6 +17,11 @@ export class SocketCredentials {
     private readonly limitMs: number,
   ) {}
 
+  /** The identity, once it is known. */
+  get known(): SyncIdentity | undefined {
+    return this.identity;
+  }
+
   /** The scope of the identity, once that is known. */
   get scopeId(): string | undefined {
     return this.identity?.scopeId;

@@ -8,6 +8,7 @@ import {
   scopeText,
   subscribedText,
   SyncError,
+  ZERO_VERSION,
   type Cursor,
   type StreamClose,
   type SubscribeMessage,
@@ -49,6 +50,7 @@ interface Asked {
   readonly scope: string;
   readonly collections: readonly string[] | undefined;
   readonly clientSchema: string | undefined;
+  readonly clientId: string | undefined;
   readonly since: Cursor | undefined;
   readonly expectedIdentity?: string | undefined;
 }
@@ -131,8 +133,17 @@ export class SocketSubscriptions {
   ping(): string {
     const own = this.around.credentials.scopeId;
     const at = own === undefined ? undefined : this.running.get(own)?.subscription.position;
+    this.tellRegister();
     const positions = this.namesScopes ? this.running.positions() : undefined;
     return pingText(at, positions, isoTime(this.around.clock.now()));
+  }
+
+  /** A quiet device is there all the same. */
+  private tellRegister(): void {
+    const { credentials, streams } = this.around;
+    if (!credentials.known) return;
+    for (const subscribed of this.running.all())
+      streams.heard(credentials.known, subscribed.scope, subscribed, subscribed.subscription.position);
   }
 
   /** Nothing more is sent, and what is under way counts for nothing. */
@@ -146,7 +157,7 @@ export class SocketSubscriptions {
   }
 
   private async subscribe(message: SubscribeMessage, wish: Wish): Promise<void> {
-    const { since, collections, clientSchema, token, scopeId, expectedIdentity, ack } = message;
+    const { since, collections, clientSchema, clientId, token, scopeId, expectedIdentity, ack } = message;
     const identity = await this.around.credentials.identify(token);
     if (scopeId !== undefined && scopeId !== identity.scopeId)
       throw new SyncError('forbidden', 'The scope of the token is another one. Leave scope_id out.', {
@@ -155,7 +166,7 @@ export class SocketSubscriptions {
     const scope = message.scope ?? identity.scopeId;
     try {
       this.expectRoom(scope);
-      await this.start({ scope, collections, clientSchema, since, expectedIdentity }, wish, ack);
+      await this.start({ scope, collections, clientSchema, clientId, since, expectedIdentity }, wish, ack);
     } catch (error) {
       this.failOne(scope, error);
     }
@@ -171,7 +182,7 @@ export class SocketSubscriptions {
   }
 
   private async renewOne(identity: SyncIdentity, subscribed: Subscribed): Promise<void> {
-    const { scope, asked, clientSchema, subscription } = subscribed;
+    const { scope, asked, clientSchema, clientId, subscription } = subscribed;
     const { streams, settings } = this.around;
     try {
       const names = await within(
@@ -184,7 +195,7 @@ export class SocketSubscriptions {
       this.running.stop(scope);
       const wish: Wish = { scope };
       this.wishes.push(wish);
-      const again: Asked = { scope, collections: asked, clientSchema, since };
+      const again: Asked = { scope, collections: asked, clientSchema, clientId, since };
       await this.start(again, wish).finally(() => this.fulfilled(wish));
     } catch (error) {
       const current = this.running.get(scope);
@@ -195,7 +206,7 @@ export class SocketSubscriptions {
   }
 
   private async start(asked: Asked, wish: Wish, ack = false): Promise<void> {
-    const { scope, collections, clientSchema, since, expectedIdentity } = asked;
+    const { scope, collections, clientSchema, clientId, since, expectedIdentity } = asked;
     if (this.isOvertaken(wish, scope)) return;
     const { outbound, credentials, streams, settings } = this.around;
     const identity = await credentials.identify(undefined);
@@ -219,7 +230,13 @@ export class SocketSubscriptions {
     if (this.ended || this.isOvertaken(wish, scope)) return subscription.close();
     const fingerprint = streams.fingerprint(identity);
     if (ack) outbound.text(subscribedText(subscription.collections, since, this.told(scope), fingerprint));
-    this.running.start({ scope, asked: collections, clientSchema, subscription });
+    this.running.start({ scope, asked: collections, clientSchema, clientId, subscription });
+    streams.heard(
+      identity,
+      scope,
+      asked,
+      typeof since === 'number' ? { seq: since } : { version: since ?? ZERO_VERSION },
+    );
   }
 
   private scopeOf({ scope }: Wish): string | undefined {

@@ -13,6 +13,7 @@ export interface Subscribed {
   /** The collections that it has asked for; undefined: all. */
   readonly asked: readonly string[] | undefined;
   readonly clientSchema?: string | undefined;
+  readonly clientId?: string | undefined;
   readonly subscription: StreamSubscription;
 }
 

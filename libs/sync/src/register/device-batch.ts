@@ -1,0 +1,130 @@
+/** By what a device was noticed. */
+export type Way = 'push' | 'pull' | 'socket';
+
+/** How far a device has been given a scope's log, as far as that is known. */
+export interface DevicePosition {
+  readonly version?: string;
+  readonly seq?: number;
+}
+
+/** A device that has just done something. */
+export interface Sighting {
+  /** The identity's own scope: with actor and client it names the device. */
+  readonly ownScope: string;
+  readonly actor: string;
+  /** Its `client_id`; null: it did not say. */
+  readonly client: string | null;
+  readonly way: Way;
+  /** The scope that it worked in. */
+  readonly scope: string;
+  readonly clientSchema?: string | undefined;
+  readonly position?: DevicePosition | undefined;
+}
+
+/** What is to be written of one device. Times are milliseconds since 1970. */
+export interface DeviceWrite {
+  readonly ownScope: string;
+  readonly actor: string;
+  readonly client: string | null;
+  readonly at: number;
+  readonly ways: Readonly<Partial<Record<Way, number>>>;
+  readonly clientSchema?: string;
+  readonly scopes: readonly {
+    readonly scope: string;
+    readonly at: number;
+    readonly position?: DevicePosition;
+  }[];
+}
+
+export interface DeviceBounds {
+  /** Devices that are remembered at a time; further ones are left out until there is room. */
+  readonly devices: number;
+  /** Scopes of one device between two writes. */
+  readonly scopes: number;
+  /** Between two writes of one device. Milliseconds. */
+  readonly spacingMs: number;
+}
+
+interface Noted {
+  readonly device: Pick<Sighting, 'ownScope' | 'actor' | 'client'>;
+  at: number;
+  ways: Partial<Record<Way, number>>;
+  clientSchema: string | undefined;
+  scopes: Map<string, { at: number; position: DevicePosition | undefined }>;
+  /** Undefined: never. */
+  writtenAt: number | undefined;
+}
+
+/**
+ * What devices were seen doing, until it is written. Invariant: between two writes of one device lie at least `spacingMs`, and
+ * what was noted, within the bounds, is in the first write after it.
+ */
+export class DeviceBatch {
+  private readonly noted = new Map<string, Noted>();
+  /** Sightings that found no room. */
+  dropped = 0;
+
+  constructor(private readonly bounds: DeviceBounds) {}
+
+  /** Devices that are remembered. */
+  get size(): number {
+    return this.noted.size;
+  }
+
+  note(sighting: Sighting, now: number): void {
+    const { ownScope, actor, client, way, scope, clientSchema, position } = sighting;
+    const key = JSON.stringify([ownScope, actor, client]);
+    let noted = this.noted.get(key);
+    if (!noted) {
+      if (this.noted.size >= this.bounds.devices) {
+        this.dropped += 1;
+        return;
+      }
+      noted = {
+        device: { ownScope, actor, client },
+        ...{ at: now, ways: {}, clientSchema: undefined, scopes: new Map(), writtenAt: undefined },
+      };
+      this.noted.set(key, noted);
+    }
+    noted.at = now;
+    noted.ways[way] = now;
+    noted.clientSchema = clientSchema ?? noted.clientSchema;
+    const before = noted.scopes.get(scope);
+    if (before || noted.scopes.size < this.bounds.scopes)
+      noted.scopes.set(scope, { at: now, position: position ?? before?.position });
+    else this.dropped += 1;
+  }
+
+  /** What is to be written now. It counts as written: what the database does not take is lost. */
+  due(now: number): DeviceWrite[] {
+    const writes: DeviceWrite[] = [];
+    for (const [key, noted] of this.noted) {
+      const isOpen = noted.writtenAt === undefined || now - noted.writtenAt >= this.bounds.spacingMs;
+      if (!isOpen) continue;
+      if (noted.scopes.size === 0) {
+        this.noted.delete(key);
+        continue;
+      }
+      writes.push(writeOf(noted));
+      noted.writtenAt = now;
+      noted.ways = {};
+      noted.clientSchema = undefined;
+      noted.scopes = new Map();
+    }
+    return writes;
+  }
+}
+
+function writeOf({ device, at, ways, clientSchema, scopes }: Noted): DeviceWrite {
+  return {
+    ...device,
+    at,
+    ways,
+    ...(clientSchema === undefined ? {} : { clientSchema }),
+    scopes: [...scopes].map(([scope, of]) => ({
+      scope,
+      at: of.at,
+      ...(of.position ? { position: of.position } : {}),
+    })),
+  };
+}
