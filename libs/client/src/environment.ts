@@ -110,7 +110,8 @@ interface Platform {
   };
 }
 
-type Listens = (name: string, call: (event: { readonly persisted?: boolean }) => void) => void;
+type Listener = (event: { readonly persisted?: boolean }) => void;
+type Listens = (name: string, call: Listener) => void;
 
 /** As much of the Web Locks as is used. */
 interface Locks {
@@ -197,7 +198,8 @@ function wakeUps(place: Platform, call: (wasAway: boolean) => void): () => void 
   };
 }
 
-function webTabs({ navigator, BroadcastChannel, AbortController, document }: Platform): Tabs | undefined {
+function webTabs(place: Platform): Tabs | undefined {
+  const { navigator, BroadcastChannel, AbortController, document } = place;
   const locks = navigator?.locks;
   if (!locks || !BroadcastChannel || !AbortController) return undefined;
   return {
@@ -215,10 +217,20 @@ function webTabs({ navigator, BroadcastChannel, AbortController, document }: Pla
         })
         // Taken away. If it was never had, the browser gives no locks to this page: then it is on its own.
         .catch(() => isOver || told(!isHeld));
-      return () => {
+      const end = (): void => {
         isOver = true;
         abort.abort();
         release();
+      };
+      // A page that is kept for a step back stands still: others go on without it, and it comes back as one that was robbed.
+      const kept: Listener = ({ persisted }) => persisted && end();
+      const shown: Listener = ({ persisted }) => persisted && told(false);
+      place.addEventListener?.('pagehide', kept);
+      place.addEventListener?.('pageshow', shown);
+      return () => {
+        place.removeEventListener?.('pagehide', kept);
+        place.removeEventListener?.('pageshow', shown);
+        end();
       };
     },
     channel: (name, receive) => {

@@ -118,6 +118,23 @@ it('takes the lead from a tab that is frozen, which follows when it is thawed', 
   await until(() => world.sockets.size === 1);
 });
 
+it('lets go of the lead while its page is kept for a step back, and goes on after the step', async () => {
+  await second.page.close();
+  const held = () => first.page.evaluate(async () => (await navigator.locks.query()).held?.length);
+  expect(await held()).toBe(1);
+  // Browsers keep no page with an open socket.
+  first.setOnline(false);
+  await ask(first, 'until', { phase: 'offline' });
+  await first.page.goto(new URL('/elsewhere', world.page.url).href);
+  await until(async () => (await held()) === 0);
+  first.setOnline(true);
+  // Without an event `load`, as the page is shown as it was.
+  await first.page.goBack({ waitUntil: 'commit' });
+  await ask(first, 'counter', 'back');
+  await ask(first, 'until', { leader: true, phase: 'live', pending: 0 });
+  expect(await countedAtServer('back')).toMatchObject({ n: 0 });
+});
+
 it.each(['first', 'second'])(
   'logs out in all tabs when the %s one does, and leaves nothing',
   async (which) => {
