@@ -1,9 +1,7 @@
-import { createSyncClient, type SyncClient } from 'nest-offline-sync-client';
+import { createSyncClient } from 'nest-offline-sync-client';
 import { indexedDb } from 'nest-offline-sync-client/indexeddb';
 import { Network, type Wire } from './network.ts';
-import { collections, signIn, type Place } from './shop.ts';
-
-export type Shop = SyncClient<typeof collections>;
+import { collections, identityOf, signIn, type Place, type Shop } from './shop.ts';
 
 /** Who holds a phone. */
 export interface Holder {
@@ -34,7 +32,7 @@ export class Device {
       storage: indexedDb(),
       auth: {
         token: () => this.token(user, business),
-        identity: (claims) => ({ scope: String(claims['business_id']), actor: String(claims['user_id']) }),
+        identity: identityOf,
       },
       collections,
       environment: this.network.environment,

@@ -1,7 +1,7 @@
 import { useLive } from 'nest-offline-sync-client/react';
-import type { Shop } from './device.ts';
+import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
-import type { Order } from './shop.ts';
+import type { Order, Shop } from './shop.ts';
 
 const NEXT: Readonly<Record<Order['state'], readonly Order['state'][]>> = {
   placed: ['packed', 'cancelled'],
@@ -16,9 +16,10 @@ export function Orders({ client }: { readonly client: Shop }) {
     () => client.db.orders.live({ orderBy: ['placedAt', 'desc'], limit: 20 }),
     [client],
   );
+  const edit = useEdit();
   return (
     <>
-      {rows.length === 0 && <Empty complete={complete} what="orders" />}
+      {rows.length === 0 && <Empty client={client} complete={complete} what="orders" />}
       <ul>
         {rows.map((order) => (
           <li key={order._id} data-id={order._id} className="order">
@@ -32,7 +33,7 @@ export function Orders({ client }: { readonly client: Shop }) {
               <button
                 key={state}
                 aria-label={`${state}: order of ${order.total}`}
-                onClick={() => void client.db.orders.patch(order._id, { state })}
+                onClick={() => void edit(client.db.orders.patch(order._id, { state }))}
               >
                 {state}
               </button>

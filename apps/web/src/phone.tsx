@@ -1,6 +1,7 @@
 import { useObservable, useStatus } from 'nest-offline-sync-client/react';
 import { useSyncExternalStore } from 'react';
 import type { Device } from './device.ts';
+import { EditFailures } from './edit-failures.tsx';
 import { Orders } from './orders.tsx';
 import { Refused } from './refused.tsx';
 import { StatusLine } from './status-line.tsx';
@@ -57,8 +58,10 @@ export function Phone({
         ))}
       </nav>
       <div className="list">
-        {refused.length > 0 && <Refused client={client} entries={refused} />}
-        <List client={client} />
+        <EditFailures>
+          {refused.length > 0 && <Refused client={client} entries={refused} />}
+          <List client={client} />
+        </EditFailures>
       </div>
       <StatusLine status={status} />
       {onLeave && (

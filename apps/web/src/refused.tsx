@@ -1,5 +1,6 @@
 import type { RefusedChange, RefusedEntry } from 'nest-offline-sync-client';
-import type { Shop } from './device.ts';
+import { useEdit } from './edit-failures.tsx';
+import type { Shop } from './shop.ts';
 
 /** What the server refused: nothing of it is lost, and a person decides. */
 export function Refused({
@@ -9,6 +10,7 @@ export function Refused({
   readonly client: Shop;
   readonly entries: readonly RefusedEntry[];
 }) {
+  const edit = useEdit();
   return (
     <section className="refused" aria-label="Refused changes">
       {entries.map((entry) => (
@@ -20,8 +22,8 @@ export function Refused({
             <Sides key={change.mutation} change={change} />
           ))}
           <p>
-            <button onClick={() => void client.rejected.retry(entry.id)}>Keep mine</button>
-            <button onClick={() => void client.rejected.discard(entry.id)}>Take theirs</button>
+            <button onClick={() => void edit(client.rejected.retry(entry.id))}>Keep mine</button>
+            <button onClick={() => void edit(client.rejected.discard(entry.id))}>Take theirs</button>
           </p>
         </article>
       ))}

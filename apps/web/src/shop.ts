@@ -1,4 +1,4 @@
-import { collection } from 'nest-offline-sync-client';
+import { collection, type Identity, type SyncClient } from 'nest-offline-sync-client';
 
 /** What of the shop's documents (apps/demo/src/shop) the page works with. Money is text, dates are texts, as on the wire. */
 export interface Task {
@@ -25,6 +25,13 @@ export const collections = {
   inventory_items: collection<Item>({ ids: 'objectid', indexes: ['name'] }),
   orders: collection<Order>(),
 };
+
+export type Shop = SyncClient<typeof collections>;
+
+/** Whose data a token opens: the claims that the demo is configured with. */
+export function identityOf(claims: Readonly<Record<string, unknown>>): Identity {
+  return { scope: String(claims['business_id']), actor: String(claims['user_id']) };
+}
 
 /** Where the demo has its routes. */
 export interface Place {

@@ -1,7 +1,8 @@
 import { inc } from 'nest-offline-sync-client';
 import { useLive } from 'nest-offline-sync-client/react';
-import type { Shop } from './device.ts';
+import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
+import type { Shop } from './shop.ts';
 
 const SHOWN = 100;
 
@@ -11,9 +12,10 @@ export function Stock({ client }: { readonly client: Shop }) {
     () => client.db.inventory_items.live({ orderBy: 'name', limit: SHOWN }),
     [client],
   );
+  const edit = useEdit();
   return (
     <>
-      {rows.length === 0 && <Empty complete={complete} what="goods" />}
+      {rows.length === 0 && <Empty client={client} complete={complete} what="goods" />}
       <ul>
         {rows.map((item) => (
           <li key={item._id} data-id={item._id}>
@@ -22,7 +24,7 @@ export function Stock({ client }: { readonly client: Shop }) {
             <button
               disabled={item.quantity < 1}
               aria-label={`Sell one ${item.name}`}
-              onClick={() => void client.db.inventory_items.patch(item._id, { quantity: inc(-1) })}
+              onClick={() => void edit(client.db.inventory_items.patch(item._id, { quantity: inc(-1) }))}
             >
               Sell
             </button>

@@ -1,17 +1,22 @@
 import { useLive } from 'nest-offline-sync-client/react';
 import { useState, type FormEvent } from 'react';
-import type { Shop } from './device.ts';
+import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
+import type { Shop } from './shop.ts';
 
 export function Tasks({ client }: { readonly client: Shop }) {
   const { rows, complete } = useLive(() => client.db.tasks.live({ orderBy: 'title' }), [client]);
   const [title, setTitle] = useState('');
+  const edit = useEdit();
 
   const create = (event: FormEvent): void => {
     event.preventDefault();
     if (title.trim() === '') return;
-    void client.db.tasks.create({ title: title.trim(), done: false });
     setTitle('');
+    // What was not kept is not typed again.
+    void edit(client.db.tasks.create({ title: title.trim(), done: false })).then(
+      (isKept) => isKept || setTitle(title),
+    );
   };
 
   return (
@@ -26,7 +31,7 @@ export function Tasks({ client }: { readonly client: Shop }) {
         />
         <button disabled={title.trim() === ''}>Add</button>
       </form>
-      {rows.length === 0 && <Empty complete={complete} what="tasks" />}
+      {rows.length === 0 && <Empty client={client} complete={complete} what="tasks" />}
       <ul>
         {rows.map((task) => (
           <li key={task._id} data-id={task._id}>
@@ -34,17 +39,17 @@ export function Tasks({ client }: { readonly client: Shop }) {
               type="checkbox"
               aria-label={`Done: ${task.title}`}
               checked={task.done}
-              onChange={({ target }) => void client.db.tasks.patch(task._id, { done: target.checked })}
+              onChange={({ target }) => void edit(client.db.tasks.patch(task._id, { done: target.checked }))}
             />
             <Title
               key={task.title}
               text={task.title}
-              onChange={(text) => void client.db.tasks.patch(task._id, { title: text })}
+              onChange={(text) => void edit(client.db.tasks.patch(task._id, { title: text }))}
             />
             <button
               className="plain"
               aria-label={`Delete ${task.title}`}
-              onClick={() => void client.db.tasks.delete(task._id)}
+              onClick={() => void edit(client.db.tasks.delete(task._id))}
             >
               ×
             </button>

@@ -1,19 +1,27 @@
 import { existsSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { projectRoot } from '../project-root';
 
-/** Serves what apps/web was built to (`npm run build:web`): the page at `/`. Names of its assets change with what is in them. */
-export function serveWebPage(app: NestExpressApplication): void {
-  const folder = join(projectRoot(), 'dist/web');
+/** Where `npm run build:web` puts what is in apps/web. */
+export const BUILT_PAGES = join(projectRoot(), 'dist/web');
+
+/**
+ * Serves the pages: that at `/`, and the installable app at `/app`. Names of their assets change with what is in them; everything else is
+ * asked for again each time, the service worker too.
+ */
+export function serveWebPage(app: NestExpressApplication, folder: string): void {
   if (!existsSync(folder))
-    new Logger('Demo').warn('The page is not built, so there is nothing at /: run npm run build:web.');
+    new Logger('Demo').warn('The pages are not built, so there is nothing at /: run npm run build:web.');
   app.useStaticAssets(folder, {
     setHeaders: (response: ServerResponse, path: string) => {
-      const isAsset = path.startsWith(join(folder, 'assets'));
+      const isAsset = relative(folder, path).split(sep).includes('assets');
       response.setHeader('Cache-Control', isAsset ? 'public, max-age=31536000, immutable' : 'no-cache');
+      // It answers for /app itself too, which is above its own folder.
+      if (path === join(folder, 'app/service-worker.js'))
+        response.setHeader('Service-Worker-Allowed', '/app');
     },
   });
 }

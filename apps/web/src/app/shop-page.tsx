@@ -1,0 +1,66 @@
+import { useObservable, useStatus } from 'nest-offline-sync-client/react';
+import { useEffect, useState } from 'react';
+import { EditFailures } from '../edit-failures.tsx';
+import { Orders } from '../orders.tsx';
+import { Refused } from '../refused.tsx';
+import type { Shop } from '../shop.ts';
+import { StatusLine } from '../status-line.tsx';
+import { Stock } from '../stock.tsx';
+import { Tasks } from '../tasks.tsx';
+import type { Installation } from './installation.ts';
+import type { Session } from './session.ts';
+import { SignOut } from './sign-out.tsx';
+import { SyncNotice } from './sync-notice.tsx';
+
+const VIEWS = { Tasks, Stock, Orders } as const;
+type View = keyof typeof VIEWS;
+
+/** The lists of the shop, how they stand, and the way out. */
+export function ShopPage({
+  client,
+  session,
+  installation,
+  onLeave,
+}: {
+  readonly client: Shop;
+  readonly session: Session;
+  readonly installation: Installation;
+  readonly onLeave: () => void;
+}) {
+  const [view, setView] = useState<View>('Tasks');
+  const status = useStatus(client);
+  const refused = useObservable(client.rejected.live());
+  const List = VIEWS[view];
+
+  const waits = status.pending > 0;
+  useEffect(() => (waits ? installation.sendWithoutPage() : undefined), [waits, installation]);
+
+  return (
+    <>
+      <header>
+        <div>
+          <h1>{view}</h1>
+          <p>
+            {session.user}, {session.business}
+          </p>
+        </div>
+        <SignOut client={client} onLeave={onLeave} />
+      </header>
+      <nav aria-label="Lists">
+        {(Object.keys(VIEWS) as View[]).map((name) => (
+          <button key={name} aria-pressed={name === view} onClick={() => setView(name)}>
+            {name}
+          </button>
+        ))}
+      </nav>
+      <main className="list">
+        <SyncNotice client={client} status={status} onSignInAgain={onLeave} />
+        <EditFailures>
+          {refused.length > 0 && <Refused client={client} entries={refused} />}
+          <List client={client} />
+        </EditFailures>
+      </main>
+      <StatusLine status={status} />
+    </>
+  );
+}

@@ -1,0 +1,73 @@
+import { useState, type FormEvent } from 'react';
+import { findPlace, signIn } from '../shop.ts';
+import type { Session } from './session.ts';
+
+const BUSINESSES = { 'corner-cafe': 'Corner café', 'bike-shop': 'Bike shop' } as const;
+
+/** The only moment that needs the network. */
+export function SignIn({ onSignIn }: { readonly onSignIn: (session: Session) => void }) {
+  const [user, setUser] = useState('alice');
+  const [business, setBusiness] = useState<string>('corner-cafe');
+  const [failure, setFailure] = useState('');
+  const [isBusy, setBusy] = useState(false);
+
+  const enter = async (): Promise<void> => {
+    const place = await findPlace();
+    if (!place.signsIn) return setFailure('This server runs in production: it gives no tokens away.');
+    onSignIn({ user, business, place, token: await signIn(user, business) });
+  };
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure('');
+    enter()
+      .catch((error: unknown) => setFailure(textOf(error)))
+      .finally(() => setBusy(false));
+  };
+
+  return (
+    <main className="sign-in">
+      <img src="/app/icon.svg" alt="" width="72" height="72" />
+      <h1>The shop, on this device</h1>
+      <p>Signing in needs the network once. After that everything works without it.</p>
+      <form onSubmit={submit}>
+        <label>
+          Your name
+          <input
+            name="user"
+            autoComplete="username"
+            required
+            maxLength={100}
+            value={user}
+            onChange={({ target }) => setUser(target.value)}
+          />
+        </label>
+        <label>
+          Business
+          <select name="business" value={business} onChange={({ target }) => setBusiness(target.value)}>
+            {Object.entries(BUSINESSES).map(([id, name]) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <button className="main" disabled={isBusy}>
+          {isBusy ? 'Signing in…' : 'Sign in'}
+        </button>
+      </form>
+      {failure !== '' && (
+        <p role="alert" className="notice bad">
+          {failure}
+        </p>
+      )}
+      <p className="small">A demo: it lets in whom you name, without a password.</p>
+    </main>
+  );
+}
+
+/** `fetch` throws a TypeError when nothing answers. */
+function textOf(error: unknown): string {
+  if (error instanceof TypeError) return 'The server cannot be reached. Sign in when you are online.';
+  return error instanceof Error ? error.message : String(error);
+}
