@@ -14,6 +14,7 @@ export interface FeedEnd {
   readonly resync?: 'too_old' | 'unknown_cursor' | undefined;
 }
 
+/** Entries that come within so many milliseconds after others were stored are stored together. */
 const GATHER_MS = 20;
 const GATHER_MAX = 500;
 
@@ -29,6 +30,7 @@ export class LiveFeed {
   private storing: Promise<void> = Promise.resolve();
   private storeFailure: { readonly error: unknown } | undefined;
   private endGathering: (() => void) | undefined;
+  private storedAt = -Infinity;
   private failure: Failure | undefined;
   private resync: FeedEnd['resync'];
 
@@ -97,8 +99,13 @@ export class LiveFeed {
     }
   }
 
+  /** At once after a silence, with what is told in the same moment. */
   private flushSoon(): void {
-    this.endGathering ??= this.replica.environment.timer(GATHER_MS, () => this.flush());
+    if (this.endGathering) return;
+    const { environment } = this.replica;
+    const since = environment.now() - this.storedAt;
+    const ms = since >= 0 && since < GATHER_MS ? GATHER_MS - since : 0;
+    this.endGathering = environment.timer(ms, () => this.flush());
   }
 
   private flush(): void {
@@ -109,6 +116,7 @@ export class LiveFeed {
     this.gathered = [];
     this.position = undefined;
     if (next === undefined || (entries.length === 0 && next <= this.cursor)) return;
+    this.storedAt = this.replica.environment.now();
     const since = this.cursor;
     this.cursor = next;
     this.storing = this.storing.then(() => this.store(since, entries, next));

@@ -25,7 +25,7 @@ export interface Conflict {
 /** What a transaction has changed, for those who watch. */
 export interface Outcome {
   readonly documents: readonly (readonly [collection: string, id: DocId])[];
-  /** What the user sees of each now; undefined if it is not known here, since another tab has changed them. */
+  /** What the user sees of each now; undefined if it is not known here, since another tab has changed many. */
   readonly shown?: readonly (JsonObject | null)[];
   readonly put: readonly Mutation[];
   readonly gone: readonly number[];

@@ -97,13 +97,24 @@ export class Replica {
   async hear({ seqs, ...told }: ToldOutcome): Promise<void> {
     if (told.isAll) return this.reread();
     const [from, to] = [Math.min(...seqs), Math.max(...seqs)];
-    const found =
-      seqs.length === 0
-        ? []
-        : await this.database.transaction('read', ['outbox'], ({ outbox }) => outbox.range({ from, to }));
+    // Of few documents it is read at once what the user sees: who watches them would ask for it next.
+    const documents = told.documents.length <= FEW ? told.documents : [];
+    const [found, shown] =
+      seqs.length + documents.length === 0
+        ? [[], []]
+        : await this.database.transaction('read', ['base', 'view', 'outbox'], (stores) =>
+            Promise.all([
+              seqs.length === 0 ? [] : stores.outbox.range({ from, to }),
+              Promise.all(
+                documents.map(async ([name, id]) => (await this.shown(stores, name, [id]))[0] ?? null),
+              ),
+            ]),
+          );
     const put = found.map(([, mutation]) => mutation as Mutation);
     const there = new Set(found.map(([seq]) => seq));
-    this.tell({ ...told, put, gone: seqs.filter((seq) => !there.has(seq)) }, false);
+    const gone = seqs.filter((seq) => !there.has(seq));
+    const isShown = documents.length === told.documents.length;
+    this.tell({ ...told, ...(isShown ? { shown } : {}), put, gone }, false);
   }
 
   /**
@@ -218,17 +229,25 @@ export class Replica {
 
   /** What the user sees; in the order of the ids, null where there is nothing. */
   async look(collection: string, ids: readonly DocId[]): Promise<readonly (JsonObject | null)[]> {
-    return this.database.transaction('read', ['base', 'view'], async ({ base, view }) => {
-      const [rows, views] = await Promise.all([
-        base.get(collection, ids),
-        Promise.all(ids.map((id) => view.get(collection, id) as Promise<ViewRow | undefined>)),
-      ]);
-      return ids.map((_, index) => {
-        const over = views[index];
-        if (over) return over.data;
-        const data = rows[index]?.data;
-        return data ? shapeOf(this.shapes, collection, data) : null;
-      });
+    return this.database.transaction('read', ['base', 'view'], (stores) =>
+      this.shown(stores, collection, ids),
+    );
+  }
+
+  private async shown(
+    { base, view }: Pick<Stores, 'base' | 'view'>,
+    collection: string,
+    ids: readonly DocId[],
+  ): Promise<readonly (JsonObject | null)[]> {
+    const [rows, views] = await Promise.all([
+      base.get(collection, ids),
+      Promise.all(ids.map((id) => view.get(collection, id) as Promise<ViewRow | undefined>)),
+    ]);
+    return ids.map((_, index) => {
+      const over = views[index];
+      if (over) return over.data;
+      const data = rows[index]?.data;
+      return data ? shapeOf(this.shapes, collection, data) : null;
     });
   }
 
@@ -326,6 +345,7 @@ export class Replica {
   }
 }
 
+const FEW = 20;
 /** A message of another tab is not on its way for longer. */
 const LATE_MS = 5_000;
 export function isFenced(error: unknown): boolean {

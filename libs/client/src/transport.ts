@@ -1,7 +1,7 @@
 import { isObject } from 'nest-offline-sync-protocol';
 import { tokenFailure, type Auth } from './auth.ts';
 import { piecesOf, type Environment, type FetchAnswer } from './environment.ts';
-import { failureOf, NETWORK, NO_TOKEN, type Failure } from './rules/failure.ts';
+import { failureOf, NETWORK, NO_TOKEN, secondsUntil, type Failure } from './rules/failure.ts';
 
 export interface Request {
   readonly method: 'GET' | 'POST';
@@ -94,7 +94,8 @@ export class Transport {
       const header: Header = (name) => answer.headers.get(name);
       if (answer.status !== 200) {
         const refusal = parsed(await answer.text());
-        const failure = failureOf(answer.status, refusal, Number(header('retry-after') ?? NaN));
+        const seconds = secondsUntil(header('retry-after'), header('date'), environment.now());
+        const failure = failureOf(answer.status, refusal, seconds);
         return { ok: false, failure };
       }
       let told: unknown;

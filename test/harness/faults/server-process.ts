@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, writeFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CuttingProxy } from '../../support/cutting-proxy';
 import { until } from '../../support/until';
@@ -132,7 +132,14 @@ export class ServerProcess {
 
   /** Past the proxy. Any answer will do: the database may just be away. */
   private async answers(): Promise<boolean> {
-    if (!this.isRunning) throw new Error(`${this.settings.name} ended instead of starting; see its log.`);
+    if (!this.isRunning) {
+      const { folder, name } = this.settings;
+      const last = readFileSync(join(folder, `${name}.log`), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .slice(-5);
+      throw new Error(`${name} ended instead of starting:\n${last.join('\n')}`);
+    }
     const url = `http://127.0.0.1:${String(this.settings.port)}/health`;
     return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
       (response) => response.arrayBuffer().then(() => true),

@@ -65,6 +65,23 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   internal: 'internal',
 };
 
+/** A server that asks for more is taken to be wrong: nobody would look after it any more. A day. */
+const MOST_SECONDS = 86_400;
+
+/**
+ * How long `Retry-After` asks to wait: seconds, or a time, as gateways have it (RFC 9110, 10.2.3). NaN: nothing that can be read.
+ *
+ * @param date of the same answer, by the same clock as that time
+ * @param deviceNow where there is none
+ */
+export function secondsUntil(retryAfter: string | null, date: string | null, deviceNow: number): number {
+  if (retryAfter === null || retryAfter.trim() === '') return NaN;
+  const seconds = Number(retryAfter);
+  if (!Number.isNaN(seconds)) return seconds;
+  const now = Date.parse(date ?? '');
+  return (Date.parse(retryAfter) - (Number.isNaN(now) ? deviceNow : now)) / 1_000;
+}
+
 /** What an HTTP answer that is no success means, or a refusal over the socket (status 0). Any body may come: proxies answer too. */
 export function failureOf(status: number, body: unknown, retryAfterSeconds: number): Failure {
   const fields = isObject(body) ? body : {};
@@ -72,7 +89,9 @@ export function failureOf(status: number, body: unknown, retryAfterSeconds: numb
   const limit = typeof fields['limit'] === 'number' ? fields['limit'] : undefined;
   const message =
     typeof fields['message'] === 'string' ? fields['message'] : `The server answered ${String(status)}.`;
-  const retryAfterMs = Number.isFinite(retryAfterSeconds) ? Math.max(0, retryAfterSeconds) * 1_000 : 0;
+  const retryAfterMs = Number.isFinite(retryAfterSeconds)
+    ? Math.min(MOST_SECONDS, Math.max(0, retryAfterSeconds)) * 1_000
+    : 0;
   return { kind: BY_CODE[code] ?? byStatus(status), code, message, retryAfterMs, limit };
 }
 

@@ -3,7 +3,7 @@ import { parseHlc } from 'nest-offline-sync-protocol';
 import '../../../../test/support/runs.ts';
 import { waitFor } from './backoff.ts';
 import { offsetOf, stampOf } from './clock.ts';
-import { afterClose, failureOf, type Failure } from './failure.ts';
+import { afterClose, failureOf, secondsUntil, type Failure } from './failure.ts';
 import {
   afterFailure,
   afterSocketFailure,
@@ -134,6 +134,20 @@ describe('a failure', () => {
     );
     expect(kind(500, undefined)).toBe('internal');
     expect(failureOf(503, {}, 7).retryAfterMs).toBe(7_000);
+  });
+
+  it('waits as the server asks: seconds or a time, and a day at most', () => {
+    const now = Date.UTC(2026, 0, 1, 12);
+    const wait = (text: string | null, date: string | null = null): number =>
+      failureOf(503, {}, secondsUntil(text, date, now)).retryAfterMs;
+    expect(wait('1200')).toBe(1_200_000);
+    expect(wait('Thu, 01 Jan 2026 12:20:00 GMT')).toBe(1_200_000);
+    // By the server's own clock, where it tells the time.
+    expect(wait('Thu, 01 Jan 2026 12:20:00 GMT', 'Thu, 01 Jan 2026 12:10:00 GMT')).toBe(600_000);
+    expect(['Thu, 01 Jan 2026 11:00:00 GMT', '-5', 'soon', '', null].map((text) => wait(text))).toEqual(
+      Array(5).fill(0),
+    );
+    expect(wait('99999999')).toBe(86_400_000);
   });
 
   it('of a socket says how to come back', () => {
