@@ -7,9 +7,10 @@ import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
 import { NOTHING, type Outcome, type Settlement, type ToldOutcome } from './outcome.ts';
 import type { Strategy } from './rules/chain.ts';
-import type { Mutation, RefusedEntry, ViewRow } from './rules/mutation.ts';
-import { shapeOf, type Shapes } from './rules/migration.ts';
+import type { Mutation, RefusedEntry } from './rules/mutation.ts';
+import type { Shapes } from './rules/migration.ts';
 import { Settlements } from './settlements.ts';
+import { shownOf, walkShown } from './shown.ts';
 import type { Database, Stores } from './storage.ts';
 import { ALL_STORES, Work } from './work.ts';
 
@@ -106,7 +107,9 @@ export class Replica {
             Promise.all([
               seqs.length === 0 ? [] : stores.outbox.range({ from, to }),
               Promise.all(
-                documents.map(async ([name, id]) => (await this.shown(stores, name, [id]))[0] ?? null),
+                documents.map(
+                  async ([name, id]) => (await shownOf(stores, this.shapes, name, [id]))[0] ?? null,
+                ),
               ),
             ]),
           );
@@ -230,25 +233,8 @@ export class Replica {
   /** What the user sees; in the order of the ids, null where there is nothing. */
   async look(collection: string, ids: readonly DocId[]): Promise<readonly (JsonObject | null)[]> {
     return this.database.transaction('read', ['base', 'view'], (stores) =>
-      this.shown(stores, collection, ids),
+      shownOf(stores, this.shapes, collection, ids),
     );
-  }
-
-  private async shown(
-    { base, view }: Pick<Stores, 'base' | 'view'>,
-    collection: string,
-    ids: readonly DocId[],
-  ): Promise<readonly (JsonObject | null)[]> {
-    const [rows, views] = await Promise.all([
-      base.get(collection, ids),
-      Promise.all(ids.map((id) => view.get(collection, id) as Promise<ViewRow | undefined>)),
-    ]);
-    return ids.map((_, index) => {
-      const over = views[index];
-      if (over) return over.data;
-      const data = rows[index]?.data;
-      return data ? shapeOf(this.shapes, collection, data) : null;
-    });
   }
 
   /**
@@ -258,17 +244,9 @@ export class Replica {
    * @returns whether that is all there is
    */
   async walk(collection: string, begin: () => (id: DocId, data: JsonObject) => void): Promise<boolean> {
-    return this.database.transaction('read', ['base', 'view', 'meta'], async ({ base, view, meta }) => {
-      const visit = begin();
-      const [views, { isComplete }] = await Promise.all([view.scan(collection), readMeta(meta, 'position')]);
-      const over = new Map(views as readonly (readonly [DocId, ViewRow])[]);
-      await base.walk(collection, (rows) => {
-        for (const { id, data } of rows)
-          if (data && !over.has(id)) visit(id, shapeOf(this.shapes, collection, data));
-      });
-      for (const [id, { data }] of over) if (data) visit(id, data);
-      return isComplete;
-    });
+    return this.database.transaction('read', ['base', 'view', 'meta'], (stores) =>
+      walkShown(stores, this.shapes, collection, begin()),
+    );
   }
 
   async refused(): Promise<RefusedEntry[]> {

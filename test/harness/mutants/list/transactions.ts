@@ -5,9 +5,9 @@ import type { Mutant, Patch } from '../mutant';
 const ANSWERS_EARLY: readonly Patch[] = [
   {
     file: 'commit/committer.ts',
-    find: 'async commit(requests: readonly PlanRequest[], deadline: number): Promise<Plan> {',
+    find: 'async commit(requests: readonly PlanRequest[], deadline: number): Promise<Committed> {',
     replace:
-      'async commit(requests: readonly PlanRequest[], deadline: number, early: (plan: Plan) => void): Promise<Plan> { Object.assign(requests, { early });',
+      'async commit(requests: readonly PlanRequest[], deadline: number, early: (plan: Plan) => void): Promise<Committed> { Object.assign(requests, { early });',
   },
   {
     file: 'commit/committer.ts',
