@@ -1,7 +1,8 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { MongooseModule } from '@nestjs/mongoose';
-import { SyncModule, type SyncScopes } from 'nest-offline-sync';
+import { SyncAdminModule, SyncModule, type SyncScopes } from 'nest-offline-sync';
+import { OperatorGuard } from './auth/operator.guard';
 import { DevTokenModule } from './auth/dev-token.module';
 import { isProduction, type Environment } from './config/environment';
 import { signingSecret } from './config/signing-secret';
@@ -33,6 +34,11 @@ export class AppModule {
         SyncModule.forRootAsync({
           ...syncExtras(environment),
           useFactory: () => ({ ...syncOptions(environment), scopes }),
+        }),
+        SyncAdminModule.forRoot({
+          guards: [OperatorGuard],
+          refusedBodies: true,
+          applyAs: ({ scopeId, actorId }) => ({ user_id: actorId, business_id: scopeId }),
         }),
         ShopModule,
         SiteModule.register({

@@ -88,6 +88,7 @@ export function Page({ place }: { readonly place: Place }) {
       </main>
       <footer className="bottom">
         <a href="/docs">API</a> <a href="/health">Health</a> <a href="/metrics">Metrics</a>{' '}
+        <a href="/admin/">Admin</a>{' '}
         <span>
           The same as text: <code>npm run demo:tour</code>
         </span>

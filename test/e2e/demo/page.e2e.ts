@@ -134,7 +134,7 @@ describe('the page of the demo', () => {
   it('leads to what else there is', async () => {
     const found = await page.getByRole('link').all();
     const links = await Promise.all(found.map((link) => link.getAttribute('href')));
-    expect(links).toEqual(['/docs', '/health', '/metrics']);
+    expect(links).toEqual(['/docs', '/health', '/metrics', '/admin/']);
     for (const link of links) expect((await fetch(new URL(link ?? '', page.url()))).status).toBe(200);
   });
 

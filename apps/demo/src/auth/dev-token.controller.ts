@@ -16,8 +16,11 @@ export class DevTokenController {
   @ApiOperation({ summary: 'A token for any user of any business (development only)' })
   @ApiOkResponse({ type: TokenDto })
   @ApiBadRequestResponse({ description: 'A field is missing, unknown or too long' })
-  async token(@Body() { user_id, business_id }: TokenRequestDto): Promise<TokenDto> {
-    const token = await this.jwt.signAsync({ user_id, business_id }, { expiresIn: LIFETIME_SECONDS });
+  async token(@Body() { user_id, business_id, role }: TokenRequestDto): Promise<TokenDto> {
+    const token = await this.jwt.signAsync(
+      { user_id, business_id, ...(role && { role }) },
+      { expiresIn: LIFETIME_SECONDS },
+    );
     return { token, expires_in: LIFETIME_SECONDS };
   }
 }

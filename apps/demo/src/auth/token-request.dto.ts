@@ -1,5 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsString, Length, Matches } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
 
 export class TokenRequestDto {
   @ApiProperty({ example: 'alice', description: 'Who acts. Kept with each document.' })
@@ -16,6 +16,11 @@ export class TokenRequestDto {
   // Scopes that are no businesses: see ShopScopes.
   @Matches(/^(?!user:|catalog$)/, { message: 'business_id must not be catalog, nor begin with user:' })
   business_id!: string;
+
+  @ApiPropertyOptional({ enum: ['operator'], description: 'May see and do what is at /admin.' })
+  @IsOptional()
+  @IsIn(['operator'])
+  role?: 'operator';
 }
 
 export class TokenDto {

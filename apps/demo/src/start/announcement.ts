@@ -27,6 +27,7 @@ export async function announce(
   }
   const rows: [string, string][] = [
     ['docs', `${url}/docs`],
+    ['admin', `${url}/admin/`],
     ['metrics', `${url}/metrics`],
     ['health', `${url}/health`],
     ['database', database],
