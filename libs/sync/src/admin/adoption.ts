@@ -201,6 +201,7 @@ export class Adoption {
           [SYNC_FIELDS.scope]: scopeId,
           [SYNC_FIELDS.deleted]: false,
           [SYNC_FIELDS.hash]: hash,
+          [SYNC_FIELDS.owner]: document['_id'],
         },
       },
     };

@@ -1,6 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { LogChange } from 'nest-offline-sync-protocol';
 import { ownFields } from '../app-writes/target';
+import { unlessCopied } from '../codec/copied-document';
 import { contentHash } from '../codec/content-hash';
 import { SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
@@ -47,8 +48,9 @@ function page(store: mongo.Collection<StoredDocument>, from: StoredId): Promise<
   );
 }
 
-function sightingOf(collection: SyncedCollection, row: StoredDocument): Sighting | undefined {
+function sightingOf(collection: SyncedCollection, found: StoredDocument): Sighting | undefined {
   const { scopeField } = collection.rules.capture ?? {};
+  const row = unlessCopied(found, scopeField);
   const more = scopeField === undefined ? {} : { scopeField };
   const storedId = row['_id'];
   const scopeId = scopeOf(row);
@@ -116,12 +118,13 @@ async function departed(
   newest: readonly Newest[],
 ): Promise<Sighting[]> {
   const { scopeField } = collection.rules.capture ?? {};
-  const projection = { [SYNC_FIELDS.scope]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
+  const { scope, owner } = SYNC_FIELDS;
+  const projection = { [scope]: 1, [owner]: 1, ...(scopeField === undefined ? {} : { [scopeField]: 1 }) };
   const ids = newest.map(({ _id }) => _id) as never[];
   const rows = await within(LIMIT_MS, () =>
     collection.store.find({ _id: { $in: ids } }, { projection }).toArray(),
   );
-  const there = new Map(rows.map((row) => [keyOf(row['_id']), row]));
+  const there = new Map(rows.map((row) => [keyOf(row['_id']), unlessCopied(row, scopeField)]));
   const found: Sighting[] = [];
   for (const entry of newest) {
     const row = there.get(keyOf(entry._id));

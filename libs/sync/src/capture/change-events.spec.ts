@@ -37,6 +37,21 @@ describe('whose write an event is', () => {
     expect(told(event({ operationType: 'replace', ...back }))).toMatchObject({ kind: 'write' });
   });
 
+  it('is somebody else’s when the engine’s fields are those of another document', () => {
+    const ofOther = { _sync_version: 'v9', _sync_scope_id: 'north', _sync_owner_id: 2 };
+    const own = { ...ofOther, _sync_owner_id: 1 };
+    for (const operationType of ['insert', 'replace']) {
+      expect(told(event({ operationType, fullDocument: ofOther }))).toMatchObject({ kind: 'write' });
+      expect(told(event({ operationType, fullDocument: own }))).toEqual({ kind: 'own' });
+    }
+    expect(told(update(ofOther))).toMatchObject({ kind: 'write', before: inNorth });
+    expect(told(update(own))).toEqual({ kind: 'own' });
+    // What becomes of such a document concerns no scope of the other one.
+    const later = told(update({ 'owner.shop': 'south' }, [], { ...ofOther, owner: { shop: 'north' } }));
+    expect(later).toMatchObject({ kind: 'write', moved: undefined, before: { owner: { shop: 'north' } } });
+    expect(joined(undefined, later as ForeignWrite)).toMatchObject({ scopeId: undefined, since: undefined });
+  });
+
   it('is unclear when it does not tell which document, or in which scope it was', () => {
     expect(told(event({ operationType: 'delete' }))).toEqual({
       kind: 'unclear',

@@ -1,3 +1,4 @@
+import { isCopied, unlessCopied } from '../codec/copied-document';
 import { isSyncField, SYNC_FIELDS, type StoredDocument, type StoredId } from '../codec/stored-document';
 import { scopeIn } from '../plan/foreign';
 
@@ -54,7 +55,8 @@ const OWN: Told = { kind: 'own' };
 export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => string | undefined): Told {
   const { operationType, ns, to, documentKey, updateDescription } = event;
   const collection = ns?.coll;
-  const before = event.fullDocumentBeforeChange ?? undefined;
+  const scopeField = collection === undefined ? undefined : scopeFieldOf(collection);
+  const before = beforeOf(event, scopeField);
   const unclear: Told = {
     kind: 'unclear',
     collections:
@@ -68,18 +70,20 @@ export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => s
     isDelete,
     before,
     isBlind: before === undefined && operationType !== 'insert',
-    moved: isDelete ? undefined : moveIn(event, scopeFieldOf(collection)),
+    moved: isDelete ? undefined : moveIn(event, before, scopeField),
   });
-  const isAbove = (version: unknown): boolean =>
-    typeof version === 'string' && version > (versionOf(before) ?? '');
+  const isAbove = (fields: StoredDocument = {}): boolean => {
+    const version = versionOf(fields);
+    return version !== undefined && version > (versionOf(before) ?? '') && !isCopied(fields, documentKey._id);
+  };
   switch (operationType) {
     case 'insert':
     case 'replace':
-      return isAbove(event.fullDocument?.[SYNC_FIELDS.version]) ? OWN : write(false);
+      return isAbove(event.fullDocument ?? undefined) ? OWN : write(false);
     case 'update': {
       const { updatedFields = {}, removedFields = [] } = updateDescription ?? {};
       const isOwn =
-        isAbove(updatedFields[SYNC_FIELDS.version]) ||
+        isAbove(updatedFields) ||
         Object.hasOwn(updatedFields, SYNC_FIELDS.lock) ||
         // A document that leaves its scope loses the engine's fields, and nothing else of it changes.
         (event.touchesContent !== true && removedFields.length > 0 && removedFields.every(isSyncField));
@@ -94,9 +98,19 @@ export function tell(event: ChangeEvent, scopeFieldOf: (collection: string) => s
   }
 }
 
+function beforeOf(
+  { fullDocumentBeforeChange: before, documentKey }: ChangeEvent,
+  scopeField: string | undefined,
+): StoredDocument | undefined {
+  return before ? unlessCopied(before, scopeField, documentKey?._id) : undefined;
+}
+
 /** Only the event itself tells who has changed the field: what the document has by now may be a device's. */
-function moveIn(event: ChangeEvent, scopeField: string | undefined): ForeignWrite['moved'] {
-  const before = event.fullDocumentBeforeChange ?? undefined;
+function moveIn(
+  event: ChangeEvent,
+  before: StoredDocument | undefined,
+  scopeField: string | undefined,
+): ForeignWrite['moved'] {
   if (scopeField === undefined || (before && scopeOf(before) === undefined)) return undefined;
   const after = namedAfter(event, scopeField);
   // Without the document before, an update alone says what it has written.
@@ -133,7 +147,11 @@ const REMOVED = { $ifNull: ['$updateDescription.removedFields', []] };
 export function surelyOwn(): object {
   const isText = (field: string): object => ({ $eq: [{ $type: field }, 'string'] });
   const before = { $cond: [isText(VERSION_BEFORE), VERSION_BEFORE, ''] };
-  const isAbove = (field: string): object => ({ $and: [isText(field), { $gt: [field, before] }] });
+  const isAbove = (of: string): object => {
+    const version = `${of}.${SYNC_FIELDS.version}`;
+    const owner = { $ifNull: [`${of}.${SYNC_FIELDS.owner}`, '$documentKey._id'] };
+    return { $and: [isText(version), { $gt: [version, before] }, { $eq: [owner, '$documentKey._id'] }] };
+  };
   const isOf = (...types: string[]): object => ({ $in: ['$operationType', types] });
   const fields = Object.values(SYNC_FIELDS);
   const isTakenOrFreed = {
@@ -144,12 +162,9 @@ export function surelyOwn(): object {
   };
   return {
     $or: [
-      { $and: [isOf('insert', 'replace'), isAbove(`$fullDocument.${SYNC_FIELDS.version}`)] },
+      { $and: [isOf('insert', 'replace'), isAbove('$fullDocument')] },
       {
-        $and: [
-          isOf('update'),
-          { $or: [isAbove(`$updateDescription.updatedFields.${SYNC_FIELDS.version}`), isTakenOrFreed] },
-        ],
+        $and: [isOf('update'), { $or: [isAbove('$updateDescription.updatedFields'), isTakenOrFreed] }],
       },
     ],
   };
@@ -157,13 +172,14 @@ export function surelyOwn(): object {
 
 /** The fields of events that are needed. @param scopeFields of the captured collections */
 export function projection(scopeFields: readonly string[]): Record<string, object | 1> {
-  const before = [SYNC_FIELDS.scope, SYNC_FIELDS.version, SYNC_FIELDS.deleted, ...scopeFields];
-  const after = [SYNC_FIELDS.version, SYNC_FIELDS.lock, ...scopeFields];
+  const { scope, version, owner, deleted, lock } = SYNC_FIELDS;
+  const before = [scope, version, owner, deleted, ...scopeFields];
+  const after = [version, owner, lock, ...scopeFields];
   // A dotted path is one name there, by which nothing can be picked.
   const isDotted = scopeFields.some((field) => field.includes('.'));
   const fields = [
     ...['operationType', 'ns', 'to', 'documentKey', 'wallTime', 'updateDescription.removedFields'],
-    ...[SYNC_FIELDS.version, ...scopeFields].map((field) => `fullDocument.${field}`),
+    ...[version, owner, ...scopeFields].map((field) => `fullDocument.${field}`),
     ...before.map((field) => `fullDocumentBeforeChange.${field}`),
     ...(isDotted ? [''] : after.map((field) => `.${field}`)).map(
       (field) => `updateDescription.updatedFields${field}`,

@@ -1,3 +1,4 @@
+import { unlessCopied } from '../codec/copied-document';
 import { SYNC_FIELD_PREFIX, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { within } from '../database/waiting';
@@ -67,16 +68,19 @@ async function current(
   seen: readonly Seen[],
 ): Promise<Map<string, StoredDocument>> {
   const { scopeField } = rules.capture ?? {};
-  const { scope, deleted } = SYNC_FIELDS;
+  const { scope, deleted, owner } = SYNC_FIELDS;
   const projection = {
     [scope]: 1,
     [deleted]: 1,
+    [owner]: 1,
     [SIZE]: { $bsonSize: '$$ROOT' },
     ...(scopeField === undefined ? {} : { [scopeField]: 1 }),
   };
   const ids = seen.map(({ storedId }) => storedId) as never[];
   const rows = await within(LIMIT_MS, () => store.find({ _id: { $in: ids } }, { projection }).toArray());
-  return new Map(rows.map((row) => [keyOf(row['_id']), row]));
+  return new Map(
+    rows.map((row) => [keyOf(row['_id']), { ...unlessCopied(row, scopeField), [SIZE]: row[SIZE] }]),
+  );
 }
 
 function sightingOf(

@@ -15,6 +15,8 @@ export const SYNC_FIELDS = {
   hlc: '_sync_hlc',
   /** What the engine has last recorded of the content, where writes past it are looked for. */
   hash: '_sync_hash',
+  /** Its own `_id`, where there is a hash: these fields are those of another document if they have another one's. */
+  owner: '_sync_owner_id',
   /** Inside of a transaction only: nobody else writes a document that has it. */
   lock: '_sync_lock',
 } as const;

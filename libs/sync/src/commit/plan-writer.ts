@@ -150,14 +150,20 @@ function runsOfKind(writes: readonly PlannedWrite[]): (readonly PlannedWrite[])[
   return runs;
 }
 
-function update({ document, kind, expectedScope, expectedVersion }: PlannedWrite): UpdateStatement {
+function update({
+  document,
+  kind,
+  expectedScope,
+  expectedVersion,
+  copiedFrom,
+}: PlannedWrite): UpdateStatement {
   const { _id, ...whole } = document;
-  const q = {
-    _id,
+  const expected = {
     [SYNC_FIELDS.scope]: expectedScope,
     // Whatever the app left there that is no version counts as none.
     [SYNC_FIELDS.version]: expectedVersion ?? { $not: { $type: 'string' } },
   };
+  const q = { _id, ...(copiedFrom === undefined ? expected : { [SYNC_FIELDS.owner]: copiedFrom }) };
   switch (kind) {
     case 'stamp':
       return {

@@ -3,6 +3,7 @@ import type { mongo } from 'mongoose';
 import type { JsonObject, LogChange } from 'nest-offline-sync-protocol';
 import type { SyncedCollection } from '../collections/collection';
 import { CollectionRegistry } from '../collections/collection-registry';
+import { unlessCopied } from '../codec/copied-document';
 import { SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import { OplogRepository } from '../log/oplog';
 import type { HeadRecord, ReceiptKey, ReceiptRecord } from '../log/records';
@@ -114,14 +115,14 @@ export class SnapshotRepository {
     const documents = new Map<string, StoredDocument | 'foreign'>();
     for (const [name, { ids, scopes }] of asked) {
       const collection = this.require(name);
-      for (const row of await readByIds(collection, session, [...ids.values()])) {
+      const { scopeField } = collection.rules.capture ?? {};
+      for (const found of await readByIds(collection, session, [...ids.values()])) {
+        const row = unlessCopied(found, scopeField);
         const key = documentKey(name, row['_id'], collection.ids.toWire(row['_id']));
         // What belongs to none of the asking scopes stops here: the planner learns that the id is taken, and no more.
         const scope = row[SYNC_FIELDS.scope];
         // One of no scope at all may be of theirs, where documents are taken in that came past the engine.
-        const isFree =
-          (scope ?? null) === null &&
-          (observed.has(key) || collection.rules.capture?.scopeField !== undefined);
+        const isFree = (scope ?? null) === null && (observed.has(key) || scopeField !== undefined);
         documents.set(key, isFree || (typeof scope === 'string' && scopes.has(scope)) ? row : 'foreign');
       }
     }

@@ -1,6 +1,7 @@
 import { parseHlc, ZERO_HLC, ZERO_VERSION, type Hlc, type JsonObject } from 'nest-offline-sync-protocol';
 import { encodeBy } from '../codec/wire-codec';
 import type { DocumentForm } from './document-form';
+import { isCopied } from '../codec/copied-document';
 import { isSyncField, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { EntryRecord, ReceiptRecord } from '../log/records';
 import type { DocumentState, PlanSnapshot, PlanStep } from './plan';
@@ -144,6 +145,7 @@ function fromStored(stored: StoredDocument): DocumentState {
       version: version ?? undefined,
       scope: text(stored[SYNC_FIELDS.scope]),
       hash: text(stored[SYNC_FIELDS.hash]) ?? undefined,
+      ...(isCopied(stored) && version === null ? { copiedFrom: stored[SYNC_FIELDS.owner] } : {}),
     },
   };
 }

@@ -33,6 +33,8 @@ export interface DocumentOrigin {
   /** Null: in no scope. */
   readonly scope?: string | null;
   readonly hash?: string;
+  /** It has none of its own fields of the engine, but those of this other document. */
+  readonly copiedFrom?: StoredId;
 }
 
 /** As much of a collection as tells which documents it can have. */

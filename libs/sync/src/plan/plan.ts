@@ -241,6 +241,8 @@ export interface PlannedWrite {
   readonly expectedVersion: string | undefined;
   /** Null: none. */
   readonly expectedScope: string | null;
+  /** It has the fields of this other document, instead of a version and a scope of its own. */
+  readonly copiedFrom?: StoredId;
   readonly document: StoredDocument & { readonly _id: StoredId };
   /** How long its entry's text is: about its size. */
   readonly chars: number;

@@ -188,6 +188,7 @@ export function plannedWrite(
     kind: origin.exists ? (written.kind ?? 'replace') : 'insert',
     expectedVersion: origin.version,
     expectedScope: origin.scope === undefined ? state.scopeId : origin.scope,
+    ...(origin.copiedFrom === undefined ? {} : { copiedFrom: origin.copiedFrom }),
     document: {
       _id: written.storedId,
       ...state.fields,
@@ -196,7 +197,9 @@ export function plannedWrite(
       [SYNC_FIELDS.scope]: state.scopeId,
       [SYNC_FIELDS.deleted]: state.deleted,
       ...(state.stamp === state.version ? {} : { [SYNC_FIELDS.hlc]: state.stamp }),
-      ...(written.hash === undefined ? {} : { [SYNC_FIELDS.hash]: written.hash }),
+      ...(written.hash === undefined
+        ? {}
+        : { [SYNC_FIELDS.hash]: written.hash, [SYNC_FIELDS.owner]: written.storedId }),
     },
     chars: written.chars,
     writer: written.writer,
