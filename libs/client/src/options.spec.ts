@@ -212,6 +212,21 @@ describe('clientSchema', () => {
     expect(new Set(asked)).toEqual(new Set(['7']));
   });
 
+  it('and so does the id of the installation, the same in all of them', async () => {
+    const { time, client, server } = device({});
+    await client.open();
+    await client.db.tasks.create({ title: 'a' });
+    await time.pass(MINUTE);
+    const ids = server.requests.map(
+      ({ path, body }) =>
+        (body as { client_id?: unknown } | undefined)?.client_id ??
+        new URLSearchParams(path.split('?')[1]).get('client_id'),
+    );
+    expect(ids.length).toBeGreaterThan(2);
+    expect(new Set(ids).size).toBe(1);
+    expect(typeof ids[0]).toBe('string');
+  });
+
   it.each([true, false])('that is too old blocks, and drops nothing; by socket: %s', async (stream) => {
     const { time, client, server } = device({ clientSchema: 'v1', stream });
     await client.open();

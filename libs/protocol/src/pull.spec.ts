@@ -25,6 +25,12 @@ describe('parsePullQuery', () => {
       expect(parsePullQuery(query, LIMITS)).toEqual(nothing);
   });
 
+  it('takes a client_id that a push could have, and no other for one', () => {
+    expect(parsePullQuery({ client_id: 'phone' }, LIMITS).clientId).toBe('phone');
+    for (const client_id of ['', 'x'.repeat(129), 'a\0b', 7, ['a', 'b'], { $ne: null }, null])
+      expect(parsePullQuery({ client_id }, LIMITS).clientId).toBeUndefined();
+  });
+
   it.each([
     ['tasks', ['tasks']],
     ['tasks,notes', ['tasks', 'notes']],

@@ -129,6 +129,24 @@ describe('the page of an operator', () => {
     await picture('wide');
   });
 
+  it('knows the phones of the other page, which have all there is', async () => {
+    const phones = await browser.context.newPage();
+    await phones.goto(url);
+    for (const who of ['Alice', 'Bob'])
+      await phones
+        .getByRole('article', { name: `Phone of ${who}`, exact: true })
+        .getByRole('status')
+        .getByText('Live')
+        .waitFor();
+    const devices = panel('Devices').getByRole('row').filter({ hasText: 'corner-cafe: has all' });
+    await until(async () => {
+      await page.getByRole('button', { name: 'Refresh' }).click();
+      await panel('Devices').getByText('Loading…').waitFor({ state: 'hidden' });
+      return (await devices.count()) >= 2;
+    });
+    await phones.close();
+  });
+
   it('says what is wrong, and tries again', async () => {
     await page.route('**/admin/sync/devices*', (route) => route.abort());
     await page.getByRole('button', { name: 'Refresh' }).click();

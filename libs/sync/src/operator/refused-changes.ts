@@ -88,7 +88,7 @@ export class RefusedChanges {
     );
   }
 
-  /** A refusal ends this try: the next one is another mutation. Whoever comes second changes nothing. */
+  /** A refusal ends this try: the next one is another mutation. A second call that ends later changes nothing. */
   private async keep(
     { _id, tries }: RefusedRecord,
     { status, code }: PushResponse['results'][number],

@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 2_000;
 const LIMIT_MS = 10_000;
 const DAY_S = 86_400;
 const BOUNDS = { devices: 50_000, scopes: 50, spacingMs: 60_000 };
+/** In one command: the event loop has other work to do in between. */
+const DEVICES_AT_ONCE = 500;
 const REFUSED_AT_ONCE = 200;
 /** Of a refused change, as characters of JSON: a longer one is not kept. */
 const LONGEST_BODY = 64 << 10;
@@ -123,8 +125,10 @@ export class Register implements OnApplicationBootstrap, BeforeApplicationShutdo
     try {
       const devices = this.seen.due(this.clock.now());
       const refused = this.refusals.take();
-      if (devices.length > 0)
-        await within(LIMIT_MS, () => this.devices.bulkWrite(devices.map(upsertOf), { ordered: false }));
+      for (let at = 0; at < devices.length; at += DEVICES_AT_ONCE) {
+        const some = devices.slice(at, at + DEVICES_AT_ONCE).map(upsertOf);
+        await within(LIMIT_MS, () => this.devices.bulkWrite(some, { ordered: false }));
+      }
       if (refused.length > 0) {
         await within(LIMIT_MS, () => this.refused.insertMany([...refused], { ordered: false }));
         await within(LIMIT_MS, () => this.keepNewest(on.maxRefused));
