@@ -30,7 +30,13 @@ class Workers {
   private forks = 0;
   private quickDeaths = 0;
 
-  constructor(private readonly environment: Environment) {}
+  /** What they are told to listen at, 0 for any, and where that was. */
+  private asked: number;
+  private port = 0;
+
+  constructor(private readonly environment: Environment) {
+    this.asked = environment.PORT;
+  }
 
   /**
    * The first one alone: it puts the example data in, and what keeps it from starting is said once.
@@ -38,14 +44,14 @@ class Workers {
    * @returns the port that all of them share
    */
   async start(count: number): Promise<number> {
-    const port = await this.ready(this.fork(true));
+    this.port = await this.ready(this.fork(true));
     await Promise.all(Array.from({ length: count - 1 }, () => this.ready(this.fork(false))));
     cluster.on('exit', (worker) => {
       this.replace(worker);
     });
     // One that was ready and has died before that.
     for (let missing = count - this.living().length; missing > 0; missing -= 1) this.fork(false);
-    return port;
+    return this.port;
   }
 
   /** Each gets time to finish what it is at, and is killed after that. */
@@ -80,6 +86,7 @@ class Workers {
     const started = Date.now();
     const worker = cluster.fork({
       MONGODB_URI,
+      PORT: String(this.asked),
       [FIRST_WORKER]: first ? '1' : '0',
       // Versions are unlike each other only if the node ids of all processes are.
       ...(HLC_NODE_ID === undefined ? {} : { HLC_NODE_ID: `${HLC_NODE_ID}-${String(this.forks)}` }),
@@ -108,6 +115,8 @@ class Workers {
     this.logger.warn(`Worker ${String(pid)} ended (${how}). Another one starts in ${String(delayMs)} ms.`);
     const timer = setTimeout(() => {
       this.restarts.delete(timer);
+      // The last one has let go of a port that was free by chance: clients wait at that one.
+      if (this.living().length === 0) this.asked = this.port;
       this.fork(false);
     }, delayMs);
     this.restarts.add(timer);
