@@ -6,18 +6,11 @@ import { AppModule } from './app.module';
 import type { Environment } from './config/environment';
 import { makeLogger } from './logger';
 import { setUpDocs } from './site/docs';
-import { BUILT_PAGES, serveWebPage } from './site/web-page';
+import { serveWebPage } from './site/web-page';
 import { SyncErrorsFilter } from './site/sync-errors.filter';
 
-/**
- * The whole server of one process, not yet listening. This is what a main.ts of any Nest app does.
- *
- * @param pages the folder of the built pages
- */
-export async function createServer(
-  environment: Environment,
-  pages = BUILT_PAGES,
-): Promise<NestExpressApplication> {
+/** The whole server of one process, not yet listening. This is what a main.ts of any Nest app does. */
+export async function createServer(environment: Environment): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.register(environment), {
     logger: makeLogger(environment),
     abortOnError: false,
@@ -30,6 +23,6 @@ export async function createServer(
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
   app.useGlobalFilters(new SyncErrorsFilter());
   setUpDocs(app, environment);
-  serveWebPage(app, pages);
+  serveWebPage(app, environment);
   return app;
 }

@@ -28,7 +28,7 @@ export function Guide({
     setFailure('');
   };
   const run = async (): Promise<void> => {
-    if (!step) return;
+    if (!step || running) return;
     setRunning(true);
     setFailure('');
     try {
@@ -53,20 +53,13 @@ export function Guide({
         ))}
       </ol>
       <p>{chapter.text}</p>
-      <p className="act">
-        {step ? (
-          <button className="main" disabled={running} onClick={() => void run()}>
-            {step.label}
+      <p className="act" aria-live="polite">
+        {!step && <strong>{chapter.moral}</strong>}
+        {(step ?? STORY[at + 1]) && (
+          // One button for all steps, never disabled: who uses the keyboard stays on it.
+          <button className="main" aria-disabled={running} onClick={() => (step ? void run() : open(at + 1))}>
+            {step ? step.label : 'Next'}
           </button>
-        ) : (
-          <>
-            <strong>{chapter.moral}</strong>
-            {STORY[at + 1] && (
-              <button className="main" onClick={() => open(at + 1)}>
-                Next
-              </button>
-            )}
-          </>
         )}
       </p>
       {failure !== '' && <p role="alert">{failure}</p>}

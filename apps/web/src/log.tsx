@@ -23,6 +23,13 @@ export function Log({ place }: { readonly place: Place }) {
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let since: string | undefined;
+    // Shown once a frame: thousands of entries may come in a second.
+    let fresh: Entry[] = [];
+    const show = (): void => {
+      const newest = fresh.reverse().slice(0, SHOWN);
+      fresh = [];
+      setEntries((before) => [...newest, ...before].slice(0, SHOWN));
+    };
     const again = (): void => {
       if (!isOver) timer = setTimeout(() => void connect(), AGAIN_MS);
     };
@@ -38,7 +45,7 @@ export function Log({ place }: { readonly place: Place }) {
           const message = JSON.parse(data) as Entry & { readonly type?: string };
           if (message.type !== undefined) return;
           since = message.version;
-          setEntries((before) => [message, ...before].slice(0, SHOWN));
+          if (fresh.push(message) === 1) requestAnimationFrame(show);
         };
       } catch {
         again();
@@ -53,7 +60,7 @@ export function Log({ place }: { readonly place: Place }) {
   }, [place]);
 
   return (
-    <section aria-label="Log of the café" className="log">
+    <section aria-label="Log of the café" className="log" tabIndex={0}>
       <h2>The log of the café</h2>
       {entries.length === 0 ? (
         <p className="empty">

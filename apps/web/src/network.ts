@@ -17,6 +17,7 @@ let steps = 0;
 export class Wire {
   private all: readonly Step[] = [];
   private readonly listeners = new Set<() => void>();
+  private isTelling = false;
 
   get current(): readonly Step[] {
     return this.all;
@@ -29,7 +30,13 @@ export class Wire {
 
   add(who: string, what: string, body: unknown): void {
     this.all = [{ id: ++steps, at: Date.now(), who, what, body }, ...this.all].slice(0, KEPT);
-    for (const listener of this.listeners) listener();
+    if (this.isTelling) return;
+    this.isTelling = true;
+    // Once a frame: thousands of entries may come in a second.
+    requestAnimationFrame(() => {
+      this.isTelling = false;
+      for (const listener of this.listeners) listener();
+    });
   }
 }
 

@@ -1,11 +1,19 @@
 import { useLive } from 'nest-offline-sync-client/react';
 import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
+import { Row, useWasComplete } from './row.tsx';
 import type { Order, Shop } from './shop.ts';
 
-const NEXT: Readonly<Record<Order['state'], readonly Order['state'][]>> = {
-  placed: ['packed', 'cancelled'],
-  packed: ['sent', 'cancelled'],
+/** The next states, each with what a person does for it. */
+const NEXT: Readonly<Record<Order['state'], readonly (readonly [Order['state'], string])[]>> = {
+  placed: [
+    ['packed', 'Pack'],
+    ['cancelled', 'Cancel'],
+  ],
+  packed: [
+    ['sent', 'Send'],
+    ['cancelled', 'Cancel'],
+  ],
   sent: [],
   cancelled: [],
 };
@@ -16,29 +24,30 @@ export function Orders({ client }: { readonly client: Shop }) {
     () => client.db.orders.live({ orderBy: ['placedAt', 'desc'], limit: 20 }),
     [client],
   );
+  const isLoaded = useWasComplete(complete);
   const edit = useEdit();
   return (
     <>
       {rows.length === 0 && <Empty client={client} complete={complete} what="orders" />}
       <ul>
         {rows.map((order) => (
-          <li key={order._id} data-id={order._id} className="order">
+          <Row key={order._id} id={order._id} value={order} isNew={isLoaded} className="order">
             <span className="title">
               {order.lines.map(({ name, quantity }) => `${String(quantity)} × ${name}`).join(', ')}
               <small>
                 {order.total} · <b>{order.state}</b>
               </small>
             </span>
-            {NEXT[order.state].map((state) => (
+            {NEXT[order.state].map(([state, act]) => (
               <button
                 key={state}
-                aria-label={`${state}: order of ${order.total}`}
+                aria-label={`${act} the order of ${order.total}`}
                 onClick={() => void edit(client.db.orders.patch(order._id, { state }))}
               >
-                {state}
+                {act}
               </button>
             ))}
-          </li>
+          </Row>
         ))}
       </ul>
     </>

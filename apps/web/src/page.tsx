@@ -53,7 +53,8 @@ export function Page({ place }: { readonly place: Place }) {
         <h1>Two phones, one switch, nothing lost</h1>
         <p>
           Each phone has its own database in this browser and syncs with the server that you have just
-          started. Switch one off, edit on both, switch it on again.
+          started. Switch one off, edit on both, switch it on again. For this device alone:{' '}
+          <a href="/app/">the same shop as an app</a>.
         </p>
       </header>
       <main>
@@ -72,7 +73,7 @@ export function Page({ place }: { readonly place: Place }) {
           ))}
           {alice && <Counter device={alice} />}
         </section>
-        <p className="more">
+        <div className="more">
           <button disabled={isThere(NEW_PHONE.id)} onClick={() => join(NEW_PHONE)}>
             A new phone for Alice
           </button>
@@ -80,7 +81,7 @@ export function Page({ place }: { readonly place: Place }) {
             A phone of another business
           </button>
           <Trials />
-        </p>
+        </div>
         <section className="panels">
           <Log place={place} />
           <WirePanel wire={wire} />

@@ -57,7 +57,7 @@ export function Phone({
           </button>
         ))}
       </nav>
-      <div className="list">
+      <div className="list" role="group" aria-label={`${view} of ${holder.name}`} tabIndex={0}>
         <EditFailures>
           {refused.length > 0 && <Refused client={client} entries={refused} />}
           <List client={client} />

@@ -2,6 +2,7 @@ import { inc } from 'nest-offline-sync-client';
 import { useLive } from 'nest-offline-sync-client/react';
 import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
+import { Row, useWasComplete } from './row.tsx';
 import type { Shop } from './shop.ts';
 
 const SHOWN = 100;
@@ -12,13 +13,14 @@ export function Stock({ client }: { readonly client: Shop }) {
     () => client.db.inventory_items.live({ orderBy: 'name', limit: SHOWN }),
     [client],
   );
+  const isLoaded = useWasComplete(complete);
   const edit = useEdit();
   return (
     <>
       {rows.length === 0 && <Empty client={client} complete={complete} what="goods" />}
       <ul>
         {rows.map((item) => (
-          <li key={item._id} data-id={item._id}>
+          <Row key={item._id} id={item._id} value={item} isNew={isLoaded}>
             <span className="title">{item.name}</span>
             <output aria-label={`${item.name} left`}>{item.quantity}</output>
             <button
@@ -28,9 +30,10 @@ export function Stock({ client }: { readonly client: Shop }) {
             >
               Sell
             </button>
-          </li>
+          </Row>
         ))}
       </ul>
+      {rows.length === SHOWN && <p className="empty">The first {SHOWN} by name. All are on this device.</p>}
     </>
   );
 }

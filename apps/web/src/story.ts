@@ -132,5 +132,5 @@ async function quiet({ client }: Device): Promise<void> {
 }
 
 function clock(): string {
-  return new Date().toLocaleTimeString();
+  return new Date().toLocaleTimeString('en-GB');
 }

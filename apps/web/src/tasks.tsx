@@ -2,10 +2,12 @@ import { useLive } from 'nest-offline-sync-client/react';
 import { useState, type FormEvent } from 'react';
 import { useEdit } from './edit-failures.tsx';
 import { Empty } from './empty.tsx';
+import { Row, useWasComplete } from './row.tsx';
 import type { Shop } from './shop.ts';
 
 export function Tasks({ client }: { readonly client: Shop }) {
   const { rows, complete } = useLive(() => client.db.tasks.live({ orderBy: 'title' }), [client]);
+  const isLoaded = useWasComplete(complete);
   const [title, setTitle] = useState('');
   const edit = useEdit();
 
@@ -34,7 +36,7 @@ export function Tasks({ client }: { readonly client: Shop }) {
       {rows.length === 0 && <Empty client={client} complete={complete} what="tasks" />}
       <ul>
         {rows.map((task) => (
-          <li key={task._id} data-id={task._id}>
+          <Row key={task._id} id={task._id} value={task} isNew={isLoaded}>
             <input
               type="checkbox"
               aria-label={`Done: ${task.title}`}
@@ -53,14 +55,14 @@ export function Tasks({ client }: { readonly client: Shop }) {
             >
               ×
             </button>
-          </li>
+          </Row>
         ))}
       </ul>
     </>
   );
 }
 
-/** A text that is edited where it stands. */
+/** A text that is edited where it stands: one line, which may take several on a narrow screen. */
 function Title({ text, onChange }: { readonly text: string; readonly onChange: (text: string) => void }) {
   const [draft, setDraft] = useState(text);
   const end = (): void => {
@@ -69,12 +71,13 @@ function Title({ text, onChange }: { readonly text: string; readonly onChange: (
     else onChange(next);
   };
   return (
-    <input
+    <textarea
       className="title"
       aria-label="Title"
+      rows={1}
       value={draft}
       maxLength={200}
-      onChange={({ target }) => setDraft(target.value)}
+      onChange={({ target }) => setDraft(target.value.replace(/\s+/g, ' '))}
       onBlur={end}
       onKeyDown={({ key, currentTarget }) => {
         if (key === 'Enter') currentTarget.blur();

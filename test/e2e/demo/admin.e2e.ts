@@ -12,9 +12,7 @@ import { Chromium } from '../../support/chromium';
 import { testDatabase } from '../../support/database';
 import { until } from '../../support/until';
 
-const environment = readEnvironment({
-  ...{ MONGODB_URI: testDatabase(__filename).uri, PORT: '0', LOG_LEVEL: 'error' },
-});
+const variables = { MONGODB_URI: testDatabase(__filename).uri, PORT: '0', LOG_LEVEL: 'error' };
 /** For who wants to look: a folder of pictures. */
 const { ADMIN_SCREENSHOTS } = process.env;
 let pages: BuiltPages;
@@ -27,7 +25,7 @@ const problems: string[] = [];
 
 beforeAll(async () => {
   pages = await BuiltPages.build();
-  app = await listen(environment, true, pages.folder);
+  app = await listen(readEnvironment({ ...variables, PAGES_DIR: pages.folder }), true);
   url = `http://127.0.0.1:${String(portOf(app))}`;
   profile = await mkdtemp(join(tmpdir(), 'sync-admin-'));
   browser = await Chromium.start(profile);

@@ -17,7 +17,6 @@ import { PageProblems } from '../../support/page-problems';
 import { until } from '../../support/until';
 
 const database = testDatabase(__filename);
-const environment = readEnvironment({ MONGODB_URI: database.uri, PORT: '0', LOG_LEVEL: 'error' });
 const problems = new PageProblems();
 let pages: BuiltPages;
 let app: NestExpressApplication;
@@ -30,7 +29,8 @@ let other: DemoClient;
 
 beforeAll(async () => {
   pages = await BuiltPages.build();
-  app = await listen(environment, true, pages.folder);
+  const variables = { MONGODB_URI: database.uri, PORT: '0', LOG_LEVEL: 'error', PAGES_DIR: pages.folder };
+  app = await listen(readEnvironment(variables), true);
   proxy = await CuttingProxy.before(portOf(app));
   other = await demoClient(`http://127.0.0.1:${String(portOf(app))}`, 'bob', 'corner-cafe');
   profile = await mkdtemp(join(tmpdir(), 'sync-app-'));

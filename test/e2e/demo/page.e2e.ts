@@ -1,43 +1,37 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { readEnvironment } from '../../../apps/demo/src/config/environment';
-import { listen, portOf } from '../../../apps/demo/src/start/single';
+import { barriersOf } from '../../support/accessibility';
+import { BuiltPages } from '../../support/built-pages';
 import { Chromium } from '../../support/chromium';
 import { testDatabase } from '../../support/database';
+import { startDemo, type DemoProcess } from '../../support/demo-process';
+import { PageProblems } from '../../support/page-problems';
 
 const database = testDatabase(__filename);
-const environment = readEnvironment({ MONGODB_URI: database.uri, PORT: '0', LOG_LEVEL: 'error' });
-let app: NestExpressApplication;
+const problems = new PageProblems();
+let pages: BuiltPages;
+let demo: DemoProcess;
 let profile: string;
 let browser: Chromium;
 let page: Page;
-/** What went wrong in the page. */
-const problems: string[] = [];
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', '--silent', 'build:web'], {
-    cwd: join(__dirname, '../../..'),
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  app = await listen(environment, true);
+  pages = await BuiltPages.build();
+  demo = await startDemo({ MONGODB_URI: database.uri, PAGES_DIR: pages.folder }, 'source');
   profile = await mkdtemp(join(tmpdir(), 'sync-page-'));
   browser = await Chromium.start(profile);
-  page = await browser.context.newPage();
-  page.on('pageerror', ({ message }) => problems.push(message));
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  await page.goto(`http://127.0.0.1:${String(portOf(app))}/`);
+  page = problems.watch(await browser.context.newPage());
+  await page.goto(demo.url);
 });
 afterAll(async () => {
   await browser?.kill();
-  await app?.close();
+  await demo?.end('SIGTERM');
+  await pages?.remove();
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 });
+afterEach(() => expect(problems.take()).toEqual([]));
 
 const phone = (of: string): Locator => page.getByRole('article', { name: `Phone of ${of}`, exact: true });
 const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
@@ -46,6 +40,12 @@ const says = (of: string, text: string): Promise<void> =>
 const left = (of: string): Promise<string> => phone(of).getByLabel('Cinnamon bun left').innerText();
 
 describe('the page of the demo', () => {
+  it('loads at most 150 kB of JavaScript', async () => {
+    const bytes = await pages.scriptBytes('index.html');
+    expect(bytes).toBeGreaterThan(80_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+
   it('shows two phones that follow the server', async () => {
     for (const who of ['Alice', 'Bob']) {
       await says(who, 'Live');
@@ -75,6 +75,18 @@ describe('the page of the demo', () => {
       .waitFor();
   });
 
+  it('lets an edit that was made offline bring back what another phone has deleted', async () => {
+    for (const who of ['Alice', 'Bob']) await phone(who).getByRole('switch').click();
+    await phone('Alice').getByRole('button', { name: 'Delete Water the plants' }).click();
+    await phone('Alice').getByLabel('Done: Water the plants').waitFor({ state: 'detached' });
+    await phone('Bob').getByLabel('Done: Water the plants').click();
+    await phone('Alice').getByRole('switch').click();
+    await says('Alice', 'all sent');
+    await phone('Bob').getByRole('switch').click();
+    await phone('Alice').getByLabel('Done: Water the plants').and(page.locator(':checked')).waitFor();
+    await says('Bob', 'all sent');
+  });
+
   it('sells from one shelf on both', async () => {
     await press('One shelf, two sellers');
     expect([await left('Alice'), await left('Bob')]).toEqual(['12', '12']);
@@ -99,8 +111,22 @@ describe('the page of the demo', () => {
     const refused = phone('Bob').getByRole('region', { name: 'Refused changes' });
     await refused.getByText('conflict_stale').waitFor();
     await refused.getByRole('row', { name: 'state "cancelled"' }).waitFor();
+    // In the light and in the dark, at a desk and on a phone, with everything on the page that it can have.
+    expect(await barriersOf(page)).toEqual([]);
     await refused.getByRole('button', { name: 'Keep mine' }).click();
     await phone('Alice').getByText('cancelled').waitFor();
+    await says('Bob', 'all sent');
+  });
+
+  it('takes theirs when somebody gives way', async () => {
+    await page.getByLabel('Goods').selectOption({ label: 'Cinnamon bun (9 left)' });
+    await press('Place an order');
+    await phone('Bob').getByText('placed').waitFor();
+    await press('A person decides');
+    await press('Bob goes offline, both decide');
+    await press('Bob goes online');
+    await phone('Bob').getByRole('button', { name: 'Take theirs' }).click();
+    await phone('Bob').getByText('packed', { exact: true }).waitFor();
     await says('Bob', 'all sent');
   });
 
@@ -111,12 +137,17 @@ describe('the page of the demo', () => {
     await phone('Mei').getByLabel('Done: True the wheel of Mei').waitFor();
     expect(await phone('Mei').getByText('Water the plants').count()).toBe(0);
     expect(await phone('Mei').getByLabel('Done: Water the plants').count()).toBe(0);
+    await phone('Alice’s new phone').getByRole('button', { name: 'Sign out and erase' }).click();
+    await phone('Alice’s new phone').waitFor({ state: 'detached' });
   });
 
   it('shows each change in the log, and on the wire without a token', async () => {
     const log = page.getByRole('region', { name: 'Log of the café' });
     expect(await log.getByRole('row').count()).toBeGreaterThan(5);
-    const wire = await page.getByRole('region', { name: 'Wire' }).locator('pre').allTextContents();
+    const panel = page.getByRole('region', { name: 'Wire' });
+    await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = true');
+    await panel.locator('pre').first().waitFor();
+    const wire = await panel.locator('pre').allTextContents();
     expect(wire.some((text) => text.includes('"mutation_id"'))).toBe(true);
     expect(wire.filter((text) => text.includes('eyJ'))).toEqual([]);
   });
@@ -134,11 +165,44 @@ describe('the page of the demo', () => {
   it('leads to what else there is', async () => {
     const found = await page.getByRole('link').all();
     const links = await Promise.all(found.map((link) => link.getAttribute('href')));
-    expect(links).toEqual(['/docs', '/health', '/metrics', '/admin/']);
+    expect(links).toEqual(['/app/', '/docs', '/health', '/metrics', '/admin/']);
     for (const link of links) expect((await fetch(new URL(link ?? '', page.url()))).status).toBe(200);
   });
 
-  it('has nothing to complain about', () => {
-    expect(problems).toEqual([]);
+  it('goes on when the server is killed, and sends what was made meanwhile', async () => {
+    problems.isCut = true;
+    await press('Kill the server');
+    await says('Alice', 'Offline');
+    await phone('Alice').getByLabel('New task').fill('Feed the cat');
+    await phone('Alice').getByRole('button', { name: 'Add' }).click();
+    await says('Alice', '1 waiting');
+    await demo.line(/Worker \d+ ended .SIGKILL/);
+    await phone('Bob').getByLabel('Done: Feed the cat').waitFor();
+    for (const who of ['Alice', 'Bob']) await says(who, 'all sent');
+    problems.isCut = false;
+  });
+
+  it('shows ten thousand products, and sells one of them', async () => {
+    await press('10,000 products');
+    await page.getByText('10,000 products are on the shelf').waitFor();
+    for (const who of ['Alice', 'Bob']) {
+      await phone(who).getByRole('button', { name: 'Stock' }).click();
+      await phone(who).getByText('The first 100 by name').waitFor();
+    }
+    await phone('Alice').getByLabel('Sell one Product 00042').click();
+    await phone('Bob').getByLabel('Product 00042 left').filter({ hasText: /^9$/ }).waitFor();
+    await page.evaluate(`
+      globalThis.seen = new Set();
+      new MutationObserver(() => {
+        for (const each of document.querySelectorAll('.phase')) seen.add(each.textContent);
+      }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    `);
+    await press('A new phone for Alice');
+    const fresh = phone('Alice’s new phone');
+    await fresh.getByRole('button', { name: 'Stock' }).click();
+    await fresh.getByLabel('Product 00042 left').filter({ hasText: /^9$/ }).waitFor();
+    await says('Alice’s new phone', 'all sent');
+    const phases = await page.evaluate<string[]>('[...seen]');
+    expect(phases).toContainEqual(expect.stringMatching(/^Loading \d+ of 100\d\d$/));
   });
 });

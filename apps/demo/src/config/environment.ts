@@ -33,6 +33,10 @@ export class DemoVariables {
 
   @IsOptional()
   @Text()
+  PAGES_DIR?: string;
+
+  @IsOptional()
+  @Text()
   JWT_SECRET?: string;
 
   @Whole(1, 64)
@@ -52,6 +56,7 @@ export const DEMO_VARIABLES: Record<keyof DemoVariables, string> = {
   MONGODB_URI: 'a replica set (none: an embedded MongoDB)',
   MONGODB_DATABASE: 'the database (that of MONGODB_URI, else shop_demo)',
   DATA_DIR: 'folder of the embedded MongoDB (.data in the project)',
+  PAGES_DIR: 'folder of the built pages (dist/web in the project)',
   JWT_SECRET: 'signs and verifies tokens, HS256 (a well-known one, outside production only)',
   WORKERS: 'server processes (1)',
   LOG_JSON: 'true: a JSON object a log line (false)',

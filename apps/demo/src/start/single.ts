@@ -4,16 +4,9 @@ import { isProduction, type Environment } from '../config/environment';
 import { createServer } from '../server';
 import { SeedService } from '../shop/seed/seed.service';
 
-/**
- * @param first of several workers: it is the one that puts the example data in
- * @param pages the folder of the built pages, if it is not where `npm run build:web` puts them
- */
-export async function listen(
-  environment: Environment,
-  first: boolean,
-  pages?: string,
-): Promise<NestExpressApplication> {
-  const app = await createServer(environment, pages);
+/** @param first of several workers: it is the one that puts the example data in */
+export async function listen(environment: Environment, first: boolean): Promise<NestExpressApplication> {
+  const app = await createServer(environment);
   try {
     await app.init();
     if (first && !isProduction(environment)) await app.get(SeedService).seed();

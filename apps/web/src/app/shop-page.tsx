@@ -7,6 +7,7 @@ import type { Shop } from '../shop.ts';
 import { StatusLine } from '../status-line.tsx';
 import { Stock } from '../stock.tsx';
 import { Tasks } from '../tasks.tsx';
+import { BUSINESSES } from './businesses.ts';
 import type { Installation } from './installation.ts';
 import type { Session } from './session.ts';
 import { SignOut } from './sign-out.tsx';
@@ -41,7 +42,7 @@ export function ShopPage({
         <div>
           <h1>{view}</h1>
           <p>
-            {session.user}, {session.business}
+            {session.user}, {BUSINESSES[session.business] ?? session.business}
           </p>
         </div>
         <SignOut client={client} onLeave={onLeave} />

@@ -1,8 +1,7 @@
 import { useState, type FormEvent } from 'react';
 import { findPlace, signIn } from '../shop.ts';
+import { BUSINESSES } from './businesses.ts';
 import type { Session } from './session.ts';
-
-const BUSINESSES = { 'corner-cafe': 'Corner café', 'bike-shop': 'Bike shop' } as const;
 
 /** The only moment that needs the network. */
 export function SignIn({ onSignIn }: { readonly onSignIn: (session: Session) => void }) {
