@@ -3,6 +3,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import packageJson from '../../../package.json';
 import { ERROR_CODES, STREAM_CLOSE } from 'nest-offline-sync-protocol';
+import { adminDocument } from '../../../libs/sync/src/http/admin-openapi';
+import { adminPath, resolveAdminOptions } from '../../../libs/sync/src/options/admin-options';
 import { EXTRA_DEFAULTS } from '../../../libs/sync/src/options/extras';
 import { resolveSettings } from '../../../libs/sync/src/options/settings';
 import type { OptionPath } from '../../../libs/sync/src/options/table';
@@ -117,6 +119,35 @@ describe('docs/options.md', () => {
       const [, mib] = /^(\d+) MiB$/.exec(given) ?? [];
       expect(`${path}: ${mib === undefined ? given : Number(mib) << 20}`).toBe(`${path}: ${value}`);
     }
+  });
+});
+
+describe('docs/admin.md', () => {
+  const admin = page('docs/admin.md');
+  const rows = new Map(tableRows(admin.section('Turn it on')).map(([name, value]) => [codeOf(name), value]));
+
+  it('lists every option with its default', () => {
+    const members = membersOf('libs/sync/src/options/admin-options.ts');
+    const options = [...(members.get('SyncAdminOptions') ?? []), ...(members.get('SyncAdminExtras') ?? [])];
+    expect([...rows.keys()].sort()).toEqual(options.sort());
+    class Guard {
+      canActivate(): boolean {
+        return true;
+      }
+    }
+    const { guards, ...defaults } = resolveAdminOptions({ guards: [Guard] });
+    expect(guards).toEqual([Guard]);
+    for (const [name, value] of Object.entries({ ...defaults, path: adminPath(undefined) }))
+      expect(`${name}: ${rows.get(name)?.replaceAll('`', '')}`).toBe(`${name}: ${String(value)}`);
+  });
+
+  it('lists every route', () => {
+    const listed = tableRows(admin.section('Routes')).map(([route]) => codeOf(route));
+    const described = Object.entries(adminDocument('x', []).paths).map(
+      ([path, operations]) =>
+        `${Object.keys(operations).join().toUpperCase()} ${path.slice(3).replace(/\{(\w+)\}/g, ':$1')}`,
+    );
+    expect(listed.sort()).toEqual(described.sort());
   });
 });
 

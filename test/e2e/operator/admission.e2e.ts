@@ -3,10 +3,17 @@ import { NestFactory } from '@nestjs/core';
 import { MongooseModule } from '@nestjs/mongoose';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { SyncAdminModule, SyncModule, type SyncAdminExtras, type SyncAdminOptions } from 'nest-offline-sync';
+import {
+  getSyncToken,
+  SyncAdminModule,
+  SyncModule,
+  SyncService,
+  type SyncAdminExtras,
+  type SyncAdminOptions,
+} from 'nest-offline-sync';
 import { AdminGuard } from '../../../libs/sync/src/http/admin.guard';
 import { testDatabase } from '../../support/database';
-import { OPERATOR, WordGuard } from '../../support/operator-app';
+import { note, OPERATOR, WordGuard } from '../../support/operator-app';
 import { startApp, TEST_SECRET } from '../../support/sync-app';
 
 const { uri } = testDatabase(__filename);
@@ -133,6 +140,41 @@ describe('the routes of an operator', () => {
     const { url, close } = await startApp({ imports: imports({ guards: [OddGuard] }) });
     try {
       expect((await statusOf(url, { method: 'GET', path: '/admin/sync/scopes' }, OPERATOR)).status).toBe(403);
+    } finally {
+      await close();
+    }
+  });
+});
+
+describe('two instances', () => {
+  it('have routes each, which show their own', async () => {
+    const [first, second] = [testDatabase(__filename), testDatabase(__filename)];
+    const { app, url, close } = await startApp({
+      imports: [
+        MongooseModule.forRoot(first.uri),
+        MongooseModule.forRoot(second.uri, { connectionName: 'b' }),
+        SyncModule.forRoot(sync),
+        SyncModule.forRoot({ ...sync, connectionName: 'b', prefix: 'b' }),
+        SyncAdminModule.forRoot({ guards: [WordGuard] }),
+        SyncAdminModule.forRoot({ guards: [WordGuard], path: 'admin/b', connectionName: 'b' }),
+      ],
+    });
+    try {
+      for (const [name, scope] of [
+        [undefined, 'one'],
+        ['b', 'two'],
+      ] as const)
+        await app
+          .get<SyncService>(getSyncToken(name), { strict: false })
+          .push({ scopeId: scope, actorId: 'ann' }, { client_id: 'c', changes: [note('n', {})] });
+      for (const [path, scope] of [
+        ['/admin/sync/scopes', 'one'],
+        ['/admin/b/scopes', 'two'],
+      ]) {
+        const { text } = await statusOf(url, { method: 'GET', path: String(path) }, OPERATOR);
+        expect(JSON.parse(text)).toMatchObject({ rows: [{ scope }], next: null });
+        expect((await statusOf(url, { method: 'GET', path: String(path) }, {})).status).toBe(401);
+      }
     } finally {
       await close();
     }

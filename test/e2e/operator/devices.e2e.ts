@@ -212,5 +212,8 @@ describe('what is noted', () => {
       (await one.db.collection(name).indexes()).map(({ expireAfterSeconds }) => expireAfterSeconds);
     expect(await expiry('sync_devices')).toEqual([undefined, 90 * 86_400]);
     expect(await expiry('sync_refused')).toEqual([undefined, 30 * 86_400]);
+    const other = await startOperatorApp(database.uri, { sync: SYNC, admin: { deviceDays: 7 } });
+    await other.close();
+    expect(await expiry('sync_devices')).toEqual([undefined, 7 * 86_400]);
   });
 });

@@ -1,4 +1,5 @@
 import { SyncService } from 'nest-offline-sync';
+import { OperatorService } from '../../../libs/sync/src/operator/operator.service';
 import { TrimmingService } from '../../../libs/sync/src/retention/trimming';
 import type { AdminPage, AdminScope, AdminStatus } from 'nest-offline-sync';
 import { testDatabase } from '../../support/database';
@@ -83,6 +84,14 @@ describe('verify', () => {
     expect((await it_.post('verify', { scope: 'z' })).body).toMatchObject({
       report: { scopes: 1, differences: 0 },
     });
+  });
+
+  it('is one run at a time', async () => {
+    const operator = it_.app.get(OperatorService, { strict: false });
+    const first = operator.verify({}, 60_000);
+    await expect(operator.verify({}, 60_000)).rejects.toMatchObject({ code: 'busy', retryAfterSeconds: 60 });
+    expect(await first).toMatchObject({ finished: true });
+    expect(await operator.verify({}, 60_000)).toMatchObject({ finished: true });
   });
 
   it('ends in its time, and says how far it came', async () => {

@@ -51,16 +51,18 @@ interface Noted {
   ways: Partial<Record<Way, number>>;
   clientSchema: string | undefined;
   scopes: Map<string, { at: number; position: DevicePosition | undefined }>;
-  /** Undefined: never. */
-  writtenAt: number | undefined;
+  writtenAt: number;
 }
 
 /**
  * What devices were seen doing, until it is written. Invariant: between two writes of one device lie at least `spacingMs`, and
- * what was noted, within the bounds, is in the first write after it.
+ * what was noted, within the bounds, is in the first write after it. A look costs what is written, however many devices rest.
  */
 export class DeviceBatch {
-  private readonly noted = new Map<string, Noted>();
+  /** Never written, or not for a long time. */
+  private readonly fresh = new Map<string, Noted>();
+  /** Written a short while ago, in the order of their writes. */
+  private readonly resting = new Map<string, Noted>();
   /** Sightings that found no room. */
   dropped = 0;
 
@@ -68,24 +70,13 @@ export class DeviceBatch {
 
   /** Devices that are remembered. */
   get size(): number {
-    return this.noted.size;
+    return this.fresh.size + this.resting.size;
   }
 
   note(sighting: Sighting, now: number): void {
-    const { ownScope, actor, client, way, scope, clientSchema, position } = sighting;
-    const key = JSON.stringify([ownScope, actor, client]);
-    let noted = this.noted.get(key);
-    if (!noted) {
-      if (this.noted.size >= this.bounds.devices) {
-        this.dropped += 1;
-        return;
-      }
-      noted = {
-        device: { ownScope, actor, client },
-        ...{ at: now, ways: {}, clientSchema: undefined, scopes: new Map(), writtenAt: undefined },
-      };
-      this.noted.set(key, noted);
-    }
+    const { way, scope, clientSchema, position } = sighting;
+    const noted = this.notedOf(sighting, now);
+    if (!noted) return;
     noted.at = now;
     noted.ways[way] = now;
     noted.clientSchema = clientSchema ?? noted.clientSchema;
@@ -97,21 +88,36 @@ export class DeviceBatch {
 
   /** What is to be written now. It counts as written: what the database does not take is lost. */
   due(now: number): DeviceWrite[] {
-    const writes: DeviceWrite[] = [];
-    for (const [key, noted] of this.noted) {
-      const isOpen = noted.writtenAt === undefined || now - noted.writtenAt >= this.bounds.spacingMs;
-      if (!isOpen) continue;
-      if (noted.scopes.size === 0) {
-        this.noted.delete(key);
-        continue;
-      }
-      writes.push(writeOf(noted));
-      noted.writtenAt = now;
-      noted.ways = {};
-      noted.clientSchema = undefined;
-      noted.scopes = new Map();
+    const open: [string, Noted][] = [];
+    for (const [key, noted] of this.resting) {
+      if (now - noted.writtenAt < this.bounds.spacingMs) break;
+      this.resting.delete(key);
+      if (noted.scopes.size > 0) open.push([key, noted]);
     }
-    return writes;
+    for (const one of this.fresh) open.push(one);
+    this.fresh.clear();
+    return open.map(([key, noted]) => {
+      const write = writeOf(noted);
+      const rested = { ways: {}, clientSchema: undefined, scopes: new Map(), writtenAt: now };
+      this.resting.set(key, { ...noted, ...rested });
+      return write;
+    });
+  }
+
+  private notedOf({ ownScope, actor, client }: Sighting, now: number): Noted | undefined {
+    const key = JSON.stringify([ownScope, actor, client]);
+    const known = this.resting.get(key) ?? this.fresh.get(key);
+    if (known) return known;
+    if (this.size >= this.bounds.devices) {
+      this.dropped += 1;
+      return undefined;
+    }
+    const noted: Noted = {
+      device: { ownScope, actor, client },
+      ...{ at: now, ways: {}, clientSchema: undefined, scopes: new Map(), writtenAt: now },
+    };
+    this.fresh.set(key, noted);
+    return noted;
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { parsePushRequest, type PushResult } from 'nest-offline-sync-protocol';
-import { Newest, refusedOf } from './refused-batch';
+import { Newest, refusedOf, shortJson } from './refused-batch';
 
 const change = (n: number) => ({ collection: 'notes', operation: 'upsert', doc_id: `d${n}`, data: { n } });
 const result = (part: Partial<PushResult>): PushResult => ({
@@ -48,6 +48,29 @@ describe('what of a push is kept for operators', () => {
       ),
     ).toHaveLength(20);
     expect(of([change(1)], [result({ error: 'x'.repeat(5_000) })])[0]?.error).toHaveLength(500);
+  });
+});
+
+describe('short JSON', () => {
+  const jsonValue = fc.oneof(
+    fc.jsonValue(),
+    fc.array(fc.constantFrom(0, null, undefined), { maxLength: 90 }),
+  );
+
+  it('is the JSON of a value, unless that is longer', () => {
+    fc.assert(
+      fc.property(jsonValue, fc.nat(200), (value, limit) => {
+        const text = JSON.stringify(value);
+        expect(shortJson(value, limit)).toBe(text.length <= limit ? text : undefined);
+      }),
+    );
+  });
+
+  it('gives up on the way', () => {
+    let read = 0;
+    const parts = Array.from({ length: 10_000 }, () => ({ toJSON: () => String((read += 1)) }));
+    expect(shortJson(parts, 100)).toBeUndefined();
+    expect(read).toBeLessThan(110);
   });
 });
 

@@ -38,14 +38,34 @@ export function refusedOf(
     const entry = parsed.changes[index];
     const collection = (entry?.ok ? entry.change.collection : entry?.collection) ?? null;
     const operation = entry?.ok ? entry.change.operation : null;
-    const body = bodyBytes > 0 && entry?.ok ? JSON.stringify(changes[index]) : undefined;
+    const body = bodyBytes > 0 && entry?.ok ? shortJson(changes[index], bodyBytes) : undefined;
     refused.push({
       ...{ collection, docId, operation, mutation, code },
       error: error === null ? null : error.slice(0, LONGEST_ERROR),
-      ...(body !== undefined && body.length <= bodyBytes ? { body } : {}),
+      ...(body === undefined ? {} : { body }),
     });
   }
   return refused;
+}
+
+/**
+ * A value as JSON; undefined when that is longer. It gives up on the way: a push waits for it, and may hold megabytes that nobody
+ * will keep.
+ */
+export function shortJson(value: unknown, limit: number): string | undefined {
+  let left = limit;
+  try {
+    const text = JSON.stringify(value, function (this: unknown, key, part: unknown) {
+      // No more than the text will have: places in a list and what is undefined do not stand in it.
+      if (part !== undefined) left -= typeof part === 'string' ? part.length : 1;
+      if (part !== undefined && !Array.isArray(this)) left -= key.length;
+      if (left < 0) throw new RangeError('too long');
+      return part;
+    });
+    return text.length <= limit ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The newest ones, until they are written. */

@@ -8,7 +8,7 @@ import {
 import mongoose, { type mongo } from 'mongoose';
 import type { PushRequest, PushResult } from 'nest-offline-sync-protocol';
 import { WallClock } from '../clock/wall-clock';
-import { errorKind } from '../database/errors';
+import { codeOf, errorKind, MONGO_CODES } from '../database/errors';
 import { within } from '../database/waiting';
 import type { SyncIdentity } from '../identity/identity';
 import { OplogRepository } from '../log/oplog';
@@ -151,9 +151,18 @@ export class Register implements OnApplicationBootstrap, BeforeApplicationShutdo
       [this.devices, deviceDays],
       [this.refused, refusedDays],
     ] as const)
-      await within(LIMIT_MS, () =>
-        collection.createIndex({ at: 1 }, { expireAfterSeconds: Math.ceil(days * DAY_S) }),
-      );
+      await this.expire(collection, days * DAY_S);
+  }
+
+  private async expire(collection: Expiring, expireAfterSeconds: number): Promise<void> {
+    try {
+      await within(LIMIT_MS, () => collection.createIndex({ at: 1 }, { expireAfterSeconds }));
+    } catch (error) {
+      if (codeOf(error) !== MONGO_CODES.IndexOptionsConflict) throw error;
+      // The app has another opinion than the last time.
+      const index = { keyPattern: { at: 1 }, expireAfterSeconds };
+      await within(LIMIT_MS, () => this.oplog.db.command({ collMod: collection.collectionName, index }));
+    }
   }
 
   /** Once, until it works again: it is best effort. */
@@ -170,6 +179,8 @@ export class Register implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 }
 
+type Expiring = Pick<mongo.Collection, 'createIndex' | 'collectionName'>;
+
 function upsertOf(write: DeviceWrite): mongo.AnyBulkWriteOperation<DeviceRecord> {
   const { ownScope, actor, client, at, ways, clientSchema, scopes } = write;
   const set: Record<string, unknown> = clientSchema === undefined ? {} : { clientSchema };
@@ -177,8 +188,8 @@ function upsertOf(write: DeviceWrite): mongo.AnyBulkWriteOperation<DeviceRecord>
   for (const [way, ms] of Object.entries(ways)) max[`${way}At`] = new Date(ms);
   for (const { scope, at: seenAt, position } of scopes) {
     const field = `scopes.${Buffer.from(scope).toString('base64url')}`;
-    const parts = { scope, at: new Date(seenAt), ...position };
-    for (const [name, value] of Object.entries(parts)) set[`${field}.${name}`] = value;
+    max[`${field}.at`] = new Date(seenAt);
+    for (const [name, value] of Object.entries({ scope, ...position })) set[`${field}.${name}`] = value;
   }
   return {
     updateOne: {
