@@ -64,6 +64,7 @@ describe('status', () => {
       change_stream: { alive: true, reopened: 0 },
       trimming: { interval_ms: 0, max_entries: 2, lease: { held: true, here: true } },
       capture: null,
+      register: { devices: 4, left_out: 0 },
       database: { missing: [], scopes: 4 },
     });
     expect(status.database.collections.map(({ collection }) => collection)).toContain('sync_heads');

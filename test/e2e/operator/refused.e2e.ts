@@ -121,6 +121,24 @@ describe('refused changes', () => {
     expect(await stored(app)).toMatchObject([{ left: 9 }]);
   });
 
+  it('stay out of a scope that the device may not use any more', async () => {
+    let access: 'write' | 'none' = 'write';
+    const scopes = { list: () => [], access: () => access };
+    running = await startOperatorApp(testDatabase(__filename).uri, {
+      admin: { refusedBodies: true },
+      sync: { ...SYNC, scopes },
+    });
+    await refuse(running, [note('n1', {})], { scope: 'team' });
+    const [row] = await rows(running, '?scope=team');
+    access = 'none';
+    const { status, body } = await running.post(`refused/${row?.id}/apply`);
+    expect([status, body['code']]).toEqual([403, 'scope_forbidden']);
+    expect(await stored(running)).toEqual([]);
+    access = 'write';
+    await running.post(`refused/${row?.id}/apply`);
+    expect(await stored(running)).toMatchObject([{ _sync_scope_id: 'team', _sync_actor_id: 'ann' }]);
+  });
+
   it('that only fell with another one, and retries, are no rows', async () => {
     const app = await start({});
     const sync = app.app.get(SyncService);

@@ -67,6 +67,7 @@ const SCHEMAS: Readonly<Record<string, DocumentPiece>> = {
         ...{ recorded_up_to: nullable(time), behind_ms: nullable(integer) },
       }),
     ),
+    register: object({ devices: integer, left_out: integer }),
     database: object({
       ...{ name: text, missing: list(text), scopes: integer },
       collections: list(object({ collection: text, documents: nullable(integer), bytes: nullable(integer) })),

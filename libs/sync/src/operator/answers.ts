@@ -59,6 +59,13 @@ export interface AdminStatus {
     readonly recorded_up_to: string | null;
     readonly behind_ms: number | null;
   } | null;
+  /** What this process notes for operators. */
+  readonly register: {
+    /** Devices that it remembers. */
+    readonly devices: number;
+    /** What found no room since the process has started. */
+    readonly left_out: number;
+  };
   readonly database: {
     readonly name: string;
     readonly collections: readonly CollectionStatus[];

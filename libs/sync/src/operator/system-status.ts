@@ -12,6 +12,7 @@ import { packageVersion } from '../info/package-version';
 import { OplogRepository } from '../log/oplog';
 import type { SyncSettings } from '../options/settings';
 import { SYNC_SETTINGS } from '../options/tokens';
+import { Register } from '../register/register';
 import { TRIM_LEASE, TrimmingService } from '../retention/trimming';
 import { ChangeStreamHub } from '../stream/change-stream-hub';
 import type { AdminLease, AdminStatus } from './answers';
@@ -30,6 +31,7 @@ export class SystemStatus {
     private readonly trimming: TrimmingService,
     private readonly capture: CaptureService,
     private readonly clock: WallClock,
+    private readonly register: Register,
     @Inject(SYNC_SETTINGS) private readonly settings: SyncSettings,
   ) {}
 
@@ -60,6 +62,7 @@ export class SystemStatus {
         lease: leaseOf(leases.get(TRIM_LEASE), this.trimming.leaseOwner, this.clock.now()),
       },
       capture: await this.captureState(leases.get(CAPTURE_LEASE)),
+      register: { devices: this.register.remembered, left_out: this.register.leftOut },
       database: { name: oplog.db.databaseName, collections, missing, scopes },
     };
   }

@@ -73,6 +73,16 @@ export class Register implements OnApplicationBootstrap, BeforeApplicationShutdo
     await this.flush();
   }
 
+  /** Devices that this process remembers. */
+  get remembered(): number {
+    return this.seen.size;
+  }
+
+  /** How often a device, or a scope of one, found no room. */
+  get leftOut(): number {
+    return this.seen.dropped;
+  }
+
   get devices(): mongo.Collection<DeviceRecord> {
     return this.collection<DeviceRecord>(this.on?.devicesCollection ?? 'sync_devices');
   }
