@@ -139,7 +139,8 @@ describe('the installable app', () => {
     await task(page, 'Order cups');
     await says(page, '1 waiting');
     expect(await titlesOnServer()).not.toContain('Order cups');
-    await page.getByRole('button', { name: 'Try now' }).waitFor();
+    await press(page, 'Try now');
+    await page.getByText('1 change waits on this device').waitFor();
     await connect(page);
     expect(await titlesOnServer()).toContain('Order cups');
   });
@@ -154,7 +155,14 @@ describe('the installable app', () => {
     await devtools.send('ServiceWorker.enable');
     cut();
     await page.getByText('You are offline').waitFor();
+    const ofPage = await browser.devtools(page);
+    await ofPage.send('Network.enable');
+    const conditions = { offline: true, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await ofPage.send('Network.emulateNetworkConditions', conditions);
     await add(page, 'Lock the door');
+    // Without network the browser is asked to tell when there is one.
+    const tags = 'navigator.serviceWorker.ready.then(({ sync }) => sync.getTags())';
+    await until(async () => (await page.evaluate<string[]>(tags)).includes('outbox'));
     await page.close();
     proxy.aim(portOf(app));
     await devtools.send('ServiceWorker.dispatchSyncEvent', {

@@ -26,6 +26,7 @@ export async function announce(
     return;
   }
   const rows: [string, string][] = [
+    ['app', `${url}/app/`],
     ['docs', `${url}/docs`],
     ['admin', `${url}/admin/`],
     ['metrics', `${url}/metrics`],

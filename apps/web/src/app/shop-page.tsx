@@ -55,13 +55,16 @@ export function ShopPage({
         ))}
       </nav>
       <main className="list">
-        <SyncNotice client={client} status={status} onSignInAgain={onLeave} />
         <EditFailures>
           {refused.length > 0 && <Refused client={client} entries={refused} />}
           <List client={client} />
         </EditFailures>
       </main>
-      <StatusLine status={status} />
+      {/* Below the list, which does not move when the network comes and goes. */}
+      <div className="foot">
+        <SyncNotice client={client} status={status} onSignInAgain={onLeave} />
+        <StatusLine status={status} />
+      </div>
     </>
   );
 }
