@@ -56,6 +56,8 @@ async function tokenOf(user: string, more: object = {}): Promise<string> {
 }
 
 const panel = (name: string): Locator => page.getByRole('region', { name, exact: true });
+/** No part of the page waits for an answer. */
+const settled = (): Promise<void> => page.locator('[aria-busy=true]').first().waitFor({ state: 'hidden' });
 async function picture(name: string): Promise<void> {
   if (ADMIN_SCREENSHOTS === undefined) return;
   await page.screenshot({ path: join(ADMIN_SCREENSHOTS, `${name}.png`), fullPage: true });
@@ -96,7 +98,7 @@ describe('the page of an operator', () => {
     // It is noted in the background.
     await until(async () => {
       await page.getByRole('button', { name: 'Refresh' }).click();
-      await panel('Refused changes').getByText('Loading…').waitFor({ state: 'hidden' });
+      await settled();
       return (await row.count()) > 0;
     });
     await row.getByText('document_missing').waitFor();
@@ -139,7 +141,7 @@ describe('the page of an operator', () => {
     const devices = panel('Devices').getByRole('row').filter({ hasText: 'corner-cafe: has all' });
     await until(async () => {
       await page.getByRole('button', { name: 'Refresh' }).click();
-      await panel('Devices').getByText('Loading…').waitFor({ state: 'hidden' });
+      await settled();
       return (await devices.count()) >= 2;
     });
     await phones.close();

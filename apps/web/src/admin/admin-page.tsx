@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { Devices } from './devices.tsx';
 import { RefusedChanges } from './refused-changes.tsx';
 import { Routes } from './routes.ts';
@@ -11,17 +11,16 @@ import { Verify } from './verify.tsx';
 const KEPT = 'admin-token';
 
 export function AdminPage() {
-  const [token, setToken] = useState(() => sessionStorage.getItem(KEPT));
-  const [round, setRound] = useState(0);
-  const routes = useMemo(() => (token === null ? undefined : new Routes(token)), [token]);
+  // Others for each refresh: what is shown stays until they have answered, so that nothing jumps.
+  const [routes, setRoutes] = useState(routesOfTab);
 
-  const signIn = (fresh: string): void => {
-    sessionStorage.setItem(KEPT, fresh);
-    setToken(fresh);
+  const signIn = (token: string): void => {
+    sessionStorage.setItem(KEPT, token);
+    setRoutes(routesOfTab());
   };
   const signOut = (): void => {
     sessionStorage.removeItem(KEPT);
-    setToken(null);
+    setRoutes(undefined);
   };
 
   return (
@@ -30,7 +29,7 @@ export function AdminPage() {
         <h1>What an operator sees</h1>
         {routes && (
           <p className="act">
-            <button className="main" onClick={() => setRound(round + 1)}>
+            <button className="main" onClick={() => setRoutes(routesOfTab())}>
               Refresh
             </button>
             <button onClick={signOut}>Sign out</button>
@@ -39,14 +38,13 @@ export function AdminPage() {
       </header>
       <main>
         {routes ? (
-          // What is shown belongs to one moment: a refresh asks for everything again.
-          <div key={round}>
+          <>
             <SystemStatus routes={routes} />
             <RefusedChanges routes={routes} />
             <Devices routes={routes} />
             <Scopes routes={routes} />
             <Verify routes={routes} />
-          </div>
+          </>
         ) : (
           <SignIn onToken={signIn} />
         )}
@@ -56,4 +54,9 @@ export function AdminPage() {
       </footer>
     </div>
   );
+}
+
+function routesOfTab(): Routes | undefined {
+  const token = sessionStorage.getItem(KEPT);
+  return token === null ? undefined : new Routes(token);
 }

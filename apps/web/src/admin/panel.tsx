@@ -1,11 +1,18 @@
 import { useId, type ReactNode } from 'react';
 import type { Listed } from './use-list.ts';
 
+interface PanelProps {
+  readonly title: string;
+  /** It waits for an answer. */
+  readonly isBusy?: boolean;
+  readonly children: ReactNode;
+}
+
 /** A part of the page with its heading. */
-export function Panel({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+export function Panel({ title, isBusy = false, children }: PanelProps) {
   const id = useId();
   return (
-    <section className="panel" aria-labelledby={id}>
+    <section className="panel" aria-labelledby={id} aria-busy={isBusy}>
       <h2 id={id}>{title}</h2>
       {children}
     </section>
@@ -31,7 +38,7 @@ export function TablePanel<Row>({ title, listed, empty, keyOf, columns, children
   const { rows, state, error, hasMore, more, reload } = listed;
   const heads = Object.keys(columns);
   return (
-    <Panel title={title}>
+    <Panel title={title} isBusy={state === 'loading'}>
       {rows.length > 0 && (
         <table role="table" aria-label={title}>
           <thead role="rowgroup">
@@ -62,10 +69,14 @@ export function TablePanel<Row>({ title, listed, empty, keyOf, columns, children
           </tbody>
         </table>
       )}
-      {state === 'loading' && <p className="empty">Loading…</p>}
+      {state === 'loading' && rows.length === 0 && <p className="empty">Loading…</p>}
       {state === 'ready' && rows.length === 0 && <p className="empty">{empty}</p>}
       {state === 'failed' && <Failed problem={error} again={reload} />}
-      {state === 'ready' && hasMore && <button onClick={more}>More</button>}
+      {hasMore && (
+        <button disabled={state === 'loading'} onClick={more}>
+          More
+        </button>
+      )}
       {children}
     </Panel>
   );

@@ -49,7 +49,9 @@ export function RefusedChanges({ routes }: { readonly routes: Routes }) {
             {change && (
               <details>
                 <summary>What was sent</summary>
-                <pre>{JSON.stringify(change, null, 2)}</pre>
+                <pre tabIndex={0} role="group" aria-label="What was sent">
+                  {JSON.stringify(change, null, 2)}
+                </pre>
               </details>
             )}
           </>
