@@ -1,17 +1,18 @@
 import {
   createSyncClient,
-  type Environment,
+  type ClientSocket,
   type Status,
   type ClientStorage,
 } from 'nest-offline-sync-client';
 import { collections, counters, planEdit, type DeviceClient, type OneScope } from './edits';
 import type { DeviceEvent, Held, HeldDatabase, HeldRow, User } from './events';
 import { Chance } from './random';
+import { Tap } from './tap';
 
 export interface AgentOptions {
   readonly storage: ClientStorage;
-  readonly tell: (event: DeviceEvent) => void;
-  readonly environment?: Partial<Environment>;
+  readonly tell: (event: DeviceEvent) => void | Promise<void>;
+  readonly socket: (url: string) => ClientSocket;
 }
 
 /** How edits are made: of which round, how far apart. */
@@ -41,7 +42,8 @@ export class Agent {
 
   /** @param url of the server, as this device reaches it */
   async open(url: string, user: User): Promise<void> {
-    const { storage, environment } = this.options;
+    const { storage, socket } = this.options;
+    const tap = new Tap(user.business, (wire) => this.tell({ is: 'wire', wire }), socket);
     this.user = user;
     const client: DeviceClient = createSyncClient({
       url: `${url}/sync`,
@@ -52,11 +54,12 @@ export class Agent {
         identity: (claims) => ({ scope: String(claims['business_id']), actor: String(claims['user_id']) }),
       },
       collections,
-      ...(environment ? { environment } : {}),
+      environment: tap.environment(),
     });
-    client.on('ended', (error) => this.tell({ is: 'ended', code: codeOf(error) }));
-    client.on('storage-lost', ({ pendingLost }) =>
-      this.tell({ is: 'wrong', what: `storage-lost with ${pendingLost} edits` }),
+    client.on('ended', (error) => void this.tell({ is: 'ended', code: codeOf(error) }));
+    client.on(
+      'storage-lost',
+      ({ pendingLost }) => void this.tell({ is: 'wrong', what: `storage-lost with ${pendingLost} edits` }),
     );
     await client.open();
     this.client = client;
@@ -75,7 +78,8 @@ export class Agent {
       live.subscribe(({ rows }) => {
         for (const { _id, n = 0 } of rows) {
           const before = shown.get(_id) ?? 0;
-          if (n < before) this.tell({ is: 'wrong', what: `${_id} was shown as ${before}, then as ${n}` });
+          if (n < before)
+            void this.tell({ is: 'wrong', what: `${_id} was shown as ${before}, then as ${n}` });
           shown.set(_id, n);
         }
       }),
@@ -191,7 +195,7 @@ export class Agent {
       ...outbox.map(({ id }) => id),
       ...rejected.flatMap(({ changes }) => changes.map(({ mutation }) => mutation)),
     ];
-    this.tell({ is: 'giving-up', mutations });
+    void this.tell({ is: 'giving-up', mutations });
   }
 
   private async edit({ round, seed, paceMs, process }: Work): Promise<void> {
@@ -206,16 +210,16 @@ export class Agent {
         own: { name: `user:${user.name}`, scope: own },
         marker: (scope, weight, isSale) =>
           `~${scope}~r${round}.${process}.${number}${isSale ? '$' : '+'}${weight}`,
-        givingUp: (mutations) => this.tell({ is: 'giving-up', mutations }),
+        givingUp: (mutations) => void this.tell({ is: 'giving-up', mutations }),
       });
-      this.tell({ is: 'begun', marker });
+      void this.tell({ is: 'begun', marker });
       try {
         const mutations = (await make()).flatMap((each) => each.mutation ?? []);
-        this.tell({ is: 'kept', marker, kind, mutations });
+        void this.tell({ is: 'kept', marker, kind, mutations });
         for (const mutation of mutations)
           void this.settle(marker.startsWith('~user:') ? own : client, mutation);
       } catch (error) {
-        this.tell({ is: 'failed', marker, code: codeOf(error) });
+        void this.tell({ is: 'failed', marker, code: codeOf(error) });
       }
     }
   }
@@ -224,12 +228,12 @@ export class Agent {
     const end = await scope.settled(mutation).catch(() => undefined);
     if (!end) return;
     const code = end.status === 'rejected' ? end.entry.code : undefined;
-    this.tell({ is: 'settled', mutation, status: end.status, ...(code === undefined ? {} : { code }) });
+    void this.tell({ is: 'settled', mutation, status: end.status, ...(code === undefined ? {} : { code }) });
   }
 
-  private tell(event: DeviceEvent): void {
+  private async tell(event: DeviceEvent): Promise<void> {
     this.told += 1;
-    this.options.tell(event);
+    await this.options.tell(event);
   }
 }
 

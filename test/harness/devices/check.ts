@@ -19,6 +19,8 @@ import {
 } from './oracle';
 import { Chance } from './random';
 import { ServerEye } from './server-state';
+import { judge } from '../../../libs/conformance/src/oracle/judge';
+import { WireHistory } from './wire-history';
 import { disturb, type Disturbed, type Life } from './trouble';
 
 export interface CheckOptions {
@@ -47,6 +49,8 @@ export interface Figures {
   readonly settled: Readonly<Record<string, number>>;
   readonly givenUp: number;
   readonly unclear: number;
+  /** Facts of the wire that the oracles of the conformance kit have compared. */
+  readonly judged: number;
   readonly trouble: Readonly<Record<string, number>>;
   /** From the end of all trouble until all devices had sent and read everything. */
   readonly longestCalmMs: number;
@@ -71,7 +75,6 @@ export async function checkDevices(options: CheckOptions): Promise<Checked> {
 }
 
 class Check {
-  private readonly journal = new Journal();
   private readonly chance: Chance;
   private readonly lives: Life[] = [];
   private readonly eye: ServerEye;
@@ -79,8 +82,11 @@ class Check {
   private readonly trouble: Record<string, number> = {};
   private readonly before = new Map<string, HeldDatabase>();
   private readonly run_ = randomBytes(3).readUIntBE(0, 3);
+  private readonly wires = new WireHistory(`b${String(this.run_)}1`);
+  private readonly journal = new Journal(this.wires);
   private rounds = 0;
   private unclear = 0;
+  private judged = 0;
   private longestCalmMs = 0;
 
   constructor(
@@ -88,7 +94,7 @@ class Check {
     private readonly app: string,
   ) {
     this.chance = new Chance(options.seed);
-    this.eye = new ServerEye(`http://127.0.0.1:${String(options.server.settings.port)}`);
+    this.eye = new ServerEye(`http://127.0.0.1:${String(options.server.settings.port)}`, this.wires);
   }
 
   async run(): Promise<Checked> {
@@ -227,7 +233,17 @@ class Check {
     }
     const { lost, unclear } = judgeLedger(this.journal, helds, logged, (marker) => this.hasDied(marker));
     this.unclear = unclear;
-    this.findings.push(...lost, ...this.journal.wrong);
+    this.findings.push(...lost, ...this.journal.wrong, ...this.judgeWires());
+  }
+
+  /** What the devices sent and were given is in order too, for the oracles of the conformance kit. */
+  private judgeWires(): string[] {
+    const { seed, restarts } = this.options;
+    const { findings } = judge({ seed, events: this.wires.events, disturbed: restarts, features: ['echo'] });
+    this.judged = findings.reduce((sum, { checks }) => sum + checks, 0);
+    return findings.flatMap(({ invariant, violated, violations: [first] }) =>
+      violated === 0 ? [] : [`invariant ${invariant} of the wire, ${violated} times: ${first?.message}`],
+    );
   }
 
   private hasDied(marker: string): boolean {
@@ -258,14 +274,14 @@ class Check {
       for (const each of all) counts[each] = (counts[each] ?? 0) + 1;
       return counts;
     };
-    const { journal, rounds, unclear, trouble, longestCalmMs } = this;
+    const { journal, rounds, unclear, judged, trouble, longestCalmMs } = this;
     return {
       rounds,
       kept: count([...journal.kept.values()].map(({ kind }) => kind)),
       failed: Object.fromEntries(journal.failed),
       settled: count([...journal.settled.values()].map(({ status, code }) => code ?? status)),
       givenUp: journal.givenUp.size,
-      ...{ unclear, trouble, longestCalmMs },
+      ...{ unclear, judged, trouble, longestCalmMs },
     };
   }
 }

@@ -51,6 +51,7 @@ export abstract class Device {
   }
 
   async restart(): Promise<void> {
+    this.settings.journal.wires.died(this.process);
     this.life += 1;
     await this.begin();
   }

@@ -41,5 +41,6 @@ it('keeps two browsers and a process equal to the server, whatever breaks', asyn
   // Something was really tried.
   expect(figures.kept['count']).toBeGreaterThan(20);
   expect(figures.settled['accepted']).toBeGreaterThan(20);
+  expect(figures.judged).toBeGreaterThan(500);
   expect(Object.keys(figures.trouble).length).toBeGreaterThan(4);
 }, 300_000);

@@ -1,3 +1,5 @@
+import type { WireEvent } from './tap';
+
 /** What a device tells while it works, to somebody outside of it: what was told is known whatever becomes of the device. */
 export type DeviceEvent =
   /** An edit is about to be made. Its marker is in the text of what it writes. */
@@ -16,7 +18,8 @@ export type DeviceEvent =
   | { readonly is: 'giving-up'; readonly mutations: readonly string[] }
   /** Something was shown that must not be. */
   | { readonly is: 'wrong'; readonly what: string }
-  | { readonly is: 'ended'; readonly code: string };
+  | { readonly is: 'ended'; readonly code: string }
+  | { readonly is: 'wire'; readonly wire: WireEvent };
 
 /** A row of the base, as the server should have it. */
 export interface HeldRow {

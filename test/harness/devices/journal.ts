@@ -1,4 +1,5 @@
 import type { DeviceEvent } from './events';
+import { WireHistory } from './wire-history';
 
 export interface Kept {
   readonly device: string;
@@ -16,6 +17,9 @@ export class Journal {
   readonly settled = new Map<string, { readonly status: string; readonly code?: string | undefined }>();
   readonly givenUp = new Set<string>();
   readonly wrong: string[] = [];
+  /** @param wires what went over the wires */
+  constructor(readonly wires = new WireHistory('')) {}
+
   private readonly counts = new Map<string, number>();
   private readonly waiting = new Set<() => void>();
 
@@ -44,6 +48,9 @@ export class Journal {
         break;
       case 'ended':
         this.wrong.push(`${device}: its client ended with ${event.code}`);
+        break;
+      case 'wire':
+        this.wires.hear(device, process, event.wire);
     }
     for (const look of this.waiting) look();
   }

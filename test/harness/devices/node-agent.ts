@@ -14,7 +14,7 @@ const say = (message: object): void => void process.stdout.write(`${JSON.stringi
 const agent = new Agent({
   storage: sqlite(() => betterSqlite3(new Database(file))),
   tell: (event) => say({ event }),
-  environment: { socket: (url) => new WebSocket(url) as unknown as ClientSocket },
+  socket: (url) => new WebSocket(url) as unknown as ClientSocket,
 });
 
 createInterface(process.stdin).on('line', (line) => {

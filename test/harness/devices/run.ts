@@ -52,12 +52,12 @@ async function main(): Promise<void> {
           payload: { user_id: user, business_id: business, exp: inSeconds(24 * 3600) },
           key: secret,
         }),
-      onRound: (round, { kept, unclear, longestCalmMs }) => {
+      onRound: (round, { kept, unclear, judged, longestCalmMs }) => {
         const edits = Object.values(kept).reduce((sum, count) => sum + count, 0);
         const [load = 0] = loadavg();
         console.log(
           `${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s: round ${String(round)}, ${String(edits)} edits, ` +
-            `${String(unclear)} unclear, at rest after at most ${(longestCalmMs / 1000).toFixed(1)} s, load ${load.toFixed(1)}`,
+            `${String(unclear)} unclear, ${String(judged)} facts of the wire, at rest after at most ${(longestCalmMs / 1000).toFixed(1)} s, load ${load.toFixed(1)}`,
         );
       },
     });

@@ -1,5 +1,7 @@
 import { hashOf, numberOf } from '../../../libs/conformance/src/wire/digest';
 import type { HeldRow, User } from './events';
+import { wireTime } from './tap';
+import { WireHistory } from './wire-history';
 
 export interface DigestPart {
   readonly count: number;
@@ -21,7 +23,13 @@ export class ServerEye {
   private readonly cursors = new Map<string, string>();
   private readonly mutations = new Map<string, Set<string>>();
 
-  constructor(private readonly url: string) {}
+  private asked = 0;
+
+  /** @param wires hears what is read of the log, as one of its readers */
+  constructor(
+    private readonly url: string,
+    private readonly wires = new WireHistory(''),
+  ) {}
 
   async state(user: User, scope: string | undefined): Promise<ServerState> {
     const query = scope === undefined ? '' : `&scope=${encodeURIComponent(scope)}`;
@@ -48,13 +56,9 @@ export class ServerEye {
   }
 
   async push(user: User, changes: readonly object[], scope?: string): Promise<void> {
-    const answer = await fetch(`${this.url}/sync/push`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ client_id: 'check', changes, ...(scope === undefined ? {} : { scope }) }),
-    });
-    const text = await answer.text();
-    if (answer.status !== 200 || text.includes('"rejected"')) throw new Error(`Push: ${text}`);
+    const sent = { client_id: 'check', changes, ...(scope === undefined ? {} : { scope }) };
+    const text = await this.text(user, '/sync/push', JSON.stringify(sent));
+    if (text.includes('"rejected"')) throw new Error(`Push: ${text}`);
   }
 
   private async logged(user: User, scope: string, query: string): Promise<ReadonlySet<string>> {
@@ -74,13 +78,23 @@ export class ServerEye {
     }
   }
 
-  private async text(user: User, path: string): Promise<string> {
-    const answer = await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${user.token}` } });
+  /** @param body of a push */
+  private async text(user: User, path: string, body?: string): Promise<string> {
+    const of = { own: user.business, page: FINAL, id: ++this.asked };
+    this.wires.hear(FINAL, FINAL, { ...of, at: wireTime(), of: 'request', path, body });
+    const answer = await fetch(`${this.url}${path}`, {
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { method: 'POST', body }),
+    });
     const text = await answer.text();
+    this.wires.hear(FINAL, FINAL, { ...of, at: wireTime(), of: 'answer', status: answer.status, text });
     if (answer.status !== 200) throw new Error(`${path}: ${String(answer.status)} ${text}`);
     return text;
   }
 }
+
+/** The oracles know by the name that it reads everything, when nobody writes. */
+const FINAL = 'final';
 
 export function keyOf(collection: string, id: string | number): string {
   return `${collection} ${JSON.stringify(id)}`;

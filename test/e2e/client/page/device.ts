@@ -1,5 +1,5 @@
 /** A page that is a device: the agent of the harness, on IndexedDB, and what a test asks of its client. */
-import { add, inc, type Status } from 'nest-offline-sync-client';
+import { add, inc, type ClientSocket, type Status } from 'nest-offline-sync-client';
 import { indexedDb } from 'nest-offline-sync-client/indexeddb';
 import { Agent } from '../../../harness/devices/agent';
 import type { DeviceClient } from '../../../harness/devices/edits';
@@ -11,7 +11,8 @@ declare global {
 
 const agent = new Agent({
   storage: indexedDb(),
-  tell: (event) => void tellDevice(JSON.stringify(event)).catch(() => undefined),
+  socket: (url) => new WebSocket(url) as unknown as ClientSocket,
+  tell: (event) => tellDevice(JSON.stringify(event)).catch(() => undefined),
 });
 
 function client(): DeviceClient {
