@@ -127,7 +127,11 @@ export class WireHistory {
   ): void {
     const reply = { status: event.status, text: event.text, headers: new Headers() };
     const answer = answerOf(reply);
-    if (isPush(asked)) return this.push(asked, answeredAt, answer, parsed(event.text));
+    if (isPush(asked)) {
+      const body = parsed(event.text);
+      // Browsers give the text of an answer that was cut off as if that were all.
+      return this.push(asked, answeredAt, event.status === 200 && body === undefined ? null : answer, body);
+    }
     const { pathname, searchParams: query } = new URL(asked.path, 'http://device');
     const log = this.logOf(asked.own, query.get('scope') ?? undefined);
     const reader = nameOf(device, log);

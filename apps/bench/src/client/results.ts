@@ -18,11 +18,21 @@ interface Row {
 /** What is measured, in the order of the table. */
 const ROWS: readonly Row[] = [
   { id: 'load 10k', title: 'first load of 10,000', unit: 'ms', target: { most: 400 } },
-  { id: 'store 10k', title: 'the same, against parse and store', unit: 'ms', target: { ratio: 1.5 } },
+  {
+    id: 'store 10k',
+    title: 'the same from memory, against parse and store',
+    unit: 'ms',
+    target: { ratio: 1.5 },
+  },
   { id: 'longest task 10k', title: 'its longest task', unit: 'ms', target: { most: 50 } },
   { id: 'start 10k', title: 'start with 10,000 stored', unit: 'ms', target: { most: 60 } },
   { id: 'load 100k', title: 'first load of 100,000', unit: 'ms', target: { most: 2_500 } },
-  { id: 'store 100k', title: 'the same, against parse and store', unit: 'ms', target: { ratio: 1.5 } },
+  {
+    id: 'store 100k',
+    title: 'the same from memory, against parse and store',
+    unit: 'ms',
+    target: { ratio: 1.5 },
+  },
   { id: 'longest task 100k', title: 'its longest task', unit: 'ms', target: { most: 50 } },
   { id: 'heap, nothing shown', title: 'heap with 100,000, no query', unit: 'MB', target: { most: 60 } },
   { id: 'heap, all shown', title: 'heap with 100,000, all in a query', unit: 'MB' },

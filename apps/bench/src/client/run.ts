@@ -13,7 +13,8 @@ import { Stage } from '../stage';
 import { buildPages, installPeers, type ClientVariant } from './pages';
 import { Profile } from './profile';
 import { Results } from './results';
-import { DATABASE, flush, load, Scopes, spread, tabs, type Figure, type World } from './scenarios';
+import type { FilledLog } from '../workload/filled-log';
+import { DATABASE, flush, load, loadAgain, Scopes, spread, tabs, type Figure, type World } from './scenarios';
 
 const SCENARIOS = ['load', 'flush', 'spread', 'tabs', 'many'] as const;
 const SCENARIO_LIMIT_MS = 120_000;
@@ -82,11 +83,15 @@ function play(
   scenario: Scenario,
   variant: ClientVariant,
 ): Promise<readonly Figure[]> {
+  const both = async (log: FilledLog): Promise<readonly Figure[]> => [
+    ...(await load(world, variant, log)),
+    ...(variant === 'ours' ? await loadAgain(world, log) : []),
+  ];
   switch (scenario) {
     case 'load':
-      return load(world, variant, scopes.some);
+      return both(scopes.some);
     case 'many':
-      return load(world, variant, scopes.many);
+      return both(scopes.many);
     case 'flush':
       return flush(world, variant);
     case 'spread':

@@ -77,6 +77,18 @@ export function callsOf(device: Device) {
       waiting = undefined;
       return { ms, longestTask: await tasks() };
     },
+    /** A first load whose answers are kept in memory, and one by another device that they are given to: without server and network. */
+    async again(first: Setup, second: Setup, count: number): Promise<LoadResult> {
+      const replay = recordAnswers();
+      await this.load(first, count);
+      this.hide();
+      replay.begin();
+      try {
+        return await this.load(second, count);
+      } finally {
+        replay.end();
+      }
+    },
     /** Of ids and quantities, in any order. */
     digest: (): string => (state ? digestOf(state.notes()) : ''),
     hide(): void {
@@ -150,6 +162,27 @@ function longTasks(): () => Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 200));
     observer.disconnect();
     return longest;
+  };
+}
+
+/** Of a full resync, by the page. */
+function recordAnswers(): { begin(): void; end(): void } {
+  const answers = new Map<string, string>();
+  let isReplaying = false;
+  const { fetch } = globalThis;
+  globalThis.fetch = async (input, init) => {
+    if (typeof input !== 'string' || !input.includes('/full?')) return fetch(input, init);
+    const page = new URL(input).searchParams.get('cursor') ?? '';
+    const known = answers.get(page);
+    if (isReplaying && known === undefined) throw new Error('It asks for another page than the first time.');
+    if (isReplaying) return new Response(known);
+    const answer = await fetch(input, init);
+    answers.set(page, await answer.clone().text());
+    return answer;
+  };
+  return {
+    begin: () => (isReplaying = true),
+    end: () => (globalThis.fetch = fetch),
   };
 }
 
