@@ -24,8 +24,8 @@ import { checkOptions } from './validation.ts';
 
 export interface LogoutOptions {
   /**
-   * What becomes of edits that the server has not taken. `refuse` (default): logout fails. `flush`: it waits for them up to
-   * `timeoutMs`, then fails. `keep`: they stay on the device and are sent when this user is back. `discard`: they go.
+   * What becomes of edits that the server has not taken, refused ones among them. `refuse` (default): logout fails. `flush`: they are
+   * sent first, for up to `timeoutMs`; then it fails if some are left. `keep`: they stay on the device and are sent when this user is back. `discard`: they go.
    */
   readonly unsent?: 'refuse' | 'flush' | 'keep' | 'discard';
   /** Milliseconds; default 10,000. */
@@ -191,8 +191,7 @@ export class SyncClient<C extends Definitions> extends ScopeClient<C> {
     await forgetIdentity(storage, app, identity);
     const gone: Session[] = [];
     for (const [index, session] of sessions.entries()) {
-      const hasUnsent = (counts[index] ?? 0) > 0 || (await session.replica.refused()).length > 0;
-      const keeps = unsent === 'keep' && hasUnsent;
+      const keeps = unsent === 'keep' && (counts[index] ?? 0) > 0;
       await session.replica.clear(keeps);
       if (!keeps) gone.push(session);
     }
@@ -288,7 +287,7 @@ async function sealed(sessions: readonly Session[], mustBeSent: boolean): Promis
     Promise.all(sessions.map(({ replica }) => call(replica)));
   await each((replica) => replica.seal(true));
   const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
-  const known = sum(sessions.map(({ replica }) => replica.pending().length));
+  const known = sum(await each((replica) => replica.untaken()));
   const counts = mustBeSent && known > 0 ? undefined : await each((replica) => replica.shut(mustBeSent));
   const unsent = counts ? sum(counts) : known;
   if (counts && (!mustBeSent || unsent === 0)) return counts;

@@ -137,7 +137,7 @@ export class UnsentChangesError extends ClientError {
 
   constructor(readonly count: number) {
     super(
-      `${count} changes were not taken by the server yet. Call logout with unsent: "flush" (wait for them), "keep" (send them when this user is back) or "discard".`,
+      `${count} changes are not on the server: they were not sent yet, or refused. Decide about refused ones, or call logout with unsent: "flush" (send first), "keep" (until this user is back) or "discard".`,
     );
   }
 }

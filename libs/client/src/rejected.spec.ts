@@ -48,6 +48,29 @@ async function device(conflict: 'last-writer-wins' | 'reject-stale' = 'last-writ
 }
 
 describe('an entry of the quarantine', () => {
+  it.each(['refuse', 'flush'] as const)(
+    'does not go without a word with a logout that may %s',
+    async (unsent) => {
+      const { client, time } = await device();
+      await client.db.tasks.upsert('x', { title: 'bad' });
+      await time.pass(MINUTE);
+      expect(client.status.current).toMatchObject({ pending: 0, rejected: 1 });
+      const refused = expect(client.logout({ unsent })).rejects.toMatchObject({
+        code: 'unsent_changes',
+        count: 1,
+      });
+      await time.pass(MINUTE);
+      await refused;
+      const [entry] = await client.rejected.list();
+      // The user is still there, and decides.
+      await client.rejected.discard(entry?.id ?? '');
+      const leaving = client.logout({ unsent });
+      await time.pass(MINUTE);
+      await leaving;
+      expect(client.status.current.phase).toBe('closed');
+    },
+  );
+
   it('says what the user made, what that was made on, and what the server has, of each change', async () => {
     const { client, server, readsFirst, time } = await device('reject-stale');
     await client.pause();

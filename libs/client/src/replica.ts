@@ -7,7 +7,7 @@ import { readMeta, writeMeta, type MetaRecords } from './meta.ts';
 import { expectShapes, migrateStored } from './migrating.ts';
 import { NOTHING, type Outcome, type Settlement, type ToldOutcome } from './outcome.ts';
 import type { Strategy } from './rules/chain.ts';
-import type { Mutation, RefusedEntry } from './rules/mutation.ts';
+import { changesIn, type Mutation, type RefusedEntry } from './rules/mutation.ts';
 import type { Shapes } from './rules/migration.ts';
 import { Settlements } from './settlements.ts';
 import { shownOf, walkShown } from './shown.ts';
@@ -190,15 +190,17 @@ export class Replica {
   }
 
   /**
-   * Ends the writes of all tabs. What is unsent is counted in the same transaction, so that no edit slips in between.
+   * Ends the writes of all tabs. What the server has not taken is counted in the same transaction, so that no edit slips in between.
    *
-   * @param ifEmpty nothing is done if something is unsent
-   * @returns how many edits are unsent
+   * @param ifEmpty nothing is done if there is something
+   * @returns how many edits wait, or were refused and not decided about
    */
   async shut(ifEmpty: boolean): Promise<number> {
-    return this.database.transaction('durable', ['meta', 'outbox'], async ({ meta, outbox }) => {
-      const all = (await outbox.range()) as readonly (readonly [number, Mutation])[];
-      const unsent = all.filter(([, { state }]) => state !== 'answered').length;
+    return this.database.transaction('durable', ['meta', 'outbox', 'rejected'], async (stores) => {
+      const { meta } = stores;
+      const [all, entries] = await Promise.all([stores.outbox.range(), stores.rejected.range()]);
+      const waiting = all.filter(([, each]) => (each as Mutation).state !== 'answered').length;
+      const unsent = waiting + changesIn(entries.map(([, entry]) => entry as RefusedEntry));
       if (unsent === 0 || !ifEmpty) {
         const { n } = await readMeta(meta, 'epoch');
         await writeMeta(meta, 'epoch', { n: n + 1, isOut: true });
@@ -259,6 +261,11 @@ export class Replica {
     return [...this.waiting.values()]
       .filter((each) => each.state !== 'answered')
       .sort((a, b) => a.seq - b.seq);
+  }
+
+  /** How many edits the server has not taken: they wait, or were refused and not decided about. */
+  async untaken(): Promise<number> {
+    return this.pending().length + changesIn(await this.refused());
   }
 
   /** Whether mutations wait for the base to hold what became of them. */

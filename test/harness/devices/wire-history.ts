@@ -3,6 +3,7 @@ import type {
   Answer,
   FullRow,
   HistoryEvent,
+  PushEvent,
   Seen,
   SentChange,
   SentPatch,
@@ -60,7 +61,7 @@ interface Loading {
 
 /** The history of a run as the conformance kit's oracles judge it, from what went over the wires of all devices. */
 export class WireHistory {
-  readonly events: HistoryEvent[] = [];
+  private readonly known: HistoryEvent[] = [];
   /** Of each process the one that lives. */
   private readonly pages = new Map<string, string>();
   private readonly asked = new Map<string, Asked>();
@@ -106,6 +107,13 @@ export class WireHistory {
     }
   }
 
+  /** Also with the pushes that nobody has been answered yet: they may have taken effect. */
+  get events(): readonly HistoryEvent[] {
+    const waiting = [...this.asked.values()].filter(isPush);
+    for (const { pushes } of this.sockets.values()) waiting.push(...pushes.values());
+    return [...this.known, ...waiting.map((asked) => this.pushOf(asked, Infinity, null, undefined))];
+  }
+
   /** What a process was still waiting for never came, and it hears nothing any more. */
   died(process: string): void {
     const at = wireTime() - this.startedAt;
@@ -138,7 +146,7 @@ export class WireHistory {
     const [kind] = pathname.split('/').slice(-1);
     const { sentAt } = asked;
     if (kind === 'pull')
-      this.events.push({
+      this.known.push({
         kind,
         ...log,
         ...{ reader, sentAt, answeredAt, answer, since: query.get('since') },
@@ -169,7 +177,7 @@ export class WireHistory {
     for (const row of rows) load.rows.push({ ...row, marker: null });
     if (typeof end['cursor'] === 'string') this.loading.set(reader, load);
     else
-      this.events.push({
+      this.known.push({
         kind: 'full',
         ...log,
         ...{ reader, sentAt: load.sentAt, answeredAt, rows: load.rows, lastSeq: load.lastSeq },
@@ -178,16 +186,25 @@ export class WireHistory {
   }
 
   private push(asked: Asked, answeredAt: number, answer: Answer, body: unknown, via?: 'socket'): void {
-    const { own, sentAt, body: sent } = asked;
+    this.known.push(this.pushOf(asked, answeredAt, answer, body, via));
+  }
+
+  private pushOf(
+    { own, sentAt, body: sent }: Asked,
+    answeredAt: number,
+    answer: Answer,
+    body: unknown,
+    via?: 'socket',
+  ): PushEvent {
     const changes = Array.isArray(sent['changes']) ? sent['changes'].map(changeOf) : [];
-    this.events.push({
+    return {
       kind: 'push',
       ...this.logOf(own, sent['scope']),
       ...{ id: ++this.pushes, client: String(sent['client_id']), sentAt, answeredAt, answer, changes },
       atomic: sent['atomic'] === 'mutation' ? 'mutation' : 'batch',
       ...(via ? { via } : {}),
       results: answer?.status === 200 ? resultsOf(body) : null,
-    });
+    };
   }
 
   private socket(key: string, device: string, own: string): Socket {
@@ -277,7 +294,7 @@ export class WireHistory {
     if (this.of(socket, scope)?.isOn !== true) return;
     const { device, own, connection } = socket;
     const log = this.logOf(own, this.called(socket, scope));
-    this.events.push({ kind: 'stream', ...log, reader: nameOf(device, log), connection, at, what });
+    this.known.push({ kind: 'stream', ...log, reader: nameOf(device, log), connection, at, what });
   }
 
   private of(socket: Socket, scope: string | undefined): Subscription | undefined {

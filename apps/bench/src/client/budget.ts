@@ -16,12 +16,12 @@ export const BUDGETS: readonly Budget[] = [
   {
     name: 'core and IndexedDB',
     imports: { ...CORE, 'nest-offline-sync-client/indexeddb': 'indexedDb' },
-    bytes: 45_100,
+    bytes: 45_500,
   },
   {
     name: 'core and memory',
     imports: { 'nest-offline-sync-client': 'createSyncClient, collection, inc, add, memory' },
-    bytes: 42_450,
+    bytes: 42_850,
   },
   {
     name: 'core and SQLite (Expo)',
@@ -30,7 +30,7 @@ export const BUDGETS: readonly Budget[] = [
       'nest-offline-sync-client/sqlite': 'sqlite',
       'nest-offline-sync-client/sqlite/expo': 'expoSqlite',
     },
-    bytes: 44_200,
+    bytes: 44_600,
   },
   { name: 'react', imports: { 'nest-offline-sync-client/react': 'useLive, useStatus' }, bytes: 300 },
   { name: 'rxjs', imports: { 'nest-offline-sync-client/rxjs': 'stream' }, bytes: 200 },

@@ -118,3 +118,7 @@ export interface RefusedEntry {
 export function docKey(collection: string, id: DocId): string {
   return JSON.stringify([collection, id]);
 }
+
+export function changesIn(entries: readonly RefusedEntry[]): number {
+  return entries.reduce((sum, { changes }) => sum + changes.length, 0);
+}
