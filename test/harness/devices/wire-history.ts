@@ -138,6 +138,8 @@ export class WireHistory {
     if (isPush(asked)) {
       const body = parsed(event.text);
       // Browsers give the text of an answer that was cut off as if that were all.
+      // A browser sends a request again by itself when a connection that it had used before breaks.
+      if (resultsOf(body)?.some(({ replayed }) => replayed)) this.push(asked, answeredAt, null, undefined);
       return this.push(asked, answeredAt, event.status === 200 && body === undefined ? null : answer, body);
     }
     const { pathname, searchParams: query } = new URL(asked.path, 'http://device');
