@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import { DECODING } from '../collections/native-collection';
 import { codeOf, isPassing, MONGO_CODES } from '../database/errors';
@@ -33,8 +32,6 @@ export class HistoryLost extends Error {
 
 /** The server answers at least that often, also when nothing was written. Milliseconds. */
 const ANSWER_EVERY_MS = 500;
-/** After some have come, others are waited for: many in one transaction cost far less than one by one. */
-const GATHER_MS = 25;
 const BATCH = 1000;
 const LIMIT_MS = 15_000;
 /** The first answer waits until the majority has what the primary had. */
@@ -57,19 +54,14 @@ export async function* changesOf(
   const session = client.startSession();
   let id: Reply['cursor']['id'] = 0;
   let asked: Promise<Reply> | undefined;
-  const next = async (isBusy: boolean): Promise<Reply> => {
-    if (isBusy) await delay(GATHER_MS, undefined, { signal });
-    return run(db, session, LIMIT_MS, more(id));
-  };
   try {
     const { cursor } = await open(oplog, watched, start, session);
     id = cursor.id;
     for (let reply = cursor; ;) {
-      const events = reply.firstBatch ?? reply.nextBatch ?? [];
-      asked = Number(id) === 0 ? undefined : next(events.length > 0);
+      asked = Number(id) === 0 ? undefined : run(db, session, LIMIT_MS, more(id));
       // It is heard below, but perhaps later than it fails.
       asked?.catch(() => undefined);
-      yield batchOf(events, reply.postBatchResumeToken);
+      yield batchOf(reply.firstBatch ?? reply.nextBatch, reply.postBatchResumeToken);
       if (!asked || signal.aborted) return;
       ({ cursor: reply } = await asked);
       id = reply.id;
