@@ -14,6 +14,7 @@ export type {
   AdminStatus,
   AdminVerification,
 } from './operator/answers';
+export type { CollectionStatus } from './admin/scope-status';
 export type { SyncOptionsFactory } from './options/module-definition';
 export type {
   Bypass,

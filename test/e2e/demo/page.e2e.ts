@@ -177,10 +177,11 @@ describe('the page of the demo', () => {
     await phone('Alice').getByRole('button', { name: 'Add' }).click();
     await says('Alice', '1 waiting');
     await demo.line(/Worker \d+ ended .SIGKILL/);
-    await phone('Bob').getByLabel('Done: Feed the cat').waitFor();
+    // A phone waits up to a minute between two tries.
+    await phone('Bob').getByLabel('Done: Feed the cat').waitFor({ timeout: 90_000 });
     for (const who of ['Alice', 'Bob']) await says(who, 'all sent');
     problems.isCut = false;
-  });
+  }, 150_000);
 
   it('shows ten thousand products, and sells one of them', async () => {
     await press('10,000 products');

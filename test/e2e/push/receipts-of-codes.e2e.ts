@@ -167,7 +167,8 @@ describe('the receipt of a rejection', () => {
       new MarkdownFile(join(__dirname, '../../../docs/protocol.md')).section('Error codes'),
     );
     const first = rows.findIndex(([code]) => codeOf(code) === 'invalid_change');
-    const end = rows.findIndex(([code]) => codeOf(code) === 'stale_version');
+    // What follows are the codes of an operator's routes.
+    const end = rows.findIndex(([code]) => codeOf(code) === 'not_found');
     for (const [code, , , , receipt] of rows.slice(first, end))
       if (codeOf(code)) documented.set(codeOf(code)!, receipt);
   });

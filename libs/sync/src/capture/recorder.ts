@@ -36,13 +36,12 @@ export class Recorder {
 
   /** Whose log each of the documents is looked for in; none of collections that are not there. */
   async sightings(seen: readonly Seen[]): Promise<Sighting[]> {
-    const { oplog, readiness } = this.deps;
+    const { readiness } = this.deps;
     const sightings: Sighting[] = [];
     await apart(
       seen.filter(({ collection }) => !readiness.isPending(collection)),
       async (some) => {
         const found = await sightingsOf(
-          oplog,
           some,
           (name) => this.captured.find((collection) => collection.name === name),
           ({ name, rules }) => this.refused.tellReason(name, namesNoScope(rules.capture?.scopeField ?? '')),

@@ -2,7 +2,6 @@ import { unlessCopied } from '../codec/copied-document';
 import { SYNC_FIELD_PREFIX, SYNC_FIELDS, type StoredDocument } from '../codec/stored-document';
 import type { SyncedCollection } from '../collections/collection';
 import { within } from '../database/waiting';
-import type { OplogRepository } from '../log/oplog';
 import { scopeIn } from '../plan/foreign';
 import { scopeOf, type Seen } from './change-events';
 import { keyOf, type Sighting } from './observation';
@@ -16,7 +15,6 @@ const SIZE = `${SYNC_FIELD_PREFIX}size`;
  * after that is another event.
  */
 export async function sightingsOf(
-  oplog: Pick<OplogRepository, 'entries'>,
   seen: readonly Seen[],
   collectionOf: (name: string) => SyncedCollection | undefined,
   /** Told of a document whose field names no scope. */
@@ -32,8 +30,7 @@ export async function sightingsOf(
     for (const one of some) {
       const row = rows.get(keyOf(one.storedId));
       const sighting = sightingOf(collection, one, row);
-      // What is seen a second time may be gone from a scope that it has left before.
-      if (sighting && (row || one.isGone || !(await isToldGone(oplog, sighting)))) sightings.push(sighting);
+      if (sighting) sightings.push(sighting);
       // Somebody else has taken it into another scope, by the document alone: adopt, or the push of a device there.
       for (const scopeId of one.scopes)
         if (scopeId !== sighting?.scopeId)
@@ -41,20 +38,6 @@ export async function sightingsOf(
     }
   }
   return sightings;
-}
-
-/** Whether the scope's log ends with the delete of a document. */
-async function isToldGone(
-  { entries }: Pick<OplogRepository, 'entries'>,
-  { scopeId, collection: { name }, storedId }: Sighting,
-): Promise<boolean> {
-  const newest = await within(LIMIT_MS, () =>
-    entries.findOne(
-      { scope: scopeId, collection: name, doc: storedId },
-      { sort: { version: -1 }, projection: { _id: 0, operation: 1 } },
-    ),
-  );
-  return newest?.operation === 'delete';
 }
 
 function namesNone({ rules }: SyncedCollection, row: StoredDocument): boolean {

@@ -93,8 +93,12 @@ class Foreign {
   /** Nobody but the app removes a document without leaving a tombstone, unless it was one of the old tombstones. */
   private wasDeleted(): boolean {
     const { observed, parent } = this.change;
-    // Also one that was replaced as a whole before: then nothing of its scope is in what was deleted.
-    if (observed) return observed.isGone === true || observed.since !== undefined;
+    if (observed) {
+      // Also one that was replaced as a whole before: then nothing of its scope is in what was deleted.
+      const mayBeTold = observed.isGone === true || observed.since !== undefined;
+      // It may have left the scope before that, and was seen to be missing before that was recorded.
+      return mayBeTold && (observed.again === true || !isToldGone(this.ledger, this.of, this.planning));
+    }
     const { scopeId } = this.of.request;
     return (
       parent !== null &&

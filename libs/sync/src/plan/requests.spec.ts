@@ -224,6 +224,25 @@ describe('a plan', () => {
     },
   );
 
+  it.each([{ isGone: true }, { since: '20260502T120000.000Z-0000-x' }])(
+    'tells a log once that a document is gone which has left it before, and is then seen to be missing: %j',
+    (observed) => {
+      push('a', [change('d', { n: 1 })]);
+      const key = documentKey('notes', 'd', 'd');
+      const seen = (more: ReadyChange['observed']): void => {
+        const all = { observed: { scopeField: 'shop', wasHere: true, ...more } };
+        group([request('a', [change('d', null, { more: all })])]);
+      };
+      // Its field names no scope any more.
+      world.documents.set(key, { ...world.documents.get(key), _id: 'd' });
+      seen({ moved: { to: undefined } });
+      expect(lastEntry().operation).toBe('delete');
+      world.documents.delete(key);
+      for (let times = 1; times <= 2; times++) seen(observed);
+      expect(world.log.map(({ operation }) => operation)).toEqual(['upsert', 'delete']);
+    },
+  );
+
   it('lets stamps of a document only rise, so that an older edit never wins over the child of a newer one', () => {
     const ahead = '20260502T120050.000Z-0000-edit';
     const between = '20260502T120030.000Z-0000-edit';
