@@ -37,7 +37,7 @@ interface ModelReceipt {
   readonly answer: Expected;
   readonly key: string;
   /** What the client had sent, and whether the server made just that of it. */
-  readonly sent: Data | null;
+  readonly sent: Data | null | undefined;
   readonly same: boolean;
 }
 
@@ -189,9 +189,10 @@ class ModelRequest {
     return refusal;
   }
 
-  private keep({ mutation, key, document }: ReadyChange, answer: Expected): void {
-    const same = this.mine.get(key)?.same ?? true;
-    const receipt = { body: mutation!.hash, answer, key, sent: document, same };
+  private keep({ mutation, key, document, patch }: ReadyChange, answer: Expected): void {
+    const mine = this.mine.get(key);
+    const sent = patch && answer.new_version !== null ? mine?.sent : document;
+    const receipt = { body: mutation!.hash, answer, key, sent, same: mine?.same ?? true };
     this.state.receipts.set(receiptKey(this.request, mutation), receipt);
   }
 
