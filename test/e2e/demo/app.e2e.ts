@@ -245,7 +245,7 @@ describe('the installable app', () => {
     await page.reload();
     const notice = (on: Page) => on.getByText('A new version of the app is here');
     for (const each of [page, second]) await notice(each).waitFor();
-    // Whoever types goes on typing: only what is asked for is loaded again.
+    // A user who is typing goes on: only the tab where it is asked for is loaded again.
     await second.getByLabel('New task').fill('Half a sen');
     await Promise.all([page.waitForEvent('load'), press(page, 'Update')]);
     await task(page, 'Call the plumber');
