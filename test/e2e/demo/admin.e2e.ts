@@ -10,11 +10,10 @@ import { barriersOf } from '../../support/accessibility';
 import { BuiltPages } from '../../support/built-pages';
 import { Chromium } from '../../support/chromium';
 import { testDatabase } from '../../support/database';
+import { keepScreenshots } from '../../support/screenshots';
 import { until } from '../../support/until';
 
 const variables = { MONGODB_URI: testDatabase(__filename).uri, PORT: '0', LOG_LEVEL: 'error' };
-/** For who wants to look: a folder of pictures. */
-const { ADMIN_SCREENSHOTS } = process.env;
 let pages: BuiltPages;
 let app: NestExpressApplication;
 let url: string;
@@ -22,6 +21,7 @@ let profile: string;
 let browser: Chromium;
 let page: Page;
 const problems: string[] = [];
+const picture = keepScreenshots(__filename, () => browser.context.pages());
 
 beforeAll(async () => {
   pages = await BuiltPages.build();
@@ -58,10 +58,6 @@ async function tokenOf(user: string, more: object = {}): Promise<string> {
 const panel = (name: string): Locator => page.getByRole('region', { name, exact: true });
 /** No part of the page waits for an answer. */
 const settled = (): Promise<void> => page.locator('[aria-busy=true]').first().waitFor({ state: 'hidden' });
-async function picture(name: string): Promise<void> {
-  if (ADMIN_SCREENSHOTS === undefined) return;
-  await page.screenshot({ path: join(ADMIN_SCREENSHOTS, `${name}.png`), fullPage: true });
-}
 
 describe('the routes of the demo’s operator', () => {
   it('are for operators alone', async () => {
@@ -81,8 +77,8 @@ describe('the page of an operator', () => {
     await page.getByLabel('Or paste a token').fill(await tokenOf('alice'));
     await page.keyboard.press('Enter');
     await panel('Status').getByRole('alert').getByText('does not let').waitFor();
+    await picture(page, 'Alice is no operator');
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await picture('sign-in');
   });
 
   it('shows a device and its refused change to an operator', async () => {
@@ -113,7 +109,7 @@ describe('the page of an operator', () => {
     await refused.getByText('What was sent').click();
     await refused.getByText('"operation": "patch"').waitFor();
     await refused.getByRole('button', { name: 'Apply again' }).click();
-    await picture('refused');
+    await picture(page, 'It asks before it applies a change again');
     await page.keyboard.press('Enter');
     await page.getByRole('status').getByText('later was applied.').waitFor();
     await refused.getByText(/^applied/).waitFor();
@@ -126,7 +122,6 @@ describe('the page of an operator', () => {
     await panel('Verify')
       .getByText(/^No differences in \d+ documents/)
       .waitFor();
-    await picture('wide');
   });
 
   it('knows the phones of the other page, which have all there is', async () => {
@@ -152,7 +147,7 @@ describe('the page of an operator', () => {
     await page.getByRole('button', { name: 'Refresh' }).click();
     const alert = panel('Devices').getByRole('alert');
     await alert.getByText('The server cannot be reached.').waitFor();
-    await picture('failed');
+    await picture(page, 'One part cannot be loaded');
     await page.unroute('**/admin/sync/devices*');
     await alert.getByRole('button', { name: 'Try again' }).click();
     await panel('Devices')
@@ -166,7 +161,7 @@ describe('the page of an operator', () => {
     await page.emulateMedia({ colorScheme: 'dark' });
     const table = panel('Devices').getByRole('table', { name: 'Devices' });
     expect(await table.getByRole('columnheader').count()).toBe(6);
-    await picture('narrow-dark');
+    await picture(page, 'All parts');
     await page.getByRole('button', { name: 'Sign out' }).click();
     expect(await barriersOf(page)).toEqual([]);
     expect(problems).toEqual([]);

@@ -1,105 +1,38 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { gzipSync } from 'node:zlib';
-import { readEnvironment } from '../../../apps/demo/src/config/environment';
-import { listen, portOf } from '../../../apps/demo/src/start/single';
 import { barriersOf } from '../../support/accessibility';
-import { BuiltPages } from '../../support/built-pages';
 import { Chromium } from '../../support/chromium';
-import { CuttingProxy } from '../../support/cutting-proxy';
 import { testDatabase } from '../../support/database';
-import { demoClient, type DemoClient } from '../../support/demo-client';
-import { PageProblems } from '../../support/page-problems';
+import { keepScreenshots } from '../../support/screenshots';
+import { add, press, says, ShopApp, signIn, task } from '../../support/shop-app';
 import { until } from '../../support/until';
 
 const database = testDatabase(__filename);
-const problems = new PageProblems();
-let pages: BuiltPages;
-let app: NestExpressApplication;
-let proxy: CuttingProxy;
-let profile: string;
-let browser: Chromium;
+let shop: ShopApp;
 let page: Page;
-/** Another device of the café, by the plain protocol. */
-let other: DemoClient;
 
 beforeAll(async () => {
-  pages = await BuiltPages.build();
-  const variables = { MONGODB_URI: database.uri, PORT: '0', LOG_LEVEL: 'error', PAGES_DIR: pages.folder };
-  app = await listen(readEnvironment(variables), true);
-  proxy = await CuttingProxy.before(portOf(app));
-  other = await demoClient(`http://127.0.0.1:${String(portOf(app))}`, 'bob', 'corner-cafe');
-  profile = await mkdtemp(join(tmpdir(), 'sync-app-'));
-  browser = await Chromium.start(profile);
-  page = await opened();
+  shop = await ShopApp.start(database.uri);
+  page = await shop.open();
 });
-afterAll(async () => {
-  await browser?.kill();
-  await proxy?.close();
-  await app?.close();
-  await pages?.remove();
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-});
-afterEach(() => expect(problems.take()).toEqual([]));
-
-const url = (): string => `http://127.0.0.1:${String(proxy.port)}/app/`;
-
-async function opened(): Promise<Page> {
-  const next = problems.watch(await browser.context.newPage());
-  await next.goto(url());
-  return next;
-}
-
-/** Nothing answers any more, and what is connected is cut: for the page, for its sockets, and for the service worker. */
-function cut(): void {
-  problems.isCut = true;
-  proxy.aim(1);
-  proxy.cutAll();
-}
-
-/** The server answers again, and everything is sent. */
-async function connect(on: Page): Promise<void> {
-  proxy.aim(portOf(app));
-  // As browsers do when the network is back: what failed is tried again immediately.
-  for (const each of browser.context.pages()) await each.evaluate("dispatchEvent(new Event('online'))");
-  await says(on, 'all sent');
-  problems.isCut = false;
-}
-
-const press = (on: Page, name: string): Promise<void> =>
-  on.getByRole('button', { name, exact: true }).click();
-const says = (on: Page, text: string): Promise<void> => on.locator('footer').getByText(text).waitFor();
-const task = (on: Page, title: string): Promise<void> => on.getByLabel(`Done: ${title}`).waitFor();
-
-async function signIn(on: Page, user: string): Promise<void> {
-  await on.getByLabel('Your name').fill(user);
-  await press(on, 'Sign in');
-}
-async function add(on: Page, title: string): Promise<void> {
-  await on.getByLabel('New task').fill(title);
-  await press(on, 'Add');
-  await task(on, title);
-}
-async function titlesOnServer(): Promise<unknown[]> {
-  const { changes } = await other.pull('collections=tasks&limit=1000');
-  return changes.map(({ data }) => data?.['title']);
-}
+afterAll(() => shop?.end());
+afterEach(() => expect(shop.problems.take()).toEqual([]));
+const picture = keepScreenshots(__filename, () => shop.openPages());
 
 describe('the installable app', () => {
   it('is small: page and service worker load at most 100 kB of JavaScript', async () => {
-    const page = await pages.scriptBytes('app/index.html');
-    const worker = gzipSync(await readFile(join(pages.folder, 'app/service-worker.js'))).length;
+    const page = await shop.pages.scriptBytes('app/index.html');
+    const worker = gzipSync(await readFile(join(shop.pages.folder, 'app/service-worker.js'))).length;
     expect(page).toBeGreaterThan(40_000);
     expect(page + worker).toBeLessThan(100_000);
   });
 
   it('is served so that a new version is seen, and what does not change is not asked for again', async () => {
-    const [script = ''] = /\/app\/assets\/[^"]+\.js/.exec(await (await fetch(url())).text()) ?? [];
-    const headers = async (path: string) => (await fetch(new URL(path, url()))).headers;
+    const [script = ''] = /\/app\/assets\/[^"]+\.js/.exec(await (await fetch(shop.url)).text()) ?? [];
+    const headers = async (path: string) => (await fetch(new URL(path, shop.url))).headers;
     const caching = async (path: string) => (await headers(path)).get('cache-control');
     expect(await caching(script)).toBe('public, max-age=31536000, immutable');
     for (const path of ['/app/', '/app/service-worker.js', '/app/manifest.webmanifest'])
@@ -108,7 +41,7 @@ describe('the installable app', () => {
   });
 
   it('can be installed', async () => {
-    const devtools = await browser.devtools(page);
+    const devtools = await shop.browser.devtools(page);
     const { errors } = await devtools.send('Page.getAppManifest');
     expect(errors).toEqual([]);
     const { installabilityErrors } = await devtools.send('Page.getInstallabilityErrors');
@@ -117,6 +50,7 @@ describe('the installable app', () => {
 
   it('lets somebody in, and loads the shop', async () => {
     expect(await barriersOf(page)).toEqual([]);
+    await picture(page, 'Sign-in');
     await signIn(page, 'alice');
     await task(page, 'Clean the grinder');
     await says(page, 'all sent');
@@ -124,38 +58,40 @@ describe('the installable app', () => {
     for (const list of ['Stock', 'Orders', 'Tasks']) {
       await press(page, list);
       expect(await barriersOf(page)).toEqual([]);
+      await picture(page, list);
     }
   });
 
   it('starts without the server, keeps edits through reloads, and sends them when it is back', async () => {
-    cut();
+    shop.cut();
     await page.reload();
     await task(page, 'Clean the grinder');
     await page.getByText('You are offline').waitFor();
     await add(page, 'Order cups');
     await says(page, '1 waiting');
     // Also by its address without the last stroke.
-    await page.goto(url().slice(0, -1));
+    await page.goto(shop.url.slice(0, -1));
     await task(page, 'Order cups');
     await says(page, '1 waiting');
-    expect(await titlesOnServer()).not.toContain('Order cups');
+    expect(await shop.titlesOnServer()).not.toContain('Order cups');
     await press(page, 'Try now');
     await page.getByText('1 change waits on this device').waitFor();
-    await connect(page);
-    expect(await titlesOnServer()).toContain('Order cups');
+    await picture(page, 'Offline, with something that waits');
+    await shop.connect(page);
+    expect(await shop.titlesOnServer()).toContain('Order cups');
   });
 
   it('sends what waits after the last page is closed, when the browser tells its service worker', async () => {
-    const devtools = await browser.devtools(await browser.context.newPage());
+    const devtools = await shop.browser.devtools(await shop.browser.context.newPage());
     const registered = new Promise<string>((resolve) =>
       devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations: [first] }) => {
         if (first) resolve(first.registrationId);
       }),
     );
     await devtools.send('ServiceWorker.enable');
-    cut();
+    shop.cut();
     await page.getByText('You are offline').waitFor();
-    const ofPage = await browser.devtools(page);
+    const ofPage = await shop.browser.devtools(page);
     await ofPage.send('Network.enable');
     const conditions = { offline: true, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     await ofPage.send('Network.emulateNetworkConditions', conditions);
@@ -164,42 +100,43 @@ describe('the installable app', () => {
     const tags = 'navigator.serviceWorker.ready.then(({ sync }) => sync.getTags())';
     await until(async () => (await page.evaluate<string[]>(tags)).includes('outbox'));
     await page.close();
-    proxy.aim(portOf(app));
+    shop.answer();
     await devtools.send('ServiceWorker.dispatchSyncEvent', {
-      origin: new URL(url()).origin,
+      origin: shop.origin,
       registrationId: await registered,
       tag: 'outbox',
       lastChance: false,
     });
-    await until(async () => (await titlesOnServer()).includes('Lock the door'));
-    page = await opened();
+    await until(async () => (await shop.titlesOnServer()).includes('Lock the door'));
+    page = await shop.open();
     await task(page, 'Lock the door');
     await says(page, 'all sent');
-    problems.isCut = false;
+    shop.problems.isCut = false;
   });
 
   it('shows in one tab what is edited in another, also offline', async () => {
-    const second = await opened();
+    const second = await shop.open();
     await add(second, 'Sort the receipts');
     await task(page, 'Sort the receipts');
     for (const each of [page, second]) await says(each, 'all sent');
-    cut();
+    shop.cut();
     await add(page, 'Count the till');
     await task(second, 'Count the till');
     for (const each of [page, second]) await says(each, '1 waiting');
-    await connect(second);
+    await shop.connect(second);
     await says(page, 'all sent');
     await second.close();
   });
 
   it('asks before it signs out with changes that were not sent, and keeps them for who made them', async () => {
-    const second = await opened();
+    const second = await shop.open();
     await task(second, 'Count the till');
-    cut();
+    shop.cut();
     await add(page, 'Call the plumber');
     await press(page, 'Sign out');
     const dialog = page.getByRole('dialog', { name: 'One change is not on the server' });
     expect(await barriersOf(page)).toEqual([]);
+    await picture(page, 'Signing out with something that waits');
     await dialog.getByRole('button', { name: 'Stay signed in' }).click();
     await task(page, 'Call the plumber');
     await press(page, 'Sign out');
@@ -207,7 +144,8 @@ describe('the installable app', () => {
     for (const each of [page, second]) await each.getByRole('button', { name: 'Sign in' }).waitFor();
     await press(page, 'Sign in');
     await page.getByText('Sign in when you are online').waitFor();
-    proxy.aim(portOf(app));
+    await picture(page, 'Sign-in without network');
+    shop.answer();
 
     await signIn(second, 'carol');
     await task(second, 'Clean the grinder');
@@ -216,35 +154,36 @@ describe('the installable app', () => {
     await signIn(second, 'alice');
     await task(page, 'Call the plumber');
     await says(page, 'all sent');
-    problems.isCut = false;
-    expect(await titlesOnServer()).toContain('Call the plumber');
+    shop.problems.isCut = false;
+    expect(await shop.titlesOnServer()).toContain('Call the plumber');
     await second.close();
   });
 
   it('throws away only what it was told to throw away', async () => {
-    cut();
+    shop.cut();
     await add(page, 'A mistake');
     await press(page, 'Sign out');
     await press(page, 'Send, then sign out');
     await page.getByText('They could not be sent').waitFor();
     await press(page, 'Throw away');
     await page.getByRole('button', { name: 'Sign in' }).waitFor();
-    proxy.aim(portOf(app));
+    shop.answer();
     await signIn(page, 'alice');
     await task(page, 'Call the plumber');
     await says(page, 'all sent');
-    problems.isCut = false;
+    shop.problems.isCut = false;
     expect(await page.getByLabel('Done: A mistake').count()).toBe(0);
-    expect(await titlesOnServer()).not.toContain('A mistake');
+    expect(await shop.titlesOnServer()).not.toContain('A mistake');
   });
 
   it('says when there is a new version, and goes to it when the user wants it', async () => {
-    const second = await opened();
+    const second = await shop.open();
     await task(second, 'Call the plumber');
-    await appendFile(join(pages.folder, 'app/service-worker.js'), '\n// The next version.\n');
+    await appendFile(join(shop.pages.folder, 'app/service-worker.js'), '\n// The next version.\n');
     await page.reload();
     const notice = (on: Page) => on.getByText('A new version of the app is here');
     for (const each of [page, second]) await notice(each).waitFor();
+    await picture(page, 'A new version');
     // A user who is typing goes on: only the tab where it is asked for is loaded again.
     await second.getByLabel('New task').fill('Half a sen');
     await Promise.all([page.waitForEvent('load'), press(page, 'Update')]);
@@ -259,20 +198,21 @@ describe('the installable app', () => {
 
   it('says when the device is full, keeps what was typed, and goes on when there is room', async () => {
     // For a while Chromium goes on with the room that it has found before, whatever the quota is now: so it starts with this one.
-    await browser.kill();
-    browser = await Chromium.start(profile);
-    const devtools = await browser.devtools(await browser.context.newPage());
-    const { origin } = new URL(url());
+    await shop.browser.kill();
+    shop.browser = await Chromium.start(shop.profile);
+    const devtools = await shop.browser.devtools(await shop.browser.context.newPage());
+    const { origin } = shop;
     const { usage } = await devtools.send('Storage.getUsageAndQuota', { origin });
     await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 300_000 });
-    page = await opened();
+    page = await shop.open();
     await task(page, 'Call the plumber');
     for (let n = 0; n < 8; n++) {
       const tags = [randomBytes(150_000).toString('base64')];
       const data = { title: `Large ${String(n)}`, done: false, tags };
-      await other.push({ collection: 'tasks', operation: 'upsert', doc_id: `large-${String(n)}`, data });
+      await shop.other.push({ collection: 'tasks', operation: 'upsert', doc_id: `large-${String(n)}`, data });
     }
     await page.getByText('This device is full', { exact: false }).first().waitFor();
+    await picture(page, 'The device is full');
     await devtools.send('Storage.overrideQuotaForOrigin', { origin });
     await add(page, 'Small');
     await task(page, 'Large 7');

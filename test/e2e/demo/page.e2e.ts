@@ -8,6 +8,7 @@ import { Chromium } from '../../support/chromium';
 import { testDatabase } from '../../support/database';
 import { startDemo, type DemoProcess } from '../../support/demo-process';
 import { PageProblems } from '../../support/page-problems';
+import { keepScreenshots } from '../../support/screenshots';
 
 const database = testDatabase(__filename);
 const problems = new PageProblems();
@@ -32,6 +33,7 @@ afterAll(async () => {
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 });
 afterEach(() => expect(problems.take()).toEqual([]));
+const picture = keepScreenshots(__filename, () => browser.context.pages());
 
 const phone = (of: string): Locator => page.getByRole('article', { name: `Phone of ${of}`, exact: true });
 const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
@@ -66,6 +68,7 @@ describe('the page of the demo', () => {
     await press('Both edit the same task');
     await says('Alice', '1 waiting');
     await says('Bob', '1 waiting');
+    await picture(page, 'Both are offline, and have edited the same task');
     await press('Both go online');
     const title = phone('Alice').getByLabel(/^Done: .*\(by /);
     await title.and(page.locator(':checked')).waitFor();
@@ -111,6 +114,7 @@ describe('the page of the demo', () => {
     const refused = phone('Bob').getByRole('region', { name: 'Refused changes' });
     await refused.getByText('conflict_stale').waitFor();
     await refused.getByRole('row', { name: 'state "cancelled"' }).waitFor();
+    await picture(page, 'A refused change');
     // In the light and in the dark, at a desk and on a phone, with everything on the page that it can have.
     expect(await barriersOf(page)).toEqual([]);
     await refused.getByRole('button', { name: 'Keep mine' }).click();
@@ -176,6 +180,7 @@ describe('the page of the demo', () => {
     await phone('Alice').getByLabel('New task').fill('Feed the cat');
     await phone('Alice').getByRole('button', { name: 'Add' }).click();
     await says('Alice', '1 waiting');
+    await picture(page, 'The server is dead');
     await demo.line(/Worker \d+ ended .SIGKILL/);
     // A phone waits up to a minute between two tries.
     await phone('Bob').getByLabel('Done: Feed the cat').waitFor({ timeout: 90_000 });
