@@ -260,10 +260,7 @@ class ModelRequest {
     if (strategy === 'custom') return this.ask(change, current);
     if (upsert && current.data === null) return wins();
     const newer = notOlder(change.hlc ?? parent, stamp ?? current.stamp);
-    // What was sent in an earlier request is known by the log, or by the document.
-    const isKnown =
-      !built?.before || built.version === current.version || this.entryAt(change.key, parent) !== undefined;
-    const base = !built ? this.entryAt(change.key, parent) : isKnown ? built.sent : undefined;
+    const base = this.baseOf(change.key, parent, built, current);
     if (strategy === 'merge' && upsert && base && current.data)
       return this.write(change, current.version, merged(base, current.data, change.document!, newer));
     return newer ? wins() : { ...rejection, code: 'conflict_stale' };
@@ -283,6 +280,19 @@ class ModelRequest {
     return { parent: built.version, stamp: undefined, unseen: !built.same && !built.judged, built };
   }
 
+  /** What was sent in an earlier request is known by the log, or by the document. */
+  private baseOf(
+    key: string,
+    parent: string | null,
+    built: Mine | undefined,
+    current: ModelDocument,
+  ): Data | null | undefined {
+    if (!built) return this.entryAt(key, parent);
+    const isKnown =
+      !built.before || built.version === current.version || this.entryAt(key, parent) !== undefined;
+    return isKnown ? built.sent : undefined;
+  }
+
   private patch(
     change: ReadyChange,
     patch: PatchBody,
@@ -291,7 +301,7 @@ class ModelRequest {
     if (!current) return no('document_missing');
     const { parent, stamp, unseen, built } = this.ancestry(change);
     const { strategy, deleteUpdatePolicy: policy } = change.rules;
-    const base = (built ? built.sent : this.entryAt(change.key, parent)) ?? undefined;
+    const base = this.baseOf(change.key, parent, built, current) ?? undefined;
     const knew = parent === current.version && !unseen;
     const refusal = (code: 'conflict_stale' | 'conflict_deleted'): Expected => ({
       ...no(code),

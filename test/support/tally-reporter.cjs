@@ -1,9 +1,10 @@
-const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
-const { dirname } = require('node:path');
+const { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
+const { dirname, relative } = require('node:path');
 
 /**
  * Jest reporter: adds `N passed, N failed` from Jest's own result to the file that JEST_TALLY names, so that it holds the
- * sum of several runs. A test file that could not run counts as a failure, and so does a run that was cut short.
+ * sum of several runs. A test file that could not run counts as a failure, and so does a run that was cut short. What has
+ * failed is named in the file beside it, `.failures`.
  */
 class TallyReporter {
   onRunComplete(_contexts, results) {
@@ -18,7 +19,18 @@ class TallyReporter {
     for (const [what, count] of Object.entries(before)) sum[what] += count;
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, `${tallyText(sum)}\n`);
+    appendFileSync(`${file}.failures`, failuresOf(results).join(''));
   }
+}
+
+/** A line for each test that has failed, and for each file that could not run. */
+function failuresOf({ testResults }) {
+  return testResults.flatMap(({ testFilePath, testExecError, testResults: tests }) => {
+    const file = relative(process.cwd(), testFilePath);
+    const names = tests.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
+    if (testExecError && names.length === 0) names.push('could not run');
+    return names.map((name) => `${file}: ${name}\n`);
+  });
 }
 
 function readTally(text) {

@@ -96,8 +96,9 @@ class Foreign {
     if (observed) {
       // Also one that was replaced as a whole before: then nothing of its scope is in what was deleted.
       const mayBeTold = observed.isGone === true || observed.since !== undefined;
+      if (observed.lacksTombstone === true || (mayBeTold && observed.again === true)) return true;
       // It may have left the scope before that, and was seen to be missing before that was recorded.
-      return mayBeTold && (observed.again === true || !isToldGone(this.ledger, this.of, this.planning));
+      return mayBeTold && !isToldGone(this.ledger, this.of, this.planning);
     }
     const { scopeId } = this.of.request;
     return (

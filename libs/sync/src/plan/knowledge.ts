@@ -30,7 +30,7 @@ export function knowledgeAfter(
     const sawAll = !isResolved && (!before || before.deleted || (before.version === parent && !unseen));
     const known = (): JsonObject | undefined => {
       if (sawAll || !made) return made;
-      const base = baseOf(planning, change, ancestry);
+      const base = baseOf(planning, change, ancestry, before);
       const was = (before && wireOf(before, rules.form)) ?? {};
       return base ? knownAfter(patch, knownSides(rules, base), was, made, lost) : undefined;
     };

@@ -9,6 +9,8 @@ export interface Observed {
   readonly scopeField?: string;
   /** A document of the request's scope was deleted. */
   readonly isGone?: boolean;
+  /** Its log tells that it was deleted, but what is stored of a deleted document was seen to be missing. */
+  readonly lacksTombstone?: boolean;
   /** Nothing was recorded since, while the document has no newer version than this. */
   readonly since?: string;
   /** It is recorded again, also when nothing differs. */

@@ -136,7 +136,7 @@ function compare(
   const facts = rules.form?.facts;
   const isCurrent = found.version === null || (ancestry.parent === found.version && !ancestry.unseen);
   if (isCurrent || setPaths(patch, facts).length === 0) return { conflicts: NONE, hasBase: true };
-  const base = baseOf(planning, change, ancestry) ?? undefined;
+  const base = baseOf(planning, change, ancestry, found) ?? undefined;
   return { conflicts: conflictingPaths(patch, base, wire, facts), hasBase: base !== undefined };
 }
 
@@ -147,7 +147,7 @@ function revive(
   found: DocumentState | undefined,
   ancestry: Ancestry,
 ): PatchStep {
-  const base = baseOf(planning, change, ancestry);
+  const base = baseOf(planning, change, ancestry, found);
   if (!base) return decided(conflictRejection('conflict_deleted', found, change.rules.form, GONE));
   const made = makeOf(change, change.patch, knownSides(change.rules, base), undefined);
   return { kind: 'made', made, status: 'conflict_resolved', lost: NONE };
@@ -161,7 +161,7 @@ function toResolve(
   sides: PatchedSides | undefined,
   lost: ReadonlySet<string>,
 ): PatchStep {
-  const base = baseOf(planning, change, ancestry);
+  const base = baseOf(planning, change, ancestry, found);
   const on = base ? knownSides(change.rules, base) : sides;
   if (!on) return decided(conflictRejection('conflict_deleted', found, change.rules.form, GONE));
   const patched = applied(change, settingPart(change.patch), on);

@@ -107,7 +107,7 @@ describe('the repair of a difference', () => {
   it('counts only while the document is as it was seen', () => {
     expect(repairOf({ ...finding, what: 'other content' })).toEqual({ unrecorded: 'v1' });
     expect(repairOf({ ...finding, what: 'bad version', document: null })).toEqual({ unrecorded: null });
-    expect(repairOf({ ...finding, what: 'no tombstone' })).toEqual({ isGone: true });
+    expect(repairOf({ ...finding, what: 'no tombstone' })).toEqual({ lacksTombstone: true });
     expect(repairOf({ ...finding, what: 'other scope' })).toEqual({ hasLeft: true });
   });
 });

@@ -116,8 +116,9 @@ export interface Finding {
 export function repairOf({ what, document }: Finding): Observed {
   switch (what) {
     case 'no document':
-    case 'no tombstone':
       return { isGone: true };
+    case 'no tombstone':
+      return { lacksTombstone: true };
     case 'no scope':
       // It is taken back into the scope that the log has it in.
       return { since: '' };
