@@ -11,6 +11,7 @@ const ARGUMENTS = [
   '--disable-gpu',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
+  '--hide-scrollbars',
   '--no-first-run',
   '--remote-debugging-port=0',
 ];

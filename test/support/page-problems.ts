@@ -8,12 +8,20 @@ export class PageProblems {
   private readonly all: string[] = [];
   /** While a test has cut the network, browsers say so. */
   isCut = false;
+  private expected: RegExp | undefined;
+
+  /** Errors of the console that belong to what a test does now. */
+  expect(pattern: RegExp | undefined): void {
+    this.expected = pattern;
+  }
 
   watch(page: Page): Page {
     page.on('pageerror', ({ message }) => this.all.push(message));
     page.on('console', (message) => {
-      if (message.type() !== 'error' || (this.isCut && NETWORK.test(message.text()))) return;
-      this.all.push(`${message.text()} (${message.location().url})`);
+      const text = message.text();
+      if (message.type() !== 'error' || (this.isCut && NETWORK.test(text)) || this.expected?.test(text))
+        return;
+      this.all.push(`${text} (${message.location().url})`);
     });
     return page;
   }

@@ -29,7 +29,7 @@ export function Page({ place }: { readonly place: Place }) {
 
   useEffect(() => {
     const all = [ALICE, BOB].map((holder) => new Device(holder, place, wire));
-    for (const device of all) void device.client.open();
+    for (const device of all) void device.open();
     setPhones(all);
     return () => {
       for (const device of all) void device.client.close();
@@ -38,7 +38,7 @@ export function Page({ place }: { readonly place: Place }) {
 
   const join = (holder: Holder): void => {
     const device = new Device(holder, place, wire);
-    void device.client.open();
+    void device.open();
     setPhones((before) => [...before, device]);
   };
   const leave = (device: Device): void => {

@@ -1,6 +1,6 @@
 import { useObservable, useStatus } from 'nest-offline-sync-client/react';
-import { useSyncExternalStore } from 'react';
-import type { Device } from './device.ts';
+import { useCallback, useSyncExternalStore } from 'react';
+import type { Device, Notice } from './device.ts';
 import { EditFailures } from './edit-failures.tsx';
 import { Orders } from './orders.tsx';
 import { Refused } from './refused.tsx';
@@ -25,6 +25,7 @@ export function Phone({
 }) {
   const { holder, client } = device;
   const [online, setOnline] = useOnline(device);
+  const notice = useNotice(device);
   const status = useStatus(client);
   const refused = useObservable(client.rejected.live());
   const List = VIEWS[view];
@@ -58,10 +59,28 @@ export function Phone({
         ))}
       </nav>
       <div className="list" role="group" aria-label={`${view} of ${holder.name}`} tabIndex={0}>
-        <EditFailures>
-          {refused.length > 0 && <Refused client={client} entries={refused} />}
-          <List client={client} />
-        </EditFailures>
+        {notice && (
+          <p role="alert" className="notice bad">
+            <span>{notice.text}</span>
+            {notice.isClosed ? (
+              <button onClick={() => void device.open()}>Open again</button>
+            ) : (
+              <button
+                className="plain"
+                aria-label="Close this message"
+                onClick={() => device.tell(undefined)}
+              >
+                ×
+              </button>
+            )}
+          </p>
+        )}
+        {!notice?.isClosed && (
+          <EditFailures>
+            {refused.length > 0 && <Refused client={client} entries={refused} />}
+            <List client={client} />
+          </EditFailures>
+        )}
       </div>
       <StatusLine status={status} />
       {onLeave && (
@@ -80,4 +99,11 @@ function useOnline({ network }: Device): [boolean, (online: boolean) => void] {
     () => network.online,
   );
   return [online, (next) => (network.online = next)];
+}
+
+function useNotice(device: Device): Notice | undefined {
+  return useSyncExternalStore(
+    useCallback((changed) => device.watch(changed), [device]),
+    () => device.notice,
+  );
 }

@@ -166,6 +166,27 @@ describe('the page of the demo', () => {
     await phone('Bob').getByLabel('Done: Sweep the floor').waitFor();
   });
 
+  it('says on each phone that the browser has removed its data, and loads it again', async () => {
+    await phone('Bob').getByRole('switch').click();
+    await phone('Bob').getByLabel('New task').fill('Water the ferns');
+    await phone('Bob').getByRole('button', { name: 'Add' }).click();
+    await says('Bob', '1 waiting');
+    const devtools = await browser.devtools(page);
+    const { origin } = new URL(demo.url);
+    await devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+    for (const who of ['Alice', 'Bob'])
+      await phone(who).getByRole('alert').getByText('its data was removed').waitFor();
+    await picture(page, 'The data of the phones was removed');
+    await phone('Bob').getByRole('switch').click();
+    for (const who of ['Alice', 'Bob']) {
+      await phone(who).getByRole('button', { name: 'Open again' }).click();
+      await phone(who).getByLabel('Done: Sweep the floor').waitFor();
+    }
+    await phone('Bob').getByRole('alert').getByText('1 change was not sent, and went with it.').waitFor();
+    await phone('Bob').getByRole('button', { name: 'Close this message' }).click();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
   it('leads to what else there is', async () => {
     const found = await page.getByRole('link').all();
     const links = await Promise.all(found.map((link) => link.getAttribute('href')));

@@ -1,15 +1,15 @@
-import { LoggedOutError } from 'nest-offline-sync-client';
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Installation } from './installation.ts';
-import { readSession, watchSession, writeSession, type Session } from './session.ts';
-import { SignIn } from './sign-in.tsx';
+import { lastUser, readSession, watchSession, writeSession, type Session } from './session.ts';
+import { SignIn, type Away } from './sign-in.tsx';
 import { SignedIn } from './signed-in.tsx';
+import { NoStorage } from './unusable.tsx';
 
 /** The shop on one device: who is signed in sees it, the others can sign in. */
 export function App({ installation }: { readonly installation: Installation }) {
-  /** Null: nobody. Undefined: not known yet. */
-  const [session, setSession] = useState<Session | null>();
-  const [failure, setFailure] = useState('');
+  /** Undefined: not known yet. */
+  const [session, setSession] = useState<Session | Away>();
+  const [failure, setFailure] = useState<unknown>();
   const isOutdated = useSyncExternalStore(
     useCallback((changed) => installation.subscribe(changed), [installation]),
     () => installation.isOutdated,
@@ -17,21 +17,17 @@ export function App({ installation }: { readonly installation: Installation }) {
 
   useEffect(() => {
     const read = (): void =>
-      void readSession().then(
-        // Another token of the same user is no other session.
-        (now) => setSession((before) => (before && isSame(before, now) ? before : (now ?? null))),
-        (error: unknown) => setFailure(String(error)),
-      );
+      void readSession().then((now) => setSession((before) => next(before, now)), setFailure);
     read();
     return watchSession(read);
   }, []);
 
-  const signIn = (next: Session): void => void writeSession(next).then(() => setSession(next));
-  const leave = useCallback((reason?: unknown) => {
-    if (reason instanceof LoggedOutError) return setSession(null);
-    void writeSession(undefined).then(() => setSession(null));
-  }, []);
+  const signIn = async (entered: Session): Promise<void> => {
+    await writeSession(entered);
+    setSession(entered);
+  };
 
+  if (failure !== undefined && !session) return <NoStorage error={failure} />;
   return (
     <>
       {isOutdated && (
@@ -42,31 +38,23 @@ export function App({ installation }: { readonly installation: Installation }) {
           </button>
         </p>
       )}
-      {failure !== '' && <Unusable message={failure} />}
-      {session === null && <SignIn onSignIn={signIn} />}
-      {session && (
+      {session && 'why' in session && <SignIn away={session} onSignIn={signIn} />}
+      {session && !('why' in session) && (
         <SignedIn
           key={`${session.business}/${session.user}`}
           session={session}
           installation={installation}
-          onLeave={leave}
+          onLeave={setSession}
         />
       )}
     </>
   );
 }
 
-function Unusable({ message }: { readonly message: string }) {
-  return (
-    <main role="alert">
-      <h1>This browser keeps nothing</h1>
-      <p>
-        The app needs IndexedDB, and could not open it: {message}. Private windows of some browsers refuse it.
-      </p>
-    </main>
-  );
-}
-
-function isSame(a: Session, b: Session | undefined): boolean {
-  return a.user === b?.user && a.business === b.business;
+/** @param now what is kept on this device */
+function next(before: Session | Away | undefined, now: Session | undefined): Session | Away {
+  const isIn = before && !('why' in before);
+  if (!now) return before && !isIn ? before : { why: lastUser() ? 'cleared' : 'out', lost: 0 };
+  // Another token of the same user is no other session.
+  return isIn && before.user === now.user && before.business === now.business ? before : now;
 }

@@ -24,9 +24,32 @@ export async function writeSession(session: Session | undefined): Promise<void> 
     'readwrite',
     (store) => (session ? store.put(session, KEY) : store.delete(KEY)) as IDBRequest<unknown>,
   );
+  remember(session);
   const others = channel();
   others.postMessage(undefined);
   others.close();
+}
+
+/**
+ * Who is signed in, or was until the browser removed the session: it is kept in another place. Undefined after signing out, and
+ * where both are gone.
+ */
+export function lastUser(): Pick<Session, 'user' | 'business'> | undefined {
+  try {
+    return (JSON.parse(localStorage.getItem(NAME) ?? 'null') as Session | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(session: Session | undefined): void {
+  try {
+    if (!session) return localStorage.removeItem(NAME);
+    const { user, business } = session;
+    localStorage.setItem(NAME, JSON.stringify({ user, business }));
+  } catch {
+    // A service worker has none, and a browser may forbid it.
+  }
 }
 
 /** Calls when another tab has signed in or out. Returns what ends it. */

@@ -21,12 +21,14 @@ export function ShopPage({
   client,
   session,
   installation,
-  onLeave,
+  onSignedOut,
+  onSignInAgain,
 }: {
   readonly client: Shop;
   readonly session: Session;
   readonly installation: Installation;
-  readonly onLeave: () => void;
+  readonly onSignedOut: () => void;
+  readonly onSignInAgain: () => void;
 }) {
   const [view, setView] = useState<View>('Tasks');
   const status = useStatus(client);
@@ -45,7 +47,7 @@ export function ShopPage({
             {session.user}, {BUSINESSES[session.business] ?? session.business}
           </p>
         </div>
-        <SignOut client={client} onLeave={onLeave} />
+        <SignOut client={client} onLeave={onSignedOut} />
       </header>
       <nav aria-label="Lists">
         {(Object.keys(VIEWS) as View[]).map((name) => (
@@ -62,7 +64,7 @@ export function ShopPage({
       </main>
       {/* Below the list, which does not move when the network comes and goes. */}
       <div className="foot">
-        <SyncNotice client={client} status={status} onSignInAgain={onLeave} />
+        <SyncNotice client={client} status={status} onSignInAgain={onSignInAgain} />
         <StatusLine status={status} />
       </div>
     </>

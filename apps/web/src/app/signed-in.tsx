@@ -1,9 +1,12 @@
-import { AuthError, LoggedOutError } from 'nest-offline-sync-client';
+import { AuthError, LoggedOutError, StorageLostError } from 'nest-offline-sync-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { lostChanges } from '../lost.ts';
 import type { Installation } from './installation.ts';
-import type { Session } from './session.ts';
+import { readSession, writeSession, type Session } from './session.ts';
 import { shopClient } from './shop-client.ts';
 import { ShopPage } from './shop-page.tsx';
+import type { Away } from './sign-in.tsx';
+import { Unusable } from './unusable.tsx';
 
 type State =
   { readonly is: 'opening' } | { readonly is: 'open' } | { readonly is: 'failed'; readonly error: unknown };
@@ -16,30 +19,45 @@ export function SignedIn({
 }: {
   readonly session: Session;
   readonly installation: Installation;
-  /** @param reason why it is over, if this tab has not asked for it */
-  readonly onLeave: (reason?: unknown) => void;
+  readonly onLeave: (away: Away) => void;
 }) {
   // Of another token of the same user, nothing is made again.
   const client = useMemo(() => shopClient(session), [session]);
   const [state, setState] = useState<State>({ is: 'opening' });
   const [lost, setLost] = useState(0);
 
-  const open = useCallback(async () => {
-    setState({ is: 'opening' });
-    try {
-      await client.open();
-      setState({ is: 'open' });
-    } catch (error) {
-      if (error instanceof AuthError) onLeave(error);
-      else setState({ is: 'failed', error });
-    }
-  }, [client, onLeave]);
+  /** @param unsent what waited in a database that is gone */
+  const open = useCallback(
+    async (unsent = 0) => {
+      try {
+        await client.open();
+        const { pending, rejected } = client.status.current;
+        setLost((told) => Math.max(told, unsent - pending - rejected));
+        setState({ is: 'open' });
+      } catch (error) {
+        if (!(error instanceof AuthError)) return setState({ is: 'failed', error });
+        const kept = await readSession();
+        onLeave(kept ? { why: 'refused', lost: 0 } : { why: 'cleared', lost: unsent });
+      }
+    },
+    [client, onLeave],
+  );
 
   useEffect(() => {
+    let unsent = 0;
+    let hasOpenedAgain = false;
+    const ended = (error: unknown): void => {
+      if (error instanceof LoggedOutError) return onLeave({ why: 'out', lost: 0 });
+      if (!(error instanceof StorageLostError) || hasOpenedAgain) return setState({ is: 'failed', error });
+      // Opening says what has become of it. The page stays, with what is being typed.
+      hasOpenedAgain = true;
+      void open(unsent);
+    };
     const ends = [
-      client.on('ended', (error) =>
-        error instanceof LoggedOutError ? onLeave(error) : setState({ is: 'failed', error }),
-      ),
+      client.status.subscribe(({ phase, pending, rejected }) => {
+        if (phase !== 'closed') unsent = pending + rejected;
+      }),
+      client.on('ended', ended),
       client.on('storage-lost', ({ pendingLost }) => setLost(pendingLost)),
     ];
     void open();
@@ -51,31 +69,32 @@ export function SignedIn({
 
   if (state.is === 'failed')
     return (
-      <main role="alert">
-        <h1>The data of this device cannot be used</h1>
-        <p>{state.error instanceof Error ? state.error.message : String(state.error)}</p>
-        <p>
-          <button className="main" onClick={() => void open()}>
-            Open again
-          </button>{' '}
-          <button onClick={() => location.reload()}>Reload the app</button>
-        </p>
-      </main>
+      <Unusable
+        error={state.error}
+        onAgain={() => {
+          setState({ is: 'opening' });
+          void open();
+        }}
+      />
     );
   return (
     <>
       {lost > 0 && (
         <p role="alert" className="notice bad">
-          <span>
-            The browser has cleared this device’s data. {lost} changes that were not sent went with it.
-          </span>
+          <span>The browser has removed the data of this device. {lostChanges(lost)}</span>
           <button className="plain" aria-label="Close this message" onClick={() => setLost(0)}>
             ×
           </button>
         </p>
       )}
       {state.is === 'open' && (
-        <ShopPage client={client} session={session} installation={installation} onLeave={() => onLeave()} />
+        <ShopPage
+          client={client}
+          session={session}
+          installation={installation}
+          onSignedOut={() => void writeSession(undefined).then(() => onLeave({ why: 'out', lost: 0 }))}
+          onSignInAgain={() => onLeave({ why: 'refused', lost: 0 })}
+        />
       )}
     </>
   );
