@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { DeviceBatch, type DeviceWrite, type Sighting } from './device-batch';
+import { DeviceBatch, type DeviceActivity, type DeviceWrite } from './device-batch';
 
 const SPACING = 60_000;
-const sighting: fc.Arbitrary<Sighting> = fc.record({
+const activity: fc.Arbitrary<DeviceActivity> = fc.record({
   ownScope: fc.constantFrom('a', 'b', 'a"'),
   actor: fc.constantFrom('ann', 'a","b'),
   client: fc.constantFrom(null, 'phone', 'tablet'),
@@ -11,17 +11,17 @@ const sighting: fc.Arbitrary<Sighting> = fc.record({
   clientSchema: fc.constantFrom(undefined, '1', '2'),
   position: fc.option(fc.record({ seq: fc.nat(100) }), { nil: undefined }),
 });
-type Step = { readonly wait: number; readonly seen?: Sighting; readonly look: boolean };
+type Step = { readonly wait: number; readonly seen?: DeviceActivity; readonly look: boolean };
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
     wait: fc.oneof(fc.nat(5_000), fc.nat(70_000)),
-    seen: fc.option(sighting, { nil: undefined }),
+    seen: fc.option(activity, { nil: undefined }),
     look: fc.boolean(),
   }),
   { maxLength: 60 },
 );
 
-const keyOf = ({ ownScope, actor, client }: Pick<Sighting, 'ownScope' | 'actor' | 'client'>): string =>
+const keyOf = ({ ownScope, actor, client }: Pick<DeviceActivity, 'ownScope' | 'actor' | 'client'>): string =>
   JSON.stringify([ownScope, actor, client]);
 
 /** Runs the steps, and gives each write with its time. */
@@ -99,7 +99,7 @@ describe('a batch of devices', () => {
       }),
     );
     const full = new DeviceBatch({ devices: 1, scopes: 1, spacingMs: SPACING });
-    const one: Sighting = { ownScope: 'a', actor: 'ann', client: 'x', way: 'pull', scope: 'a' };
+    const one: DeviceActivity = { ownScope: 'a', actor: 'ann', client: 'x', way: 'pull', scope: 'a' };
     full.note(one, 0);
     full.note({ ...one, client: 'y' }, 0);
     full.note({ ...one, scope: 'b' }, 0);

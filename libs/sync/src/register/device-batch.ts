@@ -8,7 +8,7 @@ export interface DevicePosition {
 }
 
 /** A device that has just done something. */
-export interface Sighting {
+export interface DeviceActivity {
   /** The identity's own scope: with actor and client it names the device. */
   readonly ownScope: string;
   readonly actor: string;
@@ -46,7 +46,7 @@ export interface DeviceBounds {
 }
 
 interface Noted {
-  readonly device: Pick<Sighting, 'ownScope' | 'actor' | 'client'>;
+  readonly device: Pick<DeviceActivity, 'ownScope' | 'actor' | 'client'>;
   at: number;
   ways: Partial<Record<Way, number>>;
   clientSchema: string | undefined;
@@ -63,7 +63,7 @@ export class DeviceBatch {
   private readonly fresh = new Map<string, Noted>();
   /** Written a short while ago, in the order of their writes. */
   private readonly resting = new Map<string, Noted>();
-  /** Sightings that found no room. */
+  /** Activities that found no room. */
   dropped = 0;
 
   constructor(private readonly bounds: DeviceBounds) {}
@@ -73,9 +73,9 @@ export class DeviceBatch {
     return this.fresh.size + this.resting.size;
   }
 
-  note(sighting: Sighting, now: number): void {
-    const { way, scope, clientSchema, position } = sighting;
-    const noted = this.notedOf(sighting, now);
+  note(activity: DeviceActivity, now: number): void {
+    const { way, scope, clientSchema, position } = activity;
+    const noted = this.notedOf(activity, now);
     if (!noted) return;
     noted.at = now;
     noted.ways[way] = now;
@@ -104,7 +104,7 @@ export class DeviceBatch {
     });
   }
 
-  private notedOf({ ownScope, actor, client }: Sighting, now: number): Noted | undefined {
+  private notedOf({ ownScope, actor, client }: DeviceActivity, now: number): Noted | undefined {
     const key = JSON.stringify([ownScope, actor, client]);
     const known = this.resting.get(key) ?? this.fresh.get(key);
     if (known) return known;
