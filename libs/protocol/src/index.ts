@@ -5,6 +5,7 @@
 export * from './asyncapi.ts';
 export * from './change.ts';
 export * from './digest.ts';
+export * as documentPieces from './document-pieces.ts';
 export * from './documents.ts';
 export * from './envelope.ts';
 export * from './errors.ts';

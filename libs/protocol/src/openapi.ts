@@ -1,5 +1,6 @@
 /* eslint-disable max-lines -- a document: one piece for each route and body */
 import { ERROR_CODES } from './errors.ts';
+import { flag, integer, list, named, nullable, object, text } from './document-pieces.ts';
 import { MAX_DOCUMENT_IDS } from './documents.ts';
 import type { DocumentPiece } from './json.ts';
 
@@ -12,9 +13,6 @@ export interface HttpDocumentOptions {
   readonly security?: readonly DocumentPiece[];
 }
 
-const text: DocumentPiece = { type: 'string' };
-const integer: DocumentPiece = { type: 'integer' };
-const flag: DocumentPiece = { type: 'boolean' };
 const version: DocumentPiece = { type: 'string', example: '20260502T120000.000Z-0001-a1b2' };
 const time: DocumentPiece = {
   type: 'string',
@@ -23,17 +21,6 @@ const time: DocumentPiece = {
 };
 const docId: DocumentPiece = { oneOf: [text, integer], example: 'task-abc-123' };
 const data: DocumentPiece = { type: 'object', nullable: true, additionalProperties: true };
-const nullable = (piece: DocumentPiece): DocumentPiece => ({ ...piece, nullable: true });
-const list = (items: DocumentPiece): DocumentPiece => ({ type: 'array', items });
-const named = (schema: string): DocumentPiece => ({ $ref: `#/components/schemas/${schema}` });
-const object = (
-  required: Readonly<Record<string, DocumentPiece>>,
-  optional: Readonly<Record<string, DocumentPiece>> = {},
-): DocumentPiece => ({
-  type: 'object',
-  required: Object.keys(required),
-  properties: { ...required, ...optional },
-});
 
 const clientSchema: DocumentPiece = {
   oneOf: [{ type: 'string', maxLength: 128 }, integer],

@@ -1,20 +1,7 @@
-import type { DocumentPiece } from 'nest-offline-sync-protocol';
+import { documentPieces, type DocumentPiece } from 'nest-offline-sync-protocol';
 
-const text: DocumentPiece = { type: 'string' };
+const { text, integer, flag, nullable, list, named, object } = documentPieces;
 const time: DocumentPiece = { type: 'string', format: 'date-time' };
-const integer: DocumentPiece = { type: 'integer' };
-const flag: DocumentPiece = { type: 'boolean' };
-const nullable = (piece: DocumentPiece): DocumentPiece => ({ ...piece, nullable: true });
-const list = (items: DocumentPiece): DocumentPiece => ({ type: 'array', items });
-const named = (schema: string): DocumentPiece => ({ $ref: `#/components/schemas/${schema}` });
-const object = (
-  required: Readonly<Record<string, DocumentPiece>>,
-  optional: Readonly<Record<string, DocumentPiece>> = {},
-): DocumentPiece => ({
-  type: 'object',
-  required: Object.keys(required),
-  properties: { ...required, ...optional },
-});
 const page = (row: string): DocumentPiece =>
   object({
     rows: list(named(row)),
