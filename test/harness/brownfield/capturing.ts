@@ -6,6 +6,7 @@ import type { ServerProcess } from '../faults/server-process';
 export class Killing {
   kills = 0;
   private isOver = false;
+  private isGivenUp = false;
   private job: Promise<void> = Promise.resolve();
 
   constructor(
@@ -19,19 +20,28 @@ export class Killing {
     this.job.catch(() => undefined);
   }
 
-  /** From here on all of them run. */
+  /** From here on all of them run. However short the time was, one was killed. */
   async end(): Promise<void> {
     this.isOver = true;
     await this.job;
   }
 
+  /** The same at once, whether or not one was killed. */
+  async giveUp(): Promise<void> {
+    this.isGivenUp = true;
+    await this.job.catch(() => undefined);
+  }
+
+  private get goesOn(): boolean {
+    return !this.isGivenUp && (!this.isOver || this.kills === 0);
+  }
+
   private async run(): Promise<void> {
-    while (!this.isOver) {
-      for (let left = this.everyMs; left > 0 && !this.isOver; left -= 100) await delay(100);
-      if (this.isOver) return;
+    while (this.goesOn) {
+      for (let left = this.everyMs; left > 0 && this.goesOn; left -= 100) await delay(100);
       let app: ServerProcess | undefined;
       // Between two answers nobody is seen to read it.
-      while (!app && !this.isOver) {
+      while (!app && this.goesOn) {
         const name = await capturing(this.client);
         app = this.apps.find(({ settings }) => settings.name === name);
         if (!app) await delay(20);

@@ -140,7 +140,7 @@ class Round {
         },
       };
     } finally {
-      await this.killing?.end().catch(() => undefined);
+      await this.killing?.giveUp();
       for (const service of this.services) service.kill();
       await Promise.all(this.devices.map((device) => device.close().catch(() => undefined)));
       await Promise.all(apps.map((app) => app.kill()));
