@@ -1,4 +1,4 @@
-import { Ago, TablePanel } from './panel.tsx';
+import { Ago, duration, TablePanel } from './panel.tsx';
 import type { Device, Routes } from './routes.ts';
 import { useList } from './use-list.ts';
 
@@ -23,9 +23,9 @@ export function Devices({ routes }: { readonly routes: Routes }) {
         Listened: ({ socket_at }) => <Ago at={socket_at} />,
         Behind: ({ scopes }) => (
           <ul>
-            {scopes.map(({ scope, behind, will_reload }) => (
+            {scopes.map(({ scope, will_reload, ...how }) => (
               <li key={scope}>
-                {scope}: {behind === null ? 'not known' : behind === 0 ? 'has all' : behind}
+                {scope}: {behindText(how)}
                 {will_reload && <strong className="warn"> will reload</strong>}
               </li>
             ))}
@@ -34,4 +34,11 @@ export function Devices({ routes }: { readonly routes: Routes }) {
       }}
     />
   );
+}
+
+/** By entries, or by time where nobody counts them. */
+function behindText({ behind, behind_ms }: Pick<Device['scopes'][number], 'behind' | 'behind_ms'>): string {
+  if (behind === 0) return 'has all';
+  if (behind !== null) return `${String(behind)} behind`;
+  return behind_ms === null ? 'not known' : `${duration(behind_ms)} behind`;
 }

@@ -99,7 +99,16 @@ export function Failed({
 /** How long ago, with the exact time for who looks closer. */
 export function Ago({ at }: { readonly at: string | null }) {
   if (at === null) return <>–</>;
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(at)) / 1000));
+  return (
+    <time dateTime={at} title={at}>
+      {duration(Date.now() - Date.parse(at))} ago
+    </time>
+  );
+}
+
+/** In its largest unit. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
   const [count, unit] =
     seconds < 60
       ? [seconds, 's']
@@ -108,9 +117,5 @@ export function Ago({ at }: { readonly at: string | null }) {
         : seconds < 86_400
           ? [Math.floor(seconds / 3600), 'h']
           : [Math.floor(seconds / 86_400), 'd'];
-  return (
-    <time dateTime={at} title={at}>
-      {count} {unit} ago
-    </time>
-  );
+  return `${count} ${unit}`;
 }

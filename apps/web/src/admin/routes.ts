@@ -26,6 +26,7 @@ export interface Device {
   readonly scopes: readonly {
     readonly scope: string;
     readonly behind: number | null;
+    readonly behind_ms: number | null;
     readonly will_reload: boolean | null;
   }[];
 }

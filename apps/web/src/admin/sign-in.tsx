@@ -1,18 +1,23 @@
 import { useState, type FormEvent } from 'react';
-import { operatorToken } from './routes.ts';
+import { operatorToken, Routes } from './routes.ts';
 
 export function SignIn({ onToken }: { readonly onToken: (token: string) => void }) {
   const [problem, setProblem] = useState<string>();
   const [pasted, setPasted] = useState('');
 
-  const asOperator = (): void => {
-    operatorToken().then(onToken, (error: unknown) => {
+  /** One that the server does not take is told here, once, and not by each part of the page. */
+  const enter = async (given: Promise<string>): Promise<void> => {
+    try {
+      const token = await given;
+      await new Routes(token).get('status');
+      onToken(token);
+    } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
-    });
+    }
   };
   const withPasted = (event: FormEvent): void => {
     event.preventDefault();
-    if (pasted.trim() !== '') onToken(pasted.trim());
+    if (pasted.trim() !== '') void enter(Promise.resolve(pasted.trim()));
   };
 
   return (
@@ -22,7 +27,7 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
         These routes are for operators: a token with <code>&quot;role&quot;: &quot;operator&quot;</code>.
       </p>
       <p className="act">
-        <button className="main" onClick={asOperator}>
+        <button className="main" onClick={() => void enter(operatorToken())}>
           Sign in as Olga, an operator
         </button>
       </p>
@@ -32,7 +37,11 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
         </label>
         <button>Use it</button>
       </form>
-      {problem !== undefined && <p role="alert">{problem}</p>}
+      {problem !== undefined && (
+        <p role="alert" className="bad">
+          {problem}
+        </p>
+      )}
     </section>
   );
 }
