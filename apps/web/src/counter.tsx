@@ -1,9 +1,9 @@
 import { useLive } from 'nest-offline-sync-client/react';
 import { useState } from 'react';
 import type { Device } from './device.ts';
-import { signIn } from './shop.ts';
+import { placeOrder } from './shop.ts';
 
-/** The shop's own service: a plain REST call, which writes through the same log as the phones. */
+/** The shop's own service, beside the phones. */
 export function Counter({ device }: { readonly device: Device }) {
   const { rows } = useLive(
     () => device.client.db.inventory_items.live({ orderBy: 'name', limit: 50 }),
@@ -16,20 +16,7 @@ export function Counter({ device }: { readonly device: Device }) {
   const place = async (): Promise<void> => {
     if (!chosen) return;
     const { user, business } = device.holder;
-    const answer = await fetch('/orders', {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Bearer ${await signIn(user, business)}`,
-      },
-      body: JSON.stringify({ lines: [{ itemId: chosen._id, quantity: 1 }] }),
-    });
-    const body = (await answer.json()) as { readonly total?: string; readonly message?: string };
-    setTold(
-      answer.ok
-        ? `Order placed: ${body.total ?? ''}`
-        : (body.message ?? `Refused (${String(answer.status)})`),
-    );
+    setTold(`Order placed: ${await placeOrder(user, business, String(chosen._id))}`);
   };
 
   return (
@@ -58,7 +45,11 @@ export function Counter({ device }: { readonly device: Device }) {
         disabled={!chosen}
         onClick={() =>
           void place().catch((error: unknown) =>
-            setTold(error instanceof Error ? error.message : 'The server cannot be reached.'),
+            setTold(
+              error instanceof TypeError || !(error instanceof Error)
+                ? 'The server cannot be reached.'
+                : error.message,
+            ),
           )
         }
       >

@@ -1,7 +1,10 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Device } from './device.ts';
 import type { View } from './phone.tsx';
 import { STORY } from './story.ts';
+
+/** Of the chapter before the current one, pixels that stay in view. */
+const INSET = 24;
 
 /** The story in five chapters: each step does with the phones what a person would, and one can do it by hand instead. */
 export function Guide({
@@ -17,6 +20,12 @@ export function Guide({
   const [done, setDone] = useState(0);
   const [running, setRunning] = useState(false);
   const [failure, setFailure] = useState('');
+  const chapters = useRef<HTMLOListElement>(null);
+  // On a narrow screen they are a row that can be moved sideways.
+  useEffect(() => {
+    const [row, current] = [chapters.current, chapters.current?.children[at]];
+    if (row && current instanceof HTMLElement) row.scrollLeft = current.offsetLeft - row.offsetLeft - INSET;
+  }, [at]);
   const chapter = STORY[at];
   if (!chapter) return null;
   const step = chapter.steps[done];
@@ -43,7 +52,7 @@ export function Guide({
 
   return (
     <section className="guide" aria-label="Guide">
-      <ol>
+      <ol ref={chapters}>
         {STORY.map(({ title }, index) => (
           <li key={title}>
             <button aria-current={index === at ? 'step' : undefined} onClick={() => open(index)}>
@@ -52,9 +61,16 @@ export function Guide({
           </li>
         ))}
       </ol>
-      <p>{chapter.text}</p>
-      <p className="act" aria-live="polite">
-        {!step && <strong>{chapter.moral}</strong>}
+      {/* The one in place of the other, so that the phones below stay where they are. */}
+      <div aria-live="polite">
+        {(step ?? chapter.steps.length === 0) && <p>{chapter.text}</p>}
+        {!step && (
+          <p>
+            <strong>{chapter.moral}</strong>
+          </p>
+        )}
+      </div>
+      <p className="act">
         {(step ?? STORY[at + 1]) && (
           // One button for all steps, never disabled: who uses the keyboard stays on it.
           <button className="main" aria-disabled={running} onClick={() => (step ? void run() : open(at + 1))}>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { signIn, type Place } from './shop.ts';
+import { nameOf, signIn, type Place } from './shop.ts';
 
 /** As much of an entry of the log as is shown. */
 interface Entry {
@@ -94,11 +94,6 @@ export function Log({ place }: { readonly place: Place }) {
       )}
     </section>
   );
-}
-
-function nameOf(data: unknown): string | undefined {
-  const { title, name } = (data ?? {}) as { readonly title?: string; readonly name?: string };
-  return title ?? name;
 }
 
 /** The end of the log, found by reading it. */

@@ -1,6 +1,6 @@
 import type { RefusedChange, RefusedEntry } from 'nest-offline-sync-client';
 import { useEdit } from './edit-failures.tsx';
-import type { Shop } from './shop.ts';
+import { nameOf, type Shop } from './shop.ts';
 
 /** What the server refused: nothing of it is lost, and a person decides. */
 export function Refused({
@@ -38,7 +38,7 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 /** The fields that differ, side by side. */
-function Sides({ change: { mine, theirs, base } }: { readonly change: RefusedChange }) {
+function Sides({ change: { collection, mine, theirs, base } }: { readonly change: RefusedChange }) {
   const fields = new Set([...Object.keys(mine ?? {}), ...Object.keys(theirs ?? base ?? {})]);
   const text = (value: unknown): string => (value === undefined ? '–' : JSON.stringify(value));
   const differ = [...fields].filter(
@@ -46,6 +46,7 @@ function Sides({ change: { mine, theirs, base } }: { readonly change: RefusedCha
   );
   return (
     <table>
+      <caption>{nameOf(mine ?? base ?? theirs) ?? collection}</caption>
       <thead>
         <tr>
           <th scope="col">Field</th>

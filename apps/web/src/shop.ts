@@ -26,6 +26,12 @@ export const collections = {
   orders: collection<Order>(),
 };
 
+/** What people call a document: the title of a task, the name of goods, an order by its total. */
+export function nameOf(document: unknown): string | undefined {
+  const { title, name, total } = (document ?? {}) as { title?: string; name?: string; total?: string };
+  return title ?? name ?? (total === undefined ? undefined : `order of ${total}`);
+}
+
 export type Shop = SyncClient<typeof collections>;
 
 /** Whose data a token opens: the claims that the demo is configured with. */
@@ -45,6 +51,26 @@ export async function findPlace(): Promise<Place> {
   const answer = await fetch('/demo');
   if (!answer.ok) throw new Error(`The demo does not say where its routes are (${String(answer.status)}).`);
   return (await answer.json()) as Place;
+}
+
+/**
+ * At the shop's counter: a plain REST call of the shop's own service, which writes through the same log as the phones.
+ *
+ * @returns the total
+ * @throws Error with what the service says
+ */
+export async function placeOrder(user: string, business: string, itemId: string): Promise<string> {
+  const answer = await fetch('/orders', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${await signIn(user, business)}` },
+    body: JSON.stringify({ lines: [{ itemId, quantity: 1 }] }),
+  });
+  const { total = '', message } = (await answer.json()) as {
+    readonly total?: string;
+    readonly message?: string;
+  };
+  if (!answer.ok) throw new Error(message ?? `Refused (${String(answer.status)})`);
+  return total;
 }
 
 /** A token for anybody, of the demo's development route. */

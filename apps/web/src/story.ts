@@ -1,6 +1,7 @@
-import { inc, type Status } from 'nest-offline-sync-client';
+import { inc, type Row, type Status } from 'nest-offline-sync-client';
 import type { Device } from './device.ts';
 import type { View } from './phone.tsx';
+import { placeOrder, type Order } from './shop.ts';
 
 /** One thing that the phones show. The chapters are those of the tour in the terminal. */
 export interface Chapter {
@@ -90,13 +91,7 @@ export const STORY: readonly Chapter[] = [
       {
         label: 'Bob goes offline, both decide',
         run: async (alice, bob) => {
-          const open = {
-            where: { state: { in: ['placed', 'packed'] } },
-            orderBy: 'placedAt',
-            limit: 1,
-          } as const;
-          const [order] = await bob.client.db.orders.find(open);
-          if (!order) throw new Error('No open order is left: place one at the counter first.');
+          const order = (await openOrder(bob)) ?? (await newOrder(alice, bob));
           bob.network.online = false;
           await bob.client.db.orders.patch(order._id, { state: 'cancelled' });
           await alice.client.db.orders.patch(order._id, {
@@ -117,6 +112,35 @@ export const STORY: readonly Chapter[] = [
     moral: 'And a phone of another business, the button next to it, sees nothing of this one.',
   },
 ];
+
+const OPEN = {
+  where: { state: { in: ['placed', 'packed'] } },
+  orderBy: 'placedAt',
+  limit: 1,
+} as const;
+
+async function openOrder({ client }: Device): Promise<Row<Order> | undefined> {
+  return (await client.db.orders.find(OPEN))[0];
+}
+
+/** From the counter, when none is left of the last time. Resolves when both phones have it. */
+async function newOrder(alice: Device, bob: Device): Promise<Row<Order>> {
+  const arrivals = [alice, bob].map(
+    ({ client }) =>
+      new Promise<void>((resolve) => {
+        const end = client.db.orders.live(OPEN).subscribe(({ rows }) => {
+          if (rows.length === 0) return;
+          end();
+          resolve();
+        });
+      }),
+  );
+  await placeOrder(bob.holder.user, bob.holder.business, BUNS);
+  await Promise.all(arrivals);
+  const order = await openOrder(bob);
+  if (!order) throw new Error('Somebody else has taken the order. Try again.');
+  return order;
+}
 
 /** Waits until a phone has sent everything and follows. */
 async function quiet({ client }: Device): Promise<void> {

@@ -51,7 +51,10 @@ export function Tasks({ client }: { readonly client: Shop }) {
             <button
               className="plain"
               aria-label={`Delete ${task.title}`}
-              onClick={() => void edit(client.db.tasks.delete(task._id))}
+              onClick={({ currentTarget }) => {
+                focusBeside(currentTarget);
+                void edit(client.db.tasks.delete(task._id));
+              }}
             >
               ×
             </button>
@@ -60,6 +63,13 @@ export function Tasks({ client }: { readonly client: Shop }) {
       </ul>
     </>
   );
+}
+
+/** Who uses the keyboard goes on at the same button of the next row, or of the one before. */
+function focusBeside(button: HTMLElement): void {
+  const row = button.closest('li');
+  const beside = row?.nextElementSibling ?? row?.previousElementSibling;
+  beside?.querySelector<HTMLElement>('button:last-child')?.focus({ preventScroll: true });
 }
 
 /** A text that is edited where it stands: one line, which may take several on a narrow screen. */

@@ -113,6 +113,7 @@ describe('the page of the demo', () => {
     await press('Bob goes online');
     const refused = phone('Bob').getByRole('region', { name: 'Refused changes' });
     await refused.getByText('conflict_stale').waitFor();
+    await refused.getByRole('table', { name: /^order of/ }).waitFor();
     await refused.getByRole('row', { name: 'state "cancelled"' }).waitFor();
     await picture(page, 'A refused change');
     // In the light and in the dark, at a desk and on a phone, with everything on the page that it can have.
@@ -126,6 +127,26 @@ describe('the page of the demo', () => {
     await page.getByLabel('Goods').selectOption({ label: 'Cinnamon bun (9 left)' });
     await press('Place an order');
     await phone('Bob').getByText('placed').waitFor();
+    await press('A person decides');
+    await press('Bob goes offline, both decide');
+    await press('Bob goes online');
+    await phone('Bob').getByRole('button', { name: 'Take theirs' }).click();
+    await phone('Bob').getByText('packed', { exact: true }).waitFor();
+    await says('Bob', 'all sent');
+  });
+
+  it('places an order for the story when none is open any more', async () => {
+    const cancel = phone('Alice').getByRole('button', { name: /^Cancel/ });
+    for (let open = await cancel.count(); open > 0; open--) {
+      await cancel.first().click();
+      await cancel.nth(open - 1).waitFor({ state: 'detached' });
+    }
+    await says('Alice', 'all sent');
+    for (const who of ['Alice', 'Bob'])
+      await phone(who)
+        .getByRole('button', { name: /^Cancel/ })
+        .first()
+        .waitFor({ state: 'detached' });
     await press('A person decides');
     await press('Bob goes offline, both decide');
     await press('Bob goes online');
