@@ -5,7 +5,9 @@
 import { spawnSync } from 'node:child_process';
 
 const STEPS = {
-  'long tests': ['check:long'],
+  // How soon writes go on after a failure is a bound of the server, not of what runs beside it.
+  'faults, alone': ['check:long', '--', 'harness/faults'],
+  'other long tests': ['check:long', '--', '--testPathIgnorePatterns', 'harness/faults'],
   'packed package': ['check:package'],
   consumers: ['check:consumers', '--', '--only', 'nest11,nest12,node'],
 };
