@@ -160,6 +160,27 @@ describe('adopting documents that the app has already', () => {
     expect(await stored().countDocuments({ _sync_scope_id: 'north' })).toBe(4);
   });
 
+  it('names the document that the database refuses of many, and counts the others in their scopes', async () => {
+    await stored().insertMany([
+      ...plainItems(400, { shop: 'north' }),
+      ...plainItems(1, { shop: 'south', sku: 'same' }),
+      ...plainItems(300, { shop: 'north' }),
+      ...plainItems(1, { shop: 'south', sku: 'same' }),
+    ]);
+    const { refused, largestScopes } = await adopt({ log: false });
+    const left = await stored().find({ _sync_scope_id: null }).toArray();
+    expect(left).toHaveLength(1);
+    expect({ refused, largestScopes }).toMatchObject({
+      refused: [
+        { code: 'unique_violation', count: 1, examples: [JSON.stringify({ $oid: String(left[0]?._id) })] },
+      ],
+      largestScopes: [
+        { scope: 'north', documents: 700 },
+        { scope: 'south', documents: 1 },
+      ],
+    });
+  });
+
   it.each([true, false])('goes on where it was stopped (log: %s)', async (log) => {
     await stored().insertMany(plainItems(7000));
     for (let stops = 1; stops <= 3; stops++) {

@@ -57,6 +57,17 @@ const MOST_PASSES = 10;
 const MOST_SCOPES = 100_000;
 const SHOWN_SCOPES = 10;
 const LIMIT_MS = 120_000;
+/** Bulks of updates that are under way at a time: MongoDB works on each with one core. */
+const COMMANDS = 2;
+
+type Store = mongo.Collection<StoredDocument>;
+type Update = mongo.AnyBulkWriteOperation<StoredDocument>;
+
+/** The codes of those that the database refuses, by their places, and how many of the others it has found. */
+interface BulkOutcome {
+  readonly failed: ReadonlyMap<number, number>;
+  readonly found: number;
+}
 
 /**
  * One run over the documents that have no scope yet. It holds a batch at a time, and can be broken off anywhere: what has
@@ -216,11 +227,25 @@ export class Adoption {
     return this.heads;
   }
 
-  /** @returns the codes of those that the database refuses, by their places, and how many of the others it has found */
-  private async bulk(
-    store: mongo.Collection<StoredDocument>,
-    updates: mongo.AnyBulkWriteOperation<StoredDocument>[],
-  ): Promise<{ readonly failed: ReadonlyMap<number, number>; readonly found: number }> {
+  /** Sends updates in several commands at a time, and waits for all of them, also if one fails. */
+  private async bulk(store: Store, updates: readonly Update[]): Promise<BulkOutcome> {
+    const size = Math.ceil(updates.length / COMMANDS);
+    const parts = Array.from({ length: COMMANDS }, (_, at) => ({ from: at * size, to: (at + 1) * size }));
+    const sent = await Promise.allSettled(
+      parts.map(({ from, to }) => this.command(store, updates.slice(from, to))),
+    );
+    const failed = new Map<number, number>();
+    let found = 0;
+    for (const [at, outcome] of sent.entries()) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      found += outcome.value.found;
+      for (const [place, code] of outcome.value.failed) failed.set(at * size + place, code);
+    }
+    return { failed, found };
+  }
+
+  private async command(store: Store, updates: Update[]): Promise<BulkOutcome> {
+    if (updates.length === 0) return { failed: new Map(), found: 0 };
     for (;;) {
       try {
         const { matchedCount } = await within(LIMIT_MS, () => store.bulkWrite(updates, { ordered: false }));
