@@ -7,7 +7,7 @@ const DEFAULT_RUNS = 100;
 const factor = positive('FC_RUNS', 1);
 
 jest.setTimeout(TEST_TIMEOUT_MS * Math.max(1, factor));
-fc.configureGlobal(runs(DEFAULT_RUNS));
+fc.configureGlobal({ ...runs(DEFAULT_RUNS), defaultSizeToMaxWhenMaxSpecified: true });
 
 /**
  * How often a property is tried. `FC_RUNS=20` tries each twenty times as often and gives the tests the time for it;

@@ -49,7 +49,7 @@ const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   { weight: 6, arbitrary: of('edit', { device, place, id, title }) as fc.Arbitrary<Step> },
   { weight: 3, arbitrary: of('theirs', { place: shared, id, title }) as fc.Arbitrary<Step> },
   { weight: 5, arbitrary: of('grant', { user, place: shared, level }) as fc.Arbitrary<Step> },
-  { weight: 2, arbitrary: of('take', { user, place: shared }) as fc.Arbitrary<Step> },
+  { weight: 4, arbitrary: of('take', { user, place: shared }) as fc.Arbitrary<Step> },
   { weight: 3, arbitrary: of('network', { device, isOnline: fc.boolean() }) as fc.Arbitrary<Step> },
   {
     weight: 3,
