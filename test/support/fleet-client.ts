@@ -197,6 +197,7 @@ class FleetSocket implements ClientSocket {
     private readonly left: () => void,
     private readonly run: (call: () => void) => void,
   ) {
+    server.sockets.add(this);
     setImmediate(() => {
       if (!connects) return this.drop(1006);
       this.isOpen = true;
@@ -221,6 +222,7 @@ class FleetSocket implements ClientSocket {
   drop(code: number): void {
     this.isOpen = false;
     this.server.watchers.delete(this.watch);
+    this.server.sockets.delete(this);
     this.left();
     this.onclose?.({ code });
   }

@@ -54,6 +54,7 @@ export class FleetServer {
   readonly bodies: unknown[] = [];
   /** Called after each change of the log, with its new entries. */
   readonly watchers = new Set<(entries: readonly LogChange[]) => void>();
+  readonly sockets = new Set<{ drop(code: number): void }>();
   pageLimit = 50;
   /** What stands before the server: a proxy, a body parser. */
   intercept: ((path: string, body: unknown) => FleetAnswer | undefined) | undefined;
@@ -141,9 +142,10 @@ export class FleetServer {
     this.saved = { world: this.world.clone(), trimmed: this.floor };
   }
 
-  /** From a backup; the process that comes up then has another node id. */
+  /** From a backup; the process that comes up then has another node id. The sockets were those of the one before. */
   restore(): boolean {
     if (!this.saved) return false;
+    for (const socket of [...this.sockets]) socket.drop(1006);
     this.world = this.saved.world.clone();
     this.floor = this.saved.trimmed;
     this.world.node = `r${String(++this.restores).padStart(2, '0')}`;

@@ -7,6 +7,7 @@ const DEFAULT_RUNS = 100;
 const factor = positive('FC_RUNS', 1);
 
 jest.setTimeout(TEST_TIMEOUT_MS * Math.max(1, factor));
+// Sequences are as long as their maxLength says: by itself fast-check makes ten steps of most.
 fc.configureGlobal({ ...runs(DEFAULT_RUNS), defaultSizeToMaxWhenMaxSpecified: true });
 
 /**

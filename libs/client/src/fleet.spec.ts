@@ -237,7 +237,7 @@ class Model {
       case 'checkpoint':
         return this.server.checkpoint();
       case 'restore':
-        this.hasRestored ||= this.server.restore();
+        if (this.server.restore()) this.hasRestored = true;
     }
   }
 

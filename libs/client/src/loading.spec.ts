@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import '../../../test/support/runs.ts';
 import type { Fetch, FetchAnswer } from './environment.ts';
 import { collection, createSyncClient, memory, type SyncClient } from './index.ts';
 import { FakeServer, FaultyNetwork, VirtualTime } from './testing/index.ts';

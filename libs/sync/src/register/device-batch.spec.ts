@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { DeviceBatch, type DeviceActivity, type DeviceWrite } from './device-batch';
 
 const SPACING = 60_000;

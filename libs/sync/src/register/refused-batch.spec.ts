@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import '../../../../test/support/runs';
 import { parsePushRequest, type PushResult } from 'nest-offline-sync-protocol';
 import { Newest, refusedOf, shortJson } from './refused-batch';
 

@@ -70,7 +70,7 @@ describe('the pushes of a socket that have no answer yet', () => {
       { weight: 2, arbitrary: fc.constant('end' as const) },
     );
     fc.assert(
-      fc.property(fc.array(step), fc.integer({ min: 1, max: 4 }), (steps, pushes) => {
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), (steps, pushes) => {
         const window = new PushWindow<Push>({ pushes, bytes: 100 });
         const begun: Push[] = [];
         const open: Push[] = [];
