@@ -202,8 +202,11 @@ describe('retention', () => {
     };
     let deleted = 0;
     const trimming = async () => {
-      while (writing)
-        deleted += (await trim({ oplogTtlDays: 0, oplogMaxEntries: 300, trimGraceMs: 200 })).deletedEntries;
+      while (writing) {
+        // Two of these run side by side: the sum is read after the wait.
+        const { deletedEntries } = await trim({ oplogTtlDays: 0, oplogMaxEntries: 300, trimGraceMs: 200 });
+        deleted += deletedEntries;
+      }
     };
     const read = async () => {
       let { floor: since, floorSeq: at } = await log.head('a');
