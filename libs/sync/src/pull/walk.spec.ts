@@ -171,16 +171,12 @@ describe('walking a log that is written and trimmed meanwhile', () => {
   it('gives exactly the asked entries, or a full resync exactly when the cursor is below the floor', () => {
     let resyncs = 0;
     fc.assert(
-      fc.property(
-        fc.tuple(asked, asked, asked),
-        fc.array(step, { maxLength: 80 }),
-        (wanted, steps) => {
-          const history = new History(wanted);
-          for (const each of steps) history.run(each);
-          history.settle();
-          resyncs += history.readers.reduce((sum, each) => sum + each.resyncs, 0);
-        },
-      ),
+      fc.property(fc.tuple(asked, asked, asked), fc.array(step, { maxLength: 80 }), (wanted, steps) => {
+        const history = new History(wanted);
+        for (const each of steps) history.run(each);
+        history.settle();
+        resyncs += history.readers.reduce((sum, each) => sum + each.resyncs, 0);
+      }),
       runs(1500),
     );
     expect(resyncs).toBeGreaterThan(0);
